@@ -1,0 +1,75 @@
+"""The ``styled`` command: a table of commands, each imported only when it is run.
+
+``styled --help`` must answer at once, so nothing heavy (and no command's module) is imported here;
+the table repeats each command's one-line help for that reason, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from styled import __version__
+from styled.errors import StyledError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:attribute, one-line help)
+    "run": ("styled.cli.run:run", "Paint one content image in the style of others, now."),
+    "demo": ("styled.cli.demo:demo", "Drop a packaged pair into a fresh root and show the result."),
+    "daemon": ("styled.cli.daemon:daemon", "Watch the inbox and paint what is dropped there."),
+    "tui": ("styled.cli.tui:tui", "Open the terminal UI (the default without a command)."),
+    "add": ("styled.cli.queue:add", "Put a pair into the inbox."),
+    "status": ("styled.cli.status:status", "Show the daemon and the queue."),
+    "wait": ("styled.cli.queue:wait", "Wait until a job, or the whole queue, has ended."),
+    "pause": ("styled.cli.queue:pause", "Pause a job; its memory is freed."),
+    "resume": ("styled.cli.queue:resume", "Put a paused job back into the queue."),
+    "cancel": ("styled.cli.queue:cancel", "Cancel a job; its files stay."),
+    "retry": ("styled.cli.queue:retry", "Queue an ended job again."),
+    "priority": ("styled.cli.queue:priority", "Set a job's priority; higher runs first."),
+    "log": ("styled.cli.queue:log", "Print a job's log."),
+    "stop": ("styled.cli.queue:stop", "Stop the daemon; the running job resumes later."),
+    "weights": ("styled.cli.weights:weights", "Say which VGG19 weights are in use."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A click group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="styled")
+@click.pass_context
+def styled(ctx: click.Context) -> None:
+    """Neural style transfer that runs itself.
+
+    Without a command: start the daemon if none runs here, and open the terminal UI.
+    """
+    if ctx.invoked_subcommand is None:
+        command = styled.get_command(ctx, "tui")
+        assert command is not None  # it is in the table above
+        ctx.invoke(command)
+
+
+def main() -> None:
+    """Run the command line; errors of the tree become one line on stderr and their exit code."""
+    try:
+        styled(prog_name="styled")
+    except StyledError as error:
+        click.echo(f"styled: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""The daemon: one process that owns a root, its queue and its workers. Never imports TensorFlow."""

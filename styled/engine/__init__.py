@@ -1,0 +1,1 @@
+"""The optimisation: weights, features, losses, optimisers, scales. Pure: no files but the weights."""

@@ -1,0 +1,51 @@
+"""What the engine reports: one ``Iterate`` per optimiser step. Plain values, no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.float32]
+"""An image: float32, shape (height, width, 3), RGB, sRGB-encoded, range 0..255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The weighted terms of the objective at one step; they add up to ``total``."""
+
+    total: float
+    content: float
+    style: float
+    tv: float
+
+
+@dataclass(frozen=True, slots=True)
+class Iterate:
+    """The state of the painting after one step."""
+
+    scale: int
+    """Index of the scale, from 1."""
+    scales: int
+    width: int
+    """Of this scale, px."""
+    height: int
+    step: int
+    """Over all scales, from 1."""
+    steps: int
+    """Planned, over all scales."""
+    losses: Losses
+    """At the picture this step started from (the price of the step was one gradient there)."""
+    step_seconds: float
+    left_seconds: float | None
+    """Predicted time until the last step, None while unknown."""
+    picture: Callable[[], Picture]
+    """Copies the picture from the device; valid until the generator moves on."""
+    snapshot: Callable[[], dict[str, npt.NDArray[np.generic]]]
+    """Everything needed to go on from here, as arrays; valid until the generator moves on."""
+    last: bool = False
+    """This is the final step."""
+    stopped_by: str = ""
+    """On the last step: ``steps`` or ``plateau``."""

@@ -1,0 +1,186 @@
+"""Every error that styled raises on purpose, in one tree.
+
+::
+
+    StyledError
+    ├── SettingsError          a setting, styled.toml or job.toml is wrong
+    ├── ImageError             an image cannot be used
+    │   ├── UnreadableImage        not an image, truncated, or of an unknown format
+    │   └── ImageTooLarge          more pixels or bytes than the limit; refused before decoding
+    ├── WeightsError           the VGG19 weights cannot be had
+    │   ├── WeightsDamaged         wrong digest, missing layer, wrong shape
+    │   └── WeightsUnavailable     no such file, or no network for the download
+    ├── EngineError            painting went wrong
+    │   ├── Diverged               the loss became NaN, infinite or exploded
+    │   └── OutOfMemory            host or GPU memory ran out
+    ├── CheckpointError        a checkpoint cannot be used
+    │   ├── CheckpointDamaged      checksum or content wrong, in both slots
+    │   └── CheckpointMismatch     made from other images or settings
+    ├── PairRejected           what lies in the inbox can never become a job
+    ├── QueueError             the queue refused a request
+    │   ├── NoSuchJob              no job has that number or id
+    │   ├── IllegalMove            the job's state does not allow the move
+    │   └── StoreError             the database is damaged, locked for too long, or newer than this styled
+    ├── DiskFull               not enough free space to go on
+    └── DaemonError            between the daemon and those who talk to it
+        ├── DaemonNotRunning       nobody answers on the control socket
+        ├── DaemonAlreadyRunning   another daemon holds this root
+        └── ControlError           a request or reply on the socket was malformed or refused
+
+Each error carries ``advice``: one sentence that says what to do next. ``kind`` is the class's word in
+JSON. ``exit_code`` is what the command line exits with (sysexits.h where a number fits).
+"""
+
+from __future__ import annotations
+
+import re
+
+
+class StyledError(Exception):
+    """Base of all errors of styled.
+
+    Args:
+        message: what is wrong, naming the thing and its value; one sentence without a full stop.
+        advice: what the reader can do next; one sentence.
+    """
+
+    exit_code = 1
+    advice_default = ""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice or self.advice_default
+
+    @property
+    def kind(self) -> str:
+        """The class's name in lower case with hyphens, as used in JSON: ``image-too-large``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.advice}" if self.advice else self.message
+
+    def __reduce__(self) -> tuple[type[StyledError], tuple[str, str]]:
+        # Errors cross process borders (the decoding child); the default would lose the advice.
+        return type(self), (self.message, self.advice)
+
+
+class SettingsError(StyledError):
+    """A setting has an unknown name, a wrong type or a value out of range."""
+
+    exit_code = 78  # EX_CONFIG: systemd must not restart on it
+
+
+class ImageError(StyledError):
+    """An image cannot be used."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class UnreadableImage(ImageError):
+    """Not an image, truncated, or of a format Pillow does not know."""
+
+    advice_default = "Open it in an image viewer to check it, or export it again as PNG or JPEG."
+
+
+class ImageTooLarge(ImageError):
+    """More pixels or bytes than the limit allows. Raised before the pixels are decoded."""
+
+
+class WeightsError(StyledError):
+    """The VGG19 weights cannot be had."""
+
+    exit_code = 66  # EX_NOINPUT
+
+
+class WeightsDamaged(WeightsError):
+    """The weights file has a wrong digest, lacks a layer, or a kernel has the wrong shape."""
+
+
+class WeightsUnavailable(WeightsError):
+    """The weights file does not exist, or its download failed."""
+
+
+class EngineError(StyledError):
+    """The optimisation went wrong."""
+
+
+class Diverged(EngineError):
+    """The loss became NaN or infinite, or exploded. The last good picture is kept."""
+
+    advice_default = "Lower learning_rate or style_weight, or choose optimizer = 'adam'."
+
+
+class OutOfMemory(EngineError):
+    """Host or GPU memory ran out."""
+
+    exit_code = 137
+    advice_default = "Lower size, or free memory and retry."
+
+
+class CheckpointError(StyledError):
+    """A checkpoint cannot be used."""
+
+    exit_code = 65
+
+
+class CheckpointDamaged(CheckpointError):
+    """No slot of the checkpoint passes its checksum."""
+
+
+class CheckpointMismatch(CheckpointError):
+    """The checkpoint was made from other images or other settings."""
+
+
+class PairRejected(StyledError):
+    """What lies in the inbox can never become a job; it moves to ``inbox/rejected/``."""
+
+    exit_code = 65
+
+
+class QueueError(StyledError):
+    """The queue refused a request."""
+
+
+class NoSuchJob(QueueError):
+    """No job has that number or id."""
+
+    exit_code = 4
+    advice_default = "List the jobs with: styled status."
+
+
+class IllegalMove(QueueError):
+    """The job's state does not allow the move, or somebody else moved it first."""
+
+    exit_code = 5
+
+
+class StoreError(QueueError):
+    """The database is damaged, locked for too long, or was written by a newer styled."""
+
+
+class DiskFull(StyledError):
+    """There is not enough free space to go on. Nothing is lost; work goes on when there is room."""
+
+    exit_code = 74  # EX_IOERR
+    advice_default = "Free some space on that disk."
+
+
+class DaemonError(StyledError):
+    """Something between the daemon and those who talk to it."""
+
+    exit_code = 3
+
+
+class DaemonNotRunning(DaemonError):
+    """Nobody answers on the control socket."""
+
+    advice_default = "Start it with: styled daemon."
+
+
+class DaemonAlreadyRunning(DaemonError):
+    """Another daemon holds this root."""
+
+
+class ControlError(DaemonError):
+    """A request or reply on the control socket was malformed, too large or refused."""

@@ -1,0 +1,124 @@
+"""What a worker tells its parent: one JSON object a line on standard output.
+
+The parent tells the worker one thing, to stop: SIGTERM (or SIGINT), or closing its standard input.
+The worker then writes a checkpoint between two steps, sends ``Stopped`` and exits.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from styled.errors import ControlError
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Base of all messages; ``event`` in the JSON tells them apart."""
+
+
+class Started(Message, tag="started"):
+    """The engine is ready for its first step."""
+
+    step: int
+    """Step it starts after: 0, or the checkpoint's."""
+    steps: int
+    """Planned steps, all scales together."""
+    width: int
+    """Of the result, px."""
+    height: int
+    device: str
+    """``cpu`` or the GPU's name."""
+    note: str = ""
+    """Something the user should know, for example that a damaged checkpoint was passed over."""
+
+
+class Progress(Message, tag="progress"):
+    """One optimiser step is done. Sent at most a few times a second."""
+
+    scale: int
+    """From 1."""
+    scales: int
+    width: int
+    """Of this scale, px."""
+    height: int
+    step: int
+    """Over all scales, from 1."""
+    steps: int
+    loss: float
+    content_loss: float
+    style_loss: float
+    tv_loss: float
+    """Weighted terms: they add up to ``loss``."""
+    seconds: float
+    """Since the worker started painting, including earlier runs of the job."""
+    step_seconds: float
+    """Of a recent step at this scale."""
+    left_seconds: float | None
+    """Predicted time to the result, None while unknown."""
+    memory_bytes: int
+    """Peak resident memory of the worker."""
+    gpu_memory_bytes: int | None = None
+    """Peak GPU memory of the worker, None without a GPU."""
+
+
+class Frame(Message, tag="frame"):
+    """A frame was written."""
+
+    step: int
+    path: str
+    """Relative to the job's folder: ``frames/000120.jpg``."""
+
+
+class Checkpointed(Message, tag="checkpoint"):
+    """A checkpoint is durable on disk."""
+
+    step: int
+
+
+class Result(Message, tag="result"):
+    """The picture is finished and durable on disk."""
+
+    path: str
+    """Relative to the job's folder: ``result.png``."""
+    step: int
+    loss: float
+    seconds: float
+    stopped_by: str = "steps"
+    """Why it ended: ``steps`` or ``plateau``."""
+
+
+class Stopped(Message, tag="stopped"):
+    """The worker was asked to stop and has written its checkpoint."""
+
+    step: int
+
+
+class Failure(Message, tag="error"):
+    """The worker cannot go on. ``kind`` is a word of the error tree (``StyledError.kind``)."""
+
+    kind: str
+    message: str
+    advice: str = ""
+    step: int = 0
+
+
+WorkerMessage = Started | Progress | Frame | Checkpointed | Result | Stopped | Failure
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[WorkerMessage] = msgspec.json.Decoder(WorkerMessage)  # type: ignore[arg-type]  # a union is a valid target
+
+
+def encode(message: WorkerMessage) -> bytes:
+    """Encode a message as one line, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode(line: bytes) -> WorkerMessage:
+    """Decode one line.
+
+    Raises:
+        ControlError: the line is not a message of this version.
+    """
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise ControlError(f"a worker's line is not a message: {error}") from error

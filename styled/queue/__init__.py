@@ -1,0 +1,1 @@
+"""The queue: what a job is, where jobs are kept, and how the inbox becomes jobs."""

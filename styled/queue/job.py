@@ -1,0 +1,94 @@
+"""What a job is: its states, the moves between them, and its record. Pure, no input or output."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from styled.errors import IllegalMove
+
+
+class JobState(StrEnum):
+    """The word for where a job stands: the same on screen, in JSON and in the store."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LEGAL_MOVES: dict[JobState, frozenset[JobState]] = {
+    # waiting -> failed: its input was lost or is unreadable before it could run.
+    JobState.WAITING: frozenset({JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED, JobState.FAILED}),
+    # running -> waiting: the daemon stops, the worker crashed and is retried, or the disk is full.
+    JobState.RUNNING: frozenset(
+        {JobState.WAITING, JobState.PAUSED, JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.PAUSED: frozenset({JobState.WAITING, JobState.CANCELLED}),
+    # Ended jobs go back to the queue by `retry` only; done too: "paint it again" is a wish.
+    JobState.DONE: frozenset({JobState.WAITING}),
+    JobState.FAILED: frozenset({JobState.WAITING}),
+    JobState.CANCELLED: frozenset({JobState.WAITING}),
+}
+"""From each state, the states it may move to."""
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+"""States in which nothing happens any more unless a user asks."""
+
+
+def check_move(before: JobState, after: JobState) -> None:
+    """Check that a job may move from ``before`` to ``after``.
+
+    Raises:
+        IllegalMove: it may not.
+    """
+    if after not in LEGAL_MOVES[before]:
+        raise IllegalMove(
+            f"a job that is {before} cannot become {after}",
+            f"From {before} it can become {', '.join(sorted(LEGAL_MOVES[before]))}.",
+        )
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as the store knows it. Paths are relative to the job's folder; times are Unix seconds."""
+
+    id: str
+    """Folder name under ``evolution/``: ``20261122-201500-harbour``."""
+    number: int
+    """Short number, from 1, never reused; shown as ``0042``."""
+    name: str
+    """The pair's name in the inbox, safe to print."""
+    state: JobState
+    content: str
+    """Path of the content image: ``input/content.jpg``."""
+    styles: tuple[str, ...]
+    """Paths of the style images, in order."""
+    mask: str | None = None
+    """Path of the region mask, if one was given."""
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Settings that differ from the defaults, as plain values."""
+    priority: int = 0
+    """Higher runs first."""
+    created_at: float = 0.0
+    started_at: float | None = None
+    """When a worker first ran it."""
+    finished_at: float | None = None
+    attempts: int = 0
+    """Workers started without progress since."""
+    not_before: float = 0.0
+    """Not run before this time (back-off)."""
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    """Total loss at ``step``."""
+    reason: str = ""
+    """Why it failed, was paused or cancelled; one line, printable."""
+    pid: int | None = None
+    """Process id of its worker while running."""
+    content_digest: str = ""
+    """SHA-256 of the content file, hexadecimal."""
+    style_digests: tuple[str, ...] = ()

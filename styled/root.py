@@ -1,0 +1,65 @@
+"""The folders of one root, by name. Everything lies under it, so that every rename is atomic."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root: the folder in which ``inbox/`` and ``evolution/`` lie."""
+
+    path: Path
+    """Absolute."""
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str] | None = None) -> Root:
+        """Return the root at ``path``, else at ``$STYLED_ROOT``, else at the current folder."""
+        return cls(Path(path or os.environ.get("STYLED_ROOT") or os.curdir).absolute())
+
+    @property
+    def inbox(self) -> Path:
+        """Where users drop pairs."""
+        return self.path / "inbox"
+
+    @property
+    def rejected(self) -> Path:
+        """Where pairs go that can never become a job, each with its ``REASON.txt``."""
+        return self.inbox / "rejected"
+
+    @property
+    def evolution(self) -> Path:
+        """Where each job has its folder."""
+        return self.path / "evolution"
+
+    @property
+    def state(self) -> Path:
+        """Where the daemon keeps what is its own."""
+        return self.path / ".styled"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite store."""
+        return self.state / "queue.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one daemon of this root for its whole life."""
+        return self.state / "lock"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.state / "control.sock"
+
+    @property
+    def log(self) -> Path:
+        """The daemon's log: JSON lines, rotated."""
+        return self.state / "daemon.log"
+
+    @property
+    def config(self) -> Path:
+        """The settings of this root, if the user made any."""
+        return self.path / "styled.toml"

@@ -1,0 +1,206 @@
+"""What a job may be told: one frozen, validated ``Settings``, its field table, and its errors.
+
+The fields below are the single source of names, defaults, units and ranges: the command line, the
+README's table, ``job.toml``, ``styled.toml`` and the environment all read them from here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from styled import vgg19
+from styled.errors import SettingsError
+
+DEFAULT_CONTENT_LAYERS = {"block4_conv2": 1.0}
+"""Gatys et al. (2016), section 2: content from relu4_2."""
+
+DEFAULT_STYLE_LAYERS = {f"block{block}_conv1": 1.0 for block in range(1, 6)}
+"""Gatys et al. (2016), section 2: style from relu1_1, 2_1, 3_1, 4_1 and 5_1, equal weights."""
+
+
+def _about(group: str, description: str, **limits: Any) -> Meta:
+    return Meta(description=description, extra={"group": group}, **limits)
+
+
+Weight = Annotated[float, Meta(ge=0.0, le=1e12)]
+"""A finite, non-negative factor."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides how one picture is painted and kept. Units and ranges beside each field.
+
+    Raises:
+        SettingsError: from :func:`settings_from` when a name, type or value is not allowed.
+    """
+
+    size: Annotated[int, _about("picture", "long side of the result, px", ge=32, le=65536)] = 1024
+    upscale: Annotated[bool, _about("picture", "paint larger than the content image is")] = False
+    seed: Annotated[int, _about("picture", "random seed", ge=0, le=2**31 - 1)] = 0
+    init: Annotated[
+        str,
+        _about("picture", "start from content, noise, style, job:<id>, or the path of an image", min_length=1),
+    ] = "content"
+
+    steps: Annotated[int, _about("optimiser", "optimiser steps, all scales together", ge=1, le=1_000_000)] = 300
+    scales: Annotated[
+        Literal["auto"] | tuple[Annotated[int, Meta(ge=32, le=65536)], ...],
+        _about("optimiser", "long side of each scale, coarse to fine, px; the last is size; [] paints at one scale"),
+    ] = "auto"
+    optimizer: Annotated[Literal["lbfgs", "adam"], _about("optimiser", "lbfgs or adam")] = "lbfgs"
+    learning_rate: Annotated[
+        float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)
+    ] = 8.0
+    history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 20
+
+    content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 1.0
+    style_weight: Annotated[float, _about("loss", "factor of the style loss", ge=0.0, le=1e12)] = 1000.0
+    tv_weight: Annotated[float, _about("loss", "factor of the total variation", ge=0.0, le=1e12)] = 0.0
+    content_layers: Annotated[
+        dict[str, Weight], _about("loss", "VGG19 layer = weight, for content", min_length=1)
+    ] = msgspec.field(default_factory=DEFAULT_CONTENT_LAYERS.copy)
+    style_layers: Annotated[
+        dict[str, Weight], _about("loss", "VGG19 layer = weight, for style", min_length=1)
+    ] = msgspec.field(default_factory=DEFAULT_STYLE_LAYERS.copy)
+    style_weights: Annotated[
+        tuple[Weight, ...], _about("loss", "weight of each style, in the order of the styles; [] = equal")
+    ] = ()
+    style_scale: Annotated[
+        float, _about("loss", "long side of the style relative to the picture (brush size)", ge=0.05, le=20.0)
+    ] = 1.0
+    pooling: Annotated[Literal["max", "average"], _about("loss", "max or average pooling in VGG19")] = "max"
+
+    weights: Annotated[
+        str, _about("engine", "builtin (8-bit, in the package), imagenet (Keras' own), or an .h5 path", min_length=1)
+    ] = "builtin"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], _about("engine", "number format of the convolutions")
+    ] = "auto"
+
+    frame_every: Annotated[int, _about("files", "steps between kept frames; 0 keeps none", ge=0, le=1_000_000)] = 10
+    frame_size: Annotated[int, _about("files", "long side of a kept frame at most, px", ge=16, le=65536)] = 1024
+    checkpoint_s: Annotated[float, _about("files", "seconds between checkpoints", ge=1.0, le=86400.0)] = 60.0
+
+    def __post_init__(self) -> None:
+        """Check what a range cannot say: layer names, finite numbers, order of scales."""
+        for name in ("content_layers", "style_layers"):
+            for layer in getattr(self, name):
+                if layer not in vgg19.BY_NAME:
+                    raise SettingsError(
+                        f"{name} names {layer!r}, which VGG19 does not have",
+                        f"Did you mean {nearest(layer, vgg19.LAYER_NAMES)!r}?",
+                    )
+        for field in msgspec.structs.fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise SettingsError(f"{field.name} = {value} is not a finite number", f"Give {_range_of(field.name)}.")
+        if isinstance(self.scales, tuple) and list(self.scales) != sorted(set(self.scales)):
+            raise SettingsError(f"scales = {list(self.scales)} must grow from first to last", "Sort it, coarse to fine.")
+        if self.content_weight == 0.0 and self.style_weight == 0.0:
+            raise SettingsError("content_weight and style_weight are both 0", "Give at least one a positive value.")
+
+
+class FieldInfo(NamedTuple):
+    """One row of the settings table."""
+
+    name: str
+    group: str
+    description: str
+    default: Any
+    range: str
+
+
+def nearest(word: str, known: Any) -> str:
+    """Return the known word most like ``word`` (always one, however far)."""
+    return difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)[0]
+
+
+def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
+    """Build ``Settings`` from plain values, as TOML or JSON gives them.
+
+    Args:
+        values: setting name to value; missing names take their default.
+        source: where the values come from (a file's name), for the error.
+
+    Raises:
+        SettingsError: unknown name (naming the nearest), wrong type, or out of range.
+    """
+    where = f"{source}: " if source else ""
+    known = Settings.__struct_fields__
+    for key in values:
+        if key not in known:
+            raise SettingsError(f"{where}unknown setting {key!r}", f"Did you mean {nearest(str(key), known)!r}?")
+    for key, value in values.items():
+        # One at a time, so that the error can name the setting; the whole follows for cross-checks.
+        try:
+            msgspec.convert({key: value}, Settings)
+        except msgspec.ValidationError as error:
+            if isinstance(error.__cause__, SettingsError):
+                continue  # a check across fields: judged below, on the whole
+            raise SettingsError(f"{where}{key} = {_shown(value)} is not allowed", f"Give {_range_of(key)}.") from None
+    try:
+        return msgspec.convert(dict(values), Settings)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, SettingsError):
+            cause = error.__cause__
+            raise SettingsError(f"{where}{cause.message}", cause.advice) from None
+        raise SettingsError(f"{where}{error}", "Compare with the settings table in the README.") from None
+
+
+def settings_table() -> list[FieldInfo]:
+    """Return every setting with its group, meaning, default and range, in the order of the class."""
+    hints = get_type_hints(Settings, include_extras=True)
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        meta = get_args(hints[field.name])[1]
+        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default  # type: ignore[operator]  # exactly one of the two is set
+        rows.append(FieldInfo(field.name, meta.extra["group"], meta.description, default, _range_of(field.name)))
+    return rows
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Parse ``key=value`` as given to ``--set``; the value is TOML, a bare word is a string.
+
+    Raises:
+        SettingsError: no ``=`` in it, or no name before it.
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise SettingsError(f"--set {text!r} is not key=value", "Write for example: --set style_weight=2000.")
+    try:
+        return key, tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value.strip()
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _range_of(name: str) -> str:
+    """Say in words what the setting ``name`` may be."""
+    annotation = get_type_hints(Settings, include_extras=True)[name]
+    kind, meta = get_args(annotation)[:2]
+    if get_args(kind) and all(isinstance(choice, str) for choice in get_args(kind)):
+        return "one of " + ", ".join(repr(choice) for choice in get_args(kind))
+    if kind in (int, float):
+        word = "a whole number" if kind is int else "a number"
+        low = f"from {meta.ge:g}" if meta.ge is not None else f"above {meta.gt:g}"
+        return f"{word} {low} to {meta.le:g}"
+    if kind is bool:
+        return "true or false"
+    if name == "scales":
+        return "'auto' or a list of whole numbers from 32 to 65536"
+    if name == "style_weights":
+        return "a list of numbers from 0 to 1e+12"
+    if name in {"content_layers", "style_layers"}:
+        return "a table of VGG19 layer names (block1_conv1 … block5_conv4) with weights from 0 to 1e+12"
+    return "a text that is not empty"

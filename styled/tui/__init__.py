@@ -1,0 +1,1 @@
+"""The terminal UI: a reader of the store and of evolution/. Never imports TensorFlow."""
