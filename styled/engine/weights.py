@@ -135,7 +135,7 @@ def read_builtin(layers: Sequence[str], *, path: Path = BUILTIN_PATH, sha256: st
             for layer in _in_order(layers):
                 kernels[layer] = archive[f"{layer}/table"][archive[f"{layer}/codes"]]
                 biases[layer] = archive[f"{layer}/bias"]
-    except (KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
         raise WeightsDamaged(f"{path} is not an archive of VGG19 weights: {error}", advice) from error
     return _checked(Weights(kernels, biases, digest, BUILTIN), path, advice)
 
@@ -204,7 +204,7 @@ def _download(url: str, md5: str, folder: str) -> Path:
         ) from error
     except Exception as error:  # Keras raises bare Exception for a failed download
         raise WeightsUnavailable(
-            f"cannot download {url}: {error}",
+            f"Keras' weights cannot be downloaded: {error}",
             f"Check the network, put the file into {keras_cache()} by hand, or set weights = 'builtin'.",
         ) from error
 
