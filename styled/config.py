@@ -1,14 +1,39 @@
-"""What the daemon may be told: ``styled.toml`` < environment < flags, in validated sections."""
+"""What the daemon may be told: ``styled.toml`` < environment < flags, in validated sections.
+
+A key of a section is set in ``styled.toml`` under its ``[section]``, in the environment as
+``STYLED_SECTION__KEY`` (two underscores), or by a flag; the later source wins. ``[job]`` holds the
+defaults of every job's :class:`~styled.settings.Settings`; a pair's own ``job.toml`` wins over it.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from styled.errors import SettingsError
+from styled.settings import Settings, nearest, settings_from
 
-class InboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+MAX_CONFIG_BYTES = 1024 * 1024
+"""A styled.toml larger than this is a mistake (a picture with the wrong name, say), not a configuration."""
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the sections."""
+
+    def __post_init__(self) -> None:
+        """Refuse NaN, which passes every range."""
+        for name in self.__struct_fields__:
+            if getattr(self, name) != getattr(self, name):
+                raise ValueError(f"Expected a number, got nan in {name}")
+
+
+class InboxConfig(Section, frozen=True, kw_only=True):
     """``[inbox]``: when a dropped file counts as complete, and what is taken."""
 
     settle_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="seconds a file must stay unchanged")] = 5.0
@@ -25,3 +50,220 @@ class InboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     duplicates: Annotated[
         Literal["run", "warn", "skip"], Meta(description="what to do with a pair whose bytes were seen before")
     ] = "warn"
+
+
+class QueueConfig(Section, frozen=True, kw_only=True):
+    """``[queue]``: how many jobs run at once and what happens when one fails."""
+
+    parallel: Annotated[int, Meta(ge=1, le=64, description="jobs painted at once; each gets its own GPU, if any")] = 1
+    max_attempts: Annotated[
+        int, Meta(ge=1, le=100, description="crashes without progress after which a job is failed")
+    ] = 3
+    backoff_s: Annotated[
+        tuple[Annotated[float, Meta(ge=0.0, le=86400.0)], ...],
+        Meta(min_length=1, description="seconds before each retry; the last one repeats"),
+    ] = (10.0, 60.0, 300.0)
+    stall_s: Annotated[
+        float, Meta(ge=1.0, le=86400.0, description="seconds without a sign of life after which a worker is ended")
+    ] = 900.0
+    stop_grace_s: Annotated[
+        float, Meta(ge=0.1, le=3600.0, description="seconds a worker has to write its checkpoint when told to stop")
+    ] = 60.0
+    nice: Annotated[int, Meta(ge=0, le=19, description="niceness of the workers; 19 yields to everything")] = 0
+
+
+class ControlConfig(Section, frozen=True, kw_only=True):
+    """``[control]``: who may talk to the daemon through its socket."""
+
+    mode: Annotated[Literal["0600", "0660"], Meta(description="permissions of the socket")] = "0600"
+    group: Annotated[str, Meta(description="group that owns the socket; with mode 0660 its members may act")] = ""
+
+
+class DiskConfig(Section, frozen=True, kw_only=True):
+    """``[disk]``: how much room is left for others. Work goes on at one and a half times the limit."""
+
+    min_free_gb: Annotated[
+        float, Meta(ge=0.0, le=1e6, description="GB; below this nothing starts, below half of it jobs stop")
+    ] = 1.0
+
+
+class RetentionConfig(Section, frozen=True, kw_only=True):
+    """``[retention]``: when the folders of ended jobs are removed. Nothing is, unless asked."""
+
+    days: Annotated[float, Meta(ge=0.0, le=36500.0, description="days an ended job's folder is kept; 0 = for ever")] = 0
+    max_gb: Annotated[
+        float, Meta(ge=0.0, le=1e6, description="GB all ended jobs may take, oldest go first; 0 = any")
+    ] = 0
+    frames: Annotated[
+        Literal["all", "thin", "none"],
+        Meta(description="frames kept of ended jobs; thin keeps one in ten"),
+    ] = "all"
+
+
+class LogConfig(Section, frozen=True, kw_only=True):
+    """``[log]``: the daemon's own log."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level written")] = "info"
+    max_mb: Annotated[float, Meta(gt=0.0, le=1e4, description="MB after which daemon.log is rotated")] = 10.0
+    keep: Annotated[int, Meta(ge=1, le=100, description="rotated logs kept")] = 5
+
+
+class HooksConfig(Section, frozen=True, kw_only=True):
+    """``[hooks]``: programs run when a job ends; argument lists, never a shell.
+
+    ``{id}``, ``{number}``, ``{name}``, ``{folder}``, ``{result}`` and ``{reason}`` in an argument are replaced.
+    """
+
+    on_done: Annotated[tuple[str, ...], Meta(description="program and arguments after a job is done")] = ()
+    on_failed: Annotated[tuple[str, ...], Meta(description="program and arguments after a job has failed")] = ()
+    timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="seconds a hook may take")] = 60.0
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the daemon may be told."""
+
+    inbox: InboxConfig = InboxConfig()
+    queue: QueueConfig = QueueConfig()
+    control: ControlConfig = ControlConfig()
+    disk: DiskConfig = DiskConfig()
+    retention: RetentionConfig = RetentionConfig()
+    log: LogConfig = LogConfig()
+    hooks: HooksConfig = HooksConfig()
+    job: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Settings every job starts from, as plain values; already checked."""
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "inbox": InboxConfig,
+    "queue": QueueConfig,
+    "control": ControlConfig,
+    "disk": DiskConfig,
+    "retention": RetentionConfig,
+    "log": LogConfig,
+    "hooks": HooksConfig,
+}
+"""Each section's name and type; ``[job]`` is apart, because its keys are those of ``Settings``."""
+
+
+class _Value(NamedTuple):
+    value: Any
+    source: str
+
+
+def load_config(
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Config:
+    """Read the configuration from all its sources.
+
+    Args:
+        path: ``styled.toml``; it need not exist.
+        environment: variables such as ``STYLED_QUEUE__PARALLEL``; the process' own by default.
+        flags: ``"section.key"`` to value, from the command line; None values are skipped.
+
+    Raises:
+        SettingsError: a file that is not TOML, an unknown section or key (naming the nearest), or a value out of range.
+    """
+    environment = os.environ if environment is None else environment
+    layers: dict[str, dict[str, _Value]] = {name: {} for name in (*SECTIONS, "job")}
+    for section, key, found in (*_from_file(path), *_from_environment(environment), *_from_flags(flags or {})):
+        _check_name(section, key, found.source)
+        layers[section][key] = found
+    sections = {name: _section(kind, name, layers[name]) for name, kind in SECTIONS.items()}
+    return Config(**sections, job=_job(layers["job"]))  # type: ignore[arg-type]  # each name has its own type
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, str, _Value]]:
+    source = path.name
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
+    if len(text) > MAX_CONFIG_BYTES:
+        raise SettingsError(f"{path} is larger than 1 MiB", "Is it the right file?")
+    try:
+        tables = tomllib.loads(text.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}", "Correct that line.") from error
+    for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise SettingsError(
+                f"{source}: {section!r} stands outside a section",
+                f"Put it under its section, for example [{_section_of(section)}].",
+            )
+        if not table:
+            _check_name(section, None, source)
+        for key, value in table.items():
+            yield section, key, _Value(value, source)
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, _Value]]:
+    for variable in sorted(environment):
+        section, separator, key = variable.removeprefix("STYLED_").partition("__")
+        if variable.startswith("STYLED_") and separator:
+            yield section.lower(), key.lower(), _Value(_plain(environment[variable]), f"${variable}")
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, str, _Value]]:
+    for name, value in flags.items():
+        if value is not None:
+            section, _, key = name.partition(".")
+            yield section, key, _Value(value, "command line")
+
+
+def _plain(text: str) -> Any:
+    """Read a variable as TOML; what is not TOML is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _section_of(key: str) -> str:
+    """Return the section that has ``key``, or else the one whose keys are most like it."""
+    owner = {name: section for section, kind in SECTIONS.items() for name in kind.__struct_fields__}
+    owner = dict.fromkeys(Settings.__struct_fields__, "job") | owner
+    return owner[nearest(key, owner)]
+
+
+def _check_name(section: str, key: str | None, source: str) -> None:
+    if section not in SECTIONS and section != "job":
+        raise SettingsError(
+            f"{source}: unknown section [{section}]", f"Did you mean [{nearest(section, (*SECTIONS, 'job'))}]?"
+        )
+    known = Settings.__struct_fields__ if section == "job" else SECTIONS[section].__struct_fields__
+    if key is not None and key not in known:
+        raise SettingsError(f"{source}: unknown key {section}.{key}", f"Did you mean {section}.{nearest(key, known)}?")
+
+
+def _section(kind: type[Section], name: str, layer: Mapping[str, _Value]) -> Section:
+    for key, found in layer.items():
+        try:
+            msgspec.convert({key: found.value}, kind)
+        except msgspec.ValidationError as error:
+            wanted = str(error).partition(" - at ")[0].replace("`", "")
+            raise SettingsError(
+                f"{found.source}: {name}.{key} = {found.value!r} is not allowed: {wanted[0].lower()}{wanted[1:]}",
+                f"It is: {_meaning(kind, key)}.",
+            ) from None
+    return msgspec.convert({key: found.value for key, found in layer.items()}, kind)
+
+
+def _meaning(kind: type[Section], key: str) -> str:
+    for field in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]  # a struct's info has fields
+        if field.name == key and isinstance(field.type, msgspec.inspect.Metadata):
+            return str((field.type.extra_json_schema or {}).get("description", key))
+    return key
+
+
+def _job(layer: Mapping[str, _Value]) -> dict[str, Any]:
+    for key, found in layer.items():
+        settings_from({key: found.value}, source=f"{found.source}, [job]")
+    values = {key: found.value for key, found in layer.items()}
+    settings_from(values, source="[job]")
+    return values

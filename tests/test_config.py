@@ -1,0 +1,87 @@
+"""styled.toml < environment < flags, and errors that name the nearest key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from styled.config import MAX_CONFIG_BYTES, SECTIONS, Config, load_config
+from styled.errors import SettingsError
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "styled.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_any_source_the_defaults_hold(tmp_path: Path) -> None:
+    assert load_config(tmp_path / "styled.toml", environment={}) == Config()
+
+
+def test_the_environment_wins_over_the_file_and_flags_over_both(tmp_path: Path) -> None:
+    path = write(tmp_path, "[queue]\nparallel = 2\nstall_s = 30\nnice = 3\n")
+    environment = {"STYLED_QUEUE__PARALLEL": "3", "STYLED_QUEUE__NICE": "4", "STYLED_ROOT": "/elsewhere"}
+    queue = load_config(path, environment=environment, flags={"queue.nice": 5, "queue.stall_s": None}).queue
+    assert (queue.stall_s, queue.parallel, queue.nice) == (30.0, 3, 5)
+
+
+def test_the_job_table_holds_any_setting_of_a_job(tmp_path: Path) -> None:
+    path = write(tmp_path, "[job]\nsize = 512\nstyle_layers = {block1_conv1 = 2.0}\n")
+    job = load_config(path, environment={"STYLED_JOB__SIZE": "640", "STYLED_JOB__OPTIMIZER": "adam"}).job
+    assert job == {"size": 640, "style_layers": {"block1_conv1": 2.0}, "optimizer": "adam"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "advice"),
+    [
+        ("[queue]\nparalel = 2", "styled.toml: unknown key queue.paralel", "Did you mean queue.parallel?"),
+        ("[inbx]\nsettle_s = 2", "styled.toml: unknown section [inbx]", "Did you mean [inbox]?"),
+        ("[inbx]", "styled.toml: unknown section [inbx]", "Did you mean [inbox]?"),
+        ("settle_s = 2", "'settle_s' stands outside a section", "for example [inbox]"),
+        ("size = 2", "'size' stands outside a section", "for example [job]"),
+        ("[job]\nsteps = 0", "steps = 0 is not allowed", "a whole number from 1 to"),
+        ("[job]\nstps = 9", "unknown key job.stps", "Did you mean job.steps?"),
+        ("[queue]\nparallel = 0", "queue.parallel = 0 is not allowed: expected int >= 1", "jobs painted at once"),
+        ("[queue]\nstall_s = nan", "queue.stall_s = nan is not allowed", "sign of life"),
+        ("[hooks]\non_done = 'rm -rf'", "hooks.on_done = 'rm -rf' is not allowed", "program and arguments"),
+        ('[control]\nmode = "0777"', "control.mode = '0777' is not allowed", "permissions of the socket"),
+        ("queue = [", "is not TOML", "Correct that line"),
+        ("\xff", "is not TOML", "Correct"),
+    ],
+)
+def test_an_error_names_the_place_and_the_nearest_key(tmp_path: Path, text: str, message: str, advice: str) -> None:
+    path = tmp_path / "styled.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsError) as caught:
+        load_config(path, environment={})
+    assert message in caught.value.message
+    assert advice in caught.value.advice
+    assert caught.value.exit_code == 78
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\$STYLED_DISK__MIN_FREE_GB: disk.min_free_gb = 'lots'"):
+        load_config(tmp_path / "none", environment={"STYLED_DISK__MIN_FREE_GB": "lots"})
+    with pytest.raises(SettingsError, match=r"Did you mean \[log\]"):
+        load_config(tmp_path / "none", environment={"STYLED_LOGS__LEVEL": "info"})
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="larger than 1 MiB"):
+        load_config(write(tmp_path, "#" * (MAX_CONFIG_BYTES + 1)), environment={})
+
+
+@given(text=st.text(max_size=200), key=st.sampled_from([f"[{name}]\n" for name in SECTIONS]))
+def test_any_text_gives_a_configuration_or_a_settings_error(
+    text: str, key: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "styled.toml"
+    path.write_text(key + text, encoding="utf-8", errors="surrogatepass")
+    try:
+        load_config(path, environment={})
+    except SettingsError as error:
+        assert error.advice
