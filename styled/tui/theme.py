@@ -1,0 +1,77 @@
+"""The colours: blue, orange, yellow and teal on near-black, told apart by every common kind of colour blindness.
+
+The hues follow Okabe and Ito's colour-universal set (2008), lightened until each has a contrast of at least
+4.5:1 on the background and on the cursor row's neighbour; a test computes it. State never rests on colour
+alone: glyph and word come first.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+BACKGROUND = "#11151a"
+
+TONE_COLOURS = {
+    "tone-muted": "#98a4b0",
+    "tone-accent": "#6cb8f0",
+    "tone-good": "#4fcdb0",
+    "tone-bad": "#ff9566",
+    "tone-warn": "#f2d45c",
+    "tone-key": "#6cb8f0",
+    "tone-cursor": "#ffffff",
+    "tone-cursor-background": "#2b567f",
+}
+"""CSS variable to colour; ``LineView``'s tones use them."""
+
+DARK = Theme(
+    name="styled-dark",
+    primary="#6cb8f0",
+    secondary="#4fcdb0",
+    warning="#f2d45c",
+    error="#ff9566",
+    success="#4fcdb0",
+    accent="#f2d45c",
+    foreground="#d8dfe6",
+    background=BACKGROUND,
+    surface="#171c22",
+    panel="#1e252d",
+    dark=True,
+    variables={
+        **TONE_COLOURS,
+        "block-cursor-background": "#2b567f",
+        "block-cursor-foreground": "#ffffff",
+        "input-cursor-text-style": "reverse",
+        "border": "#6cb8f0",
+    },
+)
+
+ANSI = Theme(
+    name="styled-ansi",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    accent="ansi_cyan",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        "tone-muted": "ansi_default",
+        "tone-accent": "ansi_cyan",
+        "tone-good": "ansi_green",
+        "tone-bad": "ansi_red",
+        "tone-warn": "ansi_yellow",
+        "tone-key": "ansi_cyan",
+        # The cursor row is drawn in reverse video here: the terminal's own two colours always contrast.
+        "tone-cursor": "ansi_default",
+        "tone-cursor-background": "ansi_default",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-text-style": "reverse",
+    },
+)
+"""For 16 colours and for ``NO_COLOR``: the terminal's own colours, so its own contrast."""
