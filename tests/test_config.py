@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,5 @@ def test_any_text_gives_a_configuration_or_a_settings_error(
 ) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "styled.toml"
     path.write_text(key + text, encoding="utf-8", errors="surrogatepass")
-    try:
-        load_config(path, environment={})
-    except SettingsError as error:
-        assert error.advice
+    with contextlib.suppress(SettingsError):
+        assert isinstance(load_config(path, environment={}), Config)
