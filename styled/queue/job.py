@@ -86,9 +86,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     loss: float | None = None
     """Total loss at ``step``."""
     reason: str = ""
-    """Why it failed, was paused or cancelled; one line, printable."""
+    """Why it is where it is: why it failed, was paused or cancelled, what was odd about it; one line, printable."""
     pid: int | None = None
     """Process id of its worker while running."""
+    pid_started: float | None = None
+    """When that process started (``psutil.Process.create_time``): tells it from a later one with the same pid."""
     content_digest: str = ""
     """SHA-256 of the content file, hexadecimal."""
     style_digests: tuple[str, ...] = ()

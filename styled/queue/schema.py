@@ -1,0 +1,237 @@
+"""The database's shape: tables, pragmas, versions, and how to tell a sound database from a damaged one.
+
+Rules that keep SQLite safe here: the daemon's one connection is the only writer; readers open the file
+read-only; no memory map. Versions of SQLite before 3.51.3 can corrupt a WAL database when two connections
+write or checkpoint at the same moment; with one writer there are never two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from styled.errors import DiskFull, StoreError
+
+APPLICATION_ID = 0x5354594C
+"""``STYL``: marks the file as ours (``PRAGMA application_id``)."""
+
+SCHEMA_VERSION = 1
+"""``PRAGMA user_version`` of what this code writes."""
+
+BUSY_MS = 5000
+"""How long a reader or the writer waits for a lock, milliseconds."""
+
+SCHEMA = """
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused, not even after a removal
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'paused', 'done', 'failed', 'cancelled')),
+    content TEXT NOT NULL,
+    styles TEXT NOT NULL,            -- JSON list
+    mask TEXT,
+    settings TEXT NOT NULL,          -- JSON object
+    priority INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL,
+    attempts INTEGER NOT NULL,
+    not_before REAL NOT NULL,
+    step INTEGER NOT NULL,
+    steps INTEGER NOT NULL,
+    loss REAL,
+    reason TEXT NOT NULL,
+    pid INTEGER,
+    pid_started REAL,
+    content_digest TEXT NOT NULL,
+    style_digests TEXT NOT NULL      -- JSON list
+) STRICT;
+CREATE INDEX jobs_next ON jobs (state, priority DESC, number);
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    number INTEGER,
+    id TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE seen (                  -- which job first had these bytes and settings; outlives the job
+    digest TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE taken (                 -- files that became a job but could not be moved out of a read-only inbox
+    path TEXT PRIMARY KEY,
+    signature TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('revision', '0');
+"""
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+"""From each older version, the step to the next one; run in one transaction, after a backup."""
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open the one connection that writes.
+
+    Raises:
+        sqlite3.Error: not a database, or not accessible.
+    """
+    db = sqlite3.connect(path, isolation_level=None, cached_statements=0)
+    try:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        db.execute("PRAGMA trusted_schema = OFF")
+        # Setting the mode takes a lock even when it is set already.
+        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits on power loss
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute("PRAGMA cache_size = -8000")
+        db.execute("PRAGMA mmap_size = 0")
+        db.execute("PRAGMA wal_autocheckpoint = 1000")
+        db.execute("PRAGMA journal_size_limit = 67108864")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_reader(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open a connection that cannot write. It may be used from any one thread at a time.
+
+    Returns:
+        the connection, and whether it will see later changes.
+
+    Raises:
+        sqlite3.Error: no such file, not a database, or not accessible.
+    """
+    try:
+        return _reader(f"{path.absolute().as_uri()}?mode=ro"), True
+    except sqlite3.OperationalError:
+        # Reading in WAL mode needs the -shm file, which a reader without write permission cannot create.
+        # With no -wal there is nothing to miss in the file itself.
+        if not path.exists() or Path(f"{path}-wal").exists():
+            raise
+        return _reader(f"{path.absolute().as_uri()}?mode=ro&immutable=1"), False
+
+
+def _reader(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=0, check_same_thread=False)
+    try:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        db.execute("PRAGMA query_only = ON")
+        db.execute("PRAGMA mmap_size = 0")
+        db.execute("SELECT count(*) FROM sqlite_master")  # opens the file for real
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Write the tables into an empty database."""
+    db.executescript(
+        f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+        f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
+
+
+def is_empty(db: sqlite3.Connection) -> bool:
+    """Say whether nothing was ever written to the database."""
+    return not db.execute("PRAGMA user_version").fetchone()[0] and not _tables(db)
+
+
+def _tables(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def damage_in(db: sqlite3.Connection) -> str:
+    """Return what is wrong with a database's file, or an empty text if it is sound and ours.
+
+    Raises:
+        sqlite3.Error: it could not be read for a reason that is not damage (a lock, the disk).
+    """
+    try:
+        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID and not is_empty(db):
+            return "it is not a database of styled"
+        found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+    return "" if found == "ok" else found
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Say whether the error means that the file's content is broken, not merely out of reach."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> int:
+    """Return the schema's version.
+
+    Raises:
+        StoreError: it was written by a newer styled.
+    """
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has schema {version}, this styled knows up to {SCHEMA_VERSION}",
+            "Use the newer styled that wrote it; nothing was changed.",
+        )
+    return version
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> Path | None:
+    """Bring an older database up to date, after copying it to ``<name>.v<version>.bak``.
+
+    Returns:
+        the backup, or None when there was nothing to do.
+
+    Raises:
+        StoreError: the schema is newer than this code, or a step is missing.
+    """
+    version = check_version(db, path)
+    if version == SCHEMA_VERSION:
+        return None
+    backup = path.with_name(f"{path.name}.v{version}.bak")
+    # SQLite's own copy sees the WAL; closing a second descriptor on the file would drop our locks.
+    with contextlib.closing(sqlite3.connect(backup)) as copy:
+        db.backup(copy)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for old in range(version, SCHEMA_VERSION):
+            if old not in MIGRATIONS:
+                raise StoreError(f"{path} has schema {old}, which has no way to {old + 1}", f"Its copy is {backup}.")
+            MIGRATIONS[old](db)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    return backup
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError | DiskFull:
+    """Translate an error of SQLite into ours."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(f"{path} cannot grow: the disk is full")
+    if is_damage(error):
+        advice = "Restart the daemon: it keeps the damaged file aside and rebuilds the queue from evolution/."
+    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        advice = "Another program holds it locked; close that and try again."
+    else:
+        advice = "Check the disk and the permissions of that folder."
+    return StoreError(f"{path}: {error}", advice)

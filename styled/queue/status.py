@@ -1,0 +1,54 @@
+"""What the daemon tells about itself through the store, for those who look while it runs or after it died."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from styled.memory import MemorySample
+
+LISTED = 100
+"""At most so many incomplete and rejected names are listed; the counts are always right."""
+
+
+class Incomplete(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in the inbox that waits for the rest of itself. Texts are safe to print."""
+
+    name: str
+    missing: str
+    """What is awaited, or what is wrong with it: ``a style``, ``the rest of content.jpg``."""
+    since: float
+    """Unix seconds."""
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in ``inbox/rejected/``. Texts are safe to print."""
+
+    name: str
+    """Its folder under ``inbox/rejected/``."""
+    reason: str
+    """First line of its ``REASON.txt``."""
+    at: float
+    """Unix seconds."""
+
+
+class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon's own state, published every second or two."""
+
+    pid: int
+    version: str
+    started_at: float
+    """Unix seconds."""
+    beat_at: float
+    """Unix seconds of this report; an old one means a dead or stuck daemon."""
+    state: Literal["running", "paused", "stopping", "degraded"]
+    note: str = ""
+    """Why it is not simply running; one line, printable."""
+    incomplete: list[Incomplete] = []
+    """The oldest first, at most ``LISTED``."""
+    incomplete_count: int = 0
+    rejected: list[Rejected] = []
+    """The newest first, at most ``LISTED``."""
+    rejected_count: int = 0
+    memory: MemorySample | None = None
