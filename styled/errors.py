@@ -20,7 +20,9 @@
     ├── QueueError             the queue refused a request
     │   ├── NoSuchJob              no job has that number or id
     │   ├── IllegalMove            the job's state does not allow the move
-    │   └── StoreError             the database is damaged, locked for too long, or newer than this styled
+    │   ├── StoreError             the database is damaged, locked for too long, or newer than this styled
+    │   └── JobFileDamaged         a job's job.json is missing, damaged, or newer than this styled
+    ├── Superseded             another worker has taken over the job's folder
     ├── DiskFull               not enough free space to go on
     └── DaemonError            between the daemon and those who talk to it
         ├── DaemonNotRunning       nobody answers on the control socket
@@ -157,6 +159,18 @@ class IllegalMove(QueueError):
 
 class StoreError(QueueError):
     """The database is damaged, locked for too long, or was written by a newer styled."""
+
+
+class JobFileDamaged(QueueError):
+    """A job's ``job.json`` is missing or damaged, or was written by a newer styled."""
+
+    advice_default = "Its images are safe in the job's input/ folder: drop them again."
+
+
+class Superseded(StyledError):
+    """Another worker has taken over the job's folder; this one must not write there any more."""
+
+    advice_default = "Nothing is to be done: the newer worker goes on."
 
 
 class DiskFull(StyledError):

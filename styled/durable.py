@@ -1,0 +1,113 @@
+"""Files written whole or not at all, also across a power loss, and an honest word when the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from styled.errors import DiskFull
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TEMPORARY = re.compile(r"\.styled-[0-9a-f]{8}\.tmp")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a hidden sibling of ``path`` for writing; leaving the block makes it ``path``, durably.
+
+    A reader sees the old file or the new one, never half of one. On any exception the old file stays
+    and the sibling is removed; after a ``kill -9`` it lies there until :func:`sweep`.
+
+    Raises:
+        DiskFull: no space, or the quota is used up.
+    """
+    # A random name: two writers of one file must not write into one temporary file.
+    temporary = path.with_name(f".styled-{secrets.token_hex(4)}.tmp")
+    with disk_full_at(path):
+        try:
+            with open(temporary, "xb") as file:  # noqa: PTH123  # Path.open has no fewer arguments and a longer traceback
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace the file ``path`` by ``data``, durably.
+
+    Raises:
+        DiskFull: no space, or the quota is used up.
+    """
+    with replacing(path) as file:
+        file.write(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace the file ``path`` by ``value`` as indented JSON, durably.
+
+    Raises:
+        DiskFull: no space, or the quota is used up.
+    """
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable: new, renamed and removed ones."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network filesystems cannot sync a folder and say so; they are as durable as they are.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers of this module left in ``folder`` when they were killed.
+
+    Only for a folder without a living writer.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def require_space(path: Path, needed: int) -> None:
+    """Check that ``needed`` bytes fit on the disk of ``path``, which need not exist yet.
+
+    Raises:
+        DiskFull: they do not.
+    """
+    place = path
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise DiskFull(f"{place} has {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB are needed")
+
+
+@contextmanager
+def disk_full_at(path: Path) -> Iterator[None]:
+    """Turn "no space left" and "quota exceeded" inside the block into :class:`DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull(f"cannot write {path}: {error.strerror}") from error
+        raise

@@ -1,0 +1,38 @@
+"""The files of one job: everything under ``evolution/<job>/``, who writes it and how it is read back.
+
+========================  ==========================================  =======================
+file                      what                                        module
+========================  ==========================================  =======================
+``input/``                the images the user gave                    (moved there by the claim)
+``job.json``              every setting, digests, versions, state     ``job_file``
+``losses.jsonl``          one line per step                           ``losses``
+``frames/000123.jpg``     the picture becoming itself                 ``frames``
+``checkpoint/``           two slots to go on from                     ``checkpoint``
+``result.png``            the picture                                 ``styled.images.save``
+``evolution.webp``        the frames as one animation                 ``timelapse``
+``log.txt``               what the worker said on standard error      (the worker)
+``ATTEMPT``               which worker may write here                 ``fence``
+========================  ==========================================  =======================
+"""
+
+from styled.durable import require_space as require_space
+from styled.durable import write_json as write_json
+from styled.evolution.checkpoint import Checkpoint as Checkpoint
+from styled.evolution.checkpoint import fingerprint as fingerprint
+from styled.evolution.checkpoint import load_checkpoint as load_checkpoint
+from styled.evolution.checkpoint import save_checkpoint as save_checkpoint
+from styled.evolution.fence import Fence as Fence
+from styled.evolution.folder import JobFolder as JobFolder
+from styled.evolution.folder import job_id as job_id
+from styled.evolution.folder import safe_name as safe_name
+from styled.evolution.frames import frames as frames
+from styled.evolution.frames import write_frame as write_frame
+from styled.evolution.job_file import JobFile as JobFile
+from styled.evolution.job_file import digest as digest
+from styled.evolution.job_file import read_job_file as read_job_file
+from styled.evolution.job_file import versions as versions
+from styled.evolution.job_file import write_job_file as write_job_file
+from styled.evolution.losses import LossLog as LossLog
+from styled.evolution.losses import LossPart as LossPart
+from styled.evolution.losses import read_losses as read_losses
+from styled.evolution.timelapse import write_timelapse as write_timelapse

@@ -1,0 +1,164 @@
+"""The checkpoint of a job: two slots, so that a damaged or half-written one never loses the job.
+
+A slot is an ``.npz`` (NumPy reads it) with one member per array and ``meta.json``. The ZIP's CRC-32 of each
+member is the checksum. A save replaces the older slot, so the newer one is whole at any moment. Nothing is ever
+pickled: a checkpoint is data, reading one runs no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from styled import durable
+from styled.errors import CheckpointDamaged, CheckpointMismatch
+from styled.evolution.folder import JobFolder
+from styled.settings import Settings, settings_table
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+_SLOTS = ("a.npz", "b.npz")
+_OVERHEAD_BYTES = 1_000_000  # headers and the meta, with room to spare
+
+_DAMAGE = (
+    # What zipfile, numpy and msgspec let out on bytes that were changed.
+    zipfile.BadZipFile, zlib.error, msgspec.MsgspecError,
+    EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+
+
+class Checkpoint(NamedTuple):
+    """What :func:`load_checkpoint` found."""
+
+    arrays: Arrays
+    meta: dict[str, Any]
+    note: str
+    """Empty, or one sentence the user should see: a damaged slot was passed over."""
+
+
+class _Head(msgspec.Struct):
+    serial: int
+    """Grows by one with each save; tells the newer slot, whatever the clock does."""
+    arrays: dict[str, str]
+    """Name of each array to its dtype."""
+    meta: dict[str, Any]
+
+
+def fingerprint(digests: Mapping[str, str], settings: Settings, weights_digest: str) -> str:
+    """Return a SHA-256 over all that decides the picture: the inputs, the weights, the settings.
+
+    Settings of the group "files" (how often and how large frames and checkpoints are kept) may change between
+    a save and a load.
+
+    Args:
+        digests: path of each input to the SHA-256 of its bytes.
+        settings: the job's, in full.
+        weights_digest: of the VGG19 weights.
+    """
+    kept = {row.name: getattr(settings, row.name) for row in settings_table() if row.group != "files"}
+    decisive = [dict(digests), weights_digest, kept]
+    return hashlib.sha256(msgspec.json.encode(decisive, order="deterministic")).hexdigest()
+
+
+def save_checkpoint(folder: JobFolder, arrays: Mapping[str, npt.NDArray[np.generic]], meta: Mapping[str, Any]) -> None:
+    """Replace the older slot, durably; the newer one stays.
+
+    Args:
+        folder: the job's folder.
+        arrays: numbers only; bfloat16 too.
+        meta: plain JSON values; ``fingerprint`` and ``step`` among them are used by :func:`load_checkpoint`.
+
+    Raises:
+        DiskFull: not enough space; both slots are as before.
+        TypeError: an array holds objects.
+    """
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"array {name!r} holds objects; a checkpoint holds numbers only")
+    folder.checkpoint.mkdir(exist_ok=True)
+    durable.require_space(folder.checkpoint, sum(array.nbytes for array in arrays.values()) + _OVERHEAD_BYTES)
+    serials = [_serial(folder.checkpoint / slot) for slot in _SLOTS]
+    head = _Head(max(serials) + 1, {name: array.dtype.name for name, array in arrays.items()}, dict(meta))
+    with durable.replacing(folder.checkpoint / _SLOTS[serials.index(min(serials))]) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("meta.json", msgspec.json.encode(head))
+            for name, array in arrays.items():
+                plain = array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, plain, allow_pickle=False)
+
+
+def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Checkpoint | None:
+    """Load the newest slot that is whole; None when the job has no checkpoint.
+
+    Args:
+        folder: the job's folder.
+        fingerprint: what ``meta["fingerprint"]`` must be; None takes any.
+
+    Raises:
+        CheckpointDamaged: there are slots, and none is whole.
+        CheckpointMismatch: made from other images or settings.
+    """
+    slots = sorted((folder.checkpoint / slot for slot in _SLOTS), key=_serial, reverse=True)
+    damage = []
+    for slot in slots:
+        if not slot.exists():
+            continue
+        try:
+            arrays, meta = _read(slot)
+        except _DAMAGE as error:
+            damage.append(f"{slot.name} is damaged ({error})")
+            continue
+        if fingerprint is not None and meta.get("fingerprint") != fingerprint:
+            raise CheckpointMismatch(
+                f"the checkpoint in {folder.checkpoint} was made from other images or settings",
+                f"Start again without it, or start from its picture with init = 'job:{folder.id}'.",
+            )
+        note = f"checkpoint {'; '.join(damage)}; went on from step {meta.get('step', 0)}" if damage else ""
+        return Checkpoint(arrays, meta, note)
+    if damage:
+        raise CheckpointDamaged(f"no checkpoint of {folder.id} can be used: {'; '.join(damage)}", "Start again.")
+    return None
+
+
+def _serial(slot: Path) -> int:
+    """Return the slot's serial number; 0 when it is missing or its head cannot be read."""
+    try:
+        with zipfile.ZipFile(slot) as archive:
+            return _head(archive).serial
+    except (FileNotFoundError, *_DAMAGE):
+        return 0
+
+
+def _head(archive: zipfile.ZipFile) -> _Head:
+    return msgspec.json.decode(archive.read("meta.json"), type=_Head)
+
+
+def _read(slot: Path) -> tuple[Arrays, dict[str, Any]]:
+    with zipfile.ZipFile(slot) as archive:
+        # All checksums first: a damaged array header could ask for any amount of memory.
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+        head = _head(archive)
+        arrays = {name: _array(archive, name, dtype) for name, dtype in head.arrays.items()}
+        return arrays, head.meta
+
+
+def _array(archive: zipfile.ZipFile, name: str, dtype: str) -> npt.NDArray[np.generic]:
+    with archive.open(f"{name}.npy") as member:
+        array: npt.NDArray[np.generic] = np.lib.format.read_array(member, allow_pickle=False)
+    if dtype == "bfloat16":
+        # The .npy format has no bfloat16; ml_dtypes comes with TensorFlow and teaches NumPy the type.
+        import ml_dtypes
+
+        array = array.view(ml_dtypes.bfloat16)
+    return array

@@ -1,0 +1,115 @@
+"""A job's folder: its name and the paths in it."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from styled import durable
+
+_NAME_BYTES = 100
+"""Of the pair's name in the job's id: with date, claim prefix and collision number far below the 255 of a file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The paths of one job's files. Making one touches no disk."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The job's id: the folder's name."""
+        return self.path.name
+
+    @property
+    def input(self) -> Path:
+        """Folder of the images the user gave."""
+        return self.path / "input"
+
+    @property
+    def job_json(self) -> Path:
+        """Settings, digests, versions and state; see :class:`~styled.evolution.JobFile`."""
+        return self.path / "job.json"
+
+    @property
+    def losses(self) -> Path:
+        """One line per step; see :class:`~styled.evolution.LossLog`."""
+        return self.path / "losses.jsonl"
+
+    @property
+    def frames(self) -> Path:
+        """Folder of the kept frames."""
+        return self.path / "frames"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of the two checkpoint slots."""
+        return self.path / "checkpoint"
+
+    @property
+    def result(self) -> Path:
+        """The finished picture."""
+        return self.path / "result.png"
+
+    @property
+    def timelapse(self) -> Path:
+        """The frames as one animation."""
+        return self.path / "evolution.webp"
+
+    @property
+    def log(self) -> Path:
+        """What the worker and TensorFlow said."""
+        return self.path / "log.txt"
+
+    @property
+    def attempt(self) -> Path:
+        """Which worker may write here; see :class:`~styled.evolution.Fence`."""
+        return self.path / "ATTEMPT"
+
+    def create(self) -> None:
+        """Make the folder and the folders in it; what is there already stays."""
+        for folder in (self.path, self.input, self.frames, self.checkpoint):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def sweep(self) -> None:
+        """Remove half-written files that a killed worker left. Only for the worker that holds the fence."""
+        for folder in (self.path, self.frames, self.checkpoint):
+            if folder.is_dir():
+                durable.sweep(folder)
+
+
+def safe_name(name: str) -> str:
+    """Return ``name`` as letters, digits, ``.``, ``_`` and ``-`` only: safe as a file name and on a terminal.
+
+    Letters of any script stay; everything else becomes ``-``. At most 100 bytes of UTF-8, never empty,
+    never starting with a dot or a dash.
+    """
+    kept = (
+        character if character in "._-" or unicodedata.category(character)[0] in "LMN" else "-"
+        for character in unicodedata.normalize("NFC", name)
+    )
+    words = "-".join(word for word in "".join(kept).split("-") if word)
+    cut = words.encode()[:_NAME_BYTES].decode(errors="ignore")
+    return cut.strip(".-") or "job"
+
+
+def job_id(name: str, now: datetime, *, evolution: Path | None = None) -> str:
+    """Return ``YYYYMMDD-hhmmss-<safe name>``, in the time zone of ``now``.
+
+    Args:
+        name: the pair's name.
+        now: when the pair was claimed.
+        evolution: the folder in which the id must be free; a taken one gets ``-2``, ``-3`` … after it.
+            A claim in progress (``.claim-<id>``) counts as taken.
+    """
+    first = f"{now:%Y%m%d-%H%M%S}-{safe_name(name)}"
+    if evolution is None:
+        return first
+    candidate, count = first, 1
+    while (evolution / candidate).exists() or (evolution / f".claim-{candidate}").exists():
+        count += 1
+        candidate = f"{first}-{count}"
+    return candidate

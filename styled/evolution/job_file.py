@@ -1,0 +1,104 @@
+"""``job.json``: enough to run a job again bit for bit, and to rebuild the queue without its database.
+
+The daemon (or ``styled run``) writes it at the claim and at each change of state; the worker only reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from styled import durable
+from styled.errors import JobFileDamaged
+from styled.evolution.folder import JobFolder
+from styled.queue.job import JobState
+
+VERSION = 1
+"""Of the file's layout. Readers take this one and older; newer ones are refused, not guessed at."""
+
+_RECORDED = ("styled", "tensorflow", "keras", "numpy", "pillow")
+
+
+class JobFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of ``job.json``. Paths are relative to the job's folder; times are Unix seconds."""
+
+    version: int = VERSION
+    id: str
+    number: int
+    name: str
+    content: str
+    """Path of the content image: ``input/content.jpg``."""
+    styles: tuple[str, ...]
+    mask: str | None = None
+    settings: dict[str, Any]
+    """Every setting, also those at their default: a later styled may have other defaults."""
+    digests: dict[str, str] = {}
+    """Path of each input to the SHA-256 of its bytes, hexadecimal."""
+    weights_digest: str = ""
+    """Of the VGG19 weights; empty until they are known."""
+    versions: dict[str, str] = {}
+    """Of styled and the libraries that decide the pixels."""
+    created_at: float
+    priority: int = 0
+    state: JobState = JobState.WAITING
+    started_at: float | None = None
+    finished_at: float | None = None
+    reason: str = ""
+    """Why it failed, was paused or cancelled; one line, printable."""
+
+
+def write_job_file(folder: JobFolder, job: JobFile) -> None:
+    """Replace ``job.json``, durably.
+
+    Raises:
+        DiskFull: no space, or the quota is used up.
+    """
+    durable.write_json(folder.job_json, job)
+
+
+def read_job_file(folder: JobFolder) -> JobFile:
+    """Read ``job.json``.
+
+    Raises:
+        JobFileDamaged: it is missing, not JSON, lacks a field, or was written by a newer styled.
+    """
+    path = folder.job_json
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise JobFileDamaged(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        version = msgspec.json.decode(data, type=_Version).version
+        if version > VERSION:
+            raise JobFileDamaged(
+                f"{path} has layout {version}, this styled knows up to {VERSION}", "Upgrade styled to use this job."
+            )
+        return msgspec.json.decode(data, type=JobFile)
+    except msgspec.MsgspecError as error:
+        raise JobFileDamaged(f"{path} is damaged: {error}") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the installed version of styled and of each library that decides the pixels."""
+    found = {}
+    for name in _RECORDED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            # tensorflow may be there under another name (tensorflow-cpu); what is unknown is left out.
+            continue
+    return found
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Version(msgspec.Struct):
+    version: int

@@ -1,0 +1,116 @@
+"""``losses.jsonl``: one :class:`~styled.messages.Progress` a line, one line per step, appended while painting."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import msgspec
+
+from styled import messages
+from styled.durable import disk_full_at
+from styled.evolution.folder import JobFolder
+
+_READ_BYTES = 8 * 2**20
+"""Most that one call of read_losses reads: about 25,000 steps."""
+
+_decoder = msgspec.json.Decoder(messages.Progress)
+
+
+class LossLog:
+    """Appends to ``losses.jsonl``; the worker's side.
+
+    Args:
+        folder: the job's folder.
+        step: painting goes on after this step; lines of later steps, and a torn last line, are dropped.
+    """
+
+    def __init__(self, folder: JobFolder, *, step: int = 0) -> None:
+        self._path = folder.losses
+        with disk_full_at(self._path):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            os.ftruncate(self._descriptor, _length_up_to(self._path, step))
+
+    def append(self, progress: messages.Progress) -> None:
+        """Append one step; a reader sees the whole line or nothing.
+
+        Not synced: after a power loss the last lines may be gone, and the checkpoint is older than they were.
+
+        Raises:
+            DiskFull: no space; the file is as it was before.
+        """
+        line = messages.encode(progress)
+        before = os.fstat(self._descriptor).st_size
+        try:
+            with disk_full_at(self._path):
+                written = os.write(self._descriptor, line)
+                if written < len(line):  # the disk is nearly full: the rest says how
+                    os.write(self._descriptor, line[written:])
+        except BaseException:
+            os.ftruncate(self._descriptor, before)
+            raise
+
+    def close(self) -> None:
+        """Close the file; the log cannot be used after."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> LossLog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class LossPart(NamedTuple):
+    """What one call of :func:`read_losses` found."""
+
+    losses: list[messages.Progress]
+    offset: int
+    """Where to read on."""
+    restarted: bool
+    """The file was cut below the offset asked for (the job was resumed or retried): forget what was read before."""
+
+
+def read_losses(folder: JobFolder, offset: int = 0) -> LossPart:
+    """Read the steps written since ``offset``; the reader's side, safe while a worker writes.
+
+    A last line without its end is left for the next call; a line that is no step is skipped.
+    A step not above the one before it means that the job was resumed: the later lines are the true ones.
+    At most 8 MiB at once: read on until no step comes.
+    """
+    try:
+        file = folder.losses.open("rb")
+    except FileNotFoundError:
+        return LossPart([], 0, restarted=offset > 0)
+    with file:
+        restarted = not _is_line_start(file.fileno(), offset)
+        start = 0 if restarted else offset
+        data = os.pread(file.fileno(), _READ_BYTES, start)
+    end = data.rfind(b"\n") + 1
+    losses = [progress for line in data[:end].splitlines() if (progress := _decoded(line)) is not None]
+    return LossPart(losses, start + end, restarted)
+
+
+def _is_line_start(descriptor: int, offset: int) -> bool:
+    return offset == 0 or os.pread(descriptor, 1, offset - 1) == b"\n"
+
+
+def _decoded(line: bytes) -> messages.Progress | None:
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _length_up_to(path: Path, step: int) -> int:
+    """Return the length of the part of ``path`` that holds whole lines of steps up to ``step``."""
+    length = 0
+    with path.open("rb") as file:
+        for line in file:
+            progress = _decoded(line) if line.endswith(b"\n") else None
+            if progress is None or progress.step > step:
+                break
+            length += len(line)
+    return length

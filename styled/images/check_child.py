@@ -1,0 +1,86 @@
+"""The child that decodes untrusted images: one request a packet on standard input, with the open file beside it.
+
+Run as ``python -m styled.images.check_child MEMORY_BYTES`` by :class:`styled.images.Checker`.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+
+import msgspec
+from PIL import Image
+
+from styled.errors import ImageError
+from styled.images.opening import ImageInfo, info, open_image
+
+REQUEST_BYTES = 65536
+"""Largest packet either way."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Decode the file that comes with this."""
+
+    name: str
+    """For the error."""
+    max_pixels: int
+    seconds: float
+    """CPU time it may take."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """Either ``info``, or an error."""
+
+    info: ImageInfo | None = None
+    kind: str = ""
+    """Class of the error, of the tree in :mod:`styled.errors`."""
+    message: str = ""
+    advice: str = ""
+    errno: int | None = None
+    """Of a real input error: the disk, not the image."""
+
+
+def main() -> None:
+    """Limit this process, then answer requests until the parent closes the socket."""
+    Image.init()  # all decoders now: their libraries count as what the process has at its start
+    _limit(int(sys.argv[1]))
+    connection = socket.socket(fileno=sys.stdin.fileno())
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(connection, REQUEST_BYTES, 1)
+        if not data:
+            return
+        request = msgspec.json.decode(data, type=Request)
+        reply = _decode(request, descriptors[0])
+        connection.sendall(msgspec.json.encode(reply))
+
+
+def _limit(memory_bytes: int) -> None:
+    with open("/proc/self/statm") as file:  # noqa: PTH123  # nothing else here needs pathlib
+        now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (now + memory_bytes, now + memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write
+
+
+def _decode(request: Request, descriptor: int) -> Reply:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_limit = int(used.ru_utime + used.ru_stime + request.seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit, resource.RLIM_INFINITY))
+    try:
+        with os.fdopen(descriptor, "rb") as file, open_image(file, request.name, max_pixels=request.max_pixels) as image:
+            header = info(image)
+            if image.format == "JPEG":
+                # An eighth of the size reads every byte and costs a fraction of the time and memory.
+                image.draft(None, (1, 1))
+            image.load()
+    except ImageError as error:
+        return Reply(kind=type(error).__name__, message=error.message, advice=error.advice)
+    except OSError as error:
+        return Reply(message=str(error), errno=error.errno)
+    return Reply(info=header)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Checking an untrusted image: it is decoded once, wholly, in a child process with limits on memory and time.
+
+A decoder that crashes, hangs or eats memory on a hostile file then costs one child, never the daemon. The child
+gets the open file, not its name: what was checked is what lies there, and the child needs no other file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from styled import errors
+from styled.errors import ImageError, ImageTooLarge, UnreadableImage
+from styled.images.check_child import REQUEST_BYTES, Reply, Request
+from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, open_file, shown
+
+MEMORY_BYTES = 4 * 1024**3
+"""Address space the child may add: enough for a progressive JPEG or a WebP at the pixel limit."""
+
+SECONDS = 120.0
+"""Time for one image, on the clock; CPU time has the same limit. A 250 Mpx PNG takes about ten."""
+
+_CHECKS_PER_CHILD = 1000
+"""A fresh child now and then: what a decoder leaks stays small."""
+
+
+class Checker:
+    """Checks many images, one after another, in one child that is started when needed and replaced when it dies.
+
+    A context manager; not for use from two threads at once.
+
+    Args:
+        max_bytes: limit on a file.
+        max_pixels: limit on width x height, checked before decoding.
+        memory_bytes: address space the child may add to what it has after its start.
+        seconds: time for one image.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_pixels: int = MAX_PIXELS,
+        memory_bytes: int = MEMORY_BYTES,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
+        self._memory_bytes = memory_bytes
+        self._seconds = seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._checks = 0
+
+    def check(self, path: Path) -> ImageInfo:
+        """Decode one image in the child.
+
+        A file that is still being written looks truncated: the caller decides how long to wait for the rest.
+
+        Args:
+            path: the file; a symbolic link in its last part is refused.
+
+        Raises:
+            UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed or hung.
+            ImageTooLarge: above a limit, memory included.
+        """
+        name = shown(path.name)
+        with open_file(path, max_bytes=self._max_bytes, follow_symlinks=False) as file:
+            reply = self._ask(file.fileno(), name)
+        if reply.info is not None:
+            return reply.info
+        if reply.errno is not None:
+            raise OSError(reply.errno, os.strerror(reply.errno), str(path))
+        # The child is not trusted either: only an image's errors, and printable.
+        kind = getattr(errors, reply.kind, None)
+        allowed = isinstance(kind, type) and issubclass(kind, ImageError)
+        raise (kind if allowed else UnreadableImage)(shown(reply.message), shown(reply.advice))
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        child, connection = self._child, self._socket
+        self._child = self._socket = None
+        if connection is not None:
+            connection.close()
+        if child is not None:
+            child.kill()
+            child.wait()
+
+    def __enter__(self) -> Checker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _ask(self, descriptor: int, name: str) -> Reply:
+        if self._checks >= _CHECKS_PER_CHILD or (self._child is not None and self._child.poll() is not None):
+            self.close()
+        connection = self._socket or self._start()
+        request = msgspec.json.encode(Request(name=name, max_pixels=self._max_pixels, seconds=self._seconds))
+        try:
+            socket.send_fds(connection, [request], [descriptor])
+            self._checks += 1
+            data = connection.recv(REQUEST_BYTES)
+            if data:
+                return msgspec.json.decode(data, type=Reply)
+        except TimeoutError:
+            self.close()
+            raise UnreadableImage(f"{name} could not be decoded within {self._seconds:g} s") from None
+        except (ConnectionError, msgspec.MsgspecError):
+            pass  # told below, by how the child ended
+        except BaseException:
+            self.close()  # an answer may still come, and would be taken for the next image's
+            raise
+        raise self._death(name)
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            # -I: neither the current folder nor the environment may put modules in the child's way.
+            # -W ignore: what Pillow finds odd about an image is no news here.
+            command = [sys.executable, "-I", "-W", "ignore", "-m", "styled.images.check_child", str(self._memory_bytes)]
+            self._child = subprocess.Popen(
+                command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        ours.settimeout(self._seconds)
+        self._socket, self._checks = ours, 0
+        return ours
+
+    def _death(self, name: str) -> ImageError:
+        """Say why the child died."""
+        assert self._child is not None  # it was asked
+        child = self._child
+        try:
+            code = child.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            code = 0
+        self.close()
+        if code == -signal.SIGXCPU:
+            return UnreadableImage(f"{name} could not be decoded within {self._seconds:g} s of CPU time")
+        if code == -signal.SIGKILL:
+            return ImageTooLarge(f"the decoder was killed on {name}, probably for its memory", "Export it smaller.")
+        return UnreadableImage(f"the decoder crashed on {name} ({_end(code)})")
+
+
+def check(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
+    """Decode one untrusted image in a child of its own; for many, keep a :class:`Checker`.
+
+    Raises:
+        UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed or hung.
+        ImageTooLarge: above a limit, memory included.
+    """
+    with Checker(max_bytes=max_bytes, max_pixels=max_pixels) as checker:
+        return checker.check(path)
+
+
+def _end(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

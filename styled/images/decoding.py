@@ -1,0 +1,128 @@
+"""Decoding a file to upright 8-bit sRGB pixels, in strips, so that a huge picture is in memory twice and not more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from styled.images.colour import to_srgb
+from styled.images.metadata import carried_exif
+from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, info, open_file, open_image, orientation
+from styled.images.resizing import Pixels, fit, resize
+
+_STRIP_PIXELS = 4_000_000
+
+_GAP = 2
+"""Decoders and box filters shrink to no less than this times the size wanted; Lanczos does the rest, unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A decoded image."""
+
+    pixels: Pixels
+    """uint8, shape (H, W, 3), sRGB, upright. Where alpha is 0 the file's colour means nothing: the mean colour stands there."""
+    alpha: Pixels | None
+    """uint8, shape (H, W); None when the picture is opaque."""
+    info: ImageInfo
+    """Of the file: its width and height are larger than those of ``pixels`` when ``long_side`` shrank it."""
+    exif: bytes
+    """What describes the photo (camera, time, place, author), to be given to ``save``; empty when there is none."""
+    note: str
+    """For the user: empty, or why the colours may be off."""
+
+
+def load(
+    path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS, long_side: int | None = None
+) -> Loaded:
+    """Decode an image: JPEG, PNG, WebP, TIFF, BMP, GIF (its first frame) and what else ``opening.FORMATS`` names.
+
+    EXIF orientation is applied, colour profiles are converted to sRGB; grey, palette, CMYK, 16 bits and alpha are
+    understood. Peak memory is 4 bytes a pixel for the decoder and 3 (4 with alpha) for the result.
+
+    Args:
+        path: the file.
+        max_bytes: limit on its size.
+        max_pixels: limit on width x height in the header, checked before decoding.
+        long_side: shrink to this long side at most, px, while decoding, which saves memory; None keeps the size.
+
+    Raises:
+        UnreadableImage: not an image, truncated, damaged, or with numbers that are no colours.
+        ImageTooLarge: above a limit.
+    """
+    with open_file(path, max_bytes=max_bytes) as file, open_image(file, path.name, max_pixels=max_pixels) as image:
+        header = info(image)
+        turn = orientation(image)
+        if long_side is not None and image.format == "JPEG":
+            # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free.
+            image.draft(None, fit(*image.size, _GAP * long_side, upscale=False))
+        image.load()
+        factor = 1 if long_side is None else max(1, max(image.size) // (_GAP * long_side))
+        pixels, alpha, note = _upright(image, turn, factor)
+        exif = carried_exif(image)
+    if long_side is not None:
+        width, height = fit(header.width, header.height, long_side, upscale=False)
+        pixels = _resize_within(pixels, alpha, width, height)
+        alpha = None if alpha is None else resize(alpha, width, height)
+    if alpha is not None:
+        _fill_transparent(pixels, alpha)
+    return Loaded(pixels, alpha, header, exif, note)
+
+
+def _upright(image: ImageFile.ImageFile, turn: int, factor: int) -> tuple[Pixels, Pixels | None, str]:
+    """Convert a decoded image strip by strip, shrunk by a whole ``factor``, straight to its upright place."""
+    convert, note = to_srgb(image)
+    width, height = -(-image.width // factor), -(-image.height // factor)
+    channels = 4 if image.has_transparency_data else 3
+    shape = (width, height) if turn in {5, 6, 7, 8} else (height, width)
+    upright = np.empty((*shape, 3), np.uint8)
+    alpha = np.empty(shape, np.uint8) if channels == 4 else None
+    stored = _as_stored(upright, turn)
+    stored_alpha = None if alpha is None else _as_stored(alpha, turn)
+    for top, bottom in _strips(image.width, image.height, factor):
+        strip = convert(image.crop((0, top, image.width, bottom)))
+        strip_pixels = np.asarray(strip.reduce(factor) if factor > 1 else strip)
+        rows = slice(top // factor, top // factor + len(strip_pixels))
+        stored[rows] = strip_pixels[..., :3]
+        if stored_alpha is not None:
+            stored_alpha[rows] = strip_pixels[..., 3]
+    if alpha is not None and alpha.min() == 255:
+        alpha = None
+    return upright, alpha, note
+
+
+def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:
+    """Yield top and bottom of strips; all but the last are whole multiples of ``factor`` high."""
+    rows = max(1, _STRIP_PIXELS // width // factor) * factor
+    for top in range(0, height, rows):
+        yield top, min(height, top + rows)
+
+
+def _as_stored(upright: Pixels, turn: int) -> Pixels:
+    """Return a view on ``upright`` in the file's own order of rows and columns (EXIF orientation 1..8)."""
+    if turn in {5, 6, 7, 8}:
+        transposed = upright.swapaxes(0, 1)
+        return {5: transposed, 6: transposed[:, ::-1], 7: transposed[::-1, ::-1], 8: transposed[::-1]}[turn]
+    return {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1]}[turn]
+
+
+def _resize_within(pixels: Pixels, alpha: Pixels | None, width: int, height: int) -> Pixels:
+    if alpha is None or pixels.shape[:2] == (height, width):
+        return resize(pixels, width, height)
+    # Through Pillow's RGBA, which weighs each colour by its alpha: hidden colours must not bleed in.
+    both = Image.fromarray(np.dstack([pixels, alpha]))
+    return np.asarray(both.resize((width, height), Image.Resampling.LANCZOS))[..., :3].copy()
+
+
+def _fill_transparent(pixels: Pixels, alpha: Pixels) -> None:
+    """Give fully transparent pixels the mean visible colour: files hold black there, which the network would see."""
+    hidden = alpha == 0
+    if not hidden.any() or hidden.all():
+        return
+    weights = alpha.astype(np.float64)
+    mean = np.tensordot(weights, pixels, axes=([0, 1], [0, 1])) / weights.sum()
+    pixels[hidden] = np.rint(mean).astype(np.uint8)

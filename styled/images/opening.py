@@ -1,0 +1,205 @@
+"""Opening an image file that may be anything: limits first, header next, pixels never.
+
+The checking child imports this module and not NumPy, to start fast.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from PIL import Image, ImageFile
+
+from styled.errors import ImageTooLarge, UnreadableImage
+
+MAX_PIXELS = 250_000_000
+"""Default limit on width x height: a 200 Mpx panorama passes."""
+
+MAX_BYTES = 2 * 1024**3
+"""Default limit on the file."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "MPO")
+"""What is decoded. Pillow knows more, but some of those run programs (EPS starts Ghostscript) or have no reliable mark."""
+
+PILLOW_ERRORS = (
+    # What Pillow's decoders let out on damaged or hostile files, seen by fuzzing and in its issues.
+    OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
+    AssertionError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+_ORIENTATION = 0x0112
+_TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+_pillow_limit = threading.RLock()
+
+
+class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What the header says."""
+
+    width: int
+    """Of the upright picture, px."""
+    height: int
+    format: str
+    """``JPEG``, ``PNG``, … as Pillow names it."""
+    mode: str
+    """``RGB``, ``L``, ``CMYK``, ``I;16``, … as Pillow names it."""
+    has_alpha: bool
+
+
+def probe(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
+    """Read the header only.
+
+    Raises:
+        UnreadableImage: no such file, not a regular file, or not an image of a known format.
+        ImageTooLarge: more bytes or pixels than the limits.
+    """
+    with open_file(path, max_bytes=max_bytes) as file, open_image(file, path.name, max_pixels=max_pixels) as image:
+        return info(image)
+
+
+@contextmanager
+def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool = True) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, without ever blocking on what only looks like one.
+
+    Args:
+        path: the file.
+        max_bytes: limit on its size.
+        follow_symlinks: whether ``path`` itself may be a symbolic link; False for untrusted folders.
+
+    Raises:
+        UnreadableImage: it does not exist, may not be read, is empty, or is no regular file.
+        ImageTooLarge: more than ``max_bytes``.
+    """
+    name = shown(path.name)
+    # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow_symlinks else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name holds a zero byte"
+        raise UnreadableImage(f"{name} cannot be opened: {reason}", "Check its path and permissions.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage(f"{name} is not a regular file", "Give an image file.")
+        if status.st_size == 0:
+            raise UnreadableImage(f"{name} is empty")
+        if status.st_size > max_bytes:
+            raise ImageTooLarge(
+                f"{name} has {status.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB",
+                "Export it smaller, or raise the limit (inbox.max_bytes).",
+            )
+        yield file
+
+
+@contextmanager
+def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> Iterator[ImageFile.ImageFile]:
+    """Read the header of an open file; Pillow's errors inside the block become :class:`UnreadableImage`.
+
+    Args:
+        file: at its start.
+        name: for the errors.
+        max_pixels: limit on width x height, checked before anything is decoded.
+
+    Raises:
+        UnreadableImage: not an image of a known format, truncated or damaged.
+        ImageTooLarge: more than ``max_pixels``.
+    """
+    with readable(name), _own_limit(max_pixels):
+        try:
+            image = Image.open(file, formats=FORMATS)
+        except Image.DecompressionBombError as error:
+            # WebP: Pillow looks before it makes room for the canvas, and so before we can.
+            raise _too_large(name, "", max_pixels) from error
+        with image:
+            if image.width * image.height > max_pixels:
+                raise _too_large(name, f" ({image.width}x{image.height})", max_pixels)
+            yield image
+
+
+def info(image: ImageFile.ImageFile) -> ImageInfo:
+    """Return what the header of an opened image says."""
+    width, height = image.size
+    if orientation(image) in _TURNED:
+        width, height = height, width
+    return ImageInfo(
+        width=width,
+        height=height,
+        format=image.format or "",
+        mode=image.mode,
+        has_alpha=image.has_transparency_data,
+    )
+
+
+def orientation(image: ImageFile.ImageFile) -> int:
+    """Return how the stored picture must be turned (EXIF 1..8; 1: not at all), before it is decoded."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns TIFFs itself, and has already given the turned size
+    if image.format == "PNG" and not ({"exif", "Raw profile type exif", "XML:com.adobe.xmp"} & image.info.keys()):
+        return 1  # PngImageFile.getexif would decode the whole picture to look for it behind
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except PILLOW_ERRORS:
+        return 1  # damaged EXIF: the picture itself may be well
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn what Pillow raises on damaged files into :class:`UnreadableImage`; real input errors pass.
+
+    Raises:
+        UnreadableImage: damaged, truncated, or not an image.
+        ImageTooLarge: the memory limit of this process was reached.
+    """
+    try:
+        yield
+    except (UnreadableImage, ImageTooLarge):
+        raise
+    except MemoryError as error:
+        raise ImageTooLarge(f"{shown(name)} needs more memory to decode than is allowed", "Export it smaller.") from error
+    except Image.UnidentifiedImageError as error:
+        raise UnreadableImage(
+            f"{shown(name)} is not an image of a known format",
+            "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM; export HEIC or raw photos as JPEG.",
+        ) from error
+    except PILLOW_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the image
+        if isinstance(error, EOFError) or "truncated" in str(error).lower():
+            raise UnreadableImage(f"{shown(name)} is truncated: the file ends before the picture does") from error
+        raise UnreadableImage(f"{shown(name)} cannot be decoded: {shown(str(error)) or type(error).__name__}") from error
+
+
+def shown(text: str) -> str:
+    """Return ``text`` safe for a terminal and a log: no control characters, at most 200 characters."""
+    clean = "".join(character if character.isprintable() else "�" for character in text)
+    return clean if len(clean) <= 200 else clean[:199] + "…"
+
+
+def _too_large(name: str, size: str, max_pixels: int) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{shown(name)} has more than {max_pixels / 1e6:g} million pixels{size}",
+        "Export it smaller, or raise the limit (inbox.max_pixels).",
+    )
+
+
+@contextmanager
+def _own_limit(max_pixels: int) -> Iterator[None]:
+    """Put our pixel limit in the place of Pillow's, which is global and no more than a warning up to twice its value."""
+    with _pillow_limit, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before

@@ -1,0 +1,67 @@
+"""Sizes and resampling."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Picture = npt.NDArray[np.float32]
+"""float32, shape (H, W, 3), RGB, sRGB-encoded, 0..255."""
+
+Pixels = npt.NDArray[np.uint8]
+"""uint8, shape (H, W, 3), RGB, sRGB; or shape (H, W), alpha."""
+
+AnyPicture = Picture | Pixels
+_A = TypeVar("_A", Picture, Pixels)
+
+
+def fit(width: int, height: int, long_side: int, *, upscale: bool) -> tuple[int, int]:
+    """Return the size whose long side is ``long_side``, with the aspect ratio of ``width`` x ``height``.
+
+    Args:
+        width: px.
+        height: px.
+        long_side: px.
+        upscale: whether the result may be larger than ``width`` x ``height``; if not, that is the most.
+
+    Returns:
+        Width and height, px, each at least 1.
+    """
+    longest = max(width, height)
+    if longest <= long_side and not upscale:
+        return width, height
+    scale = long_side / longest
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def resize(picture: _A, width: int, height: int) -> _A:
+    """Resample with an antialiased Lanczos filter, at a cost linear in the pixels.
+
+    float32 pictures are not clipped: Lanczos overshoots a little at edges, and the optimiser may want that.
+
+    Args:
+        picture: float32 or uint8, shape (H, W, 3) or (H, W).
+        width: of the result, px.
+        height: of the result, px.
+
+    Returns:
+        The same dtype, shape (height, width, 3) or (height, width); ``picture`` itself when the size is the same.
+    """
+    if picture.shape[:2] == (height, width):
+        return picture
+    if picture.dtype == np.uint8:
+        return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    if picture.ndim == 2:
+        return _resize_plane(picture, width, height)
+    result = np.empty((height, width, picture.shape[2]), np.float32)
+    for channel in range(picture.shape[2]):  # Pillow has no three-channel float
+        result[..., channel] = _resize_plane(picture[..., channel], width, height)
+    return result
+
+
+def _resize_plane(plane: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.float32]:
+    image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))

