@@ -63,7 +63,7 @@ class StoreReader:
             limit: at most so many.
             offset: skip so many first.
             search: only those whose name, id, number or reason contains this text (ASCII letters match in either case).
-            order: ``number``, ``newest``, or ``queue``: running, waiting as they will run, paused, ended newest first.
+            order: ``number``, ``newest``, ``name``, or ``queue``: running, waiting as they will run, paused, ended newest first.
 
         Raises:
             StoreError: the database cannot be read.
@@ -84,6 +84,11 @@ class StoreReader:
             if db is None:
                 raise NoSuchJob(f"no job is {str(ref)[:80]!r}")
             return records.find(db, ref)
+
+    def count(self, states: Iterable[JobState] | None = None, *, search: str | None = None) -> int:
+        """Return how many jobs :meth:`jobs` would return without a limit."""
+        with self._reading() as db:
+            return 0 if db is None else records.count(db, states, search)
 
     def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state, zeros included."""
@@ -110,6 +115,11 @@ class StoreReader:
         """Return the events after number ``since``, oldest first."""
         with self._reading() as db:
             return [] if db is None else records.events(db, since, limit)
+
+    def last_event(self) -> int:
+        """Return the number of the newest event, 0 if there never was one."""
+        with self._reading() as db:
+            return 0 if db is None else records.last_event(db)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:

@@ -18,7 +18,7 @@ _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_settings = msgspec.json.Decoder(dict[str, Any]).decode
 _COLUMNS = ", ".join(JOB_COLUMNS)
 
-Order = Literal["number", "queue", "newest"]
+Order = Literal["number", "queue", "newest", "name"]
 """``queue``: running, then waiting as they will run, then paused, then ended from the latest back."""
 
 _SEARCHED = ("name", "id", "printf('%04d', number)", "reason")
@@ -27,6 +27,7 @@ _ESCAPE = r"'\'"
 _ORDER_BY: dict[Order, str] = {
     "number": "number",
     "newest": "number DESC",
+    "name": "name COLLATE NOCASE, number",
     "queue": "CASE state WHEN 'running' THEN 0 WHEN 'waiting' THEN 1 WHEN 'paused' THEN 2 ELSE 3 END,"
     " CASE WHEN finished_at IS NULL THEN 0 ELSE -finished_at END, priority DESC, number",
 }
@@ -78,7 +79,23 @@ def jobs(
     order: Order,
 ) -> list[Job]:
     """Return the jobs in the given states whose name, id, number or reason contains ``search``."""
-    where, values = [], []
+    clause, values = _where(states, search)
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM jobs {clause} ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",  # noqa: S608  # only our own words
+        (*values, -1 if limit is None else limit, offset),
+    )
+    return [to_job(row) for row in rows]
+
+
+def count(db: sqlite3.Connection, states: Iterable[JobState] | None, search: str | None) -> int:
+    """Return how many jobs :func:`jobs` would return without a limit."""
+    clause, values = _where(states, search)
+    return int(db.execute(f"SELECT count(*) FROM jobs {clause}", values).fetchone()[0])  # noqa: S608  # only our own words
+
+
+def _where(states: Iterable[JobState] | None, search: str | None) -> tuple[str, list[str]]:
+    where: list[str] = []
+    values: list[str] = []
     if states is not None:
         chosen = list(states)
         where.append(f"state IN ({', '.join('?' * len(chosen))})")
@@ -87,12 +104,7 @@ def jobs(
         pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         where.append(f"({' OR '.join(f'{column} LIKE ? ESCAPE {_ESCAPE}' for column in _SEARCHED)})")
         values += [pattern] * len(_SEARCHED)
-    clause = f"WHERE {' AND '.join(where)}" if where else ""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM jobs {clause} ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",  # noqa: S608  # only our own words
-        (*values, -1 if limit is None else limit, offset),
-    )
-    return [to_job(row) for row in rows]
+    return (f"WHERE {' AND '.join(where)}" if where else "", values)
 
 
 def find(db: sqlite3.Connection, ref: str | int) -> Job:
@@ -132,6 +144,12 @@ def events(db: sqlite3.Connection, since: int, limit: int) -> list[Event]:
         (since, limit),
     )
     return [Event(**dict(zip(Event.__struct_fields__, row, strict=True))) for row in rows]
+
+
+def last_event(db: sqlite3.Connection) -> int:
+    """Return the number of the newest event, 0 if there never was one."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def meta(db: sqlite3.Connection, key: str) -> str | None:

@@ -304,8 +304,7 @@ class Store:
 
     def last_event(self) -> int:
         """Return the number of the newest event, 0 if there never was one."""
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-        return int(row[0]) if row else 0
+        return records.last_event(self._db)
 
     def meta(self, key: str) -> str | None:
         """Return the value kept under a key."""
