@@ -1,0 +1,104 @@
+"""What a name in the inbox says: which part of which pair it is, or why it is left alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+IMAGE_SUFFIXES = frozenset({
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "dib", "gif", "avif", "jp2", "j2k", "ppm",
+    "pgm", "pnm", "mpo",
+})  # fmt: skip
+"""Endings that may name an image. What the file really is, its bytes say; this keeps sidecars (.xmp, .txt) apart."""
+
+CONTENT_FOLDER = "content"
+STYLE_FOLDER = "style"
+REJECTED_FOLDER = "rejected"
+SETTINGS_NAME = "job.toml"
+
+_STYLE = r"style(?:-(?P<index>[2-9]|[1-9][0-9]))?"
+_ROLE = re.compile(rf"(?P<role>content|{_STYLE}|mask)\.(?P<suffix>[^.]+)", re.IGNORECASE)
+_NAMED_ROLE = re.compile(rf"(?P<name>.+)[._-](?P<role>content|{_STYLE}|mask)\.(?P<suffix>[^.]+)", re.IGNORECASE)
+
+# Names that programs give to a file they have not finished: browsers, FTP and SFTP clients, rsync, Syncthing.
+_UNFINISHED = re.compile(
+    r".+\.(part|partial|filepart|crdownload|download|opdownload|tmp|temp|upload)|\..+\..+\.[A-Za-z0-9]{6}"
+    r"|\.syncthing\..+|\.~tmp~|\.in\..+|\.goutputstream-.+|\.nfs[0-9a-f]+|\.pureftpd-upload\..+",
+    re.IGNORECASE,
+)
+_JUNK = re.compile(r"\..*|.*~|.+\.sw[a-p]|thumbs\.db|desktop\.ini|@eadir|__macosx|icon\r?", re.IGNORECASE)
+_MOVES_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that reorder what a terminal shows: ``gpj.exe`` reads as ``exe.jpg``."""
+
+
+class Part(NamedTuple):
+    """What a file is within its pair."""
+
+    name: str
+    """The pair's, empty if the folder says it."""
+    role: str
+    """``content``, ``style`` or ``mask``."""
+    position: int
+    """Of a style among the styles, from 1; 1 for the others."""
+    suffix: str
+    """In lower case, without the dot."""
+
+
+def part_in_folder(file_name: str) -> Part | None:
+    """Read a name inside a pair's own folder: ``content.jpg``, ``style-2.png``, ``mask.png``."""
+    match = _ROLE.fullmatch(file_name)
+    return _part("", match) if match else None
+
+
+def named_part(file_name: str) -> Part | None:
+    """Read a name that carries the pair's: ``harbour.content.jpg``, ``harbour-style.png``, ``harbour_mask.png``."""
+    match = _NAMED_ROLE.fullmatch(file_name)
+    return _part(match["name"], match) if match else None
+
+
+def _part(name: str, match: re.Match[str]) -> Part | None:
+    suffix = match["suffix"].lower()
+    if suffix not in IMAGE_SUFFIXES:
+        return None
+    role = match["role"].lower()
+    return Part(name, role.partition("-")[0], int(match["index"] or 1), suffix)
+
+
+def image_stem(file_name: str) -> str | None:
+    """Return the name of an image file without its ending, None if the ending is no image's."""
+    stem, dot, suffix = file_name.rpartition(".")
+    return stem if dot and stem and suffix.lower() in IMAGE_SUFFIXES else None
+
+
+def is_hostile(name: str) -> bool:
+    """Say whether a name could do harm where it is printed, or is not text: control characters, not UTF-8."""
+    return not name.isprintable() and any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _MOVES_TEXT for character in name
+    )
+
+
+def is_unfinished(name: str) -> bool:
+    """Say whether a program gave this name to a file that it is still writing."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
+def is_junk(name: str) -> bool:
+    """Say whether a name belongs to an editor, a file manager or a NAS, and never to a picture: also all hidden names."""
+    return _JUNK.fullmatch(name) is not None
+
+
+def escaped(name: str) -> str:
+    r"""Return a name that is safe to print anywhere: what is not plain text becomes ``\xNN`` or ``\uNNNN``."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(_visible(character) if is_hostile(character) else character for character in text)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def key(name: str) -> str:
+    """Return what two names of one pair share: macOS writes ``é`` as two characters, Linux as one."""
+    return unicodedata.normalize("NFC", name)
