@@ -1,0 +1,205 @@
+"""The child process that paints one job: ``python -m styled.worker FOLDER``.
+
+Only here and in the engine does TensorFlow live, so that its memory is back when the job ends and a crash
+costs one job. The parent reads messages (:mod:`styled.messages`) from standard output, one JSON object a
+line; everything else that is printed, TensorFlow's chatter included, goes to the job's ``log.txt``.
+
+To stop: SIGTERM, SIGINT, or the end of standard input where that is a pipe, so that a worker never outlives
+its parent. It then writes a checkpoint between two steps, sends ``Stopped`` and exits with 75.
+
+Exit codes: 0 after ``Result``; 75 after ``Stopped``; after ``Failure`` that of the error tree (65 for
+unusable input, 137 for memory, 1 otherwise).
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import os
+import signal
+import stat
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO, TextIO
+
+import structlog
+
+from styled.errors import DiskFull, OutOfMemory, StyledError
+from styled.evolution import JobFolder
+from styled.messages import (
+    Checkpointed,
+    Failure,
+    Progress,
+    Result,
+    Started,
+    Stopped,
+    WorkerMessage,
+    encode,
+)
+
+STOPPED_EXIT_CODE = 75  # EX_TEMPFAIL: nothing is wrong, run it again
+
+_TENSORFLOW_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # other programs use the GPU too
+    "KERAS_BACKEND": "tensorflow",  # whatever the user's keras.json says
+}
+
+
+class StopRequest:
+    """Whether somebody wants this worker to stop: a signal, or the end of standard input."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def listen(self) -> None:
+        """Install the signal handlers and watch standard input if it is a pipe or a socket.
+
+        A terminal or ``/dev/null`` is not watched: a worker started by hand shall run.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        mode = os.fstat(0).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            threading.Thread(target=self._watch_input, daemon=True).start()
+
+    def made(self) -> bool:
+        """Return whether to stop."""
+        return self._event.is_set()
+
+    def make(self) -> None:
+        """Ask to stop."""
+        self._event.set()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._event.set()
+
+    def _watch_input(self) -> None:
+        # os.read, not sys.stdin: a thread inside a buffered read makes the interpreter abort on exit.
+        while os.read(0, 4096):
+            pass
+        self._event.set()
+
+
+class Outlet:
+    """Where messages go: the standard output this process was started with, and the log."""
+
+    def __init__(self, stream: BinaryIO, log: TextIO, stop: StopRequest) -> None:
+        self._stream, self._stop = stream, stop
+        self._log = structlog.wrap_logger(
+            structlog.WriteLogger(log),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S%z", utc=False),
+                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            ],
+        )
+        self._gone = False
+        self.step = 0
+
+    def send(self, message: WorkerMessage) -> None:
+        """Send one message and log it. A parent that is gone is a request to stop."""
+        self._write_log(message)
+        if isinstance(message, Progress | Started):
+            self.step = message.step
+        if self._gone:
+            return
+        try:
+            self._stream.write(encode(message))
+            self._stream.flush()
+        except BrokenPipeError:
+            self._gone = True
+            self._stop.make()
+            self._log.warning("the parent is gone; stopping")
+
+    def fail(self, error: StyledError) -> int:
+        """Send the failure and return the exit code."""
+        self.send(Failure(kind=error.kind, message=error.message, advice=error.advice, step=self.step))
+        return error.exit_code
+
+    def _write_log(self, message: WorkerMessage) -> None:
+        match message:
+            case Started():
+                self._log.info(
+                    "started",
+                    after_step=message.step,
+                    steps=message.steps,
+                    size=f"{message.width}x{message.height}",
+                    device=message.device,
+                    **({"note": message.note} if message.note else {}),
+                )
+            case Checkpointed():
+                self._log.info("checkpoint written", step=message.step)
+            case Result():
+                self._log.info(
+                    "result written",
+                    step=message.step,
+                    loss=message.loss,
+                    seconds=round(message.seconds, 1),
+                    stopped_by=message.stopped_by,
+                )
+            case Stopped():
+                self._log.info("stopped on request", step=message.step)
+            case Failure():
+                self._log.error(message.message, kind=message.kind, advice=message.advice, step=message.step)
+
+
+def main() -> int:
+    """Paint the job in the folder named on the command line; return the exit code."""
+    folder = JobFolder(Path(sys.argv[1]))
+    stop = StopRequest()
+    stream, log = _redirect_output(folder)
+    stop.listen()
+    outlet = Outlet(stream, log, stop)
+    try:
+        return _paint(folder, stop, outlet)
+    except StyledError as error:
+        return outlet.fail(error)
+    except Exception as error:  # noqa: BLE001  # the edge of the process: whatever it is, the parent shall hear of it
+        traceback.print_exc()
+        return outlet.fail(_in_the_tree(error))
+
+
+def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
+    for name, value in _TENSORFLOW_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from styled.engine import device  # TensorFlow, and so after the environment is set
+    from styled.painting import paint_job
+
+    device.prepare()
+    for message in paint_job(folder, stop.made):
+        outlet.send(message)
+    return STOPPED_EXIT_CODE if isinstance(message, Stopped) else 0
+
+
+def _redirect_output(folder: JobFolder) -> tuple[BinaryIO, TextIO]:
+    """Keep standard output for messages; send file descriptors 1 and 2 to the job's log.
+
+    On the level of file descriptors, because TensorFlow's C++ prints past ``sys.stderr``.
+    """
+    messages = os.fdopen(os.dup(1), "wb")
+    log = folder.log.open("a", encoding="utf-8", buffering=1)
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    faulthandler.enable(log)
+    return messages, log
+
+
+def _in_the_tree(error: Exception) -> StyledError:
+    """Return the error of the tree for what Python and TensorFlow raise."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"no space left on the disk of {error.filename or 'the job folder'}")
+    # By name: TensorFlow may not have been imported when memory ran out.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return OutOfMemory(f"memory ran out: {str(error).partition(chr(10))[0] or 'Python could not allocate'}")
+    return StyledError(
+        f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}",
+        "The job's log.txt has the details; please report it.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
