@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import psutil
-
-_T = TypeVar("_T")
 
 _NO_LIMIT = 2**60
 """cgroup v1 writes "no limit" as a number near 2**63; anything above this is none."""
@@ -51,10 +49,11 @@ def sample(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
         proc: where the kernel shows processes.
         cgroups: where it shows control groups, version 1 or 2.
     """
-    host = _quietly(psutil.virtual_memory)
     gpus = _gpus()
-    if host is None:
-        return MemorySample(gpus=gpus)
+    try:
+        host = psutil.virtual_memory()
+    except (OSError, RuntimeError, ValueError):
+        return MemorySample(gpus=gpus)  # /proc/meminfo is hidden or odd
     tightest = min(_groups(proc, cgroups), key=lambda group: group[0] - group[1], default=None)
     if tightest is None or tightest[0] >= host.total:
         return MemorySample(
@@ -127,23 +126,43 @@ def _number(path: Path) -> int | None:
 
 def _inactive_file(path: Path) -> int:
     try:
-        for line in path.read_text().splitlines():
-            name, _, value = line.partition(" ")
-            if name in {"inactive_file", "total_inactive_file"}:
-                inactive = int(value)
-                if name == "total_inactive_file":  # version 1: with the groups below, as the usage is
-                    return inactive
-        return inactive
-    except (OSError, ValueError, UnboundLocalError):
+        figures = dict(line.split(" ", 1) for line in path.read_text().splitlines())
+        # Version 1 counts the groups below under "total_", as its usage does.
+        return int(figures.get("total_inactive_file", figures.get("inactive_file", 0)))
+    except (OSError, ValueError):
         return 0
 
 
 def _gpus() -> tuple[Gpu, ...]:
-    return ()
+    import pynvml  # 30 ms, and most commands never ask
 
-
-def _quietly(measure: Callable[..., _T], *arguments: Any) -> _T | None:
     try:
-        return measure(*arguments)
-    except (OSError, RuntimeError, psutil.Error):
-        return None
+        pynvml.nvmlInit()  # after the first time only a counter in NVML; so a driver that comes late is found
+        count = pynvml.nvmlDeviceGetCount()
+    except pynvml.NVMLError:
+        return ()  # no driver, no NVIDIA GPU, or a driver that was updated beneath us
+    return tuple(_gpu(pynvml, index) for index in range(count))
+
+
+def _gpu(nvml: Any, index: int) -> Gpu:
+    def ask(question: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return question(*arguments)
+        except nvml.NVMLError:
+            return None  # not supported by this GPU, or it has fallen off the bus
+
+    handle = ask(nvml.nvmlDeviceGetHandleByIndex, index)
+    if handle is None:
+        return Gpu(index=index)
+    memory, rates = ask(nvml.nvmlDeviceGetMemoryInfo, handle), ask(nvml.nvmlDeviceGetUtilizationRates, handle)
+    temperature = ask(nvml.nvmlDeviceGetTemperatureV, handle, nvml.NVML_TEMPERATURE_GPU)
+    if temperature is None:  # older drivers have only the call that newer ones will drop
+        temperature = ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
+    return Gpu(
+        index=index,
+        name=ask(nvml.nvmlDeviceGetName, handle),
+        used=None if memory is None else memory.used,
+        total=None if memory is None else memory.total,
+        utilisation=None if rates is None else rates.gpu,
+        temperature=temperature,
+    )

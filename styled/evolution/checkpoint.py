@@ -87,13 +87,13 @@ def save_checkpoint(folder: JobFolder, arrays: Mapping[str, npt.NDArray[np.gener
     durable.require_space(folder.checkpoint, sum(array.nbytes for array in arrays.values()) + _OVERHEAD_BYTES)
     serials = [_serial(folder.checkpoint / slot) for slot in _SLOTS]
     head = _Head(max(serials) + 1, {name: array.dtype.name for name, array in arrays.items()}, dict(meta))
-    with durable.replacing(folder.checkpoint / _SLOTS[serials.index(min(serials))]) as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr("meta.json", msgspec.json.encode(head))
-            for name, array in arrays.items():
-                plain = array.view(np.uint16) if array.dtype.name == "bfloat16" else array
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, plain, allow_pickle=False)
+    older = folder.checkpoint / _SLOTS[serials.index(min(serials))]
+    with durable.replacing(older) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("meta.json", msgspec.json.encode(head))
+        for name, array in arrays.items():
+            plain = array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, plain, allow_pickle=False)
 
 
 def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Checkpoint | None:

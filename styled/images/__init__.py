@@ -4,16 +4,47 @@ Files are 8-bit sRGB once decoded: uint8, shape (H, W, 3), RGB, upright. Picture
 shape (H, W, 3), RGB, sRGB-encoded, 0..255.
 """
 
-from styled.images.checking import Checker as Checker
-from styled.images.checking import check as check
-from styled.images.decoding import Loaded as Loaded
-from styled.images.decoding import load as load
-from styled.images.metadata import read_metadata as read_metadata
-from styled.images.opening import MAX_BYTES as MAX_BYTES
-from styled.images.opening import MAX_PIXELS as MAX_PIXELS
-from styled.images.opening import ImageInfo as ImageInfo
-from styled.images.opening import probe as probe
-from styled.images.resizing import AnyPicture as AnyPicture
-from styled.images.resizing import fit as fit
-from styled.images.resizing import resize as resize
-from styled.images.saving import save as save
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from styled.images.checking import Checker as Checker
+    from styled.images.checking import check as check
+    from styled.images.decoding import Loaded as Loaded
+    from styled.images.decoding import load as load
+    from styled.images.metadata import read_metadata as read_metadata
+    from styled.images.opening import MAX_BYTES as MAX_BYTES
+    from styled.images.opening import MAX_PIXELS as MAX_PIXELS
+    from styled.images.opening import ImageInfo as ImageInfo
+    from styled.images.opening import probe as probe
+    from styled.images.resizing import AnyPicture as AnyPicture
+    from styled.images.resizing import fit as fit
+    from styled.images.resizing import resize as resize
+    from styled.images.saving import save as save
+
+_MODULES = {
+    "Checker": "checking",
+    "check": "checking",
+    "Loaded": "decoding",
+    "load": "decoding",
+    "read_metadata": "metadata",
+    "MAX_BYTES": "opening",
+    "MAX_PIXELS": "opening",
+    "ImageInfo": "opening",
+    "probe": "opening",
+    "AnyPicture": "resizing",
+    "fit": "resizing",
+    "resize": "resizing",
+    "save": "saving",
+}
+"""Public names, resolved when first used: the checking child and the daemon, which only check, never load NumPy."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

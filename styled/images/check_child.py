@@ -19,6 +19,9 @@ from styled.images.opening import ImageInfo, info, open_image
 REQUEST_BYTES = 65536
 """Largest packet either way."""
 
+READY = b"ready"
+"""First packet: the child has started, so what goes wrong from now on is the image's doing."""
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Decode the file that comes with this."""
@@ -47,6 +50,7 @@ def main() -> None:
     Image.init()  # all decoders now: their libraries count as what the process has at its start
     _limit(int(sys.argv[1]))
     connection = socket.socket(fileno=sys.stdin.fileno())
+    connection.sendall(READY)
     while True:
         data, descriptors, _, _ = socket.recv_fds(connection, REQUEST_BYTES, 1)
         if not data:
@@ -69,7 +73,10 @@ def _decode(request: Request, descriptor: int) -> Reply:
     cpu_limit = int(used.ru_utime + used.ru_stime + request.seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit, resource.RLIM_INFINITY))
     try:
-        with os.fdopen(descriptor, "rb") as file, open_image(file, request.name, max_pixels=request.max_pixels) as image:
+        with (
+            os.fdopen(descriptor, "rb") as file,
+            open_image(file, request.name, max_pixels=request.max_pixels) as image,
+        ):
             header = info(image)
             if image.format == "JPEG":
                 # An eighth of the size reads every byte and costs a fraction of the time and memory.

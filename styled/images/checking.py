@@ -16,9 +16,8 @@ from types import TracebackType
 
 import msgspec
 
-from styled import errors
 from styled.errors import ImageError, ImageTooLarge, UnreadableImage
-from styled.images.check_child import REQUEST_BYTES, Reply, Request
+from styled.images.check_child import READY, REQUEST_BYTES, Reply, Request
 from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, open_file, shown
 
 MEMORY_BYTES = 4 * 1024**3
@@ -26,6 +25,8 @@ MEMORY_BYTES = 4 * 1024**3
 
 SECONDS = 120.0
 """Time for one image, on the clock; CPU time has the same limit. A 250 Mpx PNG takes about ten."""
+
+_START_SECONDS = 60.0
 
 _CHECKS_PER_CHILD = 1000
 """A fresh child now and then: what a decoder leaks stays small."""
@@ -70,6 +71,7 @@ class Checker:
         Raises:
             UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed or hung.
             ImageTooLarge: above a limit, memory included.
+            OSError: the disk, or this machine (no process could be started), failed; the image may be well.
         """
         name = shown(path.name)
         with open_file(path, max_bytes=self._max_bytes, follow_symlinks=False) as file:
@@ -79,9 +81,8 @@ class Checker:
         if reply.errno is not None:
             raise OSError(reply.errno, os.strerror(reply.errno), str(path))
         # The child is not trusted either: only an image's errors, and printable.
-        kind = getattr(errors, reply.kind, None)
-        allowed = isinstance(kind, type) and issubclass(kind, ImageError)
-        raise (kind if allowed else UnreadableImage)(shown(reply.message), shown(reply.advice))
+        kind = ImageTooLarge if reply.kind == ImageTooLarge.__name__ else UnreadableImage
+        raise kind(shown(reply.message), shown(reply.advice))
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -96,7 +97,9 @@ class Checker:
     def __enter__(self) -> Checker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _ask(self, descriptor: int, name: str) -> Reply:
@@ -118,7 +121,7 @@ class Checker:
         except BaseException:
             self.close()  # an answer may still come, and would be taken for the next image's
             raise
-        raise self._death(name)
+        raise self._end(name)
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -127,26 +130,48 @@ class Checker:
             # -W ignore: what Pillow finds odd about an image is no news here.
             command = [sys.executable, "-I", "-W", "ignore", "-m", "styled.images.check_child", str(self._memory_bytes)]
             self._child = subprocess.Popen(
-                command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
-        ours.settimeout(self._seconds)
         self._socket, self._checks = ours, 0
+        ours.settimeout(_START_SECONDS)
+        if not self._is_ready(ours):
+            code = self._exit_code()
+            self.close()
+            raise ChildProcessError(f"the checking process did not start ({_words(code)})")
+        ours.settimeout(self._seconds)
         return ours
 
-    def _death(self, name: str) -> ImageError:
-        """Say why the child died."""
-        assert self._child is not None  # it was asked
-        child = self._child
+    def _is_ready(self, connection: socket.socket) -> bool:
         try:
-            code = child.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
-            code = 0
+            return connection.recv(REQUEST_BYTES) == READY
+        except (TimeoutError, ConnectionError):
+            return False
+
+    def _end(self, name: str) -> ImageError:
+        """Clear a dead child away, and say why it died."""
+        code = self._exit_code()
         self.close()
         if code == -signal.SIGXCPU:
             return UnreadableImage(f"{name} could not be decoded within {self._seconds:g} s of CPU time")
         if code == -signal.SIGKILL:
-            return ImageTooLarge(f"the decoder was killed on {name}, probably for its memory", "Export it smaller.")
-        return UnreadableImage(f"the decoder crashed on {name} ({_end(code)})")
+            return ImageTooLarge(
+                f"the decoder was killed on {name}, probably because memory ran out",
+                "Export it smaller, or drop it again when less is running.",
+            )
+        return UnreadableImage(f"the decoder crashed on {name} ({_words(code)})")
+
+    def _exit_code(self) -> int:
+        """Return how the child ended; 0 when it closed its socket and lives on, which only an invaded one does."""
+        if self._child is None:
+            return 0
+        try:
+            return self._child.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            return 0
 
 
 def check(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
@@ -160,5 +185,5 @@ def check(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXEL
         return checker.check(path)
 
 
-def _end(code: int) -> str:
+def _words(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"

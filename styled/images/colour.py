@@ -94,9 +94,7 @@ def _transform(image: ImageFile.ImageFile, base: str) -> tuple[ToSrgb, str]:
         return lambda strip: strip.convert("RGB"), "the colour profile cannot be used; colours are taken as sRGB"
 
     def apply(strip: Image.Image) -> Image.Image:
-        converted = ImageCms.applyTransform(strip, transform)
-        assert converted is not None  # only in-place transforms return None
-        return converted
+        return transform.apply(strip)
 
     return apply, note
 

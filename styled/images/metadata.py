@@ -41,7 +41,7 @@ def carried_exif(image: ImageFile.ImageFile) -> bytes:
     try:
         found = image.getexif()
         exif_ifd, gps_ifd = found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.GPSInfo)
-        main = {tag: found[tag] for tag in _KEPT if tag in found}
+        main = {int(tag): found[tag] for tag in _KEPT if tag in found}
     except PILLOW_ERRORS:
         return b""
     kept = Image.Exif()
@@ -54,9 +54,7 @@ def carried_exif(image: ImageFile.ImageFile) -> bytes:
     return kept.tobytes() if len(kept) else b""
 
 
-def result_exif(
-    content: bytes, metadata: bytes | None, *, width: int, height: int, keep_gps: bool
-) -> Image.Exif:
+def result_exif(content: bytes, metadata: bytes | None, *, width: int, height: int, keep_gps: bool) -> Image.Exif:
     """Return the EXIF of a picture that styled writes.
 
     Args:

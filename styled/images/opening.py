@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from styled.errors import ImageTooLarge, UnreadableImage
 
@@ -165,8 +165,10 @@ def readable(name: str) -> Iterator[None]:
     except (UnreadableImage, ImageTooLarge):
         raise
     except MemoryError as error:
-        raise ImageTooLarge(f"{shown(name)} needs more memory to decode than is allowed", "Export it smaller.") from error
-    except Image.UnidentifiedImageError as error:
+        raise ImageTooLarge(
+            f"{shown(name)} needs more memory to decode than is allowed", "Export it smaller."
+        ) from error
+    except UnidentifiedImageError as error:
         raise UnreadableImage(
             f"{shown(name)} is not an image of a known format",
             "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM; export HEIC or raw photos as JPEG.",
@@ -176,7 +178,9 @@ def readable(name: str) -> Iterator[None]:
             raise  # the disk, not the image
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
             raise UnreadableImage(f"{shown(name)} is truncated: the file ends before the picture does") from error
-        raise UnreadableImage(f"{shown(name)} cannot be decoded: {shown(str(error)) or type(error).__name__}") from error
+        raise UnreadableImage(
+            f"{shown(name)} cannot be decoded: {shown(str(error)) or type(error).__name__}"
+        ) from error
 
 
 def shown(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ Pixels = npt.NDArray[np.uint8]
 """uint8, shape (H, W, 3), RGB, sRGB; or shape (H, W), alpha."""
 
 AnyPicture = Picture | Pixels
-_A = TypeVar("_A", Picture, Pixels)
 
 
 def fit(width: int, height: int, long_side: int, *, upscale: bool) -> tuple[int, int]:
@@ -37,7 +36,13 @@ def fit(width: int, height: int, long_side: int, *, upscale: bool) -> tuple[int,
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def resize(picture: _A, width: int, height: int) -> _A:
+@overload
+def resize(picture: Picture, width: int, height: int) -> Picture: ...
+@overload
+def resize(picture: Pixels, width: int, height: int) -> Pixels: ...
+@overload
+def resize(picture: AnyPicture, width: int, height: int) -> AnyPicture: ...
+def resize(picture: AnyPicture, width: int, height: int) -> AnyPicture:
     """Resample with an antialiased Lanczos filter, at a cost linear in the pixels.
 
     float32 pictures are not clipped: Lanczos overshoots a little at edges, and the optimiser may want that.
@@ -52,16 +57,9 @@ def resize(picture: _A, width: int, height: int) -> _A:
     """
     if picture.shape[:2] == (height, width):
         return picture
-    if picture.dtype == np.uint8:
+    if picture.dtype == np.uint8 or picture.ndim == 2:
         return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
-    if picture.ndim == 2:
-        return _resize_plane(picture, width, height)
     result = np.empty((height, width, picture.shape[2]), np.float32)
     for channel in range(picture.shape[2]):  # Pillow has no three-channel float
-        result[..., channel] = _resize_plane(picture[..., channel], width, height)
+        result[..., channel] = resize(picture[..., channel], width, height)
     return result
-
-
-def _resize_plane(plane: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.float32]:
-    image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
-    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))

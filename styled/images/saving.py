@@ -47,15 +47,10 @@ class _Picture:
 
     def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8 | np.uint16]:
         """Return rows ``top`` to ``bottom``: uint8 or uint16, shape (rows, W, 3 or 4)."""
-        kind, scale = (np.uint8, 1) if self.bits == 8 else (np.uint16, 257)
-        colour = self.picture[top:bottom]
-        if colour.dtype != np.uint8:
-            colour = np.rint(np.clip(colour, 0.0, 255.0) * np.float32(scale))
-        elif scale != 1:
-            colour = colour.astype(np.uint16) * np.uint16(scale)
+        colour = _whole_numbers(self.picture[top:bottom], self.bits)
         if self.alpha is None:
-            return colour.astype(kind)
-        return np.dstack([colour.astype(kind), self.alpha[top:bottom].astype(kind) * kind(scale)])
+            return colour
+        return np.dstack([colour, _whole_numbers(self.alpha[top:bottom], self.bits)])
 
 
 def save(
@@ -119,6 +114,14 @@ def save(
     )
     with durable.replacing(path) as file:
         write(file, whole)
+
+
+def _whole_numbers(levels: AnyPicture, bits: Literal[8, 16]) -> npt.NDArray[np.uint8 | np.uint16]:
+    """Round levels of 0..255 to uint8, or scale them to uint16 (255 is 65535)."""
+    if bits == 8:
+        return np.rint(np.clip(levels, 0.0, 255.0)).astype(np.uint8)
+    scaled: npt.NDArray[np.uint16] = np.rint(np.clip(levels, 0.0, 255.0) * 257.0).astype(np.uint16)
+    return scaled
 
 
 def _stored(settings: Settings | None, metadata: dict[str, Any] | None) -> bytes | None:

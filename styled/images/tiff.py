@@ -65,8 +65,14 @@ def write(
     directory = ImageFileDirectory_v2(header)
     for tag, value in exif.items():
         directory[tag] = value
-    tags = _tags(width, height, channels, bits, compression, dpi, icc)
-    for tag, (kind, value) in {**tags, 324: (16 if big else 4, offsets), 325: (16 if big else 4, counts)}.items():
+    tags = _tags(width, height, channels, bits)
+    pointer = TiffTags.LONG8 if big else TiffTags.LONG
+    tags |= {324: (pointer, offsets), 325: (pointer, counts)}
+    tags |= {259: (TiffTags.SHORT, _CODES[compression]), 34675: (TiffTags.UNDEFINED, icc)}
+    if dpi is not None:
+        per_inch = (TiffTags.SHORT, 2)
+        tags |= {282: (TiffTags.RATIONAL, dpi), 283: (TiffTags.RATIONAL, dpi), 296: per_inch}
+    for tag, (kind, value) in tags.items():
         directory.tagtype[tag] = kind
         directory[tag] = value
     start = file.tell() + file.tell() % 2  # directories start at even offsets
@@ -77,28 +83,22 @@ def write(
     file.seek(0, io.SEEK_END)
 
 
-def _tags(
-    width: int, height: int, channels: int, bits: int, compression: str, dpi: float | None, icc: bytes
-) -> dict[int, tuple[int, Any]]:
-    """Return the picture's own tags: number to type and value."""
-    short, long, rational, undefined = TiffTags.SHORT, TiffTags.LONG, TiffTags.RATIONAL, TiffTags.UNDEFINED
+def _tags(width: int, height: int, channels: int, bits: int) -> dict[int, tuple[int, Any]]:
+    """Return the tags of the picture's form: number to type and value."""
+    short, long = TiffTags.SHORT, TiffTags.LONG
     tags: dict[int, tuple[int, Any]] = {
         256: (long, width),
         257: (long, height),
         258: (short, (bits,) * channels),
-        259: (short, _CODES[compression]),
         262: (short, 2),  # RGB
         277: (short, channels),
         284: (short, 1),  # channels side by side
         317: (short, 2),  # horizontal differencing
         322: (long, TILE),
         323: (long, TILE),
-        34675: (undefined, icc),
     }
     if channels == 4:
         tags[338] = (short, 2)  # alpha, not multiplied
-    if dpi is not None:
-        tags |= {282: (rational, dpi), 283: (rational, dpi), 296: (short, 2)}  # per inch
     return tags
 
 
