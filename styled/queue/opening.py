@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from styled.errors import StoreError
 from styled.queue import schema
@@ -14,11 +16,20 @@ from styled.root import Root
 _COMPANIONS = ("", "-wal", "-shm")
 
 
-def open_database(root: Root) -> tuple[sqlite3.Connection, list[str], bool]:
-    """Open the root's database for writing.
+class Opened(NamedTuple):
+    """A database ready for writing."""
 
-    Returns:
-        the connection; what was found and done, for the log; whether the tables are new and want filling.
+    db: sqlite3.Connection
+    notes: list[str]
+    """What was found and done, for the log."""
+    fresh: bool
+    """The tables are new and want filling."""
+    last_number: int
+    """The last job number of the database that was kept aside, if that could still be read."""
+
+
+def open_database(root: Root) -> Opened:
+    """Open the root's database for writing.
 
     Raises:
         StoreError: written by a newer styled, on a network filesystem, or not accessible.
@@ -28,9 +39,10 @@ def open_database(root: Root) -> tuple[sqlite3.Connection, list[str], bool]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_network(path)
-        notes = []
+        notes, last_number = [], 0
         damage = _damage_of(path)
         if damage:
+            last_number = _last_number(path)
             notes.append(f"the database was damaged ({damage}); it is kept as {_move_aside(path).name}")
         elif not path.exists() and Path(f"{path}-wal").exists():
             notes.append(f"the database was gone; what is left of it is kept as {_move_aside(path).name}")
@@ -45,7 +57,7 @@ def open_database(root: Root) -> tuple[sqlite3.Connection, list[str], bool]:
         except BaseException:
             db.close()
             raise
-        return db, notes, fresh
+        return Opened(db, notes, fresh, last_number)
     except sqlite3.Error as error:
         raise schema.store_error(error, path) from error
     except OSError as error:
@@ -75,6 +87,16 @@ def _damage_of(path: Path) -> str:
         return schema.damage_in(db)
     finally:
         db.close()
+
+
+def _last_number(path: Path) -> int:
+    """Return the last job number given in a damaged database, 0 if that page is lost too."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
+    except sqlite3.Error:
+        return 0  # the folders know the numbers of the jobs that still exist
+    return row[0] if row and isinstance(row[0], int) else 0
 
 
 def _move_aside(path: Path) -> Path:

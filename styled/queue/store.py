@@ -18,7 +18,8 @@ import msgspec
 from styled.errors import IllegalMove, StoreError
 from styled.queue import records
 from styled.queue.job import ENDED, Job, JobState, check_move
-from styled.queue.opening import open_database
+from styled.queue.opening import Opened, open_database
+from styled.queue.rebuild import adopt_folders
 from styled.queue.records import JOB_COLUMNS, Event, Order
 from styled.queue.schema import store_error
 from styled.queue.status import DaemonStatus
@@ -61,10 +62,30 @@ class Store:
             StoreError: written by a newer styled, on a network filesystem, or not accessible.
             DiskFull: no room for it.
         """
-        db, notes, _ = open_database(root)
-        store = cls(root, db, clock=clock)
-        store.notes += notes
+        opened = open_database(root)
+        store = cls(root, opened.db, clock=clock)
+        store.notes += opened.notes
+        if opened.fresh:
+            try:
+                store._fill(opened)
+            except BaseException:
+                store.close()
+                raise
         return store
+
+    def _fill(self, opened: Opened) -> None:
+        """Fill new tables with what the job folders tell."""
+        self._last_number = max(self._last_number, opened.last_number)
+        jobs, problems = adopt_folders(self, self._root.evolution)
+        if not jobs and not opened.notes:
+            return  # a new root
+        note = f"rebuilt from evolution/: {len(jobs)} jobs"
+        with self._transaction():
+            # Subscribers of the lost database must notice the gap, so its numbers must not come again.
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
+            self._db.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (int(self._clock() * 1000),))
+            self._record("rebuilt", None, "", "", note)
+        self.notes += [note, *problems]
 
     def close(self) -> None:
         """Fold the log into the database and let go of it."""
