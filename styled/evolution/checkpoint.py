@@ -8,6 +8,7 @@ pickled: a checkpoint is data, reading one runs no code.
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -107,7 +108,9 @@ def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Che
         CheckpointDamaged: there are slots, and none is whole.
         CheckpointMismatch: made from other images or settings.
     """
-    slots = sorted((folder.checkpoint / slot for slot in _SLOTS), key=_serial, reverse=True)
+    slots = [folder.checkpoint / slot for slot in _SLOTS]
+    # A slot without a readable serial may be the newest: tried first, so that its damage is told.
+    slots.sort(key=lambda slot: _serial(slot) or math.inf, reverse=True)
     damage = []
     for slot in slots:
         if not slot.exists():

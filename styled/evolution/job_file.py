@@ -47,6 +47,8 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     state: JobState = JobState.WAITING
     started_at: float | None = None
     finished_at: float | None = None
+    output: str = ""
+    """Where ``styled run`` puts the result; empty for a job of the queue."""
     reason: str = ""
     """Why it failed, was paused or cancelled; one line, printable."""
 

@@ -118,10 +118,10 @@ def save(
 
 def _whole_numbers(levels: AnyPicture, bits: Literal[8, 16]) -> npt.NDArray[np.uint8 | np.uint16]:
     """Round levels of 0..255 to uint8, or scale them to uint16 (255 is 65535)."""
+    clipped: npt.NDArray[np.float32] = np.clip(levels.astype(np.float32, copy=False), 0, 255)
     if bits == 8:
-        return np.rint(np.clip(levels, 0.0, 255.0)).astype(np.uint8)
-    scaled: npt.NDArray[np.uint16] = np.rint(np.clip(levels, 0.0, 255.0) * 257.0).astype(np.uint16)
-    return scaled
+        return np.rint(clipped).astype(np.uint8)
+    return np.rint(clipped * np.float32(257)).astype(np.uint16)
 
 
 def _stored(settings: Settings | None, metadata: dict[str, Any] | None) -> bytes | None:

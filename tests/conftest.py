@@ -1,0 +1,26 @@
+"""Fixtures that more than one room of the tests uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from styled.evolution import JobFolder
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> JobFolder:
+    """An empty job's folder."""
+    folder = JobFolder(tmp_path / "evolution" / "20261122-201500-harbour")
+    folder.create()
+    return folder
+
+
+@pytest.fixture
+def picture() -> npt.NDArray[np.float32]:
+    """A smooth picture with a different ramp in each channel: float32, shape (48, 64, 3), 0..255."""
+    down, right = np.mgrid[0:48, 0:64].astype(np.float32)
+    return np.stack([right * 4, down * 5, 255 - right - down * 3], axis=-1).clip(0, 255)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import msgspec
+import pytest
+
+from styled import __version__
+from styled.errors import JobFileDamaged
+from styled.evolution import JobFile, JobFolder, digest, read_job_file, versions, write_job_file
+from styled.queue.job import JobState
+from styled.settings import Settings
+
+
+def example() -> JobFile:
+    return JobFile(
+        id="20261122-201500-harbour",
+        number=42,
+        name="harbour",
+        content="input/content.jpg",
+        styles=("input/style.jpg",),
+        settings=json.loads(msgspec.json.encode(Settings())),
+        digests={"input/content.jpg": "00"},
+        versions=versions(),
+        created_at=1.5,
+        state=JobState.RUNNING,
+    )
+
+
+def test_what_is_written_is_read(job: JobFolder) -> None:
+    write_job_file(job, example())
+    assert read_job_file(job) == example()
+
+
+def test_people_can_read_it_too(job: JobFolder) -> None:
+    write_job_file(job, example())
+    assert json.loads(job.job_json.read_text())["state"] == "running"
+    assert len(job.job_json.read_text().splitlines()) > 20
+
+
+def test_a_field_of_a_later_styled_with_the_same_layout_is_passed_over(job: JobFolder) -> None:
+    write_job_file(job, example())
+    content = json.loads(job.job_json.read_text())
+    job.job_json.write_text(json.dumps({**content, "mood": "calm"}))
+    assert read_job_file(job) == example()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "damaged"),
+        (b"{", "damaged"),
+        (b"\xff\xfe", "damaged"),
+        (b'{"version": 1}', "id"),
+        (b'{"version": 99}', "layout 99"),
+        (b"[]", "damaged"),
+    ],
+)
+def test_a_damaged_or_newer_file_is_refused_with_the_reason(job: JobFolder, content: bytes, reason: str) -> None:
+    job.job_json.write_bytes(content)
+    with pytest.raises(JobFileDamaged, match=reason):
+        read_job_file(job)
+
+
+def test_a_missing_file_is_refused(job: JobFolder) -> None:
+    with pytest.raises(JobFileDamaged, match="No such file"):
+        read_job_file(job)
+
+
+def test_versions_name_what_decides_the_pixels() -> None:
+    found = versions()
+    assert found["styled"] == __version__
+    assert {"tensorflow", "numpy", "pillow"} <= found.keys()
+
+
+def test_digest_is_the_sha256_of_the_bytes(job: JobFolder) -> None:
+    path = job.input / "content.jpg"
+    path.write_bytes(b"photo")
+    assert digest(path) == hashlib.sha256(b"photo").hexdigest()
