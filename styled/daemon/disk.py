@@ -1,0 +1,80 @@
+"""Whether there is room to work: looked at before anything is claimed or started, with hysteresis."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+RESUME_FACTOR = 1.5
+"""Work goes on when this many times the limit is free: a queue must not start and stop with every frame."""
+
+_REPORTED_FULL_S = 60.0
+"""How long a worker's word that the disk is full counts, when the free space says otherwise (a quota, say)."""
+
+
+class Room(IntEnum):
+    """How much room there is."""
+
+    NONE = 0
+    """Below half of the limit: running jobs stop too."""
+    LITTLE = 1
+    """Below the limit: nothing starts, nothing is claimed."""
+    ENOUGH = 2
+
+
+class Disk:
+    """Watches the free space of one disk.
+
+    Args:
+        path: a folder on it.
+        limit: bytes to leave free.
+        clock: monotonic seconds.
+        free: tells the free bytes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        limit: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
+    ) -> None:
+        self.limit = limit
+        self.room = Room.ENOUGH
+        self.free = 0
+        """Bytes, when last looked at."""
+        self._path = path
+        self._clock = clock
+        self._measure = free
+        self._full_until: float | None = None
+
+    def look(self) -> Room:
+        """Look again."""
+        self.free = self._measure(self._path)
+        if self._full_until is not None and self._clock() >= self._full_until:
+            self._full_until = None
+        if self.free < self.limit / 2:
+            self.room = Room.NONE
+        elif self.free < self.limit or self._full_until is not None:
+            # Rising from nothing needs the whole limit, falling from enough only goes below it.
+            self.room = Room.LITTLE
+        elif self.room is Room.ENOUGH or self.free >= RESUME_FACTOR * self.limit:
+            self.room = Room.ENOUGH
+        return self.room
+
+    def reported_full(self) -> None:
+        """Take somebody's word that there is no room: he could not write."""
+        self._full_until = self._clock() + _REPORTED_FULL_S
+        self.room = min(self.room, Room.LITTLE)
+
+    @property
+    def note(self) -> str:
+        """What to tell the user; empty while there is room."""
+        if self.room is Room.ENOUGH:
+            return ""
+        wanted = RESUME_FACTOR * self.limit / 1e9
+        return f"the disk is full: {self.free / 1e9:.1f} GB free, work goes on at {wanted:.1f} GB"

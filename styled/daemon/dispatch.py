@@ -1,0 +1,305 @@
+"""From waiting to ended: starts workers for the jobs that are due and moves the jobs as their workers end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from styled import images
+from styled.config import QueueConfig
+from styled.daemon.job_record import record
+from styled.daemon.runner import Process, Report, Runner, Task, end_orphan
+from styled.daemon.verdict import Ended, Verdict, judge
+from styled.errors import DiskFull, IllegalMove, ImageError, NoSuchJob
+from styled.evolution import JobFolder
+from styled.messages import Checkpointed, Result, Started
+from styled.queue.job import Job, JobState
+from styled.queue.store import Store
+from styled.root import Root
+
+MAX_RESULT_PIXELS = 2_000_000_000
+"""The result is our own, but is decoded like a stranger's: in a child, with a limit no poster reaches."""
+
+PROGRESS_S = 2.0
+"""Between two notes of the running jobs' progress in the store."""
+
+_LIVE_STATES = (JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED, JobState.WAITING)
+
+
+class Dispatcher:
+    """Keeps the slots filled. Every move of a job that follows from a worker is made here.
+
+    Args:
+        root: whose jobs.
+        store: the queue's record; used from the caller's thread only.
+        runner: paints.
+        config: slots, attempts, back-off.
+        devices: one ``CUDA_VISIBLE_DEVICES`` value per GPU; empty without GPUs.
+        wake: called from another thread when :meth:`turn` has something to do.
+        ended: called with each job that is done or has failed.
+        disk_full: called with the reason when a worker had no room to write.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        store: Store,
+        runner: Runner,
+        config: QueueConfig,
+        *,
+        devices: Sequence[str] = (),
+        wake: Callable[[], None] = lambda: None,
+        ended: Callable[[Job], None] = lambda _: None,
+        disk_full: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.runner = runner
+        self.draining = False
+        """The daemon stops: nothing starts, stopped jobs go back to waiting."""
+        self._root = root
+        self._store = store
+        self._devices = devices
+        self._wake = wake
+        self._ended = ended
+        self._disk_full = disk_full
+        self._clock = clock
+        self._slots: dict[str, int] = {}
+        self._reports: deque[Report] = deque()
+        self._checking: dict[str, tuple[Result, Future[None]]] = {}
+        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
+        self._noted_at = 0.0
+        self._due_at: float | None = 0.0
+        self._log = structlog.get_logger("queue")
+
+    # -- what the main loop calls --------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """At start: end workers that outlived the last daemon, then queue their jobs again."""
+        for job in self._store.jobs(_LIVE_STATES):
+            if job.pid is None:
+                continue
+            if end_orphan(Process(job.pid, job.pid_started or 0.0)):
+                self._log.warning("ended a worker that outlived its daemon", job=job.id, pid=job.pid)
+            self._store.change(job.id, pid=None, pid_started=None)
+        for job in self._store.requeue_running("the daemon ended; it goes on from its checkpoint"):
+            self._log.info("queued again", job=job.id, step=job.step)
+            record(self._root, job)
+
+    def turn(self, *, may_start: bool) -> None:
+        """Hear the workers, note their progress, finish what was checked, and start what is due.
+
+        Raises:
+            DiskFull: the store has no room. Nothing is forgotten; the next call goes on where this one stopped.
+        """
+        self._reports.extend(self.runner.poll())
+        while self._reports:
+            self._hear(self._reports[0])
+            self._reports.popleft()
+        for job, (result, check) in list(self._checking.items()):
+            if check.done():
+                self._finish(job, result, check.exception())
+                del self._checking[job]
+        self._note_progress()
+        if may_start and not self.draining:
+            self._start_due()
+
+    def changed(self) -> None:
+        """Say that a job may have become due."""
+        self._due_at = 0.0
+
+    def busy(self) -> frozenset[str]:
+        """Return the jobs that hold a slot: their worker lives, or its end is still being dealt with."""
+        return self.runner.running() | self._checking.keys() | {report.id for report in self._reports}
+
+    def wake_after(self) -> float | None:
+        """Return in how many seconds :meth:`turn` must be called at the latest."""
+        waits = [self.runner.wake_after()]
+        if self._due_at is not None and len(self.busy()) < self.config.parallel and not self.draining:
+            waits.append(max(0.0, self._due_at - self._clock()))
+        if self.runner.running():
+            waits.append(PROGRESS_S)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def stop_running(self, grace_s: float) -> None:
+        """Ask all workers to write their checkpoint and end; their jobs go back to waiting."""
+        for job in self.runner.running():
+            self.runner.stop(job, grace_s)
+
+    def close(self) -> None:
+        """Let go of the thread that checks results; a check in progress is waited for."""
+        self._checker.shutdown()
+
+    # -- starting ------------------------------------------------------------------------------------------
+
+    def _start_due(self) -> None:
+        while len(self.busy()) < self.config.parallel and self._is_due():
+            job = self._store.claim_next(self._clock())
+            if job is None:
+                self._due_at = self._next_due()
+                return
+            self._start(job)
+
+    def _is_due(self) -> bool:
+        return self._due_at is not None and self._clock() >= self._due_at
+
+    def _next_due(self) -> float | None:
+        """Return when the next waiting job's back-off ends, None if no job waits."""
+        return min((job.not_before for job in self._store.jobs([JobState.WAITING])), default=None)
+
+    def _start(self, job: Job) -> None:
+        if job.id in self.busy():
+            # Paused and resumed, or cancelled and retried, faster than its worker could end.
+            self._store.move(job.id, JobState.WAITING, attempts=job.attempts - 1, not_before=self._clock() + 1.0)
+            return
+        if job.attempts > self.config.max_attempts:
+            self._fail(job, f"it was started {job.attempts - 1} times and never reached a checkpoint")
+            return
+        folder = self._root.evolution / job.id
+        if not (folder / job.content).is_file():
+            self._fail(job, f"its input is gone: {folder / job.content}")
+            return
+        slot = next(number for number in range(self.config.parallel) if number not in self._slots.values())
+        try:
+            record(self._root, job)
+            process = self.runner.submit(Task(job.id, folder, self._environment(slot)))
+        except (OSError, DiskFull) as error:
+            self._try_again(job, f"its worker could not be started: {error}")
+            return
+        self._slots[job.id] = slot
+        if process is not None:
+            self._store.update_progress(job.id, pid=process.pid, pid_started=process.started_at)
+        self._log.info("started", job=job.id, attempt=job.attempts, pid=process and process.pid)
+
+    def _environment(self, slot: int) -> dict[str, str]:
+        if self._devices:
+            return {
+                "CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)],
+                "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+            }
+        if self.config.parallel == 1:
+            return {}
+        threads = str(max(1, len(os.sched_getaffinity(0)) // self.config.parallel))
+        return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
+
+    # -- hearing -------------------------------------------------------------------------------------------
+
+    def _hear(self, report: Report) -> None:
+        match report.what:
+            case Ended() as ended:
+                self._end(report.id, ended)
+            case Started(step=step, steps=steps, note=note):
+                self._store.update_progress(report.id, step=step, steps=steps)
+                if note:
+                    self._log.warning("a worker notes", job=report.id, note=note)
+            case Checkpointed(step=step):
+                self._store.update_progress(report.id, attempts=0)
+
+    def _note_progress(self) -> None:
+        now = self._clock()
+        if 0.0 <= now - self._noted_at < PROGRESS_S:
+            return
+        self._noted_at = now
+        for job in self.runner.running():
+            progress = self.runner.progress(job)
+            if progress is not None:
+                self._store.update_progress(job, step=progress.step, steps=progress.steps, loss=progress.loss)
+
+    def _end(self, job_id: str, ended: Ended) -> None:
+        self._due_at = 0.0
+        job = self._store.get(job_id)
+        verdict, reason = judge(ended)
+        self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
+        if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was told to stop
+            self._slots.pop(job_id, None)
+            self._store.change(job_id, pid=None, pid_started=None)
+            return
+        if verdict is Verdict.DONE and ended.result is not None:
+            # Its slot stays taken until the picture is seen to decode.
+            self._checking[job_id] = (ended.result, self._checker.submit(self._check, job_id))
+            return
+        self._slots.pop(job_id, None)
+        if ended.progressed:
+            job = self._store.change(job_id, attempts=0)
+        match verdict:
+            case Verdict.STOPPED:
+                self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self.config.backoff_s[0])
+            case Verdict.DISK_FULL:
+                self._wait_on(job, reason, 0.0)
+                self._disk_full(reason)
+            case Verdict.HOPELESS | Verdict.OUT_OF_MEMORY:
+                self._fail(job, reason)
+            case _:
+                self._try_again(job, reason)
+
+    # -- moving --------------------------------------------------------------------------------------------
+
+    def _check(self, job_id: str) -> None:
+        try:
+            images.check(JobFolder(self._root.evolution / job_id).result, max_pixels=MAX_RESULT_PIXELS)
+        finally:
+            self._wake()
+
+    def _finish(self, job_id: str, result: Result, error: BaseException | None) -> None:
+        """A worker said that it is done: believe it if the picture decodes."""
+        self._due_at = 0.0
+        self._slots.pop(job_id, None)
+        try:
+            job = self._store.get(job_id)
+            if isinstance(error, ImageError | OSError):
+                self._try_again(job, f"its result cannot be read: {error}")
+                return
+            if error is not None:
+                raise error
+            done = self._store.move(
+                job_id, JobState.DONE, expect=JobState.RUNNING, step=result.step, loss=result.loss, attempts=0
+            )
+        except (IllegalMove, NoSuchJob) as late:  # paused or cancelled in its last moment: so it stays
+            self._log.info("the result came too late", job=job_id, why=late.message)
+            return
+        record(self._root, done)
+        self._log.info("done", job=job_id, steps=result.step, seconds=round(result.seconds, 1))
+        self._ended(done)
+
+    def _wait_on(self, job: Job, reason: str, delay_s: float) -> None:
+        """Queue a job again that stopped through no fault of its own."""
+        not_before = self._clock() + delay_s if delay_s else 0.0
+        waiting = self._store.move(
+            job.id,
+            JobState.WAITING,
+            expect=JobState.RUNNING,
+            attempts=max(0, job.attempts - 1),
+            not_before=not_before,
+            reason=reason,
+        )
+        record(self._root, waiting)
+
+    def _try_again(self, job: Job, reason: str) -> None:
+        """Queue a job again after a crash, later each time, or give it up."""
+        if job.attempts >= self.config.max_attempts:
+            self._fail(job, f"{reason}. It was tried {job.attempts} times without progress")
+            return
+        backoff = self.config.backoff_s
+        delay = backoff[min(max(job.attempts, 1), len(backoff)) - 1]
+        waiting = self._store.move(
+            job.id,
+            JobState.WAITING,
+            expect=JobState.RUNNING,
+            attempts=job.attempts,
+            not_before=self._clock() + delay,
+            reason=reason,
+        )
+        self._log.warning("tried again later", job=job.id, seconds=delay, attempts=job.attempts, reason=reason)
+        record(self._root, waiting)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        failed = self._store.move(job.id, JobState.FAILED, expect=JobState.RUNNING, reason=reason)
+        self._log.error("failed", job=job.id, reason=reason)
+        record(self._root, failed)
+        self._ended(failed)

@@ -1,0 +1,50 @@
+"""Keeps ``job.json`` in step with the store, so that the queue can be rebuilt from the folders alone."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from styled.errors import DiskFull, JobFileDamaged
+from styled.evolution import JobFile, JobFolder, write_job_file
+from styled.queue.job import Job
+from styled.queue.rebuild import save_state
+from styled.root import Root
+from styled.settings import settings_from
+
+
+def record(root: Root, job: Job) -> None:
+    """Write a job's state into its folder, after the store has it.
+
+    A damaged ``job.json`` is written anew. A folder that is gone, or a disk without room, is logged and no
+    more: the store has the state, and the next move writes it again.
+    """
+    log = structlog.get_logger("queue")
+    try:
+        try:
+            save_state(root.evolution, job)
+        except JobFileDamaged as error:
+            log.warning("job.json is written anew", job=job.id, error=error.message)
+            write_job_file(JobFolder(root.evolution / job.id), _from_store(job))
+    except (DiskFull, OSError) as error:
+        log.warning("job.json is behind the store", job=job.id, error=str(error))
+
+
+def _from_store(job: Job) -> JobFile:
+    digests = {job.content: job.content_digest, **dict(zip(job.styles, job.style_digests, strict=False))}
+    return JobFile(
+        id=job.id,
+        number=job.number,
+        name=job.name,
+        content=job.content,
+        styles=job.styles,
+        mask=job.mask,
+        settings=msgspec.to_builtins(settings_from(job.settings)),
+        digests={path: digest for path, digest in digests.items() if digest},
+        created_at=job.created_at,
+        priority=job.priority,
+        state=job.state,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        reason=job.reason,
+    )
