@@ -24,9 +24,14 @@ def test_replacing_shows_the_old_file_until_the_new_one_is_whole(tmp_path: Path)
 def test_an_error_inside_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "result.png"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), durable.replacing(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with durable.replacing(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["result.png"]
 
@@ -57,7 +62,7 @@ def test_file_and_folder_are_synced_in_that_order(tmp_path: Path, monkeypatch: p
     synced = []
 
     def fsync(descriptor: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     monkeypatch.setattr(os, "fsync", fsync)
     durable.write_bytes(tmp_path / "file", b"")

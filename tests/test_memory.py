@@ -134,7 +134,7 @@ class FakeNvml:
     NVML_TEMPERATURE_GPU = 0
 
     class NVMLError(Exception):
-        pass
+        """What every call may raise."""
 
     def __init__(self, *, driver: bool = True, old: bool = False) -> None:
         self.driver, self.old = driver, old

@@ -30,8 +30,9 @@ _SLOTS = ("a.npz", "b.npz")
 _OVERHEAD_BYTES = 1_000_000  # headers and the meta, with room to spare
 
 _DAMAGE = (
-    # What zipfile, numpy and msgspec let out on bytes that were changed.
-    zipfile.BadZipFile, zlib.error, msgspec.MsgspecError,
+    # What zipfile, numpy and msgspec let out on bytes that were changed (OSError: a seek before the start),
+    # and what the disk says of a bad sector.
+    OSError, zipfile.BadZipFile, zlib.error, msgspec.MsgspecError,
     EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 
@@ -137,7 +138,7 @@ def _serial(slot: Path) -> int:
     try:
         with zipfile.ZipFile(slot) as archive:
             return _head(archive).serial
-    except (FileNotFoundError, *_DAMAGE):
+    except _DAMAGE:
         return 0
 
 

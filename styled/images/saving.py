@@ -121,7 +121,8 @@ def _whole_numbers(levels: AnyPicture, bits: Literal[8, 16]) -> npt.NDArray[np.u
     clipped: npt.NDArray[np.float32] = np.clip(levels.astype(np.float32, copy=False), 0, 255)
     if bits == 8:
         return np.rint(clipped).astype(np.uint8)
-    return np.rint(clipped * np.float32(257)).astype(np.uint16)
+    scaled: npt.NDArray[np.uint16] = np.rint(clipped * np.float32(257)).astype(np.uint16)
+    return scaled
 
 
 def _stored(settings: Settings | None, metadata: dict[str, Any] | None) -> bytes | None:
