@@ -23,6 +23,7 @@
     │   ├── StoreError             the database is damaged, locked for too long, or newer than this styled
     │   └── JobFileDamaged         a job's job.json is missing, damaged, or newer than this styled
     ├── Superseded             another worker has taken over the job's folder
+    ├── OutputUnusable         the result cannot be written where it is asked for
     ├── DiskFull               not enough free space to go on
     └── DaemonError            between the daemon and those who talk to it
         ├── DaemonNotRunning       nobody answers on the control socket
@@ -173,6 +174,12 @@ class Superseded(StyledError):
     advice_default = "Nothing is to be done: the newer worker goes on."
 
 
+class OutputUnusable(StyledError):
+    """The result cannot be written where it is asked for: something is there, or the place is not writable."""
+
+    exit_code = 73  # EX_CANTCREAT
+
+
 class DiskFull(StyledError):
     """There is not enough free space to go on. Nothing is lost; work goes on when there is room."""
 
@@ -198,3 +205,11 @@ class DaemonAlreadyRunning(DaemonError):
 
 class ControlError(DaemonError):
     """A request or reply on the control socket was malformed, too large or refused."""
+
+
+def class_of(kind: str) -> type[StyledError]:
+    """Return the class whose errors have ``kind``; the base class for a kind that is not in this tree."""
+    classes: list[type[StyledError]] = [StyledError]
+    for each in classes:
+        classes.extend(each.__subclasses__())
+    return next((each for each in classes if each("").kind == kind), StyledError)

@@ -1,7 +1,7 @@
 """From a job's folder to its result: reads the inputs, drives the engine, keeps what it yields.
 
-:func:`paint_job` is the whole life of one worker as a generator of messages; :func:`stylize` is the same
-painting without a folder, for Python programs. Importing this module imports no TensorFlow.
+:func:`paint_job` is the whole life of one worker, as a generator of messages. Importing this module imports
+no TensorFlow.
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ class _Run:
 
 
 def save_result(path: Path, picture: Picture, content: images.Loaded, record: dict[str, Any]) -> None:
-    """Write a finished picture, with the content's transparency and EXIF, and how it was made."""
+    """Write a finished picture with the content's transparency and EXIF, and a record of how it was made."""
     height, width = picture.shape[:2]
     alpha = None if content.alpha is None else images.resize(content.alpha, width, height)
     images.save(picture, path, alpha=alpha, metadata=record, exif=content.exif)

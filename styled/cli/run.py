@@ -1,0 +1,178 @@
+"""``styled run``: paint one picture now, without a queue."""
+
+from __future__ import annotations
+
+import selectors
+import shlex
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from styled import oneshot
+from styled.cli.progress import Display, JsonLines, TextLines
+from styled.config import load_config
+from styled.daemon.runner import LocalRunner, Task
+from styled.daemon.verdict import Ended, Verdict, judge
+from styled.errors import class_of
+from styled.messages import Progress, Stopped
+from styled.oneshot import OneShot
+from styled.queue.job import JobState
+from styled.root import Root
+from styled.settings import parse_assignment
+
+INTERRUPTED_EXIT_CODE = 130  # what a shell reports after Ctrl-C
+
+STOP_GRACE_S = 600.0
+"""Seconds for the step in work and the checkpoint after Ctrl-C; a second Ctrl-C does not wait."""
+
+
+@click.command()
+@click.argument("content", type=click.Path(path_type=Path), required=False)
+@click.argument("styles", metavar="STYLE...", type=click.Path(path_type=Path), nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The result: png, jpg, tif or webp. [default: CONTENT-STYLE.png here]",
+)
+@click.option("--size", type=int, help="Long side of the result, px.")
+@click.option("--steps", type=int, help="Optimiser steps.")
+@click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser.")
+@click.option("--seed", type=int, help="Random seed.")
+@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting; repeat for more.")
+@click.option(
+    "--evolution",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep frames, losses and settings in a folder in DIR.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Go on with a run that was stopped; needs no images.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the result if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print every message as a JSON line.")
+def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_json: bool, **options: Any) -> None:
+    """Paint one content image in the style of others, now.
+
+    Ctrl-C saves a checkpoint and says how to go on. Settings that are not given come from styled.toml of the
+    current root, if there is one.
+    """
+    if resume is not None:
+        if content is not None:
+            raise click.UsageError("--resume takes the images from the stopped run; give none.")
+        job = oneshot.reopen(resume, output=options["output"], overwrite=options["overwrite"])
+    elif content is None or not styles:
+        raise click.UsageError("Give a content image and at least one style image.")
+    else:
+        job = _prepared(content, styles, options)
+    display: Display = JsonLines() if as_json else TextLines(sys.stderr)
+    oneshot.record_state(job, JobState.RUNNING)
+    if not as_json:
+        display.note("starting")  # TensorFlow takes some seconds to load
+    try:
+        ended, stopped = _paint(job, display)
+    finally:
+        display.close()
+    _conclude(job, ended, stopped, display)
+    if not as_json:
+        click.echo(job.output)
+
+
+def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) -> OneShot:
+    values = dict(load_config(Root.at().config).job)
+    values |= dict(parse_assignment(text) for text in options["assignments"])
+    values |= {name: options[name] for name in ("size", "steps", "optimizer", "seed") if options[name] is not None}
+    return oneshot.prepare(
+        content,
+        styles,
+        values,
+        output=options["output"] or Path(f"{content.stem}-{styles[0].stem}.png"),
+        evolution_folder=options["evolution"],
+        overwrite=options["overwrite"],
+    )
+
+
+class _Interrupts:
+    """Counts how often the user wants to stop, instead of breaking off wherever the program is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+def _paint(job: OneShot, display: Display) -> tuple[Ended, Stopped | None]:
+    """Run the worker to its end; return how it ended, and its ``Stopped`` if it was asked to stop."""
+    interrupts, answered = _Interrupts(), 0
+    told: Progress | None = None
+    stopped = None
+    with selectors.DefaultSelector() as selector:
+        runner = LocalRunner(selector)
+        runner.submit(Task(job.folder.id, job.folder.path))
+        while True:
+            selector.select(timeout=0.2)
+            progress = None
+            for report in runner.poll():
+                progress = runner.progress(job.folder.id)
+                if isinstance(report.what, Ended):
+                    return report.what, stopped
+                if isinstance(report.what, Stopped):
+                    stopped = report.what
+                display.show(report.what)
+            progress = runner.progress(job.folder.id)
+            if progress is not None and progress is not told:
+                told = progress
+                display.show(progress)
+            if interrupts.count > answered:
+                answered = interrupts.count
+                runner.stop(job.folder.id, STOP_GRACE_S if answered == 1 else 0.0)
+                display.note("saving a checkpoint; Ctrl-C again to leave without" if answered == 1 else "leaving")
+
+
+def _conclude(job: OneShot, ended: Ended, stopped: Stopped | None, display: Display) -> None:
+    """Deliver the result, or say why there is none and how to go on; leave with the exit code."""
+    verdict, reason = judge(ended)
+    if verdict is Verdict.DONE:
+        oneshot.record_state(job, JobState.DONE)
+        oneshot.deliver(job)
+        return
+    if ended.asked_to_stop:
+        _leave_stopped(job, stopped, display)
+    oneshot.record_state(job, JobState.FAILED, reason)
+    failure = ended.failure
+    advice = failure.advice if failure else ""
+    if failure and failure.kind == "diverged":
+        oneshot.deliver(job)
+        advice = f"The last good picture is {job.output}. {advice}"
+    elif verdict is Verdict.HOPELESS:
+        oneshot.discard(job)
+    else:
+        advice = f"{advice} Its log is {job.folder.log}; go on with: {_resume_command(job)}".lstrip()
+    raise class_of(failure.kind if failure else verdict.value)(failure.message if failure else reason, advice)
+
+
+def _leave_stopped(job: OneShot, stopped: Stopped | None, display: Display) -> None:
+    oneshot.record_state(job, JobState.PAUSED, "stopped by the user")
+    if any(job.folder.checkpoint.iterdir()):
+        where = f" after step {stopped.step}" if stopped else ""
+        display.note(f"stopped{where}; go on with:\n  {_resume_command(job)}")
+    else:
+        oneshot.discard(job)
+        display.note("stopped before the first step; there is nothing to go on with")
+    sys.exit(INTERRUPTED_EXIT_CODE)
+
+
+def _resume_command(job: OneShot) -> str:
+    """Return the exact command that goes on with this run, from any folder."""
+    overwrite = " --overwrite" if job.overwrite else ""
+    return f"styled run --resume {shlex.quote(str(job.folder.path))}{overwrite}"
