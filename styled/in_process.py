@@ -75,7 +75,7 @@ class _Inputs(NamedTuple):
 def _read(
     content: ImageLike, styles: ImageLike | Sequence[ImageLike], init: ImageLike | None, settings: Settings
 ) -> _Inputs:
-    several = list(styles) if isinstance(styles, (list, tuple)) else [styles]
+    several = [styles] if isinstance(styles, (str, os.PathLike, Image.Image, np.ndarray)) else list(styles)
     with tempfile.TemporaryDirectory(prefix="styled-") as folder:
         path = Path(folder) / "image.tif"
         return _Inputs(

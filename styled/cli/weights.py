@@ -7,6 +7,7 @@ import sys
 import click
 import msgspec
 
+from styled.cli.root_option import root_option
 from styled.config import load_config
 from styled.errors import WeightsError
 from styled.root import Root
@@ -14,9 +15,9 @@ from styled.root import Root
 
 @click.command()
 @click.argument("setting", metavar="[builtin|imagenet|PATH.h5]", required=False)
-@click.option("--root", metavar="DIR", help="Root whose styled.toml counts [default: $STYLED_ROOT, else here].")
+@root_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def weights(setting: str | None, root: str | None, as_json: bool) -> None:
+def weights(setting: str | None, root_path: str | None, as_json: bool) -> None:
     """Say which VGG19 weights are in use.
 
     Reads and checks the file, downloads nothing, and exits with 66 if the file cannot be used. Without an
@@ -24,7 +25,7 @@ def weights(setting: str | None, root: str | None, as_json: bool) -> None:
     """
     from styled.engine.weights import BUILTIN, describe
 
-    spec = setting or load_config(Root.at(root).config).job.get("weights", BUILTIN)
+    spec = setting or load_config(Root.at(root_path).config).job.get("weights", BUILTIN)
     info = describe(spec)
     if as_json:
         click.echo(msgspec.json.encode(info))
