@@ -69,6 +69,10 @@ class QueueConfig(Section, frozen=True, kw_only=True):
     stop_grace_s: Annotated[
         float, Meta(ge=0.1, le=3600.0, description="seconds a worker has to write its checkpoint when told to stop")
     ] = 60.0
+    pause_after_crashes: Annotated[
+        int,
+        Meta(ge=0, le=1000, description="ends of the daemon by accident in ten minutes that pause the queue; 0 = none"),
+    ] = 3
     nice: Annotated[int, Meta(ge=0, le=19, description="niceness of the workers; 19 yields to everything")] = 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -61,8 +62,6 @@ class Dispatcher:
     ) -> None:
         self.config = config
         self.runner = runner
-        self.draining = False
-        """The daemon stops: nothing starts, stopped jobs go back to waiting."""
         self._root = root
         self._store = store
         self._devices = devices
@@ -107,7 +106,7 @@ class Dispatcher:
                 self._finish(job, result, check.exception())
                 del self._checking[job]
         self._note_progress()
-        if may_start and not self.draining:
+        if may_start:
             self._start_due()
 
     def changed(self) -> None:
@@ -118,10 +117,10 @@ class Dispatcher:
         """Return the jobs that hold a slot: their worker lives, or its end is still being dealt with."""
         return self.runner.running() | self._checking.keys() | {report.id for report in self._reports}
 
-    def wake_after(self) -> float | None:
+    def wake_after(self, *, may_start: bool) -> float | None:
         """Return in how many seconds :meth:`turn` must be called at the latest."""
         waits = [self.runner.wake_after()]
-        if self._due_at is not None and len(self.busy()) < self.config.parallel and not self.draining:
+        if may_start and self._due_at is not None and len(self.busy()) < self.config.parallel:
             waits.append(max(0.0, self._due_at - self._clock()))
         if self.runner.running():
             waits.append(PROGRESS_S)
@@ -264,6 +263,8 @@ class Dispatcher:
             self._log.info("the result came too late", job=job_id, why=late.message)
             return
         record(self._root, done)
+        # Only now: until the store knew of the result, this was the way back to it.
+        shutil.rmtree(JobFolder(self._root.evolution / job_id).checkpoint, ignore_errors=True)
         self._log.info("done", job=job_id, steps=result.step, seconds=round(result.seconds, 1))
         self._ended(done)
 
