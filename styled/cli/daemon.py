@@ -1,0 +1,53 @@
+"""``styled daemon``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from styled.cli.root_option import root_option
+from styled.errors import SettingsError
+from styled.root import Root
+from styled.settings import parse_assignment
+
+
+@click.command()
+@root_option
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="STYLED_CONFIG",
+    metavar="FILE",
+    help="Read this file instead of styled.toml in the root.",
+)
+@click.option("--parallel", type=int, metavar="N", help="Jobs painted at once, each on its own GPU if there are any.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Set one key; wins over file and environment.",
+)
+@click.option("--quiet", is_flag=True, help="Write the log to .styled/daemon.log only.")
+def daemon(
+    root_path: str | None, config_path: Path | None, parallel: int | None, assignments: tuple[str, ...], quiet: bool
+) -> None:
+    """Watch the inbox and paint what is dropped there.
+
+    Runs in the foreground until it gets SIGTERM or SIGINT (Ctrl-C); the running job then writes a checkpoint
+    and goes on from it when the daemon is started again. SIGHUP reads the configuration again.
+    """
+    from styled.config import Config, load_config
+    from styled.daemon.daemon import Daemon
+
+    root = Root.at(root_path)
+    if config_path is not None and not config_path.is_file():
+        raise SettingsError(f"{config_path} is not there", "Check the path given to --config or in $STYLED_CONFIG.")
+    flags = {"queue.parallel": parallel, **dict(parse_assignment(text) for text in assignments)}
+
+    def load() -> Config:
+        return load_config(config_path or root.config, flags=flags)
+
+    Daemon(root, load, terminal=not quiet).run()

@@ -1,0 +1,62 @@
+"""``styled log``: what a job's worker, or the daemon, wrote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from styled.cli.root_option import root_option
+from styled.cli.wait import find
+from styled.errors import NoSuchJob
+from styled.evolution.folder import JobFolder
+from styled.queue.job import ENDED
+from styled.queue.names import escaped
+from styled.queue.reader import StoreReader
+from styled.root import Root
+
+POLL_S = 0.25
+"""Between two looks at a growing log."""
+
+
+@click.command()
+@root_option
+@click.argument("job", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until the job has ended.")
+def log(root_path: str | None, job: str | None, follow: bool) -> None:
+    """Print the log of JOB (a number, an id or a name), or without it the daemon's."""
+    root = Root.at(root_path)
+    if job is None:
+        _print(root.log, lambda: follow)
+        return
+    with StoreReader.open(root) as reader:
+        found = find(reader, job)
+
+        def goes_on() -> bool:
+            try:
+                return follow and reader.get(found.id).state not in ENDED
+            except NoSuchJob:
+                return False
+
+        _print(JobFolder(root.evolution / found.id).log, goes_on)
+
+
+def _print(path: Path, goes_on: Callable[[], bool]) -> None:
+    """Print a log, and what is added to it while ``goes_on``; control characters never reach the terminal."""
+    position = 0
+    while True:
+        last_look = not goes_on()  # before reading: what was written before the end is then printed
+        if path.is_file():
+            with path.open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(position if size >= position else 0)  # a log that shrank was rotated
+                for line in file:
+                    if not line.endswith(b"\n") and not last_look:
+                        break
+                    position = file.tell()
+                    click.echo(escaped(line.rstrip(b"\n").decode("utf-8", "surrogateescape")))
+        if last_look:
+            return
+        time.sleep(POLL_S)

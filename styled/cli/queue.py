@@ -1,0 +1,144 @@
+"""The commands that change the queue: add, pause, resume, cancel, retry, priority, remove; and stop, reload."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from styled.cli.root_option import root_option
+from styled.daemon.control import Client
+from styled.daemon.lock import holder_of
+from styled.errors import DaemonNotRunning
+from styled.root import Root
+
+
+@click.command()
+@root_option
+@click.argument("content", type=click.Path(path_type=Path))
+@click.argument("styles", metavar="STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--name", default="", help="The job's name; the content file's by default.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of this job.")
+@click.option("--priority", type=int, default=0, help="Higher runs first.")
+def add(
+    root_path: str | None,
+    content: Path,
+    styles: tuple[Path, ...],
+    *,
+    name: str,
+    assignments: tuple[str, ...],
+    priority: int,
+) -> None:
+    """Put a pair into the inbox: copies of CONTENT and STYLE…, which appear there whole or not at all.
+
+    Needs no daemon: the pair waits for one.
+    """
+    from styled.queue.drop import drop
+    from styled.settings import parse_assignment
+
+    root = Root.at(root_path)
+    settings = dict(parse_assignment(text) for text in assignments)
+    dropped = drop(root, content, styles, name=name, settings=settings, priority=priority)
+    click.echo(f"{dropped} is in the inbox")
+    try:
+        Client(root).request("ping")
+    except DaemonNotRunning:
+        click.echo("No daemon runs here; the pair is taken when one is started with: styled daemon", err=True)
+
+
+@click.command()
+@root_option
+@click.argument("jobs", metavar="[JOB…]", nargs=-1)
+def pause(root_path: str | None, jobs: tuple[str, ...]) -> None:
+    """Pause each JOB; a running one writes a checkpoint and its memory is freed.
+
+    Without JOB the whole queue is paused: nothing starts, running jobs go back to waiting.
+    """
+    _ask_each(root_path, "pause", jobs, whole="The queue is paused; it goes on with: styled resume")
+
+
+@click.command()
+@root_option
+@click.argument("jobs", metavar="[JOB…]", nargs=-1)
+def resume(root_path: str | None, jobs: tuple[str, ...]) -> None:
+    """Put each paused JOB back into the queue; without JOB, let the whole queue go on."""
+    _ask_each(root_path, "resume", jobs, whole="The queue goes on")
+
+
+@click.command()
+@root_option
+@click.argument("jobs", metavar="JOB…", nargs=-1, required=True)
+def cancel(root_path: str | None, jobs: tuple[str, ...]) -> None:
+    """Cancel each JOB; its files stay."""
+    _ask_each(root_path, "cancel", jobs)
+
+
+@click.command()
+@root_option
+@click.option("--from-start", is_flag=True, help="Drop the checkpoint and the frames and begin anew.")
+@click.argument("jobs", metavar="JOB…", nargs=-1, required=True)
+def retry(root_path: str | None, from_start: bool, jobs: tuple[str, ...]) -> None:
+    """Queue each ended JOB again: from its checkpoint if it has one; one that is done begins anew."""
+    _ask_each(root_path, "retry", jobs, from_start=from_start)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@root_option
+@click.argument("job")
+@click.argument("priority", type=int)
+def priority(root_path: str | None, job: str, priority: int) -> None:
+    """Set JOB's priority; higher runs first, 0 is normal, negative numbers run last."""
+    _ask_each(root_path, "priority", (job,), priority=priority)
+
+
+@click.command()
+@root_option
+@click.confirmation_option("--yes", prompt="Delete the folders of these jobs, with the images in them?")
+@click.argument("jobs", metavar="JOB…", nargs=-1, required=True)
+def remove(root_path: str | None, jobs: tuple[str, ...]) -> None:
+    """Delete each ended JOB: its folder, its result and the images it was made from."""
+    _ask_each(root_path, "remove", jobs, word="removed")
+
+
+@click.command()
+@root_option
+@click.option("--drain", is_flag=True, help="Let the running jobs end first.")
+def stop(root_path: str | None, drain: bool) -> None:
+    """Stop the daemon; the running job writes a checkpoint and goes on when the daemon is started again."""
+    root = Root.at(root_path)
+    pid = Client(root).request("stop", drain=drain)["pid"]
+    while (holder := holder_of(root)) is not None and holder.pid == pid:
+        time.sleep(0.05)
+    click.echo("The daemon has stopped")
+
+
+@click.command()
+@root_option
+def reload(root_path: str | None) -> None:
+    """Make the daemon read its configuration again; if that is wrong, the old one stays."""
+    Client(Root.at(root_path)).request("reload")
+    click.echo("The configuration was read again")
+
+
+def _ask_each(
+    root_path: str | None, op: str, jobs: tuple[str, ...], *, whole: str = "", word: str = "", **args: Any
+) -> None:
+    """Ask the daemon for ``op`` on each job, or on the whole queue where that means something.
+
+    Jobs after one that is refused are not touched.
+    """
+    client = Client(Root.at(root_path))
+    if not jobs:
+        client.request(op, **args)
+        click.echo(whole)
+    for ref in jobs:
+        job = client.request(op, job=ref, **args)["job"]
+        click.echo(f"{job['number']:04d} {job['name']}: {word or _outcome(op, job)}")
+
+
+def _outcome(op: str, job: dict[str, Any]) -> str:
+    if op == "priority":
+        return f"priority {job['priority']}"
+    return f"{job['state']}; its worker is writing a checkpoint" if job["pid"] else str(job["state"])

@@ -1,0 +1,121 @@
+"""``styled status``: the daemon and the queue, as text or as JSON of a fixed shape."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from styled.cli.root_option import root_option
+from styled.daemon.control import Client
+from styled.errors import ControlError, DaemonNotRunning
+from styled.queue.job import ENDED, Job, JobState
+from styled.queue.reader import StoreReader
+from styled.queue.status import DaemonStatus
+from styled.root import Root
+
+VERSION = 1
+"""Of the JSON's shape: fields are only ever added under one version."""
+
+STALE_S = 10.0
+"""A daemon that has not reported for this long is stuck, if it is there at all."""
+
+
+@click.command()
+@root_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--all", "everything", is_flag=True, help="List all ended jobs too.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="List this many ended jobs.")
+def status(root_path: str | None, as_json: bool, everything: bool, limit: int) -> None:
+    """Show the daemon and the queue; works also while no daemon runs.
+
+    Lists all jobs that are running, waiting or paused, then the latest ended ones.
+    """
+    root = Root.at(root_path)
+    report = look(root, limit=None if everything else limit)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2))
+    else:
+        for line in _text(report, root, shutil.get_terminal_size().columns):
+            click.echo(line)
+
+
+def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
+    """Return what ``--json`` prints.
+
+    Args:
+        root: which root.
+        limit: at most so many ended jobs; None for all.
+    """
+    with StoreReader.open(root) as reader:
+        told = reader.status()
+        jobs = reader.jobs([JobState.RUNNING, JobState.WAITING, JobState.PAUSED], order="queue")
+        jobs += reader.jobs(ENDED, order="queue", limit=limit)
+        counts = {str(state): count for state, count in reader.counts().items()}
+    return {
+        "version": VERSION,
+        "root": str(root.path),
+        "daemon": _daemon(root, told),
+        "counts": counts,
+        "jobs": [msgspec.to_builtins(job) for job in jobs],
+        "incomplete": msgspec.to_builtins(told.incomplete) if told else [],
+        "incomplete_count": told.incomplete_count if told else 0,
+        "rejected": msgspec.to_builtins(told.rejected) if told else [],
+        "rejected_count": told.rejected_count if told else 0,
+        "memory": msgspec.to_builtins(told.memory) if told else None,
+    }
+
+
+def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
+    """Return the daemon's part: what it says itself, unless it is off or stuck."""
+    state, note = (told.state, told.note) if told else ("off", "")
+    try:
+        pid: int | None = Client(root, timeout=2.0).request("ping")["pid"]
+    except DaemonNotRunning:
+        state, note, pid = "off", "", None
+    except ControlError as error:
+        # It does not answer, or not us; its heartbeat tells which.
+        pid = told.pid if told else None
+        if told is None or time.time() - told.beat_at > STALE_S:
+            state, note = "stuck", error.message
+    return {
+        "state": state,
+        "note": note,
+        "pid": pid,
+        "version": told.version if told else None,
+        "started_at": told.started_at if told else None,
+        "beat_at": told.beat_at if told else None,
+    }
+
+
+def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
+    daemon, counts = report["daemon"], report["counts"]
+    lines = [_daemon_line(daemon, root), ", ".join(f"{count} {state}" for state, count in counts.items())]
+    jobs = [msgspec.convert(job, Job) for job in report["jobs"]]
+    if jobs:
+        lines += ["", f"{'job':>5}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
+        lines += [_job_line(job)[:width] for job in jobs]
+        hidden = sum(counts.values()) - len(jobs)
+        lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
+    for key, title, word in (("incomplete", "waiting in the inbox", "missing"), ("rejected", "rejected", "reason")):
+        if report[key]:
+            lines += ["", f"{title} ({report[key + '_count']}):"]
+            lines += [f"  {entry['name']}: {entry[word]}"[:width] for entry in report[key]]
+    return lines
+
+
+def _daemon_line(daemon: dict[str, Any], root: Root) -> str:
+    if daemon["state"] == "off":
+        return f"No daemon runs for {root.path}; start it with: styled daemon"
+    line = f"The daemon of {root.path} is {daemon['state']} (pid {daemon['pid']})"
+    return f"{line}: {daemon['note']}" if daemon["note"] else line
+
+
+def _job_line(job: Job) -> str:
+    step = f"{job.step}/{job.steps}" if job.steps else ""
+    loss = "" if job.loss is None else f"{job.loss:.4g}"
+    line = f"{job.number:05d}  {job.state:<9}  {step:>11}  {loss:>10}  {job.name}"
+    return f"{line}: {job.reason}" if job.reason else line

@@ -1,0 +1,121 @@
+"""``styled wait``: until one job has ended, or everything has."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+
+import click
+
+from styled.cli.root_option import root_option
+from styled.daemon.lock import holder_of
+from styled.errors import DaemonNotRunning, NoSuchJob, StyledError
+from styled.queue.job import ENDED, Job, JobState
+from styled.queue.names import escaped
+from styled.queue.reader import StoreReader
+from styled.root import Root
+
+POLL_S = 0.25
+"""Between two looks at the queue."""
+
+_Outcome = tuple[int, str]
+"""Exit code and last words."""
+
+
+@click.command()
+@root_option
+@click.argument("job", required=False)
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after this time.")
+def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
+    """Wait until JOB (a number, an id or a name) has ended, or without it until there is nothing left to do.
+
+    Exits with 0 if what was waited for is done, with 1 if it failed, was cancelled or rejected.
+    """
+    root = Root.at(root_path)
+    until = None if timeout is None else time.monotonic() + timeout
+    with StoreReader.open(root) as reader:
+        for outcome in _one(root, reader, job) if job is not None else _everything(root, reader):
+            if outcome is not None:
+                click.echo(outcome[1])
+                sys.exit(outcome[0])
+            if holder_of(root) is None:
+                raise DaemonNotRunning(f"no daemon runs for {root.path}: nothing will happen to wait for")
+            if until is not None and time.monotonic() >= until:
+                raise StyledError(f"not ended after {timeout:g} s", "See how far it is with: styled status.")
+            time.sleep(POLL_S)
+
+
+def find(reader: StoreReader, ref: str) -> Job:
+    """Return the job that ``ref`` means: a number, an id or its beginning, or else the newest of that name.
+
+    Raises:
+        NoSuchJob: none.
+    """
+    try:
+        return reader.get(ref)
+    except NoSuchJob:
+        for job in reader.jobs(search=ref, order="newest"):
+            if job.name == ref:
+                return job
+        raise
+
+
+def _one(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | None]:
+    """Look at one job again and again; None while it has not ended."""
+    known = False
+    while True:
+        try:
+            job = find(reader, ref)
+        except NoSuchJob:
+            if known:
+                yield 1, f"{ref} was removed"
+            rejected = root.rejected / ref / "REASON.txt"
+            if rejected.is_file():
+                yield 1, f"{ref} was rejected: {escaped(rejected.read_text(errors='replace').partition(chr(10))[0])}"
+            if ref not in _names_to_take(root):
+                raise
+        else:
+            ref, known = job.id, True
+            if job.state in ENDED:
+                yield (0 if job.state is JobState.DONE else 1), _told(job)
+        yield None
+
+
+def _everything(root: Root, reader: StoreReader) -> Iterator[_Outcome | None]:
+    """Look at the whole queue again and again; None while something in it or in the inbox will still run."""
+    start = reader.last_event()
+    while True:
+        # The inbox first: what leaves it in between is then seen in the queue.
+        to_take = _names_to_take(root)
+        counts = reader.counts()
+        if not (to_take or counts[JobState.WAITING] or counts[JobState.RUNNING]):
+            ended = _ended_since(reader, start)
+            failed = sum(state is not JobState.DONE for state in ended)
+            yield (
+                (1 if failed else 0),
+                f"{len(ended)} jobs ended, {failed} of them without a result" if ended else "nothing to wait for",
+            )
+        yield None
+
+
+def _ended_since(reader: StoreReader, seq: int) -> list[JobState]:
+    """Return the state of each job that has ended since an event and has not been queued again."""
+    last: dict[str, str] = {}
+    while events := reader.events(seq):
+        last |= {event.id: event.after for event in events if event.kind == "moved"}
+        seq = events[-1].seq
+    return [JobState(state) for state in last.values() if state in ENDED]
+
+
+def _told(job: Job) -> str:
+    words = f"{job.number:04d} {job.name}: {job.state}"
+    return f"{words}: {job.reason}" if job.reason else words
+
+
+def _names_to_take(root: Root) -> set[str]:
+    """Return the names of the pairs that lie complete in the inbox."""
+    from styled.queue.inbox import list_inbox
+    from styled.queue.pairs import pair_up
+
+    return {pair.name for pair in pair_up(list_inbox(root.inbox)).pairs}
