@@ -68,13 +68,19 @@ def sync_folder(folder: Path) -> None:
     """Make the names in ``folder`` durable: new, renamed and removed ones."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        sync_open_folder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_open_folder(descriptor: int) -> None:
+    """Do the same for a folder that is open already."""
+    try:
         os.fsync(descriptor)
     except OSError as error:
         # Some network filesystems cannot sync a folder and say so; they are as durable as they are.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
-    finally:
-        os.close(descriptor)
 
 
 def sweep(folder: Path) -> None:

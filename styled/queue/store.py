@@ -23,6 +23,7 @@ from styled.queue.rebuild import adopt_folders
 from styled.queue.records import JOB_COLUMNS, Event, Order
 from styled.queue.schema import store_error
 from styled.queue.status import DaemonStatus
+from styled.queue.tracker import Signature
 from styled.root import Root
 
 EVENTS_KEPT = 50_000
@@ -278,16 +279,16 @@ class Store:
             self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (digest, job.number, job.id))
 
     def taken(self) -> dict[str, str]:
-        """Return path in the inbox → signature of the files that are jobs already but could not be moved."""
+        """Return path in the inbox → ``Signature.text`` of the files that are jobs already but could not be moved."""
         return dict(self._db.execute("SELECT path, signature FROM taken"))
 
-    def set_taken(self, path: str, signature: str | None) -> None:
+    def set_taken(self, path: str, signature: Signature | None) -> None:
         """Remember, or with None forget, a file that could not be moved."""
         with self._transaction():
             if signature is None:
                 self._db.execute("DELETE FROM taken WHERE path = ?", (path,))
             else:
-                self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, signature))
+                self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, signature.text))
 
     # -- questions -----------------------------------------------------------------------------------------
 

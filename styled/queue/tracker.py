@@ -1,0 +1,112 @@
+"""When a file in the inbox is complete: it has stayed the same for a while, and nobody has it open for writing.
+
+One tracker serves events, the start-up scan and every later scan alike: a daemon that was restarted in the
+middle of an upload waits like any other. Only its own monotonic clock counts; a file's times are compared
+with each other, never with the clock, because a file server's clock may be hours away.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+NETWORK_SETTLE_S = 10.0
+"""Least quiet time on a network filesystem, whose clients remember a file's size and time for a while."""
+
+
+class Signature(NamedTuple):
+    """What changes when a file does."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Signature:
+        """Return the signature in the result of ``stat``."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    @property
+    def text(self) -> str:
+        """What :meth:`same_file` compares, as text for the store."""
+        return f"{self.inode}:{self.size}:{self.mtime_ns}"
+
+    def same_file(self, other: Signature) -> bool:
+        """Say whether it is the same file with the same bytes, maybe under another name.
+
+        Renaming a file changes its ctime, and a restart of the machine may change the device's number.
+        """
+        return self[1:4] == other[1:4]
+
+
+class _Seen:
+    __slots__ = ("changed_at", "last_at", "not_before", "signature")
+
+    def __init__(self, signature: Signature, now: float) -> None:
+        self.signature = signature
+        self.changed_at = now
+        self.last_at = now
+        self.not_before = now
+
+
+class Tracker:
+    """Remembers each file's signature and since when it has been the same.
+
+    Args:
+        settle_s: seconds that a file must stay the same, between two observations at least.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, *, settle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settle_s = settle_s
+        self._clock = clock
+        self._files: dict[str, _Seen] = {}
+
+    def observe(self, path: str, signature: Signature) -> None:
+        """Note a file as it is now. Any difference to the last observation starts the quiet time again."""
+        now = self._clock()
+        seen = self._files.get(path)
+        if seen is None or seen.signature != signature:
+            self._files[path] = _Seen(signature, now)
+        else:
+            seen.last_at = now
+
+    def is_quiet(self, path: str) -> bool:
+        """Say whether the file was the same over the whole quiet time, up to its last observation."""
+        seen = self._files.get(path)
+        return seen is not None and seen.last_at >= self._due_at(seen)
+
+    def quiet_in(self, paths: Iterable[str]) -> float:
+        """Return in how many seconds the last of these files can be quiet, from now; 0 if another look is due."""
+        now = self._clock()
+        return max((self._due_at(seen) - now for path in paths if (seen := self._files.get(path))), default=0.0)
+
+    def age(self, path: str) -> float:
+        """Return for how many seconds the file has been the same; 0 for an unknown one."""
+        seen = self._files.get(path)
+        return 0.0 if seen is None else self._clock() - seen.changed_at
+
+    def postpone(self, path: str, seconds: float) -> None:
+        """Hold the file for longer, though it seems quiet: somebody has it open, or it looked truncated.
+
+        Any change ends the delay and starts the ordinary quiet time.
+        """
+        seen = self._files.get(path)
+        if seen is not None:
+            seen.not_before = self._clock() + seconds
+
+    def signature(self, path: str) -> Signature | None:
+        """Return the file's signature when it was last observed."""
+        seen = self._files.get(path)
+        return None if seen is None else seen.signature
+
+    def keep_only(self, paths: Iterable[str]) -> None:
+        """Forget all files but these."""
+        self._files = {path: seen for path in paths if (seen := self._files.get(path)) is not None}
+
+    def _due_at(self, seen: _Seen) -> float:
+        return max(seen.changed_at + self._settle_s, seen.not_before)

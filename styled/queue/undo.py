@@ -1,0 +1,74 @@
+"""Undoing a claim: every file goes back to where the user dropped it. Safe against a crash at any step."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from styled import durable
+from styled.queue.moves import rename_new, signature_at
+from styled.queue.plan import PLAN, Claim, Member, read_plan
+from styled.queue.rejection import reject
+from styled.queue.untrusted import folder_at, parent_of
+from styled.root import Root
+
+
+def undo(root: Root, work: Path) -> list[str]:
+    """Undo the claim in the folder ``work``. May be done twice, and goes on where it was cut off.
+
+    A file whose place was taken by a new one goes to ``inbox/rejected/`` instead.
+
+    Returns:
+        what could not go back to its place, for the log.
+
+    Raises:
+        OSError: the inbox cannot be used; what is not back yet stays in ``work``.
+    """
+    durable.sweep(work)
+    target = work / "input"
+    claim = read_plan(work)
+    notes = []
+    if target.is_dir():
+        durable.sweep(target)
+        if claim is not None:
+            _put_back(root, claim, target)
+        left = sorted(path.name for path in target.iterdir())
+        if left:
+            reason = "its place in the inbox was taken by another file while it was being claimed"
+            paths = [f"evolution/{work.name}/input/{name}" for name in left]
+            place = reject(root, claim.job.name if claim else work.name.lstrip("."), reason, paths)
+            notes.append(f"{', '.join(left)} of a claim that was undone: see {place}")
+        target.rmdir()
+    (work / "job.json").unlink(missing_ok=True)
+    # The plan goes last: without it nobody knows where the files belong.
+    (work / PLAN).unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        work.rmdir()
+    durable.sync_folder(root.evolution)
+    return notes
+
+
+def _put_back(root: Root, claim: Claim, target: Path) -> None:
+    with folder_at(root.inbox) as inbox, folder_at(target) as source:
+        for member in claim.members:
+            if signature_at(member.target, source) is not None:
+                _put_one_back(member, inbox, source)
+        durable.sync_open_folder(inbox)
+        durable.sync_open_folder(source)
+
+
+def _put_one_back(member: Member, inbox: int, source: int) -> None:
+    folder = member.source.rpartition("/")[0]
+    if folder:
+        with suppress(FileExistsError):
+            os.mkdir(folder, dir_fd=inbox)
+    with parent_of(member.source, base=inbox) as (place, name):
+        there = signature_at(name, place)
+        if member.kept or (there is not None and there.same_file(member.signature)):
+            os.unlink(member.target, dir_fd=source)  # a copy: the original was never moved
+            return
+        with suppress(PermissionError):  # another user's file, whose mode we could not change either
+            os.chmod(member.target, member.mode, dir_fd=source, follow_symlinks=False)
+        with suppress(FileExistsError):  # told by the caller, who finds it left
+            rename_new(member.target, name, source_folder=source, target_folder=place)
