@@ -1,0 +1,228 @@
+"""The engine: from a content image and styles to a picture, one ``Iterate`` per optimiser step.
+
+Pure: no files but the weights, no prints, no sleeps. The caller stops it by no longer asking for iterates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from styled import images, vgg19
+from styled.engine import precision
+from styled.engine.features import FeatureExtractor
+from styled.engine.iterate import Iterate, Losses, Picture
+from styled.engine.objective import Objective
+from styled.engine.optimizers import Optimizer, optimizer_for
+from styled.engine.pyramid import Scale, plan_scales
+from styled.engine.weights import Weights, load_weights
+from styled.errors import CheckpointMismatch, SettingsError
+from styled.settings import Settings
+
+Array = npt.NDArray[Any]
+Snapshot = Mapping[str, npt.NDArray[np.generic]]
+
+_OPTIMIZER = "optimizer."
+"""Prefix of the optimiser's arrays in a snapshot."""
+
+
+def paint(
+    content: Array,
+    styles: Sequence[Array],
+    settings: Settings,
+    *,
+    weights: Weights | None = None,
+    init: Array | None = None,
+    resume: Snapshot | None = None,
+) -> Iterator[Iterate]:
+    """Paint ``content`` in the style of ``styles``.
+
+    Args:
+        content: uint8 or float, shape (H, W, 3), RGB, 0..255, any size.
+        styles: one or more, same form, each of any size.
+        settings: what to do.
+        weights: VGG19; None loads what ``settings.weights`` names.
+        init: the picture to start from, same form, any size. Needed when ``settings.init`` names an image or
+            a job; None otherwise.
+        resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments.
+
+    Yields:
+        One ``Iterate`` after each step; the one with ``last`` set is the result. When the loss is no longer
+        finite that is one with ``stopped_by = "diverged"`` and the last good picture.
+
+    Raises:
+        SettingsError: no style, or as many ``style_weights`` as do not fit the styles, or ``init`` missing.
+        WeightsError: the weights cannot be had.
+        CheckpointMismatch: ``resume`` is of another picture.
+    """
+    _check(styles, settings, init)
+    scales = plan_scales(content.shape[1], content.shape[0], settings)
+    layers = {*settings.content_layers, *settings.style_layers}
+    if weights is None:
+        weights = load_weights(settings.weights, [layer.name for layer in vgg19.up_to(vgg19.deepest(layers))])
+    dtype = precision.dtype_for(settings.precision)
+    extractor = FeatureExtractor(
+        weights, layers, pooling=settings.pooling, precision=dtype, fast=precision.prefers_winograd(dtype)
+    )
+    run = _Run(extractor, content, styles, settings, scales)
+    if resume is None:
+        first, step, picture = 0, 0, _start(content, styles, settings, init)
+    else:
+        first, step, picture = _resumed(resume, scales)
+    for index in range(first, len(scales)):
+        optimizer = run.open_scale(index, picture)
+        if resume is not None and index == first:
+            optimizer.restore(
+                {name.removeprefix(_OPTIMIZER): value for name, value in resume.items() if name.startswith(_OPTIMIZER)}
+            )
+        ends = sum(scale.steps for scale in scales[: index + 1])
+        while step < ends:
+            step += 1
+            iterate = run.step(index, step, optimizer)
+            yield iterate
+            if iterate.last:
+                return
+        picture = optimizer.image.numpy()[0]
+
+
+class _Run:
+    """What stays the same through one call of :func:`paint`."""
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        content: Array,
+        styles: Sequence[Array],
+        settings: Settings,
+        scales: tuple[Scale, ...],
+    ) -> None:
+        self._extractor, self._content, self._styles = extractor, content, styles
+        self._settings, self._scales = settings, scales
+        self._step_seconds: list[float] = []
+        self._good: Picture | None = None
+
+    def open_scale(self, index: int, picture: Array) -> Optimizer:
+        """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized."""
+        scale = self._scales[index]
+        content = images.resize(self._content, scale.width, scale.height)
+        styles = [_style_at(style, scale, self._settings.style_scale) for style in self._styles]
+        objective = Objective(self._extractor, _batch(content), [_batch(style) for style in styles], self._settings)
+        self._step_seconds = []
+        start = images.resize(picture.astype(np.float32), scale.width, scale.height)
+        return optimizer_for(self._settings, _batch(start), objective.value_and_gradient)
+
+    def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
+        """Do one step and report it."""
+        scale, scales = self._scales[index], self._scales
+        before = time.monotonic()
+        total, content, style, tv = (float(term) for term in optimizer.step().numpy())
+        self._step_seconds.append(time.monotonic() - before)
+        steps = sum(each.steps for each in scales)
+        diverged = not np.isfinite(total)
+
+        def picture() -> Picture:
+            return np.clip(optimizer.image.numpy()[0], 0.0, 255.0)
+
+        def snapshot() -> dict[str, npt.NDArray[np.generic]]:
+            state = {_OPTIMIZER + name: value for name, value in optimizer.state().items()}
+            place = np.array([index, step, scale.width, scale.height], np.int64)
+            return {"place": place, "picture": optimizer.image.numpy()[0], **state}
+
+        return Iterate(
+            scale=index + 1,
+            scales=len(scales),
+            width=scale.width,
+            height=scale.height,
+            step=step,
+            steps=steps,
+            losses=Losses(total, content, style, tv),
+            step_seconds=self._step_seconds[-1],
+            left_seconds=self._left(index, step),
+            picture=picture,
+            snapshot=snapshot,
+            last=step == steps or diverged,
+            stopped_by="diverged" if diverged else "steps" if step == steps else "",
+        )
+
+    def _left(self, index: int, step: int) -> float | None:
+        """Predict the seconds to the last step: time grows with pixels. None before the second step."""
+        if len(self._step_seconds) < 2:
+            return None  # the first step of a scale also compiles
+        recent = float(np.median(self._step_seconds[1:][-20:]))
+        scales = self._scales
+        done_here = step - sum(scale.steps for scale in scales[:index])
+        pixel_steps = (scales[index].steps - done_here) * scales[index].pixels
+        pixel_steps += sum(scale.steps * scale.pixels for scale in scales[index + 1 :])
+        return recent * pixel_steps / scales[index].pixels
+
+
+def _check(styles: Sequence[Array], settings: Settings, init: Array | None) -> None:
+    if not styles:
+        raise SettingsError("there is no style image", "Give at least one.")
+    given = settings.style_weights
+    if given and len(given) != len(styles):
+        raise SettingsError(
+            f"style_weights has {len(given)} values for {len(styles)} styles", "Give one weight for each style."
+        )
+    if given and sum(given) == 0:
+        raise SettingsError("style_weights are all 0", "Give at least one style a positive weight.")
+    if init is None and settings.init not in {"content", "noise", "style"}:
+        raise SettingsError(
+            f"init = {settings.init!r} names a picture that was not given", "Pass it to paint() as init."
+        )
+
+
+def _start(content: Array, styles: Sequence[Array], settings: Settings, init: Array | None) -> Array:
+    """Return the picture before the first step, of any size; the first scale resizes it."""
+    if init is not None:
+        return init
+    if settings.init == "content":
+        return content
+    if settings.init == "style":
+        # Cut, not squeezed: the style's strokes keep their shape.
+        return _cut_to_aspect(styles[0], content.shape[1] / content.shape[0])
+    generator = np.random.default_rng(settings.seed)
+    scale = plan_scales(content.shape[1], content.shape[0], settings)[0]
+    # Around mid-grey with the spread of a photo, at the first scale's size so that resizing does not smooth it.
+    noise = generator.normal(128.0, 50.0, (scale.height, scale.width, 3))
+    return np.clip(noise, 0.0, 255.0).astype(np.float32)
+
+
+def _cut_to_aspect(image: Array, aspect: float) -> Array:
+    """Return the middle of ``image`` with ``aspect`` = width / height."""
+    height, width = image.shape[:2]
+    new_width, new_height = min(width, round(height * aspect)), min(height, round(width / aspect))
+    left, top = (width - new_width) // 2, (height - new_height) // 2
+    return image[top : top + max(1, new_height), left : left + max(1, new_width)]
+
+
+def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, Array]:
+    index, step, width, height = (int(value) for value in snapshot["place"])
+    if index >= len(scales) or (width, height) != scales[index][:2]:
+        raise CheckpointMismatch(
+            f"the checkpoint is of a picture of {width}x{height} at scale {index + 1}, which this job does not have",
+            "Start again without it, or start from its picture with init.",
+        )
+    return index, step, snapshot["picture"]
+
+
+def _style_at(style: Array, scale: Scale, style_scale: float) -> Array:
+    """Resize a style to as many pixels as the scale has, times ``style_scale`` squared.
+
+    Never larger than the painting itself unless ``style_scale`` asks for it: an enlarged painting has no
+    brush strokes to learn from, only blur.
+    """
+    height, width = style.shape[:2]
+    factor = (scale.pixels / (width * height)) ** 0.5 * style_scale
+    factor = min(factor, max(1.0, style_scale))
+    # 16 px is one cell of the deepest layer.
+    return images.resize(style, max(16, round(width * factor)), max(16, round(height * factor)))
+
+
+def _batch(image: Array) -> Any:
+    return tf.constant(np.asarray(image, np.float32)[None])

@@ -1,0 +1,149 @@
+"""VGG19 as a frozen feature extractor, built for gradients with respect to the image only.
+
+The same layers, weights and preprocessing as ``keras.applications.VGG19`` (a test holds the two equal),
+run as plain TensorFlow operations instead of a Keras model, for three reasons: no layer deeper than the
+deepest asked for exists, convolutions can run in another precision than the image, and the gradient of a
+convolution with respect to its input runs as a *forward* convolution with the kernel turned round. On
+CPUs TensorFlow's Conv2DBackpropInput costs two to three times as much as that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from styled import vgg19
+from styled.engine import winograd
+from styled.engine.weights import Weights
+
+Tensor = Any
+"""A ``tf.Tensor``; TensorFlow ships no types."""
+
+Convolve = Callable[[Tensor], Tensor]
+
+WINOGRAD_CHANNELS = 128
+"""Fewest channels, in and out, from which Winograd's convolution is faster than oneDNN's."""
+
+
+class FeatureExtractor:
+    """Maps an image to the ReLU outputs of named VGG19 layers.
+
+    Args:
+        weights: kernels and biases of at least the layers up to the deepest of ``layers``.
+        layers: Keras' layer names; the features are taken after the ReLU, as Gatys et al. do.
+        pooling: ``max`` as VGG19 was trained, or ``average``, which Gatys et al. (2016), section 2, prefer.
+        padding: ``replicate`` repeats the border pixels before the first convolution instead of adding
+            zeros (mean grey), which shows as a frame in the result; ``zero`` is what VGG19 was trained with.
+        precision: dtype of the convolutions, for example ``tf.float32`` or ``tf.bfloat16``.
+        fast: use Winograd's convolution for wide layers; float32 only, meant for CPUs. Costs four times the
+            memory of those kernels (about 400 MB for all layers).
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        layers: Collection[str],
+        *,
+        pooling: Literal["max", "average"] = "max",
+        padding: Literal["replicate", "zero"] = "replicate",
+        precision: Any = tf.float32,
+        fast: bool = False,
+    ) -> None:
+        self.layers = frozenset(layers)
+        self.pooling = pooling
+        self.padding = padding
+        self.precision = precision
+        self.convolutions = vgg19.up_to(vgg19.deepest(self.layers))
+        self._layers: dict[str, _Layer] = {}
+        for convolution in self.convolutions:
+            kernel = np.asarray(weights.kernels[convolution.name])
+            if convolution is vgg19.CONVOLUTIONS[0]:
+                kernel = kernel[:, :, ::-1, :]  # the weights expect BGR, our images are RGB
+            wide = min(convolution.inputs, convolution.outputs) >= WINOGRAD_CHANNELS
+            make = _winograd if fast and wide and precision == tf.float32 else _direct
+            self._layers[convolution.name] = _Layer(
+                forward=make(kernel, precision),
+                backward=make(kernel[::-1, ::-1].transpose(0, 1, 3, 2), precision),
+                bias=tf.cast(tf.constant(np.asarray(weights.biases[convolution.name])), precision),
+            )
+
+    def __call__(self, image: Tensor) -> dict[str, Tensor]:
+        """Return the features of the asked layers.
+
+        Args:
+            image: float, shape (1, H, W, 3), RGB, 0..255.
+
+        Returns:
+            Layer name to features, in the extractor's precision, shape (1, H // stride, W // stride, C).
+        """
+        mean = tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype)
+        return self.run(tf.cast(image - mean, self.precision), self.convolutions)
+
+    def run(self, x: Tensor, convolutions: Collection[vgg19.Convolution]) -> dict[str, Tensor]:
+        """Run a part of the network.
+
+        Args:
+            x: the input of the part: the image minus the mean, or an earlier block's ReLU output.
+            convolutions: consecutive convolutions; a pool comes before each first convolution of a block but
+                the first block's.
+        """
+        features = {}
+        for convolution in convolutions:
+            if convolution.block > 1 and convolution.name.endswith("conv1"):
+                x = self._pool(x)
+            x = self._convolve(x, convolution)
+            if convolution.name in self.layers:
+                features[convolution.name] = x
+        return features
+
+    def _pool(self, x: Tensor) -> Tensor:
+        if self.pooling == "max":
+            return tf.nn.max_pool2d(x, 2, 2, "VALID")
+        return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+
+    def _convolve(self, x: Tensor, convolution: vgg19.Convolution) -> Tensor:
+        layer = self._layers[convolution.name]
+        if convolution is not vgg19.CONVOLUTIONS[0] or self.padding == "zero":
+            return _relu_of_convolution(x, layer)
+        # Symmetric padding by one pixel repeats the border pixel. Padded with zeros once more by the
+        # convolution itself, the outermost ring of its output is cut off again.
+        padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
+        return _relu_of_convolution(padded, layer)[:, 1:-1, 1:-1]
+
+
+class _Layer(NamedTuple):
+    """One convolution, ready to run."""
+
+    forward: Convolve
+    backward: Convolve
+    """The convolution with the kernel turned round and its channels swapped: the transpose of ``forward``."""
+    bias: Tensor
+
+
+def _direct(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
+    held = tf.cast(tf.constant(np.ascontiguousarray(kernel)), precision)
+    return lambda x: tf.nn.conv2d(x, held, 1, "SAME")
+
+
+def _winograd(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
+    held = tf.cast(winograd.transform_kernel(kernel), precision)
+    return lambda x: winograd.convolve(x, held)
+
+
+def _relu_of_convolution(x: Tensor, layer: _Layer) -> Tensor:
+    """3x3 convolution, zero padding, bias and ReLU, whose gradient is again a convolution (see the module's text)."""
+
+    @tf.custom_gradient
+    def operation(x: Tensor) -> tuple[Tensor, Any]:
+        y = tf.nn.relu(tf.nn.bias_add(layer.forward(x), layer.bias))
+
+        def gradient(upstream: Tensor) -> Tensor:
+            return layer.backward(tf.raw_ops.ReluGrad(gradients=upstream, features=y))
+
+        return y, gradient
+
+    return operation(x)

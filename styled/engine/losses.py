@@ -1,0 +1,80 @@
+"""Content loss, Gram-matrix style loss and total variation. Pure functions of tensors.
+
+Gatys, Ecker & Bethge, "Image Style Transfer Using Convolutional Neural Networks" (CVPR 2016), with the
+normalisation of the authors' later code: Gram matrices are divided by the number of positions, and the
+squared errors are means instead of sums, so that weights mean the same at every size.
+
+Features may come in any float dtype; everything here is computed in float32 (float64 stays float64).
+Formed in half precision a Gram matrix overflows: features reach thousands, float16 ends at 65504.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Return ``F^T F / (H W)``, the channel correlations (Gatys et al. 2016, equation 3, over positions).
+
+    Args:
+        features: shape (1, H, W, C).
+
+    Returns:
+        float32 (or float64), shape (C, C).
+    """
+    channels = features.shape[-1]
+
+    @tf.custom_gradient
+    def gram(flat: Tensor) -> tuple[Tensor, Any]:
+        positions = tf.cast(tf.shape(flat)[0], flat.dtype)
+
+        def gradient(upstream: Tensor) -> Tensor:
+            # One product instead of the two that automatic differentiation makes of F^T F.
+            return tf.matmul(flat, (upstream + tf.transpose(upstream)) / positions)
+
+        return tf.matmul(flat, flat, transpose_a=True) / positions, gradient
+
+    return gram(tf.reshape(_at_least_float32(features), [-1, channels]))
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Return ``mean((F - P)^2)`` (Gatys et al. 2016, equation 1, with a mean instead of half the sum).
+
+    Args:
+        features: shape (1, H, W, C).
+        target: the content image's features, same shape.
+    """
+    return tf.reduce_mean(tf.square(_at_least_float32(features) - _at_least_float32(target)))
+
+
+def style_loss(gram: Tensor, target: Tensor) -> Tensor:
+    """Return ``mean((G - A)^2) / C^2`` (Gatys et al. 2016, equation 4).
+
+    The second ``1 / C^2`` is the layer weight of the authors' code (``1e3 / C^2``): it keeps the wide, deep
+    layers from drowning the shallow ones, whatever weights the user gives on top.
+
+    Args:
+        gram: shape (C, C), from :func:`gram_matrix`.
+        target: the style's Gram matrix, same shape.
+    """
+    channels = float(gram.shape[-1])
+    return tf.reduce_mean(tf.square(gram - target)) / channels**2
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Return the mean squared difference of neighbouring pixels, both directions added.
+
+    Args:
+        image: shape (1, H, W, 3), 0..255.
+    """
+    vertical = image[:, 1:] - image[:, :-1]
+    horizontal = image[:, :, 1:] - image[:, :, :-1]
+    return tf.reduce_mean(tf.square(vertical)) + tf.reduce_mean(tf.square(horizontal))

@@ -1,0 +1,44 @@
+"""Which number format the convolutions run in: what was asked, or what this machine is faster with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import tensorflow as tf
+
+_FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""CPU flags of instructions that multiply bfloat16 directly; without them it is emulated, and slower."""
+
+
+def dtype_for(setting: Literal["auto", "float32", "bfloat16"]) -> Any:
+    """Return the TensorFlow dtype for the setting ``precision``; ``auto`` looks at the hardware."""
+    if setting == "auto":
+        return tf.bfloat16 if _has_fast_bfloat16() else tf.float32
+    return {"float32": tf.float32, "bfloat16": tf.bfloat16}[setting]
+
+
+def prefers_winograd(dtype: Any) -> bool:
+    """Return whether convolutions in ``dtype`` run faster by Winograd's method on this machine: float32 on a CPU."""
+    return bool(dtype == tf.float32) and not tf.config.list_physical_devices("GPU")
+
+
+def _has_fast_bfloat16() -> bool:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        return bool(capability >= (8, 0))  # Ampere and later
+    return bool(_FAST_BFLOAT16 & cpu_flags())
+
+
+def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Return the CPU's feature flags as Linux lists them (empty where it does not)."""
+    try:
+        lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()  # not Linux: nothing is known, so nothing is assumed
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip().lower() in {"flags", "features"}:
+            return frozenset(value.split())
+    return frozenset()

@@ -1,0 +1,65 @@
+"""Coarse-to-fine: which sizes a picture is painted at, and how many steps each gets. Pure arithmetic.
+
+Large strokes form where the whole motif fits into the network's receptive field, that is at coarse scales;
+fine scales add texture and cost four times as much each (Gatys et al., "Controlling Perceptual Factors in
+Neural Style Transfer", CVPR 2017, section 6).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from styled import images
+from styled.settings import Settings
+
+COARSEST_PX = 192
+"""No automatic scale has a shorter long side: below it VGG19's deepest layers see a handful of cells."""
+
+STEP_RATIO = 0.6
+"""Each scale of an automatic pyramid gets this many times the steps of the next coarser one."""
+
+
+class Scale(NamedTuple):
+    """One level of the pyramid."""
+
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    steps: int
+    """Optimiser steps spent here, at least 1."""
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...]:
+    """Return the scales for a content image of ``width`` x ``height`` pixels, coarse to fine.
+
+    The last scale is the result's size. Scales of ``settings.scales`` beyond it are left out. With fewer
+    steps than scales, the finest scales are kept.
+    """
+    full = images.fit(width, height, settings.size, upscale=settings.upscale)
+    long_side = max(full)
+    if settings.scales == "auto":
+        sides = [long_side]
+        while sides[0] / 2 >= COARSEST_PX:
+            sides.insert(0, round(sides[0] / 2))
+    else:
+        sides = [side for side in settings.scales if side < long_side] + [long_side]
+    sides = sides[-settings.steps :]
+    sizes = [images.fit(width, height, side, upscale=True) for side in sides[:-1]] + [full]
+    return tuple(Scale(*size, steps) for size, steps in zip(sizes, _shares(settings.steps, len(sizes)), strict=True))
+
+
+def _shares(steps: int, count: int) -> list[int]:
+    """Split ``steps`` over ``count`` scales by :data:`STEP_RATIO`, each at least 1, adding up exactly."""
+    parts = [STEP_RATIO**index for index in range(count)]
+    shares = [max(1, round(steps * part / sum(parts))) for part in parts]
+    # Rounding errors go to the coarsest scale, where a step is cheapest, or come off the largest share.
+    while (excess := sum(shares) - steps) != 0:
+        index = shares.index(max(shares)) if excess > 0 else 0
+        shares[index] -= 1 if excess > 0 else excess
+    return shares
