@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -18,9 +20,13 @@ ToSrgb = Callable[[Image.Image], Image.Image]
 """Converts a picture or a strip of it to mode RGB, or RGBA if the file has alpha."""
 
 
+@functools.cache
 def srgb_profile() -> bytes:
     """Return the ICC profile of sRGB, to embed."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # Its date of creation (ICC.1:2010, table 17) would be now: two runs must give the same bytes.
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(profile)
 
 
 def to_srgb(image: ImageFile.ImageFile) -> tuple[ToSrgb, str]:

@@ -11,10 +11,10 @@ from PIL import Image, ImageFile
 
 from styled.images.colour import to_srgb
 from styled.images.metadata import carried_exif
-from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, info, open_file, open_image, orientation
+from styled.images.opening import DRAFTED, MAX_BYTES, MAX_PIXELS, ImageInfo, info, open_file, open_image, orientation
 from styled.images.resizing import Pixels, fit, resize
 
-_STRIP_PIXELS = 4_000_000
+_STRIP_PIXELS = 1_000_000
 
 _GAP = 2
 """Decoders and box filters shrink to no less than this times the size wanted; Lanczos does the rest, unseen."""
@@ -57,7 +57,7 @@ def load(
     with open_file(path, max_bytes=max_bytes) as file, open_image(file, path.name, max_pixels=max_pixels) as image:
         header = info(image)
         turn = orientation(image)
-        if long_side is not None and image.format == "JPEG":
+        if long_side is not None and image.format in DRAFTED:
             # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free.
             image.draft(None, fit(*image.size, _GAP * long_side, upscale=False))
         image.load()
@@ -106,7 +106,7 @@ def _as_stored(upright: Pixels, turn: int) -> Pixels:
     """Return a view on ``upright`` in the file's own order of rows and columns (EXIF orientation 1..8)."""
     if turn in {5, 6, 7, 8}:
         transposed = upright.swapaxes(0, 1)
-        return {5: transposed, 6: transposed[:, ::-1], 7: transposed[::-1, ::-1], 8: transposed[::-1]}[turn]
+        return {5: transposed, 6: transposed[::-1], 7: transposed[::-1, ::-1], 8: transposed[:, ::-1]}[turn]
     return {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1]}[turn]
 
 

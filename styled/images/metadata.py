@@ -41,7 +41,7 @@ def carried_exif(image: ImageFile.ImageFile) -> bytes:
     try:
         found = image.getexif()
         exif_ifd, gps_ifd = found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.GPSInfo)
-        main = {int(tag): found[tag] for tag in _KEPT if tag in found}
+        main = {int(tag): _as_written(found[tag]) for tag in _KEPT if tag in found}
     except PILLOW_ERRORS:
         return b""
     kept = Image.Exif()
@@ -110,8 +110,13 @@ def _restored(content: bytes, *, keep_gps: bool) -> Image.Exif:
     for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if tag in source and (tag == ExifTags.IFD.Exif or keep_gps):
             exif[tag] = dict(source.get_ifd(tag))
-    exif.update({tag: source[tag] for tag in _KEPT if tag in source})
+    exif.update({tag: _as_written(source[tag]) for tag in _KEPT if tag in source})
     return exif
+
+
+def _as_written(value: Any) -> Any:
+    """Return the bytes of a text: Pillow reads them as Latin-1, whatever they are, and writes nothing but ASCII."""
+    return value if not isinstance(value, str) or value.isascii() else value.encode("latin-1", "replace")
 
 
 def _writable(values: dict[int, Any], group: int | None) -> dict[int, Any]:

@@ -27,7 +27,10 @@ MAX_PIXELS = 250_000_000
 MAX_BYTES = 2 * 1024**3
 """Default limit on the file."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "MPO")
+DRAFTED = frozenset({"JPEG", "MPO"})
+"""Formats that can be decoded at a fraction of their size; MPO is what some phones make of a JPEG."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
 """What is decoded. Pillow knows more, but some of those run programs (EPS starts Ghostscript) or have no reliable mark."""
 
 PILLOW_ERRORS = (
@@ -86,17 +89,12 @@ def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool =
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name holds a zero byte"
         raise UnreadableImage(f"{name} cannot be opened: {reason}", "Check its path and permissions.") from error
+    try:
+        _check_file(descriptor, name, max_bytes)
+    except BaseException:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableImage(f"{name} is not a regular file", "Give an image file.")
-        if status.st_size == 0:
-            raise UnreadableImage(f"{name} is empty")
-        if status.st_size > max_bytes:
-            raise ImageTooLarge(
-                f"{name} has {status.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB",
-                "Export it smaller, or raise the limit (inbox.max_bytes).",
-            )
         yield file
 
 
@@ -117,7 +115,7 @@ def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> It
         try:
             image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError as error:
-            # WebP: Pillow looks before it makes room for the canvas, and so before we can.
+            # More than twice the limit. For WebP Pillow looks before it makes room for the canvas, before we could.
             raise _too_large(name, "", max_pixels) from error
         with image:
             if image.width * image.height > max_pixels:
@@ -187,6 +185,19 @@ def shown(text: str) -> str:
     """Return ``text`` safe for a terminal and a log: no control characters, at most 200 characters."""
     clean = "".join(character if character.isprintable() else "�" for character in text)
     return clean if len(clean) <= 200 else clean[:199] + "…"
+
+
+def _check_file(descriptor: int, name: str, max_bytes: int) -> None:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableImage(f"{name} is not a regular file", "Give an image file.")
+    if status.st_size == 0:
+        raise UnreadableImage(f"{name} is empty")
+    if status.st_size > max_bytes:
+        raise ImageTooLarge(
+            f"{name} has {status.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB",
+            "Export it smaller, or raise the limit (inbox.max_bytes).",
+        )
 
 
 def _too_large(name: str, size: str, max_pixels: int) -> ImageTooLarge:

@@ -118,11 +118,11 @@ def save(
 
 def _whole_numbers(levels: AnyPicture, bits: Literal[8, 16]) -> npt.NDArray[np.uint8 | np.uint16]:
     """Round levels of 0..255 to uint8, or scale them to uint16 (255 is 65535)."""
-    clipped: npt.NDArray[np.float32] = np.clip(levels.astype(np.float32, copy=False), 0, 255)
-    if bits == 8:
-        return np.rint(clipped).astype(np.uint8)
-    scaled: npt.NDArray[np.uint16] = np.rint(clipped * np.float32(257)).astype(np.uint16)
-    return scaled
+    numbers: npt.NDArray[np.float32] = np.clip(levels.astype(np.float32, copy=False), 0, 255)
+    if bits == 16:
+        numbers *= 257
+    np.rint(numbers, out=numbers)
+    return numbers.astype(np.uint8) if bits == 8 else numbers.astype(np.uint16)
 
 
 def _stored(settings: Settings | None, metadata: dict[str, Any] | None) -> bytes | None:

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styled import images
+from styled.errors import ImageTooLarge, UnreadableImage
+from styled.images import Checker, checking
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (100, 150, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+@pytest.fixture
+def checker() -> Iterator[Checker]:
+    with Checker() as checker:
+        yield checker
+
+
+def pid(checker: Checker) -> int:
+    assert checker._child is not None
+    return checker._child.pid
+
+
+def test_a_good_image_passes_with_what_its_header_says(photo: Path) -> None:
+    assert images.check(photo) == images.probe(photo)
+
+
+def test_a_child_serves_many_images_and_ends_with_the_checker(photo: Path) -> None:
+    with Checker() as checker:
+        for _ in range(20):
+            assert checker.check(photo).width == 150
+        child = pid(checker)
+        assert (Path("/proc") / str(child)).exists()
+    assert not (Path("/proc") / str(child)).exists()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "gif", "bmp", "avif"])
+def test_a_truncated_image_is_refused_though_its_header_is_well(
+    tmp_path: Path, photo: Path, checker: Checker, suffix: str
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    with Image.open(photo) as image:
+        image.save(path)
+    checker.check(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UnreadableImage, match=path.name):
+        checker.check(path)
+
+
+def test_an_error_of_one_image_is_not_the_next_ones(tmp_path: Path, photo: Path, checker: Checker) -> None:
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    checker.check(photo)
+    child = pid(checker)
+    with pytest.raises(UnreadableImage, match="known format") as caught:
+        checker.check(tmp_path / "bad.png")
+    assert "JPEG" in caught.value.advice
+    assert checker.check(photo).width == 150
+    assert pid(checker) == child
+
+
+def test_links_pipes_and_folders_are_refused_without_waiting(tmp_path: Path, photo: Path, checker: Checker) -> None:
+    (tmp_path / "link.jpg").symlink_to(photo)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    for name in ("link.jpg", "pipe.jpg", "folder.jpg"):
+        with pytest.raises(UnreadableImage, match=name):
+            checker.check(tmp_path / name)
+
+
+def test_memory_has_a_limit(tmp_path: Path) -> None:
+    Image.new("RGB", (5000, 5000)).save(tmp_path / "big.png")
+    with (
+        Checker(memory_bytes=50_000_000) as checker,
+        pytest.raises(ImageTooLarge, match=r"big\.png needs more memory"),
+    ):
+        checker.check(tmp_path / "big.png")
+
+
+def test_pixels_and_bytes_have_limits(photo: Path) -> None:
+    with Checker(max_pixels=100) as checker, pytest.raises(ImageTooLarge):
+        checker.check(photo)
+    with Checker(max_bytes=100) as checker, pytest.raises(ImageTooLarge):
+        checker.check(photo)
+
+
+def test_a_decoder_that_hangs_costs_its_time_and_its_child(photo: Path) -> None:
+    with Checker(seconds=0.5) as checker:
+        checker.check(photo)
+        child = pid(checker)
+        os.kill(child, signal.SIGSTOP)
+        with pytest.raises(UnreadableImage, match=r"within 0\.5 s"):
+            checker.check(photo)
+        assert not (Path("/proc") / str(child)).exists()
+        assert checker.check(photo).width == 150
+
+
+@pytest.mark.parametrize(
+    ("death", "error", "reason"),
+    [
+        (signal.SIGSEGV, UnreadableImage, "crashed on photo.jpg .SIGSEGV"),
+        (signal.SIGXCPU, UnreadableImage, "CPU time"),
+        (signal.SIGKILL, ImageTooLarge, "memory ran out"),
+    ],
+)
+def test_a_decoder_that_dies_over_an_image_is_told_and_replaced(
+    photo: Path, checker: Checker, death: signal.Signals, error: type[Exception], reason: str
+) -> None:
+    checker.check(photo)
+    child = pid(checker)
+    os.kill(child, signal.SIGSTOP)  # so that it dies with the request before it, not before the request
+
+    def kill() -> None:
+        time.sleep(0.1)
+        os.kill(child, death)
+        os.kill(child, signal.SIGCONT)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(error, match=reason):
+        checker.check(photo)
+    thread.join()
+    assert checker.check(photo).width == 150
+
+
+def test_a_child_that_died_between_two_images_costs_neither(photo: Path, checker: Checker) -> None:
+    checker.check(photo)
+    os.kill(pid(checker), signal.SIGKILL)
+    assert checker._child is not None
+    checker._child.wait()
+    assert checker.check(photo).width == 150
+
+
+def test_cpu_time_is_limited_for_each_image_anew(photo: Path, checker: Checker) -> None:
+    checker.check(photo)
+    limits = (Path("/proc") / str(pid(checker)) / "limits").read_text()
+    line = next(line for line in limits.splitlines() if line.startswith("Max cpu time"))
+    assert 120 <= int(line.split()[3]) <= 125
+
+
+def test_a_child_is_replaced_after_its_share(photo: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_CHECKS_PER_CHILD", 2)
+    children = set()
+    for _ in range(5):
+        checker.check(photo)
+        children.add(pid(checker))
+    assert len(children) == 3
+
+
+def test_a_checker_that_cannot_start_does_not_blame_the_image(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Checker() as checker, pytest.raises(ChildProcessError, match="did not start .exit code 1"):
+        checker.check(photo)
+
+
+def test_nothing_is_left_open(tmp_path: Path, photo: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+
+    def round_trip() -> int:
+        with Checker() as checker:
+            checker.check(photo)
+            with pytest.raises(UnreadableImage):
+                checker.check(tmp_path / "bad.png")
+            with pytest.raises(UnreadableImage):
+                checker.check(tmp_path)
+        return len(os.listdir("/proc/self/fd"))
+
+    assert round_trip() == round_trip()
+
+
+def test_the_child_loads_neither_tensorflow_nor_numpy() -> None:
+    script = "import styled.images.check_child, sys; print({'tensorflow', 'keras', 'numpy'} & sys.modules.keys())"
+    run = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
+def test_a_module_dropped_where_the_daemon_runs_is_not_loaded(
+    tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert images.check(photo).width == 150
