@@ -65,15 +65,15 @@ class LossHistory:
         start = bisect_left(self.steps, self.scales[-1].step)
         return min((value for value in self.values["total"][start:] if math.isfinite(value)), default=None)
 
-    def total_before(self, steps: int) -> float | None:
-        """Return the total ``steps`` steps ago, None if that lies before the current scale or is not kept."""
+    def before(self, steps: int) -> dict[Term, float]:
+        """Return the terms ``steps`` steps ago; empty if that lies before the current scale or is not kept."""
         if not self.steps:
-            return None
+            return {}
         wanted = self.steps[-1] - steps
         index = bisect_left(self.steps, wanted)
         if wanted < self.scales[-1].step or self.steps[index] != wanted:
-            return None
-        return self.values["total"][index]
+            return {}
+        return {term: self.values[term][index] for term in TERMS}
 
     def fall_per_second(self, window_s: float = 10.0) -> float | None:
         """Return the relative change of the total per second over the last ``window_s`` seconds of this scale."""

@@ -8,6 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from styled.tui.line_view import LineView
+from styled.tui.lines import Line
 from styled.tui.preview import Run
 from styled.tui.snapshot import Picture
 
@@ -24,31 +25,29 @@ class PictureView(LineView):
         """What is shown now."""
         return self._picture
 
-    def show_picture(self, picture: Picture | None, otherwise: str) -> None:
-        """Show ``picture``, or the words ``otherwise`` if there is none."""
+    def show_picture(self, picture: Picture | None, otherwise: str, title: Line) -> None:
+        """Show ``title``, and below it ``picture``, or the words ``otherwise`` if there is none."""
         if picture is not None and picture.blocks:
-            if picture is not self._picture:
+            if picture is not self._picture or self._lines != (title,):
                 self._picture = picture
-                self._lines = ()
+                self._lines = (title,)
                 if self.size.width:
                     self._replace(self._make_strips())
             return
-        if self._picture is not None:
-            self._picture = None
-            self._strips = []
-            self.refresh()
+        self._picture = None
         if picture is not None:
-            self.show([((" " * self._indent(len(text)), ""), (text, "")) for text in picture.text])
+            self.show([title, *(((" " * self._indent(len(text)), ""), (text, "")) for text in picture.text)])
         else:
-            self.show([((otherwise, "muted"),)])
+            self.show([title, ((otherwise, "muted"),)])
 
     def _indent(self, cells: int) -> int:
         return max(0, (self.size.width - cells) // 2)
 
     def _make_strips(self) -> list[Strip]:
-        if self._picture is None:
-            return super()._make_strips()
-        return [self._run_strip(row) for row in self._picture.blocks[: self.size.height]]
+        strips = super()._make_strips()
+        if self._picture is not None:
+            strips += [self._run_strip(row) for row in self._picture.blocks[: self.size.height - 1]]
+        return strips
 
     def _run_strip(self, row: tuple[Run, ...]) -> Strip:
         cells = sum(run.cells for run in row)

@@ -53,16 +53,22 @@ def limits(columns: Sequence[Column]) -> tuple[float, float] | None:
     return low, high
 
 
-def bars(columns: Sequence[Column], glyphs: Glyphs) -> str:
-    """Draw a plot of one row: the height of each column's highest value."""
+def bars(columns: Sequence[Column], rows: int, glyphs: Glyphs) -> list[str]:
+    """Draw a plot of a few rows, top first: the height of each column's highest value."""
     span = limits(columns)
     if span is None:
-        return " " * len(columns)
+        return [" " * len(columns)] * rows
     low, high = span
-    top = len(glyphs.levels) - 1
-    return "".join(
-        " " if column is None else glyphs.levels[round((column[1] - low) / (high - low) * top)] for column in columns
-    )
+    steps = len(glyphs.levels)
+    # The lowest value still shows one step, so that it can be told from no value.
+    heights = [
+        0 if column is None else 1 + round((column[1] - low) / (high - low) * (rows * steps - 1)) for column in columns
+    ]
+    lines = []
+    for row in reversed(range(rows)):
+        fill = [min(max(height - row * steps, 0), steps) for height in heights]
+        lines.append("".join(" " if not one else glyphs.levels[one - 1] for one in fill))
+    return lines
 
 
 def boundary_rule(cells: int, boundaries: Sequence[int], planned: int, glyphs: Glyphs) -> str:

@@ -7,7 +7,9 @@ alone: glyph and word come first.
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.theme import BUILTIN_THEMES, Theme
 
 BACKGROUND = "#11151a"
 
@@ -45,21 +47,11 @@ DARK = Theme(
     },
 )
 
-ANSI = Theme(
+ANSI = replace(
+    BUILTIN_THEMES["ansi-dark"],
     name="styled-ansi",
-    ansi=True,
-    primary="ansi_blue",
-    secondary="ansi_cyan",
-    warning="ansi_yellow",
-    error="ansi_red",
-    success="ansi_green",
-    accent="ansi_cyan",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
     variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
         "tone-muted": "ansi_default",
         "tone-accent": "ansi_cyan",
         "tone-good": "ansi_green",

@@ -1,0 +1,91 @@
+"""``styled tui``, and ``styled`` alone: the terminal UI, or the status as text where there is no terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from styled.root import Root
+from styled.tui.options import Options
+
+
+@click.command()
+@click.option("--root", "root_path", type=click.Path(), help="The root; default $STYLED_ROOT, else this folder.")
+@click.option("--readonly", is_flag=True, help="Look, but change nothing; starts no daemon.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only (automatic without UTF-8).")
+@click.option("--slow", is_flag=True, help="For a slow link: fewer and smaller updates.")
+@click.option("--mouse", is_flag=True, help="Take the mouse (the terminal's own selection then needs shift).")
+@click.option(
+    "--refresh",
+    type=click.FloatRange(0.25, 60.0),
+    default=0.5,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@click.pass_context
+def tui(
+    ctx: click.Context,
+    root_path: str | None = None,
+    *,
+    readonly: bool = False,
+    ascii_only: bool = False,
+    slow: bool = False,
+    mouse: bool = False,
+    refresh: float = 0.5,
+) -> None:
+    """Open the terminal UI (the default without a command).
+
+    Starts the daemon if none runs. Leaving it changes nothing: the daemon and its jobs run on.
+    """
+    root = Root.at(root_path)
+    why_not = no_terminal()
+    if why_not:
+        click.echo(f"styled: {why_not}, so here is the status as text. (styled --help lists all commands.)", err=True)
+        _print_status(ctx, root_path)
+        return
+    options = Options(
+        readonly=readonly,
+        ascii=ascii_only or not speaks_utf8(),
+        no_colour="NO_COLOR" in os.environ,
+        slow=slow,
+        mouse=mouse,
+        refresh_s=refresh,
+    )
+    _open(root, options)
+
+
+def no_terminal() -> str:
+    """Say why the terminal UI cannot be drawn here; empty if it can."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        return "input or output is not a terminal"
+    if os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+        return f"TERM={os.environ.get('TERM', '')!r} names no terminal that can be drawn on"
+    return ""
+
+
+def speaks_utf8() -> bool:
+    """Say whether the terminal is told to expect UTF-8."""
+    return (sys.__stderr__ is not None) and sys.__stderr__.encoding.lower().replace("-", "") == "utf8"
+
+
+def _open(root: Root, options: Options) -> None:
+    # The toolkit reads these when it is imported.
+    os.environ.setdefault("TEXTUAL_FPS", "15" if options.slow else "30")
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from styled.tui.app import StyledApp
+
+    app = StyledApp(root, options, start_daemon=not options.readonly)
+    app.run(mouse=options.mouse)
+    if app.lost_terminal:
+        sys.exit(129)  # nobody is left to read; as a shell reports death by SIGHUP
+    if app.return_code:
+        sys.exit(app.return_code)
+    click.echo(app.farewell())
+
+
+def _print_status(ctx: click.Context, root_path: str | None) -> None:
+    from styled.cli.status import status
+
+    ctx.invoke(status, root_path=root_path)

@@ -1,0 +1,316 @@
+"""The terminal UI's app: its clock, its thread that reads, its requests, its end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import ClassVar, cast
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from styled import memory
+from styled.daemon.service import start_detached
+from styled.errors import StyledError
+from styled.memory import MemorySample
+from styled.queue.job import JobState
+from styled.root import Root
+from styled.tui import theme
+from styled.tui.glyphs import ASCII, UNICODE
+from styled.tui.history import TERMS, Term
+from styled.tui.job_screen import JobScreen
+from styled.tui.lines import Line, Tone, inert
+from styled.tui.main_screen import MainScreen
+from styled.tui.options import Options
+from styled.tui.poller import Poller
+from styled.tui.requests import Answer, Request, Requests
+from styled.tui.snapshot import PictureMode, Snapshot, View
+from styled.tui.status_lines import STALE_S, event_lines, status_line
+from styled.tui.tether import Tether
+
+BLURRED_S = 5.0
+"""Seconds between two looks while the terminal says that it has no focus."""
+SILENT_S = 6.0
+"""No snapshot for this long: the disk hangs, and the status row says so."""
+SAID_S = 10.0
+"""How long an answer stays in the event line."""
+
+_ASCII_KEYS = {"↑": "up", "↓": "down", "←": "left", "→": "right", "⏎": "enter", "⇥": "tab", "⌫": "backspace"}
+
+
+class StyledApp(App[None]):
+    """Shows one root.
+
+    Args:
+        root: what to show.
+        options: from the command line.
+        start_daemon: start a daemon if none answers.
+        clock: Unix seconds; tests freeze it.
+        measure: returns the memory.
+    """
+
+    CSS_PATH = "styled.tcss"
+    TITLE = "styled"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "commands", id="app.palette", key_display="^p", tooltip="All commands, by name."),
+        Binding("question_mark,f1", "help", "help", id="app.help", key_display="?", tooltip="This list of keys."),
+        Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; the daemon and its jobs run on."),
+    ]
+
+    class SnapshotReady(Message, bubble=False):
+        """The poller has looked."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest counts."""
+            return isinstance(message, StyledApp.SnapshotReady)
+
+    class Answered(Message, bubble=False):
+        """The daemon has answered a request."""
+
+        def __init__(self, answer: Answer) -> None:
+            super().__init__()
+            self.answer = answer
+
+    def __init__(
+        self,
+        root: Root,
+        options: Options = Options(),  # noqa: B008  # frozen
+        *,
+        start_daemon: bool = True,
+        clock: Callable[[], float] = time.time,
+        measure: Callable[[], MemorySample | None] = memory.sample,
+    ) -> None:
+        super().__init__(ansi_color=True if options.no_colour else None)
+        self._choose_theme(options)
+        self.root = root
+        self.options = options
+        self.glyphs = ASCII if options.ascii else UNICODE
+        self.snapshot: Snapshot | None = None
+        self.term: Term = "total"
+        self.lost_terminal = False
+        self._start_daemon = start_daemon
+        self._clock = clock
+        self._frozen = False
+        self._said: tuple[float, Line] | None = None
+        interval = max(options.refresh_s, 2.0) if options.slow else options.refresh_s
+        self._poller = Poller(root, self._publish, interval=interval, clock=clock, measure=measure)
+        self._interval = interval
+        self._requests = Requests(root, self._answered)
+        self._tether: Tether | None = None
+
+    def _choose_theme(self, options: Options) -> None:
+        self.register_theme(theme.DARK)
+        self.register_theme(theme.ANSI)
+        if options.no_colour or self.console.color_system == "standard":
+            self.ansi_color = True
+            self.theme = theme.ANSI.name
+        else:
+            self.theme = theme.DARK.name
+
+    @property
+    def first_mode(self) -> PictureMode:
+        """How pictures are drawn at first: half blocks need colours and Unicode."""
+        few_colours = self.console.color_system not in {"256", "truecolor"}
+        plain = self.options.ascii or self.options.slow or self.options.no_colour or few_colours
+        return "ascii" if plain else "blocks"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Name the tones' colours for the style sheet, which is read before a theme is chosen."""
+        return theme.TONE_COLOURS
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[object]:
+        """Start on the main screen."""
+        return cast("Screen[object]", MainScreen())
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        if self.options.keys:
+            self.set_keymap(dict(self.options.keys))
+        self._watch_terminal()
+        self._poller.start()
+        self.set_interval(1.0, self._tick)
+        if self._start_daemon:
+            threading.Thread(target=self._ensure_daemon, name="styled-start", daemon=True).start()
+
+    def on_unmount(self) -> None:
+        """Let the threads go."""
+        self._poller.stop()
+        if self._tether is not None:
+            self._tether.release()
+
+    def _watch_terminal(self) -> None:
+        """End when the terminal goes away: by SIGHUP, or, where that is ignored, by its hang-up."""
+        if self.is_headless or self._loop is None or sys.__stdin__ is None:
+            return
+        loop = self._loop
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._terminal_lost if number == signal.SIGHUP else self.exit)
+        self._tether = Tether(sys.__stdin__.fileno(), lambda: loop.call_soon_threadsafe(self._terminal_lost))
+        self._tether.start()
+
+    def _terminal_lost(self) -> None:
+        self.lost_terminal = True
+        self.exit()
+
+    def _ensure_daemon(self) -> None:
+        try:
+            start_detached(self.root)
+        except StyledError as error:
+            self._answered(Answer(f"no daemon: {error}", "bad"))
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
+
+    def look(self, view: View) -> None:
+        """Ask the poller for another view."""
+        self._poller.look(view)
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._post(self.SnapshotReady(snapshot))
+
+    def _answered(self, answer: Answer) -> None:
+        self._poller.hurry()
+        self._post(self.Answered(answer))
+
+    def _post(self, message: Message) -> None:
+        """Post from another thread; after the loop has ended there is nobody left to tell."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed() and self.is_running:
+            try:
+                self.post_message(message)
+            except RuntimeError:
+                if not loop.is_closed():
+                    raise
+
+    def on_styled_app_snapshot_ready(self, message: SnapshotReady) -> None:
+        """Draw the newest snapshot on the screen in front."""
+        if self._frozen:
+            return
+        self.snapshot = message.snapshot
+        screen = self.job_screen
+        if screen is not None and screen.is_ready:
+            screen.show_snapshot(message.snapshot)
+
+    @property
+    def job_screen(self) -> JobScreen | None:
+        """The screen that shows jobs, in front or behind a question."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, JobScreen)), None)
+
+    def _tick(self) -> None:
+        screen = self.job_screen
+        if screen is not None and screen.is_ready and not self._frozen:
+            screen.draw_clock()
+
+    def on_app_blur(self) -> None:
+        """Look rarely while nobody does."""
+        self._poller.set_interval(max(self._interval, BLURRED_S))
+
+    def on_app_focus(self) -> None:
+        """Look at once and often again."""
+        self._poller.set_interval(self._interval)
+        self._poller.hurry()
+
+    # -- words ------------------------------------------------------------------------------------------------------
+
+    def status(self, cells: int) -> Line:
+        """Return the status row."""
+        line = status_line(self.snapshot, self._clock(), cells, self.glyphs)
+        if self._frozen:
+            return (line[0], (" FROZEN (z goes on) ", "warn"), *line[1:])
+        if self.snapshot is not None and self._clock() - self.snapshot.taken_at > SILENT_S:
+            age = int(self._clock() - self.snapshot.taken_at)
+            return (line[0], (f" NO NEWS from the disk for {age}s ", "bad"), *line[1:])
+        return line
+
+    def event_line(self) -> Line:
+        """Return the newest of what happened and what was answered."""
+        if self._said is not None and self._clock() - self._said[0] < SAID_S:
+            return self._said[1]
+        if self.snapshot is None:
+            return ()
+        if self.snapshot.trouble:
+            return ((" " + inert(self.snapshot.trouble), "bad"),)
+        daemon = self.snapshot.daemon
+        if daemon is not None and daemon.note:
+            return ((" " + inert(daemon.note, ascii_only=not self.glyphs.unicode), "warn"),)
+        lines = event_lines(self.snapshot.happenings, 1, ascii_only=not self.glyphs.unicode)
+        return lines[0] if lines else ()
+
+    def farewell(self) -> str:
+        """Return what to print after leaving: that the daemon runs on, and how to stop it."""
+        snapshot = self.snapshot
+        daemon = snapshot.daemon if snapshot is not None else None
+        if snapshot is None or daemon is None or self._clock() - daemon.beat_at > STALE_S:
+            return "No daemon runs here. Start it with: styled daemon"
+        waiting = snapshot.counts.get(JobState.WAITING, 0)
+        running = snapshot.counts.get(JobState.RUNNING, 0)
+        return f"styled runs on (pid {daemon.pid}, {running} running, {waiting} waiting). Stop it with: styled stop"
+
+    def say(self, text: str, tone: Tone) -> None:
+        """Say something in the event line for a while."""
+        self._said = (self._clock(), ((" " + inert(text, ascii_only=not self.glyphs.unicode), tone),))
+        screen = self.job_screen
+        if screen is not None:
+            screen.draw_clock()
+
+    def ask(self, *requests: Request) -> None:
+        """Ask the daemon; the answer appears in the event line."""
+        self._requests.send(*requests)
+
+    def on_styled_app_answered(self, message: Answered) -> None:
+        """Say how a request ended."""
+        self.say(message.answer.text, message.answer.tone)
+
+    # -- actions ------------------------------------------------------------------------------------------------------
+
+    def next_term(self) -> None:
+        """Go on to the next loss term."""
+        self.term = TERMS[(TERMS.index(self.term) + 1) % len(TERMS)]
+
+    def toggle_freeze(self) -> None:
+        """Stop updating the screen, or go on."""
+        self._frozen = not self._frozen
+        self._poller.hurry()
+        if self.job_screen is not None:
+            self.job_screen.draw_clock()
+
+    def open_detail(self, job_id: str, *, log: bool) -> None:
+        """Open the detail screen of a job."""
+        from styled.tui.detail_screen import DetailScreen
+
+        self.push_screen(DetailScreen(job_id, log=log))
+
+    def action_help(self) -> None:
+        """Show the keys of the screen in front."""
+        from styled.tui.help_screen import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_help_quit(self) -> None:
+        """Say how to leave, for those who press ctrl+c."""
+        self.say("q leaves; the daemon and its jobs run on.", "")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer every key's action in the palette."""
+        from styled.tui.commands import commands_of
+
+        yield from commands_of(screen)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Show keys by characters that the terminal has."""
+        shown = super().get_key_display(binding)
+        if self.glyphs.unicode:
+            return shown
+        return "".join(_ASCII_KEYS.get(character, character) for character in shown)

@@ -1,0 +1,99 @@
+"""The keys of a screen, written from its bindings, so that the list cannot be wrong."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+
+from styled.tui.headings import heading
+from styled.tui.keys_line import KeysLine
+from styled.tui.line_view import LineView
+from styled.tui.lines import Line, left, wrap
+from styled.tui.pager import Pager
+
+_KEY_CELLS = 14
+
+
+class HelpScreen(ModalScreen[None]):
+    """Lists the keys of the screen it was opened from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,q", "close", "back", id="help.close", key_display="esc"),
+    ]
+
+    def __init__(self, about: Screen[object]) -> None:
+        super().__init__()
+        # Read now: once this screen is in front, the other's bindings are no longer active.
+        self._rows = binding_rows(about)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the list."""
+        yield LineView(id="help-title")
+        yield Pager(id="help-text")
+        yield KeysLine(id="keys")
+
+    def on_mount(self) -> None:
+        """Give the list the keys."""
+        self.query_one(Pager).focus()
+
+    def on_resize(self) -> None:
+        """Write the list for this width."""
+        glyphs = self.app.glyphs  # type: ignore[attr-defined]  # the app is always ours
+        self.query_one("#help-title", LineView).show([heading("keys", self.size.width, glyphs)])
+        self.query_one(Pager).show_text(help_lines(self._rows, self.size.width - 2))
+
+    def action_close(self) -> None:
+        """Go back."""
+        self.dismiss()
+
+
+GROUPS = {
+    "job": "The job",
+    "main": "This screen",
+    "detail": "This screen",
+    "view": "What is shown",
+    "queue": "Moving in the queue",
+    "pager": "Moving in the text",
+    "app": "Everywhere",
+}
+"""First part of a binding's id, and the heading it is listed under, in this order."""
+
+
+class HelpRow(NamedTuple):
+    """One action in the list."""
+
+    group: str
+    keys: str
+    text: str
+
+
+def binding_rows(screen: Screen[object]) -> list[HelpRow]:
+    """Return a row for each binding that has an id, group by group."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not binding.id:
+            continue  # the toolkit's own
+        keys, _ = found.setdefault(binding.id, ([], binding.tooltip or binding.description.capitalize() + "."))
+        keys.append(screen.app.get_key_display(binding))
+    order = list(GROUPS)
+    rows = [
+        HelpRow(name.partition(".")[0], " ".join(dict.fromkeys(keys)), text) for name, (keys, text) in found.items()
+    ]
+    return sorted(rows, key=lambda row: order.index(row.group) if row.group in GROUPS else len(order))
+
+
+def help_lines(rows: list[HelpRow], cells: int) -> list[Line]:
+    """Return the list for a screen of ``cells`` cells."""
+    lines: list[Line] = []
+    title = ""
+    for row in rows:
+        if GROUPS.get(row.group, "") != title:
+            title = GROUPS.get(row.group, "")
+            lines += [*([((" ", ""),)] if lines else []), ((f" {title}", "strong"),)]
+        for index, part in enumerate(wrap(row.text, max(10, cells - _KEY_CELLS))):
+            lines.append(((left(f" {row.keys}" if index == 0 else "", _KEY_CELLS), "key"), (part, "")))
+    return lines

@@ -1,0 +1,56 @@
+"""Turns image files into cells for the screen, keeping the last of each kind. Used by the poller's thread only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from styled import images
+from styled.tui import preview
+from styled.tui.snapshot import Picture, PictureMode
+
+_MAX_PIXELS = 250_000_000
+
+
+class PictureMaker:
+    """Draws pictures, each slot ("frame", "content" …) remembering the last one until something changes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[tuple[object, ...], Picture]] = {}
+
+    def last(self, slot: str) -> Picture | None:
+        """Return what was last drawn in ``slot``."""
+        kept = self._kept.get(slot)
+        return kept[1] if kept is not None else None
+
+    def make(
+        self, slot: str, path: Path, caption: str, columns: int, rows: int, mode: PictureMode, *, step: int | None = None
+    ) -> Picture:
+        """Draw the image at ``path`` into at most ``columns`` x ``rows`` cells, in its aspect.
+
+        Raises:
+            OSError: the file cannot be read.
+            ImageError: it is no image, or larger than allowed.
+        """
+        about = path.stat()
+        key = (path, about.st_mtime_ns, about.st_size, columns, rows, mode, caption)
+        kept = self._kept.get(slot)
+        if kept is not None and kept[0] == key:
+            return kept[1]
+        picture = draw(path, caption, columns, rows, mode, step=step)
+        self._kept[slot] = (key, picture)
+        return picture
+
+
+def draw(path: Path, caption: str, columns: int, rows: int, mode: PictureMode, *, step: int | None = None) -> Picture:
+    """Draw the image at ``path``; see :meth:`PictureMaker.make`."""
+    # Four pixels for each one shown: the decoder may shrink a JPEG early, the rest is averaged in linear light.
+    loaded = images.load(path, max_pixels=_MAX_PIXELS, long_side=4 * max(columns, 2 * rows))
+    picture = Image.fromarray(loaded.pixels)
+    wide, high = preview.fit_cells(picture.width, picture.height, columns, rows)
+    info = loaded.info
+    if mode == "ascii":
+        text = preview.ascii_art(picture, wide, high)
+        return Picture(caption, info.width, info.height, step, text=text)
+    return Picture(caption, info.width, info.height, step, blocks=preview.half_blocks(picture, wide, high))

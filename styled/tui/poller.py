@@ -1,0 +1,217 @@
+"""The thread that looks at the disk for the screen: every half second it builds one Snapshot and hands it over.
+
+It is a daemon thread of our own and not a worker of the toolkit's: those end with the event loop, which
+waits for them, so a read that hangs on a dead network disk would make ``q`` hang too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from styled import memory
+from styled.errors import StyledError
+from styled.memory import MemorySample
+from styled.queue.job import Job, JobState
+from styled.queue.reader import StoreReader
+from styled.root import Root
+from styled.tui.job_reader import JobReader
+from styled.tui.snapshot import Focus, Happening, Snapshot, View
+from styled.tui.status_lines import happening
+
+MEMORY_S = 2.0
+"""Seconds between two looks at the memory: NVML takes longer than everything else together."""
+
+_EVENTS_KEPT = 200
+_READERS_KEPT = 4
+"""Jobs whose losses stay in memory, so that moving the cursor back and forth does not read them again."""
+
+
+class Poller(threading.Thread):
+    """Builds snapshots until it is stopped.
+
+    Args:
+        root: what to look at.
+        publish: takes each snapshot; called on this thread.
+        interval: seconds between two looks.
+        clock: Unix seconds.
+        measure: returns the memory.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        publish: Callable[[Snapshot], None],
+        *,
+        interval: float = 0.5,
+        clock: Callable[[], float] = time.time,
+        measure: Callable[[], MemorySample | None] = memory.sample,
+    ) -> None:
+        super().__init__(name="styled-poller", daemon=True)
+        self._publish = publish
+        self._interval = interval
+        self._clock = clock
+        self._maker = SnapshotMaker(root, clock=clock, measure=measure)
+        self._view = View()
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+
+    def look(self, view: View) -> None:
+        """Ask for another view; the answer comes as soon as it is read."""
+        if view != self._view:
+            self._view = view
+            self._wake.set()
+
+    def hurry(self) -> None:
+        """Look again now, because something was just asked of the daemon."""
+        self._wake.set()
+
+    def set_interval(self, seconds: float) -> None:
+        """Look less often, or more often again."""
+        self._interval = seconds
+
+    def stop(self) -> None:
+        """End the thread after the look it is at; does not wait for it."""
+        self._ended.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Look until stopped."""
+        while not self._ended.is_set():
+            self._wake.clear()
+            snapshot = self._maker.make(self._view)
+            if self._ended.is_set():
+                break
+            self._publish(snapshot)
+            self._wake.wait(self._interval)
+        self._maker.close()
+
+
+class SnapshotMaker:
+    """Reads the store, the focused job's files and the memory, keeping what did not change."""
+
+    def __init__(
+        self, root: Root, *, clock: Callable[[], float], measure: Callable[[], MemorySample | None]
+    ) -> None:
+        self._root = root
+        self._clock = clock
+        self._measure = measure
+        self._reader = StoreReader.open(root)
+        self._queue = _Queue()
+        self._queue_key: tuple[object, ...] = ()
+        self._happenings: list[Happening] = []
+        self._last_event = 0
+        self._memory: MemorySample | None = None
+        self._memory_due = -1e9
+        self._jobs: dict[str, JobReader] = {}
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._reader.close()
+
+    def make(self, view: View) -> Snapshot:
+        """Look once. Never raises one of styled's own errors: they become words on the screen."""
+        trouble = ""
+        status = None
+        try:
+            status = self._reader.status()
+            self._read_queue(view)
+        except StyledError as error:
+            trouble = str(error)
+        focus: Focus | None = None
+        job = self._focused(view)
+        if job is not None:
+            focus = self._job_reader(job.id).read(job, view)
+        now = time.monotonic()
+        if now >= self._memory_due:
+            self._memory, self._memory_due = self._measure(), now + MEMORY_S
+        queue = self._queue
+        return Snapshot(
+            view=view,
+            taken_at=self._clock(),
+            daemon=status,
+            trouble=trouble,
+            counts=queue.counts,
+            total=queue.total,
+            top_priority=queue.top_priority,
+            jobs=tuple(queue.jobs),
+            incomplete=tuple(status.incomplete) if status is not None else (),
+            rejected=tuple(status.rejected) if status is not None else (),
+            focus=focus,
+            memory=self._memory,
+            happenings=tuple(self._happenings),
+        )
+
+    def _read_queue(self, view: View) -> None:
+        """Read the rows on the screen, if the store or the wish changed."""
+        version = self._reader.version()
+        key = (version, view.offset, view.limit, view.filter, view.order)
+        if key == self._queue_key:
+            return
+        states, search = parse_filter(view.filter)
+        counts = self._reader.counts()
+        if search or states is not None:
+            total = self._reader.count(states, search=search)
+        else:
+            total = sum(counts.values())
+        jobs = self._reader.jobs(states, limit=view.limit, offset=view.offset, search=search, order=view.order)
+        first = self._reader.jobs([JobState.WAITING], limit=1, order="queue")
+        self._queue = _Queue(counts, total, jobs, max((job.priority for job in first), default=0))
+        self._queue_key = key
+        self._read_events()
+
+    def _read_events(self) -> None:
+        if not self._last_event:
+            self._last_event = max(0, self._reader.last_event() - _EVENTS_KEPT)
+        events = self._reader.events(self._last_event)
+        if events:
+            self._last_event = events[-1].seq
+            self._happenings = [*self._happenings, *(happening(event) for event in events)][-_EVENTS_KEPT:]
+
+    def _focused(self, view: View) -> Job | None:
+        """Return the job under the cursor: by its id, on the screen or off it, else the first row."""
+        jobs = self._queue.jobs
+        if view.job is None:
+            return jobs[0] if jobs and not view.offset else None
+        for job in jobs:
+            if job.id == view.job:
+                return job
+        try:
+            return self._reader.get(view.job)
+        except StyledError:
+            return None  # removed meanwhile; the next view names another
+
+    def _job_reader(self, job_id: str) -> JobReader:
+        reader = self._jobs.pop(job_id, None) or JobReader(self._root, job_id)
+        self._jobs[job_id] = reader  # the newest last
+        while len(self._jobs) > _READERS_KEPT:
+            del self._jobs[next(iter(self._jobs))]
+        return reader
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """What was read of the queue last."""
+
+    counts: dict[JobState, int] = field(default_factory=dict)
+    total: int = 0
+    jobs: Sequence[Job] = ()
+    top_priority: int = 0
+
+
+def parse_filter(text: str) -> tuple[list[JobState] | None, str | None]:
+    """Split a filter into states and a text: words that begin a state's name (3 letters or more) choose it.
+
+    ``fail`` shows the failed jobs, ``harb`` those with "harb" in their name, ``done harb`` both together.
+    """
+    states: list[JobState] = []
+    words: list[str] = []
+    for word in text.split():
+        found = [state for state in JobState if len(word) >= 3 and state.startswith(word.lower())]
+        if found:
+            states += found
+        else:
+            words.append(word)
+    return states or None, " ".join(words) or None

@@ -1,0 +1,213 @@
+"""A real root on disk with jobs in every state, as a daemon leaves it, and an app to look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from textual.pilot import Pilot
+
+from styled import evolution
+from styled.evolution import JobFolder, LossLog
+from styled.memory import Gpu, MemorySample
+from styled.messages import Progress
+from styled.queue.job import Job, JobState
+from styled.queue.status import DaemonStatus, Incomplete, Rejected
+from styled.queue.store import Store
+from styled.root import Root
+from styled.tui.app import StyledApp
+from styled.tui.options import Options
+
+NOW = 1_790_000_000.0
+"""The frozen time of the tests, Unix seconds."""
+
+GIB = 1024**3
+HOST = MemorySample(host_used=3 * GIB, host_total=16 * GIB, host_available=13 * GIB)
+FOUR_GPUS = MemorySample(
+    host_used=3 * GIB,
+    host_total=16 * GIB,
+    gpus=tuple(
+        Gpu(index=index, name="H100", used=(20 * index + 1) * GIB, total=80 * GIB, utilisation=7 * index, temperature=50)
+        for index in range(4)
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide the developer's terminal, colours and time zone."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TEXTUAL_THEME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    """An empty root."""
+    root = Root(tmp_path)
+    for folder in (root.inbox, root.evolution, root.state):
+        folder.mkdir()
+    return root
+
+
+def picture(width: int, height: int) -> np.ndarray:
+    """A colourful picture: float32 (height, width, 3), 0..255."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    planes = [x / width, y / height, 0.5 + 0.5 * np.sin(x / 4.0) * np.cos(y / 3.0)]
+    return (np.stack(planes, axis=-1) * 255.0).astype(np.float32)
+
+
+def progress(step: int, steps: int, **changes: Any) -> Progress:
+    """One line of losses.jsonl: three scales, each falling from a peak."""
+    scale = 1 + (step > steps // 2) + (step > steps * 5 // 6)
+    start = (0, steps // 2, steps * 5 // 6)[scale - 1]
+    style = 2e6 * math.exp(-(step - start) / 8.0) + 2e4 * scale
+    content = 1e4 * scale
+    values: dict[str, Any] = {
+        "scale": scale,
+        "scales": 3,
+        "width": 32 * 2**scale,
+        "height": 20 * 2**scale,
+        "step": step,
+        "steps": steps,
+        "loss": style + content + 100.0,
+        "content_loss": content,
+        "style_loss": style,
+        "tv_loss": 100.0,
+        "seconds": step * 0.5,
+        "step_seconds": 0.5,
+        "left_seconds": (steps - step) * 0.5,
+        "memory_bytes": int(3.2 * GIB),
+    }
+    return Progress(**(values | changes))
+
+
+class Desk:
+    """Writes what a daemon and its workers write; the store is the real one."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.store = Store.open(root, clock=lambda: NOW)
+
+    def add(self, name: str, *, job_id: str = "", **fields: Any) -> Job:
+        """Add a waiting job with real input images."""
+        job_id = job_id or f"20260101-000000-{evolution.safe_name(name)}"
+        folder = JobFolder(self.root.evolution / job_id)
+        folder.create()
+        for file in ("content.png", "style.png"):
+            Image.fromarray(picture(48, 30).astype(np.uint8)).save(folder.input / file)
+        return self.store.add(
+            id=job_id, name=name, content="input/content.png", styles=("input/style.png",), **fields
+        )
+
+    def run(self, job: Job, steps: int = 60, *, upto: int | None = None, frames: bool = True) -> Job:
+        """Run a job for some steps: losses, a frame every ten, progress in the store."""
+        if job.state is JobState.WAITING:
+            job = self.store.move(job.id, JobState.RUNNING)
+        folder = JobFolder(self.root.evolution / job.id)
+        last = steps if upto is None else upto
+        with LossLog(folder) as log:
+            for step in range(1, last + 1):
+                log.append(progress(step, steps))
+                if frames and step % 10 == 0:
+                    evolution.write_frame(folder, step, picture(64, 40), 256)
+        self.store.update_progress(job.id, step=last, steps=steps, loss=progress(last, steps).loss)
+        folder.log.write_text("".join(f"line {number} of the log\n" for number in range(1, 41)))
+        return self.store.get(job.id)
+
+    def end(self, job: Job, state: JobState, reason: str = "") -> Job:
+        """End a running job."""
+        if state is JobState.DONE:
+            Image.fromarray(picture(64, 40).astype(np.uint8)).save(self.root.evolution / job.id / "result.png")
+        return self.store.move(job.id, state, reason=reason)
+
+    def publish(self, *, beat_at: float = NOW, state: Any = "running", **fields: Any) -> None:
+        """Leave the daemon's status."""
+        self.store.publish(
+            DaemonStatus(pid=4711, version="0.1.0", started_at=NOW - 60.0, beat_at=beat_at, state=state, **fields)
+        )
+
+    def usual(self) -> list[Job]:
+        """Leave a queue with a job in each state, and something in the inbox."""
+        jobs = [self.add(name) for name in ("portrait", "alps-lake", "harbour", "cat", "bridge", "pano", "coffee")]
+        for index, end in ((4, JobState.DONE), (5, JobState.FAILED), (6, JobState.CANCELLED)):
+            jobs[index] = self.run(jobs[index], upto=60 if end is JobState.DONE else 20)
+            reason = {JobState.DONE: "", JobState.FAILED: "out of GPU memory at 2048 px; try size = 1448"}
+            jobs[index] = self.end(jobs[index], end, reason.get(end, "cancelled by a user"))
+        jobs[3] = self.store.move(jobs[3].id, JobState.PAUSED, reason="paused by a user")
+        jobs[0] = self.run(jobs[0], upto=40)
+        self.publish(
+            incomplete=[Incomplete(name="harbour-2", missing="a style", since=NOW)],
+            incomplete_count=1,
+            rejected=[Rejected(name="notes", reason="content.txt is not an image", at=NOW)],
+            rejected_count=1,
+        )
+        return jobs
+
+
+@pytest.fixture
+def desk(root: Root) -> Iterator[Desk]:
+    """The daemon's side of the root."""
+    desk = Desk(root)
+    yield desk
+    desk.store.close()
+
+
+def make_app(root: Root, memory: MemorySample | None = HOST, *, now: float = NOW, **options: Any) -> StyledApp:
+    """An app on ``root`` with a frozen clock and a known memory; it starts no daemon."""
+    options.setdefault("refresh_s", 0.25)
+    return StyledApp(root, Options(**options), start_daemon=False, clock=lambda: now, measure=lambda: memory)
+
+
+def screen_text(app: StyledApp) -> str:
+    """What is on the screen, as text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], *, seconds: float = 20.0) -> None:
+    """Wait until ``condition`` holds; fail with the screen as it is."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"it did not happen; the screen:\n{screen_text(pilot.app)}")  # type: ignore[arg-type]
+        await asyncio.sleep(0.02)
+    await pilot.pause()
+
+
+async def settled(pilot: Pilot[None]) -> StyledApp:
+    """Wait until the screen shows what its own view asks for."""
+    app = pilot.app
+    assert isinstance(app, StyledApp)
+
+    def is_settled() -> bool:
+        screen = app.job_screen
+        return app.snapshot is not None and screen is not None and app.snapshot.view == screen.wanted_view()
+
+    await until(pilot, is_settled)
+    return app
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def check_golden(name: str, text: str) -> None:
+    """Compare a screen with the one kept under ``tests/golden``; STYLED_GOLDEN=write keeps the new one."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("STYLED_GOLDEN") == "write":
+        path.write_text(text)
+    assert text == path.read_text(), f"the screen differs from {path.name}; if that is meant: STYLED_GOLDEN=write"

@@ -1,0 +1,328 @@
+"""The main screen on a real store, driven by keys."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.tui.conftest import Desk, make_app, screen_text, settled, until
+
+from styled.root import Root
+from styled.tui.main_screen import MainScreen
+from styled.tui.queue_table import QueueTable
+
+SIZES = [(60, 16), (80, 24), (160, 50)]
+
+
+def queue(app) -> QueueTable:
+    return app.screen.query_one(QueueTable)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_moving_keys_move_the_cursor_and_the_losses_follow(desk: Desk, root: Root, size) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=size) as pilot:
+        app = await settled(pilot)
+        assert queue(app).row.name == "portrait"
+        await pilot.press("j", "down")
+        assert queue(app).cursor == 2
+        await pilot.press("k")
+        await settled(pilot)
+        assert "0002 alps-lake" in screen_text(app)
+        await pilot.press("G")
+        assert queue(app).cursor == queue(app).length - 1 == 8
+        await pilot.press("g")
+        assert queue(app).cursor == 0
+        await pilot.press("i")
+        assert queue(app).row.name == "harbour-2"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_live_numbers_are_on_the_screen(desk: Desk, root: Root, size) -> None:
+    """Step, the four losses, and the peak (where there is room for it) come from losses.jsonl."""
+    desk.usual()
+    async with make_app(root).run_test(size=size) as pilot:
+        text = screen_text(await settled(pilot))
+        for word in ("total", "content", "style", "TV", "40/60", "left 0:10"):
+            assert word in text
+        if size[1] >= 24:
+            assert "peak 3.2 GiB" in text
+            assert "3.0/16.0 GiB" in text
+            assert "scale 2/3 128x80" in text
+
+
+async def test_new_losses_and_frames_appear_by_themselves(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        assert "40/60" in screen_text(app)
+        desk.run(jobs[0], upto=50)
+        await until(pilot, lambda: "50/60" in screen_text(app) and "frame 50" in screen_text(app))
+
+
+async def test_the_cursor_stays_on_its_job_when_the_order_changes(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("j", "j")
+        assert queue(app).row.name == "harbour"
+        desk.store.set_priority(jobs[2].id, 5)
+        await until(pilot, lambda: queue(app).cursor == 1)
+        assert queue(app).row.name == "harbour"
+
+
+async def test_the_filter_takes_words_and_states_and_escape_takes_it_back(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("slash", *"harb")
+        await until(pilot, lambda: queue(app).length == 1)
+        assert queue(app).row.name == "harbour"
+        await pilot.press("enter", "slash", *["backspace"] * 4, *"fail", "enter")
+        await until(pilot, lambda: queue(app).row is not None and queue(app).row.name == "pano")
+        await pilot.press("slash", *"zzz", "enter")
+        await until(pilot, lambda: "Nothing matches" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: queue(app).length == 9)
+
+
+async def test_ten_thousand_jobs_load_a_page_at_a_time(desk: Desk, root: Root) -> None:
+    with desk.store.batch():
+        for number in range(10_000):
+            desk.store.add(id=f"20260101-000000-many-{number}", name=f"many-{number}", content="c", styles=("s",))
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("G")
+        await until(pilot, lambda: queue(app).row is not None and queue(app).row.name == "many-9999")
+        assert "10000 of 10000" in screen_text(app)
+        for _ in range(30):
+            await pilot.press("pageup")
+        await until(pilot, lambda: queue(app).row is not None)
+        assert app.snapshot is not None
+        assert len(app.snapshot.jobs) <= 150
+
+
+async def test_a_terminal_too_small_gets_a_clear_word(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(59, 16)) as pilot:
+        await pilot.pause()
+        text = screen_text(pilot.app)  # type: ignore[arg-type]
+        assert "styled needs 60 x 16 cells" in text
+        assert "portrait" not in text
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "portrait" in screen_text(pilot.app))  # type: ignore[arg-type]
+
+
+async def test_sort_goes_round(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        names = []
+        for _ in range(3):
+            await pilot.press("s")
+            app = await settled(pilot)
+            names.append(queue(app).row.name)
+        assert names == ["coffee", "alps-lake", "portrait"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_picture_goes_from_blocks_to_ascii_to_off(desk: Desk, root: Root, size) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=size) as pilot:
+        app = await settled(pilot)
+        assert "▀" in screen_text(app)
+        await pilot.press("t")
+        await settled(pilot)
+        await until(pilot, lambda: "▀" not in screen_text(app))
+        assert any(set(line[:20]) & set("=+*#%@") for line in screen_text(app).splitlines()[6:])
+        await pilot.press("t")
+        await until(pilot, lambda: "off (t shows it)" in screen_text(app))
+
+
+async def test_brackets_scrub_the_frames(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: "frame 20 of 40" in screen_text(app))
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await until(pilot, lambda: "frame 40 " in screen_text(app) and " of 40" not in screen_text(app))
+
+
+async def test_v_plots_the_next_term(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        seen = []
+        for _ in range(4):
+            await pilot.press("v")
+            await until(pilot, lambda: f"log10 of {'TV' if app.term == 'tv' else app.term}" in screen_text(app))
+            seen.append(app.term)
+        assert seen == ["content", "style", "tv", "total"]
+
+
+async def test_a_number_enlarges_a_panel_and_puts_it_back(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: app.screen.query_one("#losses").size.width == 80)
+        assert not app.screen.query_one("#picture").display
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.query_one("#picture").display)
+
+
+async def test_z_freezes_the_screen(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("z")
+        assert "FROZEN" in screen_text(app)
+        desk.run(jobs[0], upto=50)
+        await pilot.pause(0.8)
+        assert "40/60" in screen_text(app)
+        await pilot.press("z")
+        await until(pilot, lambda: "50/60" in screen_text(app))
+
+
+async def test_y_copies_the_path_and_shows_it(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(160, 50)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("y")
+        assert app.clipboard == str(root.evolution / jobs[0].id)
+        assert "copied /" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_readonly_hides_and_refuses_commands(desk: Desk, root: Root, size) -> None:
+    desk.usual()
+    async with make_app(root, readonly=True).run_test(size=size) as pilot:
+        app = await settled(pilot)
+        assert "pause" not in screen_text(app).splitlines()[-1]
+        for key in ("p", "x", "r", "plus", "minus", "T", "D"):
+            await pilot.press(key)
+            assert "Read-only" in screen_text(app)
+            assert isinstance(app.screen, MainScreen)
+
+
+async def test_a_command_without_a_daemon_says_so(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: "no daemon runs" in screen_text(app))
+
+
+async def test_cancel_asks_and_no_is_the_answer_at_hand(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("x")
+        await pilot.pause()
+        assert "Cancel job 0001 portrait?" in screen_text(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+        assert "no daemon" not in screen_text(app)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "no daemon runs" in screen_text(app))
+
+
+async def test_a_command_that_does_not_fit_the_state_says_why(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("r")
+        assert "0001 is running: it cannot be retried now" in screen_text(app)
+
+
+async def test_help_lists_every_key(desk: Desk, root: Root) -> None:
+    """The list comes from the bindings: each binding with a name of its own is in it."""
+    desk.usual()
+    async with make_app(root).run_test(size=(160, 70)) as pilot:
+        app = await settled(pilot)
+        wanted = {
+            active.binding.tooltip for active in app.screen.active_bindings.values() if active.binding.id is not None
+        }
+        await pilot.press("question_mark")
+        await pilot.pause()
+        text = " ".join(screen_text(app).split())
+        assert len(wanted) > 20
+        for tooltip in wanted:
+            assert " ".join(tooltip.split()) in text
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_q_leaves(desk: Desk, root: Root) -> None:
+    desk.usual()
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("q")
+    assert app.return_code == 0
+    assert app.farewell() == "styled runs on (pid 4711, 1 running, 2 waiting). Stop it with: styled stop"
+
+
+async def test_a_job_that_vanishes_leaves_words(desk: Desk, root: Root) -> None:
+    """The store forgets the job under the cursor and its folder goes: the screen moves on."""
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        (root.evolution / jobs[0].id / "losses.jsonl").unlink()
+        for frame in (root.evolution / jobs[0].id / "frames").iterdir():
+            frame.unlink()
+        await until(pilot, lambda: "no frame yet" in screen_text(app) and "starting" in screen_text(app))
+        desk.store.move(jobs[0].id, jobs[4].state)
+        desk.store.remove(jobs[0].id)
+        await until(pilot, lambda: queue(app).row is not None and queue(app).row.name == "alps-lake")
+
+
+async def test_a_corrupt_line_and_a_broken_frame_are_passed_over(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    folder = root.evolution / jobs[0].id
+    with (folder / "losses.jsonl").open("ab") as file:
+        file.write(b'{"event":"progress","loss":NaN}\n\xff\xfe\n[1]\n{"torn')
+    (folder / "frames" / "000050.jpg").write_bytes(b"not a picture")
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await until(pilot, lambda: "000050.jpg cannot be shown" in screen_text(app))
+        assert "40/60" in screen_text(app)
+
+
+async def test_a_damaged_store_is_said_in_words(root: Root) -> None:
+    root.database.write_bytes(b"this is no database" * 100)
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await until(pilot, lambda: "store unreadable" in screen_text(app))
+        assert "queue.db" in screen_text(app)
+
+
+async def test_a_stuck_disk_is_said_in_words(desk: Desk, root: Root) -> None:
+    """No snapshot for a while: the status row says so, since the poller's thread cannot."""
+    desk.usual()
+    now = [1.0e9]
+    app = make_app(root)
+    app._clock = lambda: now[0]
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app._poller.stop()
+        assert app.snapshot is not None
+        now[0] = app.snapshot.taken_at + 7.0
+        await pilot.pause(1.2)
+        assert "NO NEWS from the disk for 7s" in screen_text(app)
+
+
+async def test_keys_can_be_given_other_keys(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root, keys={"queue.down": "n"}).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("n")
+        assert queue(app).cursor == 1
+
+
+def test_a_status_of_another_version_is_not_read(desk: Desk, root: Root) -> None:
+    desk.store.set_meta("status", msgspec.json.encode({"pid": "x"}).decode())
+    app = make_app(root)
+    assert app._poller._maker.make(app._poller._view).daemon is None
