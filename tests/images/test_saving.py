@@ -26,7 +26,7 @@ SUFFIXES = ["png", "jpg", "jpeg", "tif", "tiff", "webp"]
 def photo(tmp_path: Path) -> images.Loaded:
     """A photo on its side, with all that cameras write: place, thumbnail-like maker note, author, comment."""
     exif = Image.Exif()
-    exif[ExifTags.Base.Make] = "Camera & Söhne"
+    exif[ExifTags.Base.Make] = "Camera & Söhne".encode()  # the standard says ASCII, the world writes UTF-8
     exif[ExifTags.Base.Artist] = "Ada"
     exif[ExifTags.Base.Orientation] = 6
     exif[ExifTags.Base.Software] = "Phone 1.0"
@@ -123,7 +123,7 @@ def test_the_photos_exif_is_carried_over_upright_and_without_its_place(
     with Image.open(tmp_path / f"a.{suffix}") as image:
         exif = image.getexif()
         details = exif.get_ifd(ExifTags.IFD.Exif)
-        assert exif[ExifTags.Base.Make] == "Camera & Söhne"
+        assert exif[ExifTags.Base.Make].encode("latin-1").decode() == "Camera & Söhne"
         assert exif[ExifTags.Base.Artist] == "Ada"
         assert exif.get(ExifTags.Base.Orientation, 1) == 1
         assert exif[ExifTags.Base.Software] == f"styled {__version__}"
