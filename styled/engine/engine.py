@@ -104,7 +104,7 @@ class _Run:
         self._extractor, self._content, self._styles = extractor, content, styles
         self._settings, self._scales = settings, scales
         self._step_seconds: list[float] = []
-        self._good: Picture | None = None
+        self._good: Any = None
 
     def open_scale(self, index: int, picture: Array) -> Optimizer:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized."""
@@ -112,21 +112,24 @@ class _Run:
         content = images.resize(self._content, scale.width, scale.height)
         styles = [_style_at(style, scale, self._settings.style_scale) for style in self._styles]
         objective = Objective(self._extractor, _batch(content), [_batch(style) for style in styles], self._settings)
-        self._step_seconds = []
+        self._step_seconds, self._good = [], None
         start = images.resize(picture.astype(np.float32), scale.width, scale.height)
         return optimizer_for(self._settings, _batch(start), objective.value_and_gradient)
 
     def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
         """Do one step and report it."""
         scale, scales = self._scales[index], self._scales
-        before = time.monotonic()
+        before, start = time.monotonic(), tf.identity(optimizer.image)
         total, content, style, tv = (float(term) for term in optimizer.step().numpy())
         self._step_seconds.append(time.monotonic() - before)
         steps = sum(each.steps for each in scales)
         diverged = not np.isfinite(total)
+        if self._good is None or not diverged:
+            self._good = start  # its loss is the last one that was a number
 
         def picture() -> Picture:
-            return np.clip(optimizer.image.numpy()[0], 0.0, 255.0)
+            image = self._good if diverged else optimizer.image
+            return np.clip(image.numpy()[0], 0.0, 255.0)
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
             state = {_OPTIMIZER + name: value for name, value in optimizer.state().items()}

@@ -137,7 +137,7 @@ def _winograd(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
 def _relu_of_convolution(x: Tensor, layer: _Layer) -> Tensor:
     """3x3 convolution, zero padding, bias and ReLU, whose gradient is again a convolution (see the module's text)."""
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def operation(x: Tensor) -> tuple[Tensor, Any]:
         y = tf.nn.relu(tf.nn.bias_add(layer.forward(x), layer.bias))
 

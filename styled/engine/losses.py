@@ -32,7 +32,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     """
     channels = features.shape[-1]
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def gram(flat: Tensor) -> tuple[Tensor, Any]:
         positions = tf.cast(tf.shape(flat)[0], flat.dtype)
 

@@ -185,7 +185,9 @@ class LBFGS:
         if tf.reduce_any(self._order > 0):
             direction = self._direction(gradient)
             length = tf.sqrt(_dot(direction, direction)) / root
-            factor = tf.minimum(tf.constant(1.0, tf.float64), self._caution * self.largest_move / tf.maximum(length, 1e-300))
+            factor = tf.minimum(
+                tf.constant(1.0, tf.float64), self._caution * self.largest_move / tf.maximum(length, 1e-300)
+            )
         else:
             direction = -gradient
             factor = self._caution * self.first_move * root / tf.maximum(norm, 1e-300)

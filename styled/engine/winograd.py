@@ -96,5 +96,5 @@ def _convolve_strip(padded: Tensor, transformed: Tensor) -> Tensor:
     return tf.reshape(tiles, [4 * rows, 4 * columns, outputs])
 
 
-def _constant(matrix: npt.NDArray[np.float64]) -> Tensor:
+def _constant(matrix: npt.NDArray[np.floating[Any]]) -> Tensor:
     return tf.constant(matrix.astype(np.float32))
