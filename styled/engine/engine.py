@@ -129,7 +129,8 @@ class _Run:
 
         def picture() -> Picture:
             image = self._good if diverged else optimizer.image
-            return np.clip(image.numpy()[0], 0.0, 255.0)
+            shown: Picture = np.clip(image.numpy()[0], 0.0, 255.0)
+            return shown
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
             state = {_OPTIMIZER + name: value for name, value in optimizer.state().items()}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from styled import images
+from styled import images, vgg19
+from styled.errors import SettingsError
 from styled.settings import Settings
 
 COARSEST_PX = 192
@@ -38,9 +39,14 @@ class Scale(NamedTuple):
 def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...]:
     """Return the scales for a content image of ``width`` x ``height`` pixels, coarse to fine.
 
-    The last scale is the result's size. Scales of ``settings.scales`` beyond it are left out. With fewer
-    steps than scales, the finest scales are kept.
+    The last scale is the result's size. Scales of ``settings.scales`` beyond it are left out, and so are those
+    where the short side (of a panorama, say) is less than one cell of the deepest layer. With fewer steps than
+    scales, the finest scales are kept.
+
+    Raises:
+        SettingsError: even the result is too thin for the deepest layer.
     """
+    deepest = vgg19.BY_NAME[vgg19.deepest({*settings.content_layers, *settings.style_layers})]
     full = images.fit(width, height, settings.size, upscale=settings.upscale)
     long_side = max(full)
     if settings.scales == "auto":
@@ -49,8 +55,13 @@ def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...
             sides.insert(0, round(sides[0] / 2))
     else:
         sides = [side for side in settings.scales if side < long_side] + [long_side]
-    sides = sides[-settings.steps :]
+    if min(full) < deepest.stride:
+        raise SettingsError(
+            f"a picture of {full[0]}x{full[1]} px is too thin for {deepest.name}, which sees nothing below {deepest.stride} px",
+            "Choose a larger size, or leave out the deeper layers.",
+        )
     sizes = [images.fit(width, height, side, upscale=True) for side in sides[:-1]] + [full]
+    sizes = [size for size in sizes if min(size) >= deepest.stride][-settings.steps :]
     return tuple(Scale(*size, steps) for size, steps in zip(sizes, _shares(settings.steps, len(sizes)), strict=True))
 
 
