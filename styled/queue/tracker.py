@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 NETWORK_SETTLE_S = 10.0
@@ -66,24 +66,30 @@ class Tracker:
         self._clock = clock
         self._files: dict[str, _Seen] = {}
 
-    def observe(self, path: str, signature: Signature) -> None:
-        """Note a file as it is now. Any difference to the last observation starts the quiet time again."""
+    def observe(self, files: Mapping[str, Signature]) -> None:
+        """Note all files as they are now, and forget all others.
+
+        Any difference to the last observation of a file starts its quiet time again.
+        """
         now = self._clock()
-        seen = self._files.get(path)
-        if seen is None or seen.signature != signature:
-            self._files[path] = _Seen(signature, now)
-        else:
+        before, self._files = self._files, {}
+        for path, signature in files.items():
+            seen = before.get(path)
+            if seen is None or seen.signature != signature:
+                seen = _Seen(signature, now)
             seen.last_at = now
+            self._files[path] = seen
 
     def is_quiet(self, path: str) -> bool:
         """Say whether the file was the same over the whole quiet time, up to its last observation."""
         seen = self._files.get(path)
         return seen is not None and seen.last_at >= self._due_at(seen)
 
-    def quiet_in(self, paths: Iterable[str]) -> float:
-        """Return in how many seconds the last of these files can be quiet, from now; 0 if another look is due."""
+    def quiet_in_least(self, paths: Iterable[str]) -> float | None:
+        """Return in how many seconds the first of these files can be quiet, 0 for "look now"; None for no files."""
         now = self._clock()
-        return max((self._due_at(seen) - now for path in paths if (seen := self._files.get(path))), default=0.0)
+        waits = (self._due_at(seen) - now for path in paths if (seen := self._files.get(path)))
+        return min((max(wait, 0.0) for wait in waits), default=None)
 
     def age(self, path: str) -> float:
         """Return for how many seconds the file has been the same; 0 for an unknown one."""
@@ -103,10 +109,6 @@ class Tracker:
         """Return the file's signature when it was last observed."""
         seen = self._files.get(path)
         return None if seen is None else seen.signature
-
-    def keep_only(self, paths: Iterable[str]) -> None:
-        """Forget all files but these."""
-        self._files = {path: seen for path in paths if (seen := self._files.get(path)) is not None}
 
     def _due_at(self, seen: _Seen) -> float:
         return max(seen.changed_at + self._settle_s, seen.not_before)

@@ -1,0 +1,152 @@
+"""When to look at the inbox, and what the looks say: hints and quiet times make them come sooner, nothing replaces them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import structlog
+
+from styled.config import InboxConfig
+from styled.queue.listing import Look, look_into
+from styled.queue.names import escaped
+from styled.queue.pairs import Ignored, Pairing, pair_up
+from styled.queue.sorting import Sorted, sort_out
+from styled.queue.tracker import NETWORK_SETTLE_S, Tracker
+from styled.queue.watcher import POLL_S, Watcher
+
+_HINT_DELAY_S = 0.1
+"""From a hint to the look: files rarely come alone."""
+
+_SHARE = 0.1
+"""Of the time at most is spent with looking, however much goes on in the inbox."""
+
+_BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+"""Between looks at an inbox that cannot be read; the last one repeats."""
+
+
+class Lookout:
+    """Looks at an inbox when it is time to.
+
+    Args:
+        inbox: the folder.
+        config: times, and how to notice changes.
+        wake: called from another thread when a look is due; must return at once.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        inbox: Path,
+        config: InboxConfig,
+        *,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inbox = inbox
+        self._config = config
+        self._clock = clock
+        self._log = structlog.get_logger("inbox")
+        self._watcher = Watcher(inbox, config.watch, wake=wake, clock=clock)
+        settle_s = max(config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else config.settle_s
+        self.tracker = Tracker(settle_s=settle_s, clock=clock)
+        self._due_at = self._earliest = clock()
+        self._hinted = True
+        self._failures = 0
+        self._identity: tuple[int, int] | None = None
+        self._look: Look | None = None
+        self._pairing = Pairing()
+        self._told: set[Ignored] = set()
+        self.trouble = ""
+        """Why the inbox cannot be looked at; empty if it can."""
+        self.unhinted = 0
+        """How many entries a look found without any event having hinted at them: events that were lost."""
+
+    @property
+    def warning(self) -> str:
+        """Why looks come later than they could: no events, though there should be; empty otherwise."""
+        return self._watcher.problem
+
+    @property
+    def restarts(self) -> int:
+        """How often a dead observer was replaced."""
+        return self._watcher.restarts
+
+    def due_in(self) -> float:
+        """Return the seconds until the next look is due; 0 if it is."""
+        return max(self._due_at - self._clock(), 0.0)
+
+    def look_soon(self) -> None:
+        """Look again as soon as possible, because something was changed here."""
+        self._due_at = max(min(self._due_at, self._clock()), self._earliest)
+
+    def look(
+        self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
+    ) -> Sorted | None:
+        """Look if it is time to; return what is there, or None. See :func:`styled.queue.sorting.sort_out`."""
+        now = self._clock()
+        self._watcher.keep_alive()
+        if self._watcher.take_hint():
+            self._hinted = True
+            self._due_at = max(min(self._due_at, now + _HINT_DELAY_S), self._earliest)
+        if now < self._due_at:
+            return None
+        try:
+            look = look_into(self._inbox)
+        except OSError as error:
+            self._note_failure(error)
+            return None
+        self._note_success(look)
+        self.tracker.observe(look.signatures)
+        if self._look is None or self._look.kinds != look.kinds:
+            self._pairing = pair_up(look.kinds)
+            self._tell_ignored()
+        self._look = look
+        found = sort_out(look, self._pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
+        self._plan_next(found, started=now)
+        return found
+
+    def close(self) -> None:
+        """End the watching."""
+        self._watcher.stop()
+
+    def _plan_next(self, found: Sorted, *, started: float) -> None:
+        now = self._clock()
+        self._earliest = now + (now - started) / _SHARE
+        wait = self._config.rescan_s if self._watcher.is_native() else min(self._config.rescan_s, POLL_S)
+        if found.next_s is not None:
+            wait = min(wait, found.next_s)
+        self._due_at = max(now + wait, self._earliest)
+        self._hinted = False
+
+    def _note_success(self, look: Look) -> None:
+        if self.trouble:
+            self._log.info("the inbox can be read again")
+            self.trouble = ""
+        self._failures = 0
+        if self._identity not in (None, look.identity):
+            # Deleted and made again, mounted or unmounted. What lay in the other one is not "removed": it is not here.
+            self._log.warning("the inbox is another folder now; watching that")
+            self._watcher.restart()
+        elif not self._hinted and self._look is not None and self._watcher.is_native():
+            lost = len(look.kinds.keys() - self._look.kinds.keys())
+            if lost:
+                self.unhinted += lost
+                self._log.info("a look found what no event had told", entries=lost)
+        self._identity = look.identity
+
+    def _note_failure(self, error: OSError) -> None:
+        reason = f"inbox/ cannot be read: {error.strerror or error}"
+        if reason != self.trouble:
+            self._log.error("the inbox cannot be read; trying again", reason=error.strerror)
+        self.trouble = reason
+        self._due_at = self._clock() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        self._failures += 1
+
+    def _tell_ignored(self) -> None:
+        """Log each ignored entry once, for as long as it is there."""
+        ignored = set(self._pairing.ignored)
+        for entry in sorted(ignored - self._told):
+            self._log.warning("left alone in the inbox", path=escaped(entry.path), reason=entry.reason)
+        self._told = ignored

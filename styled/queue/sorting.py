@@ -1,0 +1,130 @@
+"""What a look at the inbox means by now: which pairs are quiet, what waits and for what, what has to be rejected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from styled.queue.judging import Task
+from styled.queue.listing import Look
+from styled.queue.names import escaped
+from styled.queue.pairs import Ignored, Kind, Misfit, Pair, Pairing
+from styled.queue.status import LISTED, Incomplete
+from styled.queue.tracker import Tracker
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The inbox, sorted."""
+
+    ready: list[Task] = field(default_factory=list)
+    """The longest unchanged first."""
+    misfits: list[Misfit] = field(default_factory=list)
+    """Quiet too, so that nobody is still at them."""
+    incomplete: list[Incomplete] = field(default_factory=list)
+    """The oldest first, at most ``LISTED``."""
+    incomplete_count: int = 0
+    ignored: list[Ignored] = field(default_factory=list)
+    next_s: float | None = None
+    """Seconds until something that is not quiet yet can be; None if there is nothing like that."""
+
+
+def sort_out(
+    look: Look,
+    pairing: Pairing,
+    tracker: Tracker,
+    *,
+    busy: Collection[str],
+    taken: Mapping[str, str],
+    notes: Mapping[str, str],
+    wall: float,
+) -> Sorted:
+    """Sort a look that the tracker has observed.
+
+    Args:
+        look: what is there.
+        pairing: of that look.
+        tracker: knows since when each file has been the same.
+        busy: contents of pairs that are being prepared.
+        taken: path to ``Signature.text`` of files that are jobs already but could not be moved.
+        notes: content of a pair, or first path of a misfit, to what is known to be awaited.
+        wall: Unix seconds now.
+    """
+    sorter = _Sorter(look, tracker, notes)
+    for half in pairing.halves:
+        sorter.wait(half.name, half.missing, half.paths)
+    for folder, why in look.unreadable.items():
+        sorter.wait(folder, f"permission to read the folder ({why})", (folder,))
+    for pair in pairing.pairs:
+        if pair.content not in busy and not _is_taken(pair, look, taken):
+            sorter.add_pair(pair)
+    for misfit in pairing.misfits:
+        sorter.add_misfit(misfit)
+    sorter.found.ignored = pairing.ignored
+    return sorter.result(wall)
+
+
+class _Sorter:
+    def __init__(self, look: Look, tracker: Tracker, notes: Mapping[str, str]) -> None:
+        self._look = look
+        self._tracker = tracker
+        self._notes = notes
+        self._inside: dict[str, list[str]] = defaultdict(list)
+        for path in look.kinds:
+            folder, slash, _ = path.rpartition("/")
+            if slash:
+                self._inside[folder].append(path)
+        self._waiting: list[tuple[float, str, str]] = []
+        self._unquiet: list[str] = []
+        self.found = Sorted()
+
+    def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
+        age = max((self._tracker.age(path) for path in paths), default=0.0)
+        self._waiting.append((-age, name, missing))
+
+    def add_pair(self, pair: Pair) -> None:
+        paths = [*pair.paths, *((pair.folder, *self._inside[pair.folder]) if pair.folder else ())]
+        still = self._still_changing(paths)
+        if still:
+            self.wait(pair.name, self._notes.get(pair.content) or self._rest_of(still), paths)
+        else:
+            self.found.ready.append(self._task(pair))
+
+    def add_misfit(self, misfit: Misfit) -> None:
+        paths = [inner for path in misfit.paths for inner in (path, *self._inside.get(path, ()))]
+        if self._still_changing(paths):
+            self.wait(misfit.name, self._notes.get(misfit.paths[0]) or misfit.reason, paths)
+        else:
+            self.found.misfits.append(misfit)
+
+    def result(self, wall: float) -> Sorted:
+        found = self.found
+        found.ready.sort(key=lambda task: (-self._tracker.age(task.pair.content), task.pair.content))
+        found.next_s = self._tracker.quiet_in_least(self._unquiet)
+        found.incomplete_count = len(self._waiting)
+        found.incomplete = [
+            Incomplete(name=escaped(name), missing=escaped(missing), since=wall + minus_age)
+            for minus_age, name, missing in sorted(self._waiting)[:LISTED]
+        ]
+        return found
+
+    def _still_changing(self, paths: Collection[str]) -> list[str]:
+        still = [path for path in paths if not self._tracker.is_quiet(path)]
+        self._unquiet += still
+        return still
+
+    def _task(self, pair: Pair) -> Task:
+        signatures = {path: self._look.signatures[path] for path in pair.paths}
+        extras = [path for path in self._inside[pair.folder] if path not in signatures] if pair.folder else []
+        return Task(pair, signatures, tuple(path.rpartition("/")[2] for path in extras))
+
+    def _rest_of(self, still: list[str]) -> str:
+        file = next((path for path in still if self._look.kinds.get(path) is not Kind.FOLDER), still[0])
+        return f"the rest of {file.rpartition('/')[2]}, or some quiet seconds"
+
+
+def _is_taken(pair: Pair, look: Look, taken: Mapping[str, str]) -> bool:
+    if pair.content not in taken:
+        return False
+    return all(taken.get(path) == look.signatures[path].text for path in pair.paths if path not in pair.kept)
