@@ -7,12 +7,13 @@ import sys
 
 import click
 
+from styled.cli.root_option import root_option
 from styled.root import Root
 from styled.tui.options import Options
 
 
 @click.command()
-@click.option("--root", "root_path", type=click.Path(), help="The root; default $STYLED_ROOT, else this folder.")
+@root_option
 @click.option("--readonly", is_flag=True, help="Look, but change nothing; starts no daemon.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only (automatic without UTF-8).")
 @click.option("--slow", is_flag=True, help="For a slow link: fewer and smaller updates.")
@@ -48,7 +49,7 @@ def tui(
     options = Options(
         readonly=readonly,
         ascii=ascii_only or not speaks_utf8(),
-        no_colour="NO_COLOR" in os.environ,
+        no_colour=bool(os.environ.get("NO_COLOR")),
         slow=slow,
         mouse=mouse,
         refresh_s=refresh,
@@ -74,6 +75,8 @@ def _open(root: Root, options: Options) -> None:
     # The toolkit reads these when it is imported.
     os.environ.setdefault("TEXTUAL_FPS", "15" if options.slow else "30")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if not options.no_colour:
+        os.environ.pop("NO_COLOR", None)  # set but empty means colours (no-color.org); the toolkit only looks whether it is set
     from styled.tui.app import StyledApp
 
     app = StyledApp(root, options, start_daemon=not options.readonly)

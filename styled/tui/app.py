@@ -157,7 +157,11 @@ class StyledApp(App[None]):
         loop = self._loop
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._terminal_lost if number == signal.SIGHUP else self.exit)
-        self._tether = Tether(sys.__stdin__.fileno(), lambda: loop.call_soon_threadsafe(self._terminal_lost))
+
+        def lost() -> None:
+            loop.call_soon_threadsafe(self._terminal_lost)
+
+        self._tether = Tether(sys.__stdin__.fileno(), lost)
         self._tether.start()
 
     def _terminal_lost(self) -> None:
@@ -285,11 +289,10 @@ class StyledApp(App[None]):
         if self.job_screen is not None:
             self.job_screen.draw_clock()
 
-    def open_detail(self, job_id: str, *, log: bool) -> None:
-        """Open the detail screen of a job."""
-        from styled.tui.detail_screen import DetailScreen
-
-        self.push_screen(DetailScreen(job_id, log=log))
+    def main_view(self) -> View:
+        """Return what the main screen would ask for."""
+        main = next(screen for screen in self.screen_stack if isinstance(screen, MainScreen))
+        return main.wanted_view()
 
     def action_help(self) -> None:
         """Show the keys of the screen in front."""

@@ -23,5 +23,5 @@ def commands_of(screen: Screen[object]) -> Iterable[SystemCommand]:
             continue
         title = word or binding.description
         key = screen.app.get_key_display(binding)
-        run: Callable[[], object] = partial(screen.run_action, binding.action, active.node)
+        run: Callable[[], object] = partial(screen.app.run_action, binding.action, active.node)
         yield SystemCommand(f"{title} ({key})", binding.tooltip or binding.description, run)

@@ -93,7 +93,9 @@ def help_lines(rows: list[HelpRow], cells: int) -> list[Line]:
     for row in rows:
         if GROUPS.get(row.group, "") != title:
             title = GROUPS.get(row.group, "")
-            lines += [*([((" ", ""),)] if lines else []), ((f" {title}", "strong"),)]
+            if lines:
+                lines.append(((" ", ""),))
+            lines.append(((f" {title}", "strong"),))
         for index, part in enumerate(wrap(row.text, max(10, cells - _KEY_CELLS))):
             lines.append(((left(f" {row.keys}" if index == 0 else "", _KEY_CELLS), "key"), (part, "")))
     return lines

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from styled import evolution, images
+from styled import evolution
 from styled.errors import ImageError
 from styled.evolution import JobFolder
 from styled.queue.job import Job
@@ -15,7 +15,7 @@ from styled.root import Root
 from styled.tui.history import LossHistory
 from styled.tui.pictures import PictureMaker
 from styled.tui.plot import columns_of
-from styled.tui.snapshot import Focus, Losses, Picture, View
+from styled.tui.snapshot import Canvas, Focus, Losses, Picture, View
 
 LOG_LINES = 200
 _LOG_BYTES = 64 * 1024
@@ -110,47 +110,42 @@ class JobReader:
 
     def _newest_picture(self, view: View, troubles: list[str]) -> Picture | None:
         """Return the frame asked for, else the newest; a new one at most every NEW_FRAME_S."""
-        if not self._frames or not view.columns or view.mode == "off":
+        if not self._frames or not view.canvas.wanted:
             return None
         step, path = self._frames[-1]
-        if view.frame is not None:
-            step, path = min(self._frames, key=lambda frame: abs(frame[0] - (view.frame or 0)))
-        wish = (view.columns, view.rows, view.mode, view.frame)
+        wanted = view.frame
+        if wanted is not None:
+            step, path = min(self._frames, key=lambda frame: abs(frame[0] - wanted))
+        wish = (view.canvas, wanted)
         now = self._clock()
         if wish == self._drawn_for and now - self._drawn_at < NEW_FRAME_S:
             kept = self._pictures.last("frame")
             if kept is not None:
                 return kept
         self._drawn_for, self._drawn_at = wish, now
-        return self._draw("frame", path, f"frame {step}", view.columns, view.rows, view, troubles, step=step)
+        return self._draw("frame", path, view.canvas, troubles, step=step)
 
     def _sides(self, job: Job, view: View, troubles: list[str]) -> tuple[Picture, ...]:
-        if not view.side_columns or view.mode == "off":
+        """Return content, style and result; the newest frame stands in for a result that is not there yet."""
+        if not view.sides.wanted:
             return ()
-        sources = [("content", self.folder.path / job.content)]
-        names = ["style"] if len(job.styles) == 1 else [f"style {number}" for number in range(1, len(job.styles) + 1)]
-        sources += [(name, self.folder.path / path) for name, path in zip(names, job.styles, strict=True)][:1]
+        style = "style" if len(job.styles) == 1 else f"style 1 of {len(job.styles)}"
+        sources: list[tuple[str, Path, int | None]] = [("content", self.folder.path / job.content, None)]
+        sources += [(style, self.folder.path / path, None) for path in job.styles[:1]]
         if self.folder.result.exists():
-            sources.append(("result", self.folder.result))
-        drawn = [
-            self._draw(name, path, name, view.side_columns, view.side_rows, view, troubles) for name, path in sources
-        ]
+            sources.append(("result", self.folder.result, None))
+        elif self._frames:
+            step, path = self._frames[-1]
+            sources.append(("newest", path, step))
+        drawn = [self._draw(name, path, view.sides, troubles, step=step) for name, path, step in sources]
         return tuple(picture for picture in drawn if picture is not None)
 
     def _draw(
-        self,
-        slot: str,
-        path: Path,
-        caption: str,
-        columns: int,
-        rows: int,
-        view: View,
-        troubles: list[str],
-        *,
-        step: int | None = None,
+        self, slot: str, path: Path, canvas: Canvas, troubles: list[str], *, step: int | None = None
     ) -> Picture | None:
+        caption = slot if step is None else f"frame {step}"
         try:
-            return self._pictures.make(slot, path, caption, columns, rows, view.mode, step=step)
+            return self._pictures.make(slot, path, canvas, caption=caption, step=step)
         except (OSError, ImageError) as error:
             troubles.append(f"{path.name} cannot be shown: {error}")
             return None

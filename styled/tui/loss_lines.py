@@ -43,9 +43,10 @@ def _has_axes(rows: int) -> bool:
 
 
 def loss_lines(
-    focus: Focus | None, memory: MemorySample | None, cells: int, rows: int, glyphs: Glyphs, term: Term
+    focus: Focus | None, memory: MemorySample | None, size: tuple[int, int], glyphs: Glyphs, term: Term
 ) -> list[Line]:
-    """Return the pane's lines for a pane of ``cells`` x ``rows``."""
+    """Return the pane's lines for a pane of ``size``: (cells, rows)."""
+    cells, rows = size
     if focus is None:
         return []
     progress = focus.progress

@@ -12,6 +12,8 @@ from textual.events import Resize
 from textual.widgets import Input
 
 from styled.queue.job import Job
+from styled.queue.status import Incomplete
+from styled.tui.detail_screen import DetailScreen, Page
 from styled.tui.headings import heading
 from styled.tui.job_lines import job_lines
 from styled.tui.job_screen import JobScreen
@@ -21,8 +23,8 @@ from styled.tui.lines import Line, inert
 from styled.tui.loss_lines import loss_lines, plot_columns, term_word, trouble_line
 from styled.tui.picture_view import PictureView
 from styled.tui.queue_table import QueueTable
-from styled.tui.snapshot import ORDERS, Focus, Snapshot, View
-from styled.tui.status_lines import event_lines, status_line
+from styled.tui.snapshot import ORDERS, Canvas, Focus, Snapshot, View
+from styled.tui.status_lines import event_lines
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
 PANELS = ("queue", "picture", "losses", "events", "job")
@@ -44,8 +46,8 @@ class MainScreen(JobScreen):
             for number, panel in enumerate(PANELS, 1)
         ),
     ]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (MIN_COLUMNS, "-narrow"), (110, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (MIN_ROWS, "-short"), (24, "-medium"), (36, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (MIN_COLUMNS, "-narrow"), (110, "-wide")]  # noqa: RUF012  # not ClassVar in the toolkit
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (MIN_ROWS, "-short"), (24, "-medium"), (36, "-tall")]  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,9 +97,7 @@ class MainScreen(JobScreen):
             order=ORDERS[self._order],
             # Row 0 is asked for by its place, so that the screen follows whatever runs.
             job=table.job_id if table.cursor else None,
-            columns=picture.width,
-            rows=max(0, picture.height - 1),
-            mode=self.mode,
+            canvas=Canvas(picture.width, max(0, picture.height - 1), self.mode),
             frame=self.frame,
             term=self.styled_app.term,
             plot_columns=plot_columns(losses.width, losses.height - 1, self.styled_app.glyphs),
@@ -175,7 +175,7 @@ class MainScreen(JobScreen):
             text += f"  {focus.job.number:04d} {name}"
         rows = view.size.height - 1
         memory = self.styled_app.snapshot.memory if self.styled_app.snapshot is not None else None
-        lines: list[Line] = loss_lines(focus, memory, view.size.width, rows, glyphs, term)
+        lines: list[Line] = loss_lines(focus, memory, (view.size.width, rows), glyphs, term)
         if focus is not None and focus.trouble:
             lines = [trouble_line(focus, ascii_only=not glyphs.unicode), *lines][:rows]
         view.show([heading(text, view.size.width, glyphs, extra=f"log10 of {term_word(term)}"), *lines])
@@ -271,16 +271,17 @@ class MainScreen(JobScreen):
 
     def action_detail(self) -> None:
         """Open the job under the cursor."""
-        self._open_detail(log=False)
+        self._open_detail("picture")
 
     def action_detail_log(self) -> None:
         """Open the log of the job under the cursor."""
-        self._open_detail(log=True)
+        self._open_detail("log")
 
-    def _open_detail(self, *, log: bool) -> None:
-        row = self.query_one(QueueTable).row
+    def _open_detail(self, page: Page) -> None:
+        table = self.query_one(QueueTable)
+        row = table.row
         if isinstance(row, Job):
-            self.styled_app.open_detail(row.id, log=log)
+            self.app.push_screen(DetailScreen(table, page), lambda _: self._resized())
         elif row is not None:
-            reason = row.missing if hasattr(row, "missing") else row.reason
+            reason = f"waits for {row.missing}" if isinstance(row, Incomplete) else row.reason
             self.styled_app.say(f"{inert(row.name)}: {inert(reason)}", "warn")

@@ -13,7 +13,7 @@ from styled.tui.lines import Line
 
 
 class Pager(LineView, can_focus=True):
-    """Lines of which as many are shown as fit; the first row says where in the text one is."""
+    """Lines of which as many are shown as fit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll(1)", "down", show=False, id="pager.down"),
@@ -26,23 +26,33 @@ class Pager(LineView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, classes=classes)
+        self._title: tuple[Line, ...] = ()
         self._text: tuple[Line, ...] = ()
         self._first = 0
-        self._at_end = False
+        self._at_end = True
+        self._follow = False
 
-    def show_text(self, text: Sequence[Line], *, follow: bool = False) -> None:
-        """Show ``text``; with ``follow`` its end, for as long as the reader stays there."""
-        self._at_end = (follow and not self._text) or (self._at_end and follow)
+    def show_text(self, text: Sequence[Line], *, title: Line | None = None, follow: bool = False) -> None:
+        """Show ``text`` below ``title``, which stays; with ``follow`` its end, for as long as the reader stays there."""
+        self._title = () if title is None else (title,)
         self._text = tuple(text)
-        self._move(self._last if self._at_end else self._first)
+        self._follow = follow
+        self._stay()
+
+    def _stay(self) -> None:
+        self._move(self._last if self._follow and self._at_end else self._first)
+
+    @property
+    def _rows(self) -> int:
+        return max(1, self.size.height - len(self._title))
 
     @property
     def _last(self) -> int:
-        return max(0, len(self._text) - self.size.height)
+        return max(0, len(self._text) - self._rows)
 
     def _move(self, first: int) -> None:
         self._first = max(0, min(first, self._last))
-        self.show(self._text[self._first : self._first + max(1, self.size.height)])
+        self.show([*self._title, *self._text[self._first : self._first + self._rows]])
 
     def _scroll(self, rows: int) -> None:
         self._move(self._first + rows)
@@ -54,7 +64,7 @@ class Pager(LineView, can_focus=True):
 
     def action_page(self, pages: int) -> None:
         """Move by screens."""
-        self._scroll(pages * max(1, self.size.height - 1))
+        self._scroll(pages * max(1, self._rows - 1))
 
     def action_to_start(self) -> None:
         """Go to the first line."""
@@ -67,7 +77,7 @@ class Pager(LineView, can_focus=True):
     def on_resize(self, event: Resize) -> None:
         """Show what fits now."""
         super().on_resize(event)
-        self._move(self._last if self._at_end else self._first)
+        self._stay()
 
     def on_mouse_scroll_down(self, _event: MouseScrollDown) -> None:
         """Move down by three rows."""

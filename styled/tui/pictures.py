@@ -8,7 +8,7 @@ from PIL import Image
 
 from styled import images
 from styled.tui import preview
-from styled.tui.snapshot import Picture, PictureMode
+from styled.tui.snapshot import Canvas, Picture
 
 _MAX_PIXELS = 250_000_000
 
@@ -24,33 +24,32 @@ class PictureMaker:
         kept = self._kept.get(slot)
         return kept[1] if kept is not None else None
 
-    def make(
-        self, slot: str, path: Path, caption: str, columns: int, rows: int, mode: PictureMode, *, step: int | None = None
-    ) -> Picture:
-        """Draw the image at ``path`` into at most ``columns`` x ``rows`` cells, in its aspect.
+    def make(self, slot: str, path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
+        """Draw the image at ``path`` as large as it fits on ``canvas``, in its aspect.
 
         Raises:
             OSError: the file cannot be read.
             ImageError: it is no image, or larger than allowed.
         """
         about = path.stat()
-        key = (path, about.st_mtime_ns, about.st_size, columns, rows, mode, caption)
+        key = (path, about.st_mtime_ns, about.st_size, canvas, caption)
         kept = self._kept.get(slot)
         if kept is not None and kept[0] == key:
             return kept[1]
-        picture = draw(path, caption, columns, rows, mode, step=step)
+        picture = draw(path, canvas, caption=caption, step=step)
         self._kept[slot] = (key, picture)
         return picture
 
 
-def draw(path: Path, caption: str, columns: int, rows: int, mode: PictureMode, *, step: int | None = None) -> Picture:
+def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
     """Draw the image at ``path``; see :meth:`PictureMaker.make`."""
     # Four pixels for each one shown: the decoder may shrink a JPEG early, the rest is averaged in linear light.
-    loaded = images.load(path, max_pixels=_MAX_PIXELS, long_side=4 * max(columns, 2 * rows))
+    long_side = 4 * max(canvas.columns, 2 * canvas.rows)
+    loaded = images.load(path, max_pixels=_MAX_PIXELS, long_side=long_side)
     picture = Image.fromarray(loaded.pixels)
-    wide, high = preview.fit_cells(picture.width, picture.height, columns, rows)
+    columns, rows = preview.fit_cells(picture.width, picture.height, canvas.columns, canvas.rows)
     info = loaded.info
-    if mode == "ascii":
-        text = preview.ascii_art(picture, wide, high)
+    if canvas.mode == "ascii":
+        text = preview.ascii_art(picture, columns, rows)
         return Picture(caption, info.width, info.height, step, text=text)
-    return Picture(caption, info.width, info.height, step, blocks=preview.half_blocks(picture, wide, high))
+    return Picture(caption, info.width, info.height, step, blocks=preview.half_blocks(picture, columns, rows))

@@ -152,10 +152,8 @@ class SnapshotMaker:
             return
         states, search = parse_filter(view.filter)
         counts = self._reader.counts()
-        if search or states is not None:
-            total = self._reader.count(states, search=search)
-        else:
-            total = sum(counts.values())
+        filtered = search is not None or states is not None
+        total = self._reader.count(states, search=search) if filtered else sum(counts.values())
         jobs = self._reader.jobs(states, limit=view.limit, offset=view.offset, search=search, order=view.order)
         first = self._reader.jobs([JobState.WAITING], limit=1, order="queue")
         self._queue = _Queue(counts, total, jobs, max((job.priority for job in first), default=0))

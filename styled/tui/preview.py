@@ -6,6 +6,7 @@ Pictures are shrunk in linear light (sRGB decoded first): averaging encoded valu
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ def _runs(top: npt.NDArray[np.int16], bottom: npt.NDArray[np.int16]) -> tuple[Ru
     starts = np.flatnonzero(np.any(cells[1:] != cells[:-1], axis=1)) + 1
     edges = [0, *starts.tolist(), len(cells)]
     runs = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         values = [int(value) for value in cells[start]]
         runs.append(Run(end - start, (values[0], values[1], values[2]), (values[3], values[4], values[5])))
     return tuple(runs)

@@ -43,6 +43,6 @@ class Question(ModalScreen[bool]):
         view.styles.width = _CELLS
         view.show(lines)
 
-    def action_answer(self, answer: bool) -> None:  # noqa: FBT001  # Textual passes it by position
+    def action_answer(self, answer: bool) -> None:  # Textual passes it by position
         """End with the answer."""
         self.dismiss(answer)

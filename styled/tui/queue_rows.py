@@ -73,13 +73,13 @@ def queue_row(row: Row, cells: int, glyphs: Glyphs, *, focus: Focus | None = Non
     if isinstance(row, Job):
         return _job_row(row, cells, glyphs, focus if focus is not None and focus.job.id == row.id else None, picked)
     word, reason = ("incomplete", f"waits for {row.missing}") if isinstance(row, Incomplete) else ("rejected", row.reason)
-    return _words_row(word, "", row.name, reason, cells, glyphs)
+    return _words_row(word, row.name, reason, cells, glyphs)
 
 
 def _job_row(job: Job, cells: int, glyphs: Glyphs, focus: Focus | None, picked: bool) -> Line:
     number = f"{'*' if picked else ''}{job.number:04d}"
     if job.state in {JobState.FAILED, JobState.CANCELLED} and job.reason:
-        return _words_row(job.state, number, job.name, job.reason, cells, glyphs)
+        return _words_row(job.state, job.name, job.reason, cells, glyphs, number=number)
     columns = layout(cells)
     step, loss, steps = job.step, job.loss, job.steps
     remaining: float | None = None
@@ -110,7 +110,7 @@ def _names(job: Job, columns: Layout, glyphs: Glyphs) -> str:
     return text
 
 
-def _words_row(word: str, number: str, name: str, reason: str, cells: int, glyphs: Glyphs) -> Line:
+def _words_row(word: str, name: str, reason: str, cells: int, glyphs: Glyphs, *, number: str = "") -> Line:
     """Return a row whose figures give way to a reason."""
     columns = layout(cells)
     ascii_only = not glyphs.unicode

@@ -28,6 +28,20 @@ Shown = Literal["frame", "content", "style", "result"]
 
 
 @dataclass(frozen=True, slots=True)
+class Canvas:
+    """Cells to draw a picture in, and how."""
+
+    columns: int = 0
+    rows: int = 0
+    mode: PictureMode = "blocks"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to draw in."""
+        return self.columns > 0 and self.rows > 0 and self.mode != "off"
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What the screen wants to see; the poller answers with a snapshot that carries it back."""
 
@@ -38,10 +52,8 @@ class View:
     order: Order = "queue"
     job: str | None = None
     """Id of the job under the cursor; None takes the first of the queue."""
-    columns: int = 0
-    """Cells for the picture; 0 wants none."""
-    rows: int = 0
-    mode: PictureMode = "blocks"
+    canvas: Canvas = Canvas()
+    """For the frame."""
     frame: int | None = None
     """Step of the frame wanted; None follows the newest."""
     term: Term = "total"
@@ -49,9 +61,8 @@ class View:
     """Columns the loss plot has."""
     log: bool = False
     """The last lines of the job's log are wanted."""
-    side_columns: int = 0
-    """Cells for each of the side pictures (content, style, result); 0 wants none."""
-    side_rows: int = 0
+    sides: Canvas = Canvas()
+    """For each of content, style and result."""
 
 
 @dataclass(frozen=True, slots=True)

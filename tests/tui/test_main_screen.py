@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
 from styled.root import Root
 from styled.tui.main_screen import MainScreen
 from styled.tui.queue_table import QueueTable
+from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
 SIZES = [(60, 16), (80, 24), (160, 50)]
 
