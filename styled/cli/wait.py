@@ -12,7 +12,9 @@ from styled.cli.root_option import root_option
 from styled.daemon.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob, StyledError
 from styled.queue.job import ENDED, Job, JobState
+from styled.queue.listing import look_into
 from styled.queue.names import escaped
+from styled.queue.pairs import pair_up
 from styled.queue.reader import StoreReader
 from styled.root import Root
 
@@ -115,7 +117,7 @@ def _told(job: Job) -> str:
 
 def _names_to_take(root: Root) -> set[str]:
     """Return the names of the pairs that lie complete in the inbox."""
-    from styled.queue.inbox import list_inbox
-    from styled.queue.pairs import pair_up
-
-    return {pair.name for pair in pair_up(list_inbox(root.inbox)).pairs}
+    try:
+        return {pair.name for pair in pair_up(look_into(root.inbox).kinds).pairs}
+    except OSError:
+        return set()  # no inbox, nothing to take

@@ -40,6 +40,7 @@ class Dispatcher:
         store: the queue's record; used from the caller's thread only.
         runner: paints.
         config: slots, attempts, back-off.
+        may_start: asked before each start.
         devices: one ``CUDA_VISIBLE_DEVICES`` value per GPU; empty without GPUs.
         wake: called from another thread when :meth:`turn` has something to do.
         ended: called with each job that is done or has failed.
@@ -54,6 +55,7 @@ class Dispatcher:
         runner: Runner,
         config: QueueConfig,
         *,
+        may_start: Callable[[], bool] = lambda: True,
         devices: Sequence[str] = (),
         wake: Callable[[], None] = lambda: None,
         ended: Callable[[Job], None] = lambda _: None,
@@ -64,6 +66,7 @@ class Dispatcher:
         self.runner = runner
         self._root = root
         self._store = store
+        self._may_start = may_start
         self._devices = devices
         self._wake = wake
         self._ended = ended
@@ -91,7 +94,7 @@ class Dispatcher:
             self._log.info("queued again", job=job.id, step=job.step)
             record(self._root, job)
 
-    def turn(self, *, may_start: bool) -> None:
+    def turn(self) -> None:
         """Hear the workers, note their progress, finish what was checked, and start what is due.
 
         Raises:
@@ -106,8 +109,7 @@ class Dispatcher:
                 self._finish(job, result, check.exception())
                 del self._checking[job]
         self._note_progress()
-        if may_start:
-            self._start_due()
+        self._start_due()
 
     def changed(self) -> None:
         """Say that a job may have become due."""
@@ -117,10 +119,10 @@ class Dispatcher:
         """Return the jobs that hold a slot: their worker lives, or its end is still being dealt with."""
         return self.runner.running() | self._checking.keys() | {report.id for report in self._reports}
 
-    def wake_after(self, *, may_start: bool) -> float | None:
+    def wake_after(self) -> float | None:
         """Return in how many seconds :meth:`turn` must be called at the latest."""
         waits = [self.runner.wake_after()]
-        if may_start and self._due_at is not None and len(self.busy()) < self.config.parallel:
+        if self._due_at is not None and self._has_free_slot():
             waits.append(max(0.0, self._due_at - self._clock()))
         if self.runner.running():
             waits.append(PROGRESS_S)
@@ -138,12 +140,15 @@ class Dispatcher:
     # -- starting ------------------------------------------------------------------------------------------
 
     def _start_due(self) -> None:
-        while len(self.busy()) < self.config.parallel and self._is_due():
+        while self._is_due() and self._has_free_slot():
             job = self._store.claim_next(self._clock())
             if job is None:
                 self._due_at = self._next_due()
                 return
             self._start(job)
+
+    def _has_free_slot(self) -> bool:
+        return len(self.busy()) < self.config.parallel and self._may_start()
 
     def _is_due(self) -> bool:
         return self._due_at is not None and self._clock() >= self._due_at

@@ -18,8 +18,8 @@ from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
 
-PRIORITIES = range(-1_000_000, 1_000_001)
-"""Allowed priorities."""
+PRIORITIES = range(-1000, 1001)
+"""Allowed priorities, as in a ``job.toml``."""
 
 CANCEL_GRACE_S = 10.0
 """A cancelled job's last steps are worth a little waiting, in case it is retried."""

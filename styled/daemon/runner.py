@@ -368,7 +368,10 @@ def _open_log(path: Path) -> int:
 
 def _has_ended(pid: int) -> bool:
     """Say whether a child has ended, without collecting it."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # another part of this program collected it, and with it its exit code
+        return True
 
 
 def _kill_group(pid: int, number: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from styled.config import QueueConfig
 from styled.root import Root
+from tests.daemon.workshop import FAULTS, Workshop
 
 
 @pytest.fixture
@@ -16,3 +19,12 @@ def root(tmp_path: Path) -> Root:
     for folder in (root.inbox, root.evolution, root.state):
         folder.mkdir(parents=True)
     return root
+
+
+@pytest.fixture
+def workshop(root: Root, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """A dispatcher to turn by hand; no back-off, two attempts."""
+    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+    workshop = Workshop(root, QueueConfig(max_attempts=2, backoff_s=(0.0,), stop_grace_s=20.0))
+    yield workshop
+    workshop.close()

@@ -1,0 +1,257 @@
+"""From waiting to ended with real workers: what each way of ending does to the job and to the queue."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import msgspec
+import psutil
+import pytest
+from PIL import Image
+
+from styled.config import QueueConfig
+from styled.daemon.dispatch import Dispatcher
+from styled.errors import DiskFull
+from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
+from styled.queue.job import JobState
+from styled.queue.store import Store
+from tests.daemon.workshop import Workshop
+
+
+def test_a_waiting_job_becomes_a_result(workshop: Workshop) -> None:
+    job = workshop.add("harbour")
+    done = workshop.until(job, JobState.DONE)
+    folder = JobFolder(workshop.root.evolution / job.id)
+    with Image.open(folder.result) as result:
+        assert result.size == (32, 24)
+    assert (done.step, done.attempts, done.pid) == (20, 0, None)
+    assert done.loss == pytest.approx(read_losses(folder).losses[-1].loss)
+    assert [read_job_file(folder).state, workshop.ended] == [JobState.DONE, [done]]
+    assert not folder.checkpoint.exists()
+
+
+def test_jobs_run_by_priority_then_by_order_one_at_a_time(workshop: Workshop) -> None:
+    jobs = [workshop.add(name) for name in ("first", "second", "urgent")]
+    workshop.orders.prioritise(jobs[2].number, 5)
+    seen = 0
+
+    def all_done() -> bool:
+        nonlocal seen
+        seen = max(seen, len(workshop.runner.running()))
+        return workshop.store.counts()[JobState.DONE] == 3
+
+    workshop.turn_until(all_done)
+    assert [job.name for job in workshop.ended] == ["urgent", "first", "second"]
+    assert seen == 1
+
+
+def test_parallel_slots_share_the_processors(workshop: Workshop) -> None:
+    workshop.dispatcher.config = QueueConfig(parallel=2)
+    jobs = [workshop.add("a-slow"), workshop.add("b-slow")]
+    workshop.turn_until(lambda: len(workshop.runner.running()) == 2)
+    environments = [psutil.Process(workshop.store.get(job.id).pid).environ() for job in jobs]
+    assert {environment["OMP_NUM_THREADS"] for environment in environments} == {str(os.cpu_count() // 2)}
+
+
+def test_each_slot_has_its_own_gpu(workshop: Workshop) -> None:
+    dispatcher = Dispatcher(
+        workshop.root, workshop.store, workshop.runner, QueueConfig(parallel=3), devices=["0", "GPU-7"]
+    )
+    given = [dispatcher._environment(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)]
+    dispatcher.close()
+    assert given == ["0", "GPU-7", "0"]
+
+
+def test_a_crash_is_tried_again_and_goes_on(workshop: Workshop) -> None:
+    job = workshop.add("once")
+    assert workshop.until(job, JobState.DONE).step == 20
+    moves = [event.note for event in workshop.store.events(0) if event.after == "waiting" and event.kind == "moved"]
+    assert moves == ["the worker was killed by SIGSEGV"]
+
+
+def test_a_poison_job_fails_and_the_next_one_runs(workshop: Workshop) -> None:
+    poison, good = workshop.add("poison"), workshop.add("good")
+    workshop.turn_until(lambda: workshop.state(poison) is JobState.FAILED and workshop.state(good) is JobState.DONE)
+    failed = workshop.store.get(poison.id)
+    assert failed.reason == "the worker was killed by SIGSEGV. It was tried 2 times without progress"
+    assert failed.attempts == 2
+    assert read_job_file(JobFolder(workshop.root.evolution / poison.id)).reason == failed.reason
+
+
+def test_an_attempt_that_reached_a_checkpoint_does_not_count(workshop: Workshop) -> None:
+    # Each attempt dies at its fifth step, after a checkpoint or two: more attempts than two, and yet done.
+    job = workshop.add("crash-slow", steps=14)
+    workshop.until(job, JobState.DONE)
+    moves = [event for event in workshop.store.events(0) if event.after == "waiting" and event.kind == "moved"]
+    assert len(moves) >= 3
+
+
+def test_the_back_off_grows_and_is_waited_for(workshop: Workshop) -> None:
+    workshop.dispatcher.config = QueueConfig(max_attempts=4, backoff_s=(100.0, 1000.0))
+    job = workshop.add("poison")
+    for delay in (100.0, 1000.0, 1000.0):
+        workshop.turn_until(lambda: workshop.store.get(job.id).not_before > workshop.clock())
+        waiting = workshop.store.get(job.id)
+        assert waiting.not_before - workshop.clock() == pytest.approx(delay, abs=10.0)
+        assert 0 < workshop.dispatcher.wake_after() <= delay  # type: ignore[operator]
+        workshop.dispatcher.turn()
+        assert workshop.state(job) is JobState.WAITING
+        workshop.shift += delay
+        workshop.turn_until(lambda: workshop.state(job) is not JobState.WAITING)
+    workshop.until(job, JobState.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("oom", "Unable to allocate 12.0 GiB. Lower size, or free memory and retry."),
+        ("killed", "memory ran out. Lower size"),
+    ],
+)
+def test_a_lack_of_memory_fails_at_once_with_advice(workshop: Workshop, name: str, reason: str) -> None:
+    failed = workshop.until(workshop.add(name), JobState.FAILED)
+    assert reason in failed.reason
+    assert starts(workshop) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("silent", "the worker ended without a result"),
+        ("broken", "its result cannot be read"),
+        ("poison", "the worker was killed by SIGSEGV"),
+    ],
+)
+def test_done_is_only_what_ended_well_said_so_and_decodes(workshop: Workshop, name: str, reason: str) -> None:
+    assert workshop.until(workshop.add(name), JobState.FAILED).reason.startswith(reason)
+
+
+def test_unusable_input_fails_without_another_try(workshop: Workshop) -> None:
+    job = workshop.add("truncated")
+    path = workshop.root.evolution / job.id / "input" / "style.png"
+    path.write_bytes(path.read_bytes()[:40])
+    workshop.until(job, JobState.FAILED)
+    assert starts(workshop) == 1
+
+
+def starts(workshop: Workshop) -> int:
+    """Return how many workers were started."""
+    return sum(event.after == "running" for event in workshop.store.events(0))
+
+
+def test_an_input_that_is_gone_is_said(workshop: Workshop) -> None:
+    job = workshop.add("harbour")
+    (workshop.root.evolution / job.id / "input" / "content.png").unlink()
+    assert workshop.until(job, JobState.FAILED).reason.startswith("its input is gone")
+
+
+def test_a_hanging_worker_is_ended_and_its_job_tried_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("styled.daemon.runner._KILL_AFTER_S", 0.1)
+    job = workshop.add("hang")
+    workshop.until_step(job, 1)
+    workshop.runner.stall_s = 0.3
+    failed = workshop.until(job, JobState.FAILED)
+    assert "no sign of life" in failed.reason
+
+
+def test_a_full_disk_uses_no_attempt_and_is_told(workshop: Workshop) -> None:
+    (workshop.root.path / "FULL").touch()
+    job = workshop.add("full")
+    workshop.turn_until(lambda: workshop.full)
+    waiting = workshop.store.get(job.id)
+    assert (waiting.state, waiting.attempts) == (JobState.WAITING, 0)
+    assert "No space left" in waiting.reason or "no space left" in waiting.reason
+    (workshop.root.path / "FULL").unlink()
+    workshop.may_start = True
+    workshop.until(job, JobState.DONE)
+
+
+def test_a_store_without_room_forgets_nothing(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = workshop.add("harbour")
+    real, tries = Store.move, 0
+
+    def full(self: Store, *args: object, **changes: object) -> object:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise DiskFull("no room for the database")
+        return real(self, *args, **changes)  # type: ignore[arg-type]
+
+    workshop.until_step(job, 1)
+    monkeypatch.setattr(Store, "move", full)
+    refused = 0
+    while workshop.state(job) is not JobState.DONE:
+        workshop.selector.select(0.02)
+        try:
+            workshop.dispatcher.turn()
+        except DiskFull:
+            refused += 1
+            assert workshop.dispatcher.busy() == {job.id}
+    assert refused == 3
+
+
+def test_a_stopped_job_waits_with_its_checkpoint_and_goes_on_from_it(workshop: Workshop) -> None:
+    job = workshop.add("slow", steps=24)
+    workshop.until_step(job, 5)
+    workshop.may_start = False
+    workshop.dispatcher.stop_running(20.0)
+    waiting = workshop.until(job, JobState.WAITING)
+    checkpoint = load_checkpoint(JobFolder(workshop.root.evolution / job.id))
+    assert checkpoint is not None
+    assert checkpoint.meta["step"] >= 5
+    assert (waiting.attempts, waiting.pid) == (0, None)
+    workshop.may_start = True
+    workshop.dispatcher.changed()
+    workshop.until(job, JobState.DONE)
+    steps = [line.step for line in read_losses(JobFolder(workshop.root.evolution / job.id)).losses]
+    assert steps == list(range(1, 25))
+
+
+def test_a_worker_stopped_by_a_stranger_is_started_again(workshop: Workshop) -> None:
+    job = workshop.add("slow", steps=24)
+    workshop.dispatcher.config = QueueConfig(backoff_s=(0.01,))
+    workshop.until_step(job, 2)
+    os.kill(workshop.store.get(job.id).pid or 0, signal.SIGTERM)
+    workshop.until(job, JobState.DONE)
+
+
+def test_recovery_ends_orphans_and_queues_their_jobs(workshop: Workshop) -> None:
+    jobs = [workshop.add(name) for name in ("running", "paused")]
+    orphans = [stranger() for _ in jobs]
+    for job, orphan in zip(jobs, orphans, strict=True):
+        workshop.store.claim_next()
+        workshop.store.update_progress(job.id, pid=orphan.pid, pid_started=orphan.create_time())
+    kept = {"pid": orphans[1].pid, "pid_started": orphans[1].create_time()}
+    workshop.store.move(jobs[1].id, JobState.PAUSED, **kept)
+    workshop.dispatcher.recover()
+    found = [workshop.store.get(job.id) for job in jobs]
+    assert [(job.state, job.pid) for job in found] == [(JobState.WAITING, None), (JobState.PAUSED, None)]
+    assert psutil.wait_procs(orphans, timeout=5)[1] == []
+    workshop.until(jobs[0], JobState.DONE)
+
+
+def stranger() -> psutil.Process:
+    """Start a process that is not our child: its parent has ended."""
+    command = ["sh", "-c", "sleep 100 >/dev/null & echo $!"]
+    return psutil.Process(int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
+
+
+def test_a_job_that_took_the_machine_down_each_time_is_given_up(workshop: Workshop) -> None:
+    job = workshop.add("harbour")
+    for _ in range(2):
+        assert workshop.store.claim_next() is not None
+        workshop.dispatcher.recover()
+    workshop.dispatcher.changed()
+    assert "started 2 times and never reached a checkpoint" in workshop.until(job, JobState.FAILED).reason
+
+
+def test_a_damaged_job_file_is_written_anew(workshop: Workshop) -> None:
+    job = workshop.add("harbour")
+    folder = JobFolder(workshop.root.evolution / job.id)
+    before = msgspec.structs.replace(read_job_file(folder), versions={})
+    folder.job_json.write_text("{")
+    workshop.until(job, JobState.DONE)
+    after = read_job_file(folder)
+    assert (after.settings, after.styles, after.state) == (before.settings, before.styles, JobState.DONE)

@@ -1,0 +1,117 @@
+"""A dispatcher with a real store, real job folders and real (synthetic) workers, turned by hand."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from styled.config import QueueConfig
+from styled.daemon.dispatch import Dispatcher
+from styled.daemon.orders import Orders
+from styled.daemon.runner import LocalRunner
+from styled.evolution import JobFile, JobFolder, digest, write_job_file
+from styled.queue.job import Job, JobState
+from styled.queue.store import Store
+from styled.root import Root
+from styled.settings import settings_from
+
+FAULTS = Path(__file__).parent.parent / "faults"
+
+
+def add_job(root: Root, store: Store, name: str, **values: Any) -> Job:
+    """Add a waiting job with a folder as a claim leaves it."""
+    number = store.next_number()
+    folder = JobFolder(root.evolution / f"20261122-2015{number:02d}-{name}")
+    folder.create()
+    for role, level in (("content", 40), ("style", 200)):
+        Image.fromarray(np.full((24, 32, 3), level, np.uint8)).save(folder.input / f"{role}.png")
+    settings = {"size": 32, "steps": 20, "checkpoint_s": 1.0, "frame_every": 5, **values}
+    paths = ("input/content.png", "input/style.png")
+    file = JobFile(
+        id=folder.id,
+        number=number,
+        name=name,
+        content=paths[0],
+        styles=paths[1:],
+        settings=msgspec.to_builtins(settings_from(settings)),
+        digests={path: digest(folder.path / path) for path in paths},
+        created_at=time.time(),
+    )
+    write_job_file(folder, file)
+    return store.add(number=number, id=folder.id, name=name, content=paths[0], styles=paths[1:], settings=settings)
+
+
+class Workshop:
+    """Turns the dispatcher until something is so."""
+
+    def __init__(self, root: Root, config: QueueConfig) -> None:
+        self.root = root
+        self.shift = 0.0
+        self.store = Store.open(root, clock=self.clock)
+        self.selector = selectors.DefaultSelector()
+        self.runner = LocalRunner(self.selector, module="synthetic_worker", stall_s=config.stall_s)
+        self.ended: list[Job] = []
+        self.full: list[str] = []
+        self.may_start = True
+        self.dispatcher = Dispatcher(
+            root,
+            self.store,
+            self.runner,
+            config,
+            may_start=lambda: self.may_start,
+            ended=self.ended.append,
+            disk_full=self._disk_full,
+            clock=self.clock,
+        )
+        self.orders = Orders(root, self.store, self.dispatcher, self.runner)
+
+    def clock(self) -> float:
+        """Unix time, moved by ``shift``."""
+        return time.time() + self.shift
+
+    def _disk_full(self, reason: str) -> None:
+        self.full.append(reason)
+        self.may_start = False
+
+    def add(self, name: str, **values: Any) -> Job:
+        """Add a waiting job."""
+        job = add_job(self.root, self.store, name, **values)
+        self.dispatcher.changed()
+        return job
+
+    def state(self, job: Job) -> JobState:
+        """Return the state of a job now."""
+        return self.store.get(job.id).state
+
+    def turn_until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
+        """Turn until something is so."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, f"still {self.store.jobs()}"
+            self.selector.select(0.02)
+            self.dispatcher.turn()
+
+    def until(self, job: Job, state: JobState) -> Job:
+        """Turn until a job is in a state; return it."""
+        self.turn_until(lambda: self.state(job) is state)
+        return self.store.get(job.id)
+
+    def until_step(self, job: Job, step: int) -> None:
+        """Turn until a running job has done so many steps."""
+        self.turn_until(lambda: (progress := self.runner.progress(job.id)) is not None and progress.step >= step)
+
+    def close(self) -> None:
+        """End everything."""
+        self.dispatcher.stop_running(0.0)
+        self.may_start = False
+        self.turn_until(lambda: not self.dispatcher.busy())
+        self.dispatcher.close()
+        self.store.close()
+        self.selector.close()
