@@ -1,0 +1,319 @@
+"""The daemon: one process and one thread that decides, around a selector; it waits for nobody.
+
+Each turn of the loop hears what happened (clients, workers, the inbox, signals), acts on it, and sleeps
+until the next thing is due. Whatever takes long happens elsewhere: painting and decoding in children.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+import msgspec
+import structlog
+
+from styled import __version__, memory
+from styled.config import Config
+from styled.daemon.disk import Disk, Room
+from styled.daemon.dispatch import Dispatcher
+from styled.daemon.holds import Holds
+from styled.daemon.lock import RootLock
+from styled.daemon.logs import start_logging
+from styled.daemon.orders import Orders
+from styled.daemon.requests import Requests
+from styled.daemon.runner import LocalRunner
+from styled.daemon.server import ControlServer
+from styled.daemon.service import Notifier
+from styled.daemon.signals import Signals
+from styled.errors import DiskFull, StyledError
+from styled.queue.inbox import Inbox
+from styled.queue.job import JobState
+from styled.queue.status import DaemonStatus
+from styled.queue.store import Store
+from styled.root import Root
+
+BEAT_S = 1.0
+"""Between two reports of the daemon's state."""
+
+TEST_WORKER = "STYLED_TEST_WORKER"
+"""Environment variable that names another module to run as the worker; for the fault tests."""
+
+_FULL_RETRY_S = 1.0
+"""Between two tries of what failed because the disk was full."""
+
+
+class Daemon:
+    """Owns a root for as long as it runs.
+
+    Args:
+        root: whose inbox, queue and jobs.
+        load: reads the configuration; called at the start and at each reload.
+        terminal: write the log to standard error as well.
+    """
+
+    def __init__(self, root: Root, load: Callable[[], Config], *, terminal: bool = True) -> None:
+        self._root = root
+        self._load = load
+        self._config = load()
+        self._terminal = terminal
+        self._log = structlog.get_logger("daemon")
+        self._started_at = time.time()
+        self._beat_due = 0.0
+        self._stopping = False
+        self._draining = False
+        self._events_sent = 0
+        self._took_some = False
+
+    def run(self) -> None:
+        """Run until told to stop; everything is in order when it returns.
+
+        Raises:
+            DaemonAlreadyRunning: another daemon holds the root.
+            StoreError: the queue's record cannot be opened.
+            SettingsError: the socket's group does not exist.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(RootLock(self._root))
+            start_logging(self._root.log, self._config.log, terminal=self._terminal)
+            for folder in (self._root.inbox, self._root.evolution):
+                folder.mkdir(exist_ok=True)
+            self._assemble(stack)
+            try:
+                self._serve()
+            except Exception:
+                self._log.exception("the daemon ends by accident")
+                raise
+            self._holds.note_clean_end()
+            self._log.info("stopped")
+
+    # -- setting up ----------------------------------------------------------------------------------------
+
+    def _assemble(self, stack: ExitStack) -> None:
+        root, config = self._root, self._config
+        self._notifier = Notifier()
+        self._selector = stack.enter_context(selectors.DefaultSelector())
+        self._signals = stack.enter_context(Signals(self._selector))
+        self._store = stack.enter_context(Store.open(root))
+        for note in self._store.notes:
+            self._log.warning("opening the queue", note=note)
+        self._events_sent = self._store.last_event()
+        self._disk = Disk(root.path, int(config.disk.min_free_gb * 1e9))
+        self._runner = LocalRunner(
+            self._selector,
+            stall_s=config.queue.stall_s,
+            nice=config.queue.nice,
+            module=os.environ.get(TEST_WORKER, "styled.worker"),
+        )
+        self._dispatcher = Dispatcher(
+            root,
+            self._store,
+            self._runner,
+            config.queue,
+            may_start=self._may_start,
+            devices=_devices(),
+            wake=self._signals.wake,
+            disk_full=self._no_room,
+        )
+        stack.callback(self._dispatcher.close)
+        self._dispatcher.recover()
+        self._holds = Holds(self._store)
+        self._holds.note_start(config.queue.pause_after_crashes)
+        self._inbox = stack.enter_context(
+            Inbox(root, self._store, config.inbox, defaults=config.job, wake=self._signals.wake)
+        )
+        orders = Orders(root, self._store, self._dispatcher, self._runner)
+        requests = Requests(self, orders, self._store, str(root.path))
+        self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
+        self._server.open()
+        stack.callback(self._server.close)
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        self._log.info("started", root=self._root.path, pid=os.getpid(), version=__version__)
+        self._beat()
+        self._notifier.ready()
+        while not (self._stopping and not self._dispatcher.busy()):
+            for key, _ in self._selector.select(self._sleep_s()):
+                key.data()
+            self._obey_signals()
+            self._server.turn()
+            with self._room_or_later():
+                self._dispatcher.turn()
+            with self._room_or_later():
+                self._take_pairs()
+            if self._draining and not self._dispatcher.busy():
+                self._stopping = True
+            self._tell_subscribers()
+            if time.monotonic() >= self._beat_due:
+                self._beat()
+        self._beat()
+
+    def _sleep_s(self) -> float:
+        """Return how long nothing is due."""
+        if self._server.backlog:
+            return 0.0
+        waits = [self._beat_due - time.monotonic(), self._dispatcher.wake_after()]
+        if self._may_take():
+            waits.append(0.0 if self._took_some else self._inbox.due_in())
+        return max(0.0, min(wait for wait in waits if wait is not None))
+
+    def _take_pairs(self) -> None:
+        """Have the inbox claim what is complete; a bounded number of pairs each turn."""
+        self._took_some = False
+        if self._inbox.turn(may_take=self._may_take()):
+            self._took_some = True
+            self._dispatcher.changed()
+
+    def _may_take(self) -> bool:
+        """Whether pairs are taken from the inbox: also while the queue is held, but not onto a full disk."""
+        return not (self._stopping or self._draining) and self._disk.room is Room.ENOUGH
+
+    def _may_start(self) -> bool:
+        return self._may_take() and not self._holds.reason
+
+    @contextmanager
+    def _room_or_later(self) -> Iterator[None]:
+        """Do a part of the turn; if the disk is full, it is done again later."""
+        try:
+            yield
+        except DiskFull as error:
+            self._no_room(error.message)
+
+    def _no_room(self, reason: str) -> None:
+        if self._disk.room is Room.ENOUGH:
+            self._log.error("the disk is full; nothing starts until there is room", reason=reason)
+        self._disk.reported_full()
+
+    def _obey_signals(self) -> None:
+        for number in self._signals.received():
+            if number in Signals.STOP:
+                if self._stopping:
+                    self._log.warning("told to stop again; not waiting any more")
+                    self._dispatcher.stop_running(0.0)
+                self.stop(drain=False)
+            elif number in Signals.RELOAD:
+                try:
+                    self.reload()
+                except StyledError as error:
+                    self._log.error("the configuration is wrong; the old one stays", error=str(error))
+
+    def _beat(self) -> None:
+        """Once a second: look at the disk, tell how things are."""
+        self._beat_due = time.monotonic() + BEAT_S
+        before = self._disk.room
+        if self._disk.look() is not before:
+            self._log.warning("room on the disk", room=self._disk.room.name.lower(), free=self._disk.free)
+        if self._disk.room is Room.NONE:
+            self._dispatcher.stop_running(self._config.queue.stop_grace_s)
+        status = self.status()
+        with self._room_or_later():
+            self._store.publish(status)
+        self._notifier.alive()
+        self._notifier.status(self._summary(status))
+
+    def _summary(self, status: DaemonStatus) -> str:
+        counts = self._store.counts()
+        text = f"{status.state}: {counts[JobState.RUNNING]} running, {counts[JobState.WAITING]} waiting"
+        return f"{text}; {status.note}" if status.note else text
+
+    def _tell_subscribers(self) -> None:
+        last = self._store.last_event()
+        if last != self._events_sent:
+            self._events_sent = last
+            self._server.publish()
+
+    def _events(self, since: int, limit: int) -> Sequence[Mapping[str, Any]]:
+        return [msgspec.to_builtins(event) for event in self._store.events(since, limit=limit)]
+
+    # -- what clients ask ----------------------------------------------------------------------------------
+
+    def status(self) -> DaemonStatus:
+        """Return how the daemon is now."""
+        state, note = self._state()
+        incomplete, incomplete_count = self._inbox.incomplete()
+        rejected, rejected_count = self._inbox.rejected()
+        return DaemonStatus(
+            pid=os.getpid(),
+            version=__version__,
+            started_at=self._started_at,
+            beat_at=time.time(),
+            state=state,
+            note=note,
+            incomplete=incomplete,
+            incomplete_count=incomplete_count,
+            rejected=rejected,
+            rejected_count=rejected_count,
+            memory=memory.sample(),
+        )
+
+    def _state(self) -> tuple[Literal["running", "paused", "stopping", "degraded"], str]:
+        if self._stopping or self._draining:
+            return "stopping", "waiting for the running jobs" if self._draining else "writing checkpoints"
+        if self._holds.reason:
+            return "paused", self._holds.reason
+        if self._disk.room is not Room.ENOUGH:
+            return "degraded", self._disk.note
+        if self._inbox.trouble or self._inbox.warning:
+            return "degraded", self._inbox.trouble or self._inbox.warning
+        return "running", ""
+
+    def hold(self, by: str) -> None:
+        """Hold the queue: nothing starts, running jobs write a checkpoint and wait."""
+        self._holds.hold(f"paused by {by}")
+        self._dispatcher.stop_running(self._config.queue.stop_grace_s)
+
+    def release(self) -> None:
+        """Let the queue run again."""
+        self._holds.release()
+        self._dispatcher.changed()
+
+    def stop(self, *, drain: bool) -> None:
+        """End: now, each worker with a checkpoint, or with ``drain`` when the running jobs have ended."""
+        if drain:
+            self._draining = True
+            self._log.info("stopping when the running jobs have ended")
+            return
+        if self._stopping:
+            return
+        self._stopping = True
+        grace_s = self._config.queue.stop_grace_s
+        self._log.info("stopping", seconds=grace_s)
+        self._notifier.stopping(grace_s + 10.0)
+        self._dispatcher.stop_running(grace_s)
+
+    def reload(self) -> None:
+        """Read the configuration again.
+
+        Raises:
+            SettingsError: it is wrong; the old one stays in force.
+        """
+        self._notifier.reloading()
+        try:
+            config = self._load()
+        finally:
+            self._notifier.ready()
+        self._disk.limit = int(config.disk.min_free_gb * 1e9)
+        self._runner.stall_s, self._runner.nice = config.queue.stall_s, config.queue.nice
+        self._dispatcher.config = config.queue
+        self._dispatcher.changed()
+        if (config.inbox, config.job) != (self._config.inbox, self._config.job):
+            self._inbox.reload(config.inbox, config.job)
+        if config.log != self._config.log:
+            start_logging(self._root.log, config.log, terminal=self._terminal)
+        if config.control != self._config.control:
+            self._log.warning("[control] takes effect when the daemon is started again")
+        self._config = config
+        self._log.info("the configuration was read again")
+
+
+def _devices() -> list[str]:
+    """Return a ``CUDA_VISIBLE_DEVICES`` value for each GPU that this process may use."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [device for device in allowed.split(",") if device.strip() and device.strip() != "-1"]
+    return [str(gpu.index) for gpu in memory.sample().gpus]
