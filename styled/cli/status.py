@@ -96,7 +96,7 @@ def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
     lines = [_daemon_line(daemon, root), ", ".join(f"{count} {state}" for state, count in counts.items())]
     jobs = [msgspec.convert(job, Job) for job in report["jobs"]]
     if jobs:
-        lines += ["", f"{"job":>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
+        lines += ["", f"{'job':>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
         lines += [_job_line(job)[:width] for job in jobs]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
