@@ -5,6 +5,7 @@ The checking child imports this module and not NumPy, to start fast.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -38,6 +39,10 @@ PILLOW_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
     AssertionError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+
+_OF_IMAGES = frozenset({None, errno.EINVAL, errno.EOVERFLOW})
+"""Error numbers for which the image is to blame: Pillow's own have none, the others are seeks to where a damaged
+header points."""
 
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
@@ -172,7 +177,7 @@ def readable(name: str) -> Iterator[None]:
             "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM; export HEIC or raw photos as JPEG.",
         ) from error
     except PILLOW_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in _OF_IMAGES:
             raise  # the disk, not the image
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
             raise UnreadableImage(f"{shown(name)} is truncated: the file ends before the picture does") from error

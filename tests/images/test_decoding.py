@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import io
 import struct
 import subprocess
 import sys
@@ -8,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from styled import images
-from styled.errors import ImageTooLarge, UnreadableImage
+from styled.errors import ImageError, ImageTooLarge, UnreadableImage
 from styled.images import decoding
 
 Pixels = npt.NDArray[np.uint8]
@@ -273,6 +277,63 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 def test_damaged_exif_does_not_cost_the_picture(tmp_path: Path, photo: Image.Image) -> None:
     photo.save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x63\0" * 30)
     np.testing.assert_array_equal(pixels_of(tmp_path / "a.png"), np.asarray(photo))
+
+
+def test_of_a_phones_multi_picture_file_the_first_is_read(tmp_path: Path, photo: Image.Image) -> None:
+    photo.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48))], quality=95)
+    assert images.probe(tmp_path / "a.jpg").format == "MPO"
+    assert np.abs(pixels_of(tmp_path / "a.jpg").astype(int) - np.asarray(photo)).mean() < 4
+
+
+@functools.cache
+def seeds() -> dict[str, bytes]:
+    """One good file of each format, with EXIF and a profile, to be damaged."""
+    image = Image.effect_mandelbrot((60, 40), (-2, -1, 1, 1), 20).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "Camera"
+    exif[0x8825] = {1: "N", 2: (52.0, 30.0, 0.0)}
+    files = {}
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM"):
+        file = io.BytesIO()
+        described = {"exif": exif.tobytes(), "icc_profile": swapped_profile()}
+        image.save(file, kind, **(described if kind in {"JPEG", "PNG", "WEBP", "AVIF"} else {}))
+        files[kind] = file.getvalue()
+    return files
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM"]))
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, kind: str
+) -> None:
+    """Whatever the bytes: pixels, or an error of the tree whose text is safe to print."""
+    damaged = bytearray(seeds()[kind])
+    for _ in range(data.draw(st.integers(1, 10))):
+        # Headers are where decoders err: half of the hits go there.
+        last = data.draw(st.sampled_from([min(200, len(damaged)), len(damaged)])) - 1
+        damaged[data.draw(st.integers(0, last))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("fuzz") / "image"
+    path.write_bytes(damaged[: data.draw(st.integers(1, len(damaged)))] if data.draw(st.booleans()) else damaged)
+    refusal = ""
+    try:
+        loaded = images.load(path, max_pixels=1_000_000)
+    except ImageError as error:
+        refusal = str(error)
+    else:
+        images.save(loaded.pixels, path.with_suffix(".png"), exif=loaded.exif, keep_gps=True)
+    assert refusal.isprintable()
+
+
+def test_a_seek_to_nowhere_is_the_images_fault(tmp_path: Path, photo: Image.Image) -> None:
+    photo.save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[2:4] = b"\x2b\0"  # BigTIFF: the next eight bytes are read as an offset
+    data[4:16] = b"\x08\0\0\0" + b"\xff" * 7 + b"\x7f"
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(UnreadableImage):
+        images.load(tmp_path / "a.tif")
 
 
 def test_a_huge_picture_is_in_memory_twice_and_not_more(tmp_path: Path) -> None:
