@@ -78,7 +78,6 @@ def finish(root: Root, work: JobFolder, claim: Claim) -> JobFolder:
             _check(member, target, work.input)
         durable.sync_open_folder(target)
     write_job_file(work, claim.job)
-    durable.sync_folder(work.path)
     crash_point("claim.5")
     with folder_at(root.evolution) as evolution:
         rename_new(work.path.name, claim.job.id, source_folder=evolution, target_folder=evolution)
@@ -89,6 +88,8 @@ def finish(root: Root, work: JobFolder, claim: Claim) -> JobFolder:
 
 def clear(root: Root, folder: JobFolder, claim: Claim) -> dict[str, Signature]:
     """Do step 7: remove from the inbox what was copied out of it, and the pair's folder. May be done twice.
+
+    The caller flushes the inbox, once for many.
 
     Returns:
         the files that are in the job but could not be removed from the inbox: path to signature.
@@ -103,7 +104,6 @@ def clear(root: Root, folder: JobFolder, claim: Claim) -> dict[str, Signature]:
                 stuck[member.source] = member.signature
         if claim.folder:
             _consume(inbox, claim.folder, claim.extra_names(), folder.input)
-        durable.sync_open_folder(inbox)
     crash_point("claim.7")
     return stuck
 

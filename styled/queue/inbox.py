@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 
 import structlog
 
+from styled import durable
 from styled.config import InboxConfig
 from styled.errors import DiskFull, SettingsError, StyledError
 from styled.evolution.folder import JobFolder
@@ -23,7 +24,7 @@ from styled.queue.admission import Admission, admit
 from styled.queue.claim import clear, forget_plan, take
 from styled.queue.failpoint import crash_point
 from styled.queue.job import Job
-from styled.queue.judging import Changed, NotYet, Prepared, Task, Unusable, Verdict
+from styled.queue.judging import Changed, NotYet, Prepared, Unusable, Verdict
 from styled.queue.lookout import Lookout
 from styled.queue.names import escaped
 from styled.queue.pairs import Misfit, Pair
@@ -91,9 +92,9 @@ class Inbox:
         self._clock = clock
         self._wall = wall
         self._log = structlog.get_logger("inbox")
-        self._ready: deque[Task] = deque()
+        self._ready: deque[Pair] = deque()
         self._misfits: deque[Misfit] = deque()
-        self._busy: dict[str, Task] = {}
+        self._busy: set[str] = set()
         self._notes: dict[str, _Note] = {}
         self._found = Sorted()
         self._taken = store.taken()
@@ -186,19 +187,19 @@ class Inbox:
         Args:
             may_take: False only looks: there is no room on the disk for another job.
             limit: claim at most so many pairs.
-            seconds: and begin no claim after so many.
+            seconds: and begin no further claim after so many, the look included.
 
         Raises:
             DiskFull: there is no room; nothing is lost, and the jobs claimed before are in the store.
             StoreError: the store refused the jobs; their folders are whole, and a later turn adds them.
         """
+        deadline = self._clock() + seconds
         if self._mend is not None and not self._try_to_mend():
             return []
         self._look()
         if not may_take:
             return []
         jobs: list[Job] = []
-        deadline = self._clock() + seconds
         verdict = self._next_verdict()
         if verdict is None and not self._misfits:
             return jobs
@@ -214,6 +215,8 @@ class Inbox:
                     if len(jobs) >= limit or self._clock() >= deadline or self._full is not None:
                         break
                     verdict = self._next_verdict()
+                if jobs:
+                    durable.sync_folder(self._root.inbox)
         except StyledError:
             self._plan_to_mend(self._adopt)
             raise
@@ -227,12 +230,12 @@ class Inbox:
 
     def _next_verdict(self) -> Verdict | None:
         while self._ready and len(self._busy) < _PREPARED_AHEAD:
-            task = self._ready.popleft()
-            self._busy[task.pair.content] = task
-            self._preparer.submit(task)
+            pair = self._ready.popleft()
+            self._busy.add(pair.content)
+            self._preparer.submit(self._found.task(pair))
         verdict = self._preparer.verdict()
         if verdict is not None:
-            self._busy.pop(verdict.task.pair.content, None)
+            self._busy.discard(verdict.task.pair.content)
         return verdict
 
     def _obey(self, verdict: Verdict, jobs: list[Job]) -> None:
@@ -254,7 +257,7 @@ class Inbox:
             for content, note in self._notes.items()
             if note.signature is not None and tracker.signature(note.path) == note.signature
         }
-        found = self._lookout.look(busy=self._busy.keys(), taken=self._taken, notes=notes, wall=self._wall())
+        found = self._lookout.look(busy=self._busy, taken=self._taken, notes=notes, wall=self._wall())
         if found is None:
             return
         self._notes = {content: note for content, note in self._notes.items() if content in notes}

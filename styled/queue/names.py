@@ -17,17 +17,21 @@ STYLE_FOLDER = "style"
 REJECTED_FOLDER = "rejected"
 SETTINGS_NAME = "job.toml"
 
-_STYLE = r"style(?:-(?P<index>[2-9]|[1-9][0-9]))?"
-_ROLE = re.compile(rf"(?P<role>content|{_STYLE}|mask)\.(?P<suffix>[^.]+)", re.IGNORECASE)
-_NAMED_ROLE = re.compile(rf"(?P<name>.+)[._-](?P<role>content|{_STYLE}|mask)\.(?P<suffix>[^.]+)", re.IGNORECASE)
+_ROLE = r"(?P<role>content|style(?:-(?P<position>[2-9]|[1-9][0-9]))?|mask)"
+_WHOLE_ROLE = re.compile(_ROLE, re.IGNORECASE)
+_LAST_ROLE = re.compile(rf"[._-]{_ROLE}$", re.IGNORECASE)
 
-# Names that programs give to a file they have not finished: browsers, FTP and SFTP clients, rsync, Syncthing.
-_UNFINISHED = re.compile(
-    r".+\.(part|partial|filepart|crdownload|download|opdownload|tmp|temp|upload)|\..+\..+\.[A-Za-z0-9]{6}"
-    r"|\.syncthing\..+|\.~tmp~|\.in\..+|\.goutputstream-.+|\.nfs[0-9a-f]+|\.pureftpd-upload\..+",
+_UNFINISHED_SUFFIXES = frozenset({
+    "part", "partial", "filepart", "crdownload", "download", "opdownload", "tmp", "temp", "upload",
+})  # fmt: skip
+_UNFINISHED_HIDDEN = re.compile(
+    r"\..+\..+\.[A-Za-z0-9]{6}|\.syncthing\..+|\.~tmp~|\.in\..+|\.goutputstream-.+|\.nfs[0-9a-f]+|\.pureftpd-upload\..+",
     re.IGNORECASE,
 )
-_JUNK = re.compile(r"\..*|.*~|.+\.sw[a-p]|thumbs\.db|desktop\.ini|@eadir|__macosx|icon\r?", re.IGNORECASE)
+"""Names that rsync, Syncthing, FTP servers and desktops give to a file they have not finished."""
+
+_JUNK = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r"})
+_JUNK_SUFFIXES = frozenset({"swp", "swo", "swn", "swx"})
 _MOVES_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that reorder what a terminal shows: ``gpj.exe`` reads as ``exe.jpg``."""
 
@@ -47,28 +51,33 @@ class Part(NamedTuple):
 
 def part_in_folder(file_name: str) -> Part | None:
     """Read a name inside a pair's own folder: ``content.jpg``, ``style-2.png``, ``mask.png``."""
-    match = _ROLE.fullmatch(file_name)
-    return _part("", match) if match else None
+    stem, suffix = _image_name(file_name)
+    match = _WHOLE_ROLE.fullmatch(stem)
+    return _part("", match, suffix) if match else None
 
 
 def named_part(file_name: str) -> Part | None:
     """Read a name that carries the pair's: ``harbour.content.jpg``, ``harbour-style.png``, ``harbour_mask.png``."""
-    match = _NAMED_ROLE.fullmatch(file_name)
-    return _part(match["name"], match) if match else None
-
-
-def _part(name: str, match: re.Match[str]) -> Part | None:
-    suffix = match["suffix"].lower()
-    if suffix not in IMAGE_SUFFIXES:
-        return None
-    role = match["role"].lower()
-    return Part(name, role.partition("-")[0], int(match["index"] or 1), suffix)
+    stem, suffix = _image_name(file_name)
+    match = _LAST_ROLE.search(stem)
+    return _part(stem[: match.start()], match, suffix) if match and match.start() else None
 
 
 def image_stem(file_name: str) -> str | None:
     """Return the name of an image file without its ending, None if the ending is no image's."""
-    stem, dot, suffix = file_name.rpartition(".")
-    return stem if dot and stem and suffix.lower() in IMAGE_SUFFIXES else None
+    return _image_name(file_name)[0] or None
+
+
+def _image_name(file_name: str) -> tuple[str, str]:
+    """Split the name of an image file; two empty texts if it is none."""
+    stem, _, suffix = file_name.rpartition(".")
+    suffix = suffix.lower()
+    return (stem, suffix) if suffix in IMAGE_SUFFIXES else ("", "")
+
+
+def _part(name: str, match: re.Match[str], suffix: str) -> Part:
+    role = match["role"].lower().partition("-")[0]
+    return Part(name, role, int(match["position"] or 1), suffix)
 
 
 def is_hostile(name: str) -> bool:
@@ -80,12 +89,18 @@ def is_hostile(name: str) -> bool:
 
 def is_unfinished(name: str) -> bool:
     """Say whether a program gave this name to a file that it is still writing."""
-    return _UNFINISHED.fullmatch(name) is not None
+    stem, _, suffix = name.rpartition(".")
+    if stem and suffix.lower() in _UNFINISHED_SUFFIXES:
+        return True
+    return name.startswith(".") and _UNFINISHED_HIDDEN.fullmatch(name) is not None
 
 
 def is_junk(name: str) -> bool:
     """Say whether a name belongs to an editor, a file manager or a NAS, and never to a picture: also all hidden names."""
-    return _JUNK.fullmatch(name) is not None
+    if name.startswith(".") or name.endswith("~"):
+        return True
+    lower = name.lower()
+    return lower in _JUNK or lower.rpartition(".")[2] in _JUNK_SUFFIXES
 
 
 def escaped(name: str) -> str:
@@ -101,4 +116,4 @@ def _visible(character: str) -> str:
 
 def key(name: str) -> str:
     """Return what two names of one pair share: macOS writes ``é`` as two characters, Linux as one."""
-    return unicodedata.normalize("NFC", name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)

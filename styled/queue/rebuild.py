@@ -7,6 +7,7 @@ claim was cut off before its last step, or every one of them when the database w
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,14 @@ def job_fields(file: JobFile) -> dict[str, Any]:
 
 def differing(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that are not at their default."""
-    defaults = msgspec.to_builtins(Settings())
+    defaults = _defaults()
     return {key: value for key, value in settings.items() if key not in defaults or defaults[key] != value}
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    defaults: dict[str, Any] = msgspec.to_builtins(Settings())
+    return defaults
 
 
 def file_digest(file: JobFile) -> str:

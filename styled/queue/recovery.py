@@ -56,6 +56,8 @@ def adopt(root: Root, store: Store) -> tuple[list[Job], list[str]]:
     stuck: dict[str, Signature] = {}
     for folder, claim in claims:
         stuck |= clear(root, folder, claim)
+    if claims:
+        durable.sync_folder(root.inbox)
     with store.batch():
         jobs, problems = adopt_folders(store, root.evolution)
         for path, signature in stuck.items():

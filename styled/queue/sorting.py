@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +12,15 @@ from styled.queue.listing import Look
 from styled.queue.names import escaped
 from styled.queue.pairs import Ignored, Kind, Misfit, Pair, Pairing
 from styled.queue.status import LISTED, Incomplete
-from styled.queue.tracker import Tracker
+from styled.queue.tracker import Signature, Tracker
 
 
 @dataclass(slots=True)
 class Sorted:
     """The inbox, sorted."""
 
-    ready: list[Task] = field(default_factory=list)
-    """The longest unchanged first."""
+    ready: list[Pair] = field(default_factory=list)
+    """Quiet pairs, the longest unchanged first."""
     misfits: list[Misfit] = field(default_factory=list)
     """Quiet too, so that nobody is still at them."""
     incomplete: list[Incomplete] = field(default_factory=list)
@@ -28,6 +29,16 @@ class Sorted:
     ignored: list[Ignored] = field(default_factory=list)
     next_s: float | None = None
     """Seconds until something that is not quiet yet can be; None if there is nothing like that."""
+    signatures: Mapping[str, Signature] = field(default_factory=dict)
+    """Of everything that was there."""
+    inside: Mapping[str, list[str]] = field(default_factory=dict)
+    """Folder to the paths in it."""
+
+    def task(self, pair: Pair) -> Task:
+        """Return what the preparer needs to know of a ready pair."""
+        signatures = {path: self.signatures[path] for path in pair.paths}
+        others = [path for path in self.inside.get(pair.folder, ()) if path not in signatures] if pair.folder else []
+        return Task(pair, signatures, tuple(path.rpartition("/")[2] for path in others))
 
 
 def sort_out(
@@ -77,7 +88,7 @@ class _Sorter:
                 self._inside[folder].append(path)
         self._waiting: list[tuple[float, str, str]] = []
         self._unquiet: list[str] = []
-        self.found = Sorted()
+        self.found = Sorted(signatures=look.signatures, inside=self._inside)
 
     def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
         age = max((self._tracker.age(path) for path in paths), default=0.0)
@@ -89,7 +100,7 @@ class _Sorter:
         if still:
             self.wait(pair.name, self._notes.get(pair.content) or self._rest_of(still), paths)
         else:
-            self.found.ready.append(self._task(pair))
+            self.found.ready.append(pair)
 
     def add_misfit(self, misfit: Misfit) -> None:
         paths = [inner for path in misfit.paths for inner in (path, *self._inside.get(path, ()))]
@@ -100,7 +111,7 @@ class _Sorter:
 
     def result(self, wall: float) -> Sorted:
         found = self.found
-        found.ready.sort(key=lambda task: (-self._tracker.age(task.pair.content), task.pair.content))
+        found.ready.sort(key=lambda pair: (self._tracker.changed_at(pair.content), _natural(pair.content)))
         found.next_s = self._tracker.quiet_in_least(self._unquiet)
         found.incomplete_count = len(self._waiting)
         found.incomplete = [
@@ -110,18 +121,18 @@ class _Sorter:
         return found
 
     def _still_changing(self, paths: Collection[str]) -> list[str]:
-        still = [path for path in paths if not self._tracker.is_quiet(path)]
+        still = self._tracker.not_quiet(paths)
         self._unquiet += still
         return still
-
-    def _task(self, pair: Pair) -> Task:
-        signatures = {path: self._look.signatures[path] for path in pair.paths}
-        extras = [path for path in self._inside[pair.folder] if path not in signatures] if pair.folder else []
-        return Task(pair, signatures, tuple(path.rpartition("/")[2] for path in extras))
 
     def _rest_of(self, still: list[str]) -> str:
         file = next((path for path in still if self._look.kinds.get(path) is not Kind.FOLDER), still[0])
         return f"the rest of {file.rpartition('/')[2]}, or some quiet seconds"
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``n2`` before ``n10``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d{1,18})", name)]
 
 
 def _is_taken(pair: Pair, look: Look, taken: Mapping[str, str]) -> bool:

@@ -80,10 +80,9 @@ class Tracker:
             seen.last_at = now
             self._files[path] = seen
 
-    def is_quiet(self, path: str) -> bool:
-        """Say whether the file was the same over the whole quiet time, up to its last observation."""
-        seen = self._files.get(path)
-        return seen is not None and seen.last_at >= self._due_at(seen)
+    def not_quiet(self, paths: Iterable[str]) -> list[str]:
+        """Return those files that were not the same over the whole quiet time, up to their last observation."""
+        return [path for path in paths if (seen := self._files.get(path)) is None or seen.last_at < self._due_at(seen)]
 
     def quiet_in_least(self, paths: Iterable[str]) -> float | None:
         """Return in how many seconds the first of these files can be quiet, 0 for "look now"; None for no files."""
@@ -93,8 +92,12 @@ class Tracker:
 
     def age(self, path: str) -> float:
         """Return for how many seconds the file has been the same; 0 for an unknown one."""
+        return self._clock() - self.changed_at(path)
+
+    def changed_at(self, path: str) -> float:
+        """Return since when, on the tracker's clock, the file has been the same; now for an unknown one."""
         seen = self._files.get(path)
-        return 0.0 if seen is None else self._clock() - seen.changed_at
+        return self._clock() if seen is None else seen.changed_at
 
     def postpone(self, path: str, seconds: float) -> None:
         """Hold the file for longer, though it seems quiet: somebody has it open, or it looked truncated.
