@@ -96,10 +96,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                         f"{name} names {layer!r}, which VGG19 does not have",
                         f"Did you mean {nearest(layer, vgg19.LAYER_NAMES)!r}?",
                     )
-        for field in msgspec.structs.fields(type(self)):
-            value = getattr(self, field.name)
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise SettingsError(f"{field.name} = {value} is not a finite number", f"Give {_range_of(field.name)}.")
+                raise SettingsError(f"{name} = {value} is not a finite number", f"Give {_range_of(name)}.")
         if isinstance(self.scales, tuple) and list(self.scales) != sorted(set(self.scales)):
             raise SettingsError(f"scales = {list(self.scales)} must grow from first to last", "Sort it, coarse to fine.")
         if self.content_weight == 0.0 and self.style_weight == 0.0:
