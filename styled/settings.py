@@ -74,6 +74,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     style_scale: Annotated[
         float, _about("loss", "long side of the style relative to the picture (brush size)", ge=0.05, le=20.0)
     ] = 1.0
+    preserve_color: Annotated[
+        Literal["no", "luminance", "linear", "histogram"],
+        _about("loss", "keep the content's colours: not, by luminance only, by linear match, by histogram match"),
+    ] = "no"
     pooling: Annotated[Literal["max", "average"], _about("loss", "max or average pooling in VGG19")] = "max"
 
     weights: Annotated[

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled import images, vgg19
-from styled.engine import precision
+from styled.engine import colour, precision
 from styled.engine.features import FeatureExtractor
 from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import Objective
@@ -101,7 +101,8 @@ class _Run:
         settings: Settings,
         scales: tuple[Scale, ...],
     ) -> None:
-        self._extractor, self._content, self._styles = extractor, content, styles
+        self._extractor, self._content = extractor, content
+        self._styles = [_recoloured(style, content, settings) for style in styles]
         self._settings, self._scales = settings, scales
         self._step_seconds: list[float] = []
         self._good: Any = None
@@ -130,7 +131,9 @@ class _Run:
         def picture() -> Picture:
             image = self._good if diverged else optimizer.image
             shown: Picture = np.clip(image.numpy()[0], 0.0, 255.0)
-            return shown
+            if self._settings.preserve_color != "luminance":
+                return shown
+            return colour.with_colours_of(shown, images.resize(self._content, scale.width, scale.height))
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
             state = {_OPTIMIZER + name: value for name, value in optimizer.state().items()}
@@ -213,6 +216,14 @@ def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, A
             "Start again without it, or start from its picture with init.",
         )
     return index, step, snapshot["picture"]
+
+
+def _recoloured(style: Array, content: Array, settings: Settings) -> Array:
+    if settings.preserve_color == "linear":
+        return colour.match_linear(style, content)
+    if settings.preserve_color == "histogram":
+        return colour.match_histogram(style, content)
+    return style
 
 
 def _style_at(style: Array, scale: Scale, style_scale: float) -> Array:

@@ -70,12 +70,12 @@ class Adam:
     def _step(self) -> Tensor:
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
         dtype = self.image.dtype
-        beta1, beta2 = tf.cast(0.9, dtype), tf.cast(0.99, dtype)
+        beta1, beta2 = tf.constant(0.9, dtype), tf.constant(0.99, dtype)
         count = tf.cast(self._count.assign_add(1), dtype)
         first = self._first.assign(beta1 * self._first + (1 - beta1) * gradient) / (1 - beta1**count)
         second = self._second.assign(beta2 * self._second + (1 - beta2) * tf.square(gradient)) / (1 - beta2**count)
         epsilon = 0.1 * tf.sqrt(tf.reduce_mean(second))
-        moved = self.image - self._learning_rate * first / (tf.sqrt(second) + epsilon + tf.cast(1e-30, dtype))
+        moved = self.image - self._learning_rate * first / (tf.sqrt(second) + epsilon + tf.constant(1e-30, dtype))
         self.image.assign(tf.clip_by_value(moved, 0.0, 255.0))
         return terms
 
