@@ -316,6 +316,9 @@ def _weights_for(settings: Settings) -> Weights:
 
 
 def _engine() -> Paint:
-    from styled.engine.engine import paint  # TensorFlow, seconds
+    # Only here, after the inputs are known to be good: TensorFlow takes seconds to load.
+    from styled.engine import device
+    from styled.engine.engine import paint
 
+    device.prepare()
     return paint

@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import faulthandler
 import os
+import re
 import signal
 import stat
 import sys
@@ -166,10 +167,8 @@ def main() -> int:
 def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
     for name, value in _TENSORFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    from styled.engine import device  # TensorFlow, and so after the environment is set
-    from styled.painting import paint_job
+    from styled.painting import paint_job  # after the environment is set: it will import TensorFlow
 
-    device.prepare()
     for message in paint_job(folder, stop.made):
         outlet.send(message)
     return STOPPED_EXIT_CODE if isinstance(message, Stopped) else 0
@@ -194,7 +193,9 @@ def _in_the_tree(error: Exception) -> StyledError:
         return DiskFull(f"no space left on the disk of {error.filename or 'the job folder'}")
     # By name: TensorFlow may not have been imported when memory ran out.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return OutOfMemory(f"memory ran out: {str(error).partition(chr(10))[0] or 'Python could not allocate'}")
+        tensor = re.search(r"tensor with shape\[([\d,]+)\] and type (\w+)", str(error))
+        what = f" for a {tensor[2]} tensor of {tensor[1].replace(',', 'x')}" if tensor else ""
+        return OutOfMemory(f"there is not enough memory{what}")
     return StyledError(
         f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}",
         "The job's log.txt has the details; please report it.",

@@ -1,0 +1,171 @@
+"""The worker as a real process: its messages, its log, how it stops and how it fails."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from styled import evolution, images, messages
+from styled.evolution import JobFile, JobFolder
+from styled.messages import Checkpointed, Failure, Progress, Result, Started, Stopped
+from styled.settings import settings_from
+
+SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
+FAST = {"size": 64, "steps": 4, "frame_every": 2, "optimizer": "adam", "scales": []}
+
+
+@pytest.fixture
+def job_of(job: JobFolder) -> Any:
+    """Fill a job's folder with the packaged pair and the given settings."""
+
+    def make(**settings: Any) -> JobFolder:
+        shutil.copy(SAMPLES / "rocket.jpg", job.input / "content.jpg")
+        shutil.copy(SAMPLES / "starry_night.jpg", job.input / "style.jpg")
+        file = JobFile(
+            id=job.id, number=1, name="harbour", content="input/content.jpg", styles=("input/style.jpg",),
+            settings=msgspec.to_builtins(settings_from(FAST | settings)), created_at=0.0,
+        )  # fmt: skip
+        evolution.write_job_file(job, file)
+        return job
+
+    return make
+
+
+@contextmanager
+def worker(folder: JobFolder, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker with pipes on both sides; it is dead at the end, whatever the test did."""
+    command = [sys.executable, "-m", "styled.worker", str(folder.path)]
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    process = subprocess.Popen(command, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[bytes], kind: type[Any]) -> Any:
+    assert process.stdout is not None
+    for line in process.stdout:
+        message = messages.decode(line)
+        if isinstance(message, kind):
+            return message
+    raise AssertionError(f"the worker ended without {kind.__name__}")
+
+
+def test_it_paints_and_says_only_messages(job_of: Any) -> None:
+    """Every line on standard output is a message, nothing is on standard error, and TensorFlow speaks to the log."""
+    folder = job_of()
+    with worker(folder) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = [messages.decode(line) for line in process.stdout]
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+    assert isinstance(said[0], Started)
+    assert isinstance(said[-1], Result)
+    assert images.load(folder.result).info.width == 64
+    log = folder.log.read_text()
+    assert "result written" in log
+    assert "event=started" in log
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "end of standard input"])
+def test_it_stops_with_a_checkpoint_when_asked(job_of: Any, how: str) -> None:
+    """Exit code 75 after ``Stopped``, and the checkpoint is of the step it names."""
+    folder = job_of(steps=100_000, frame_every=0)
+    with worker(folder) as process:
+        assert process.stdin is not None
+        read_until(process, Progress)
+        if how == "end of standard input":
+            process.stdin.close()
+            process.stdin = None
+        else:
+            process.send_signal(getattr(signal, how))
+        saved = read_until(process, Checkpointed)
+        stopped = read_until(process, Stopped)
+        assert process.wait(60) == 75
+    assert stopped.step == saved.step
+    checkpoint = evolution.load_checkpoint(folder)
+    assert checkpoint is not None
+    assert checkpoint.meta["step"] == stopped.step
+
+
+def test_it_goes_on_from_the_checkpoint_after_kill_9(job_of: Any) -> None:
+    folder = job_of(steps=100_000, frame_every=0, checkpoint_s=1.0)
+    with worker(folder) as process:
+        saved = read_until(process, Checkpointed)
+        process.kill()
+    with worker(folder) as process:
+        assert read_until(process, Started).step >= saved.step
+
+
+def test_it_ends_when_its_parent_no_longer_listens(job_of: Any) -> None:
+    """A broken pipe on standard output is a request to stop."""
+    folder = job_of(steps=100_000, frame_every=0)
+    with worker(folder) as process:
+        assert process.stdout is not None
+        read_until(process, Started)
+        process.stdout.close()
+        process.stdout = None
+        assert process.wait(60) == 75
+    assert evolution.load_checkpoint(folder) is not None
+
+
+def test_started_by_hand_without_input_it_runs(job_of: Any) -> None:
+    """/dev/null is always at its end, and is no parent that has gone."""
+    with worker(job_of(steps=1), stdin=subprocess.DEVNULL) as process:
+        assert read_until(process, Result).step == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "break_it", "kind", "code"),
+    [
+        ({}, lambda job: (job.input / "content.jpg").write_bytes(b"no image"), "unreadable-image", 65),
+        ({}, lambda job: (job.input / "style.jpg").unlink(), "unreadable-image", 65),
+        ({}, lambda job: job.job_json.write_text("{"), "job-file-damaged", 1),
+        ({"init": "job:gone"}, lambda job: None, "settings-error", 78),
+        ({"weights": "/no/such/file.h5"}, lambda job: None, "weights-unavailable", 66),
+    ],
+)
+def test_what_cannot_be_painted_is_a_failure_with_its_kind(
+    job_of: Any, settings: dict[str, Any], break_it: Any, kind: str, code: int
+) -> None:
+    folder = job_of(**settings)
+    break_it(folder)
+    with worker(folder) as process:
+        failure = read_until(process, Failure)
+        assert (failure.kind, process.wait(60)) == (kind, code)
+    assert failure.message
+    assert f"kind={kind}" in folder.log.read_text()
+
+
+def test_out_of_memory_is_told_apart(job_of: Any) -> None:
+    """Under a real limit on its memory the worker says out-of-memory and exits with 137."""
+    folder = job_of(size=4096, upscale=True, frame_every=0, precision="float32")
+    limited = ["bash", "-c", 'ulimit -v 5000000; exec "$0" "$@"', sys.executable, "-m", "styled.worker", folder.path]
+    done = subprocess.run(limited, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, timeout=200)
+    failure = messages.decode(done.stdout.splitlines()[-1])
+    assert isinstance(failure, Failure)
+    assert (failure.kind, done.returncode) == ("out-of-memory", 137)
+    assert "tensor of 1x" in failure.message
+
+
+def test_an_unexpected_error_leaves_its_traceback_in_the_log(job_of: Any) -> None:
+    folder = job_of()
+    folder.frames.rmdir()
+    folder.frames.write_text("a file where a folder should be")
+    with worker(folder) as process:
+        failure = read_until(process, Failure)
+        assert process.wait(60) == 1
+    assert "FileExistsError" in failure.message
+    assert "Traceback" in folder.log.read_text()
