@@ -115,7 +115,7 @@ class _Run:
         objective = Objective(self._extractor, _batch(content), [_batch(style) for style in styles], self._settings)
         self._step_seconds, self._good = [], None
         start = images.resize(picture.astype(np.float32), scale.width, scale.height)
-        return optimizer_for(self._settings, _batch(start), objective.value_and_gradient)
+        return optimizer_for(self._settings, _batch(start), tf.function(objective.value_and_gradient))
 
     def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
         """Do one step and report it."""

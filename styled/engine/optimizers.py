@@ -1,7 +1,8 @@
 """Adam and L-BFGS on the device, for one image and one gradient per step.
 
-Both keep the image and their state in ``tf.Variable``s, so that a step is one compiled call and nothing but
-four loss terms travels to the host. Both give their state as plain arrays and take it back, bit for bit.
+Both keep the image and their state in ``tf.Variable``s, so that a step is two compiled calls, one for the
+gradient and one for the move, and nothing but four loss terms travels to the host. Both give their state as
+plain arrays and take it back, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from styled.settings import Settings
 
 Tensor = Any
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Maps an image (1, H, W, 3) to its loss terms, shape (4,), and the gradient of the first of them."""
+"""Maps an image (1, H, W, 3) to its loss terms, shape (4,), and the gradient of the first of them. Compiled or not."""
 State = dict[str, npt.NDArray[np.generic]]
 
 
@@ -65,10 +66,15 @@ class Adam:
         self._count = tf.Variable(0, dtype=tf.int64, name="count")
         self._gradient = gradient
         self._learning_rate = learning_rate
-        self.step = tf.function(self._step)
+        self._apply = tf.function(self._descend)
 
-    def _step(self) -> Tensor:
+    def step(self) -> Tensor:
+        """See :class:`Optimizer`."""
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
+        self._apply(gradient)
+        return terms
+
+    def _descend(self, gradient: Tensor) -> None:
         dtype = self.image.dtype
         beta1, beta2 = tf.constant(0.9, dtype), tf.constant(0.99, dtype)
         count = tf.cast(self._count.assign_add(1), dtype)
@@ -77,7 +83,6 @@ class Adam:
         epsilon = 0.1 * tf.sqrt(tf.reduce_mean(second))
         moved = self.image - self._learning_rate * first / (tf.sqrt(second) + epsilon + tf.constant(1e-30, dtype))
         self.image.assign(tf.clip_by_value(moved, 0.0, 255.0))
-        return terms
 
     def state(self) -> State:
         """Return the two moments and the count."""
@@ -136,12 +141,17 @@ class LBFGS:
         self._best_loss = variable(tf.constant(np.inf, tf.float64))
         self._scale = variable(tf.constant(1.0, tf.float64))  # gamma, the initial inverse Hessian
         self._caution = variable(tf.constant(1.0, tf.float64))  # halves with each reset
-        self.step = tf.function(self._step)
+        self._apply = tf.function(self._descend)
 
-    def _step(self) -> Tensor:
+    def step(self) -> Tensor:
+        """See :class:`Optimizer`."""
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
+        self._apply(terms[0], gradient)
+        return terms
+
+    def _descend(self, value: Tensor, gradient: Tensor) -> None:
         flat = tf.reshape(gradient, [-1])
-        loss = tf.cast(terms[0], tf.float64)
+        loss = tf.cast(value, tf.float64)
         exploded = tf.logical_or(
             tf.logical_not(tf.math.is_finite(loss)), loss > self.tolerated_growth * self._best_loss
         )
@@ -154,7 +164,6 @@ class LBFGS:
             if self._count > 0:
                 self._remember(flat - self._last_gradient)
             self._move(flat)
-        return terms
 
     def _go_back(self) -> None:
         """Return to the best picture with an empty history; the gradient there is taken by the next step."""
