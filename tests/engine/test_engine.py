@@ -1,0 +1,310 @@
+"""Whole paintings with the real VGG19, 48 to 96 px and few steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from styled import images
+from styled.engine import engine
+from styled.engine.engine import paint
+from styled.engine.iterate import Iterate
+from styled.engine.weights import Weights
+from styled.errors import CheckpointMismatch, SettingsError
+from styled.settings import Settings
+
+SHALLOW = {
+    "content_layers": {"block2_conv1": 1.0},
+    "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0},
+}
+"""Layers for tests about the order of things, not about the look: a tenth of the time."""
+
+Run = Callable[..., list[Iterate]]
+
+
+@pytest.fixture
+def run(vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray) -> Run:
+    """Paint the sample pair to the end; keywords are settings, or arguments of ``paint``. Pictures are kept."""
+
+    def to_the_end(*, content=rocket, styles=None, init=None, resume=None, weights=vgg, **values) -> list[Iterate]:
+        settings = Settings(**({"size": 48, "precision": "float32"} | SHALLOW | values))
+        iterates = paint(
+            content, styles or [starry_night], settings, weights=weights, init=init, resume=resume
+        )
+        return [kept(iterate) for iterate in iterates]
+
+    return to_the_end
+
+
+def kept(iterate: Iterate) -> Iterate:
+    """Return the iterate with its picture and snapshot taken now: they are gone when the generator moves on."""
+    picture, snapshot = iterate.picture(), {name: array.copy() for name, array in iterate.snapshot().items()}
+    return dataclasses.replace(iterate, picture=lambda: picture, snapshot=lambda: snapshot)
+
+
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the peak signal-to-noise ratio in dB; infinite when equal."""
+    error = float(np.mean((first - second) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+class TestLoss:
+    @pytest.mark.parametrize(("optimizer", "factor"), [("lbfgs", 8.0), ("adam", 5.0)])
+    def test_with_all_default_layers_it_falls_by_a_factor(
+        self, vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, optimizer: str, factor: float
+    ) -> None:
+        settings = Settings(size=96, steps=15, optimizer=optimizer, precision="float32")
+        iterates = list(paint(rocket, [starry_night], settings, weights=vgg))
+        assert iterates[0].losses.total > factor * iterates[-1].losses.total
+        assert iterates[-1].picture().shape == (64, 96, 3)
+
+    def test_the_terms_add_up_and_start_with_no_content_loss(self, run: Run) -> None:
+        iterates = run(steps=3, tv_weight=1.0)
+        assert iterates[0].losses.content == pytest.approx(0.0, abs=1e-6)
+        for iterate in iterates:
+            losses = iterate.losses
+            assert losses.total == pytest.approx(losses.content + losses.style + losses.tv, rel=1e-5)
+            assert losses.tv > 0
+        assert iterates[-1].losses.content > 0
+
+
+class TestIterates:
+    def test_they_count_steps_and_scales_to_the_end(self, run: Run) -> None:
+        iterates = run(size=64, scales=(32, 48), steps=6)
+        assert [iterate.step for iterate in iterates] == [1, 2, 3, 4, 5, 6]
+        assert {iterate.steps for iterate in iterates} == {6}
+        assert [iterate.scale for iterate in iterates] == [1, 1, 1, 2, 2, 3]
+        assert {iterate.scales for iterate in iterates} == {3}
+        assert [iterate.width for iterate in iterates] == [32, 32, 32, 48, 48, 64]
+        assert [iterate.last for iterate in iterates] == [False] * 5 + [True]
+        assert [iterate.stopped_by for iterate in iterates] == [""] * 5 + ["steps"]
+        for iterate in iterates:
+            picture = iterate.picture()
+            assert picture.shape == (iterate.height, iterate.width, 3)
+            assert picture.dtype == np.float32
+            assert picture.min() >= 0
+            assert picture.max() <= 255
+
+    def test_time_is_measured_and_predicted_from_the_second_step_of_a_scale(self, run: Run) -> None:
+        iterates = run(size=64, scales=(32,), steps=6)
+        assert all(iterate.step_seconds > 0 for iterate in iterates)
+        assert [iterate.left_seconds is None for iterate in iterates] == [True, False, False, False, True, False]
+        assert iterates[-1].left_seconds == 0.0
+        # Two steps at four times the pixels are left after the fourth: eight of the steps so far.
+        middle = float(np.median([iterate.step_seconds for iterate in iterates[1:4]]))
+        assert iterates[3].left_seconds == pytest.approx(middle * 2 * iterates[4].width * iterates[4].height / (32 * 21))
+
+    def test_stopping_is_not_asking_for_more(self, vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray) -> None:
+        settings = Settings(size=48, steps=1000, precision="float32", **SHALLOW)
+        iterates = paint(rocket, [starry_night], settings, weights=vgg)
+        assert [iterate.step for iterate in itertools.islice(iterates, 2)] == [1, 2]
+        iterates.close()
+
+    def test_a_scale_starts_from_the_picture_of_the_scale_before(self, run: Run) -> None:
+        """One step from a painted start must leave the picture nearer to it than to the content."""
+        iterates = run(size=64, scales=(32,), steps=9)
+        before = images.resize(iterates[5].picture(), 64, 43)
+        after = iterates[6].picture()
+        content = images.resize(run.__closure__ and iterates[0].picture(), 64, 43)
+        assert psnr(after, before) > psnr(after, content)
+
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+    def test_the_step_is_compiled_once_for_each_scale(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    ) -> None:
+        built, make = [], engine.optimizer_for
+        monkeypatch.setattr(engine, "optimizer_for", lambda *args: built.append(make(*args)) or built[-1])
+        run(size=64, scales=(32,), steps=8, optimizer=optimizer)
+        assert [each.step.experimental_get_tracing_count() for each in built] == [1, 1]
+
+
+class TestSameSeed:
+    @pytest.mark.parametrize(("optimizer", "init"), [("lbfgs", "noise"), ("adam", "content")])
+    def test_two_runs_agree_exactly(self, run: Run, optimizer: str, init: str) -> None:
+        values = {"steps": 5, "optimizer": optimizer, "init": init, "seed": 3, "scales": (32,)}
+        first, second = run(**values), run(**values)
+        assert [iterate.losses for iterate in first] == [iterate.losses for iterate in second]
+        np.testing.assert_array_equal(first[-1].picture(), second[-1].picture())
+
+    def test_another_seed_gives_other_noise(self, run: Run) -> None:
+        pictures = [run(steps=1, init="noise", seed=seed)[0].picture() for seed in (1, 2)]
+        assert psnr(*pictures) < 20
+
+
+class TestImages:
+    @pytest.mark.parametrize("shape", [(20, 200, 3), (200, 20, 3), (16, 16, 3), (8, 9, 3)])
+    def test_a_style_of_another_size_and_aspect(self, run: Run, shape: tuple[int, int, int]) -> None:
+        style = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        (*_, last) = run(styles=[style], steps=2)
+        assert last.stopped_by == "steps"
+        assert np.isfinite(last.losses.total)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+    def test_numbers_of_any_kind_give_the_same_picture(
+        self, run: Run, rocket: np.ndarray, starry_night: np.ndarray, dtype: type
+    ) -> None:
+        expected = run(steps=2, size=96)[-1].picture()
+        (*_, last) = run(steps=2, size=96, content=rocket.astype(dtype), styles=[starry_night.astype(dtype)])
+        assert psnr(last.picture(), expected) > 40  # resized in 8 bits or not
+
+    def test_a_panorama_is_painted_with_the_default_layers(self, vgg: Weights, starry_night: np.ndarray) -> None:
+        """Its automatic coarse scale would be thinner than one cell of block 5."""
+        panorama = np.random.default_rng(0).integers(0, 256, (20, 400, 3), dtype=np.uint8)
+        settings = Settings(steps=1, precision="bfloat16")
+        (last,) = paint(panorama, [starry_night], settings, weights=vgg)
+        assert (last.width, last.height, last.stopped_by) == (400, 20, "steps")
+
+    def test_nothing_is_upscaled_past_the_original_unless_asked(self, run: Run) -> None:
+        assert run(size=500, scales=(), steps=1)[0].width == 96
+        assert run(size=120, scales=(), steps=1, upscale=True)[0].width == 120
+
+    def test_style_scale_changes_the_size_the_style_is_seen_at(self, run: Run) -> None:
+        small, large = (run(steps=1, style_scale=scale)[0].losses.style for scale in (0.3, 1.0))
+        assert small != pytest.approx(large, rel=0.01)
+
+    def test_two_styles_paint_between_them(self, run: Run, starry_night: np.ndarray) -> None:
+        red = np.full((40, 40, 3), (230, 20, 20), np.uint8)
+        shares = {}
+        for weights in ((1.0, 0.0), (0.5, 0.5), (0.0, 1.0)):
+            picture = run(styles=[starry_night, red], style_weights=weights, steps=12)[-1].picture()
+            shares[weights] = float(np.mean(picture[..., 0]) - np.mean(picture[..., 2]))
+        assert shares[1.0, 0.0] < shares[0.5, 0.5] < shares[0.0, 1.0]
+
+
+class TestStart:
+    """The first step's picture: L-BFGS moves it by two levels, so it still shows where it started."""
+
+    def test_content(self, run: Run, rocket: np.ndarray) -> None:
+        assert psnr(run(steps=1, size=96)[0].picture(), rocket) > 38
+
+    def test_style_is_cut_to_the_contents_aspect_not_squeezed(self, run: Run, starry_night: np.ndarray) -> None:
+        picture = run(steps=1, size=96, init="style")[0].picture()
+        height = round(128 * 64 / 96)
+        top = (101 - height) // 2
+        cut = images.resize(starry_night[top : top + height], 96, 64)
+        assert psnr(picture, cut) > 38
+        assert psnr(picture, images.resize(starry_night, 96, 64)) < 30
+
+    def test_noise(self, run: Run) -> None:
+        picture = run(steps=1, size=96, init="noise")[0].picture()
+        assert picture.mean() == pytest.approx(128, abs=5)
+        assert picture.std() == pytest.approx(50, abs=5)
+        neighbours = np.corrcoef(picture[:, 1:].ravel(), picture[:, :-1].ravel())[0, 1]
+        assert abs(neighbours) < 0.1, "the noise was smoothed"
+
+    @pytest.mark.parametrize("named", ["job:20261122-201500-harbour", "start.png"])
+    def test_a_picture_of_any_size(self, run: Run, named: str) -> None:
+        given = np.zeros((200, 300, 3), np.uint8)
+        given[:100] = (250, 200, 20)
+        picture = run(steps=1, size=96, init=given)[0].picture()
+        assert psnr(picture, images.resize(given, 96, 64)) > 35
+
+    def test_a_picture_that_was_not_given_is_an_error(self, vgg: Weights, rocket: np.ndarray) -> None:
+        with pytest.raises(SettingsError, match=r"'start\.png' names a picture that was not given"):
+            next(paint(rocket, [rocket], Settings(init="start.png"), weights=vgg))
+
+
+class TestResume:
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+    @pytest.mark.parametrize("stop", [2, 4, 6], ids=["inside a scale", "at a scale's end", "in the last scale"])
+    def test_resumed_is_uninterrupted_bit_for_bit(self, run: Run, optimizer: str, stop: int) -> None:
+        values = {"steps": 7, "size": 48, "scales": (32,), "optimizer": optimizer, "history": 3}
+        whole = run(**values)
+        assert [iterate.scale for iterate in whole] == [1] * 4 + [2] * 3
+        rest = run(**values, resume=whole[stop - 1].snapshot())
+        assert [iterate.step for iterate in rest] == list(range(stop + 1, 8))
+        assert [iterate.losses for iterate in rest] == [iterate.losses for iterate in whole[stop:]]
+        np.testing.assert_array_equal(rest[-1].picture(), whole[-1].picture())
+
+    def test_a_snapshot_is_plain_arrays(self, run: Run) -> None:
+        for array in run(steps=1)[0].snapshot().values():
+            assert isinstance(array, np.ndarray)
+            assert array.dtype != object
+
+    def test_a_snapshot_of_another_size_is_refused(self, run: Run) -> None:
+        snapshot = run(steps=2, size=48)[0].snapshot()
+        with pytest.raises(CheckpointMismatch, match="48x32 at scale 1"):
+            run(steps=2, size=64, resume=snapshot)
+
+
+class TestDiverged:
+    """A layer that overflows for bright pictures: the loss is a number at the start and none later."""
+
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+    def test_with_weights_that_are_no_numbers_it_ends_at_once_with_the_start(
+        self, run: Run, vgg: Weights, rocket: np.ndarray, optimizer: str
+    ) -> None:
+        biases = vgg.biases | {"block2_conv1": np.full(128, np.nan, np.float32)}
+        (only,) = run(size=96, steps=9, optimizer=optimizer, weights=dataclasses.replace(vgg, biases=biases))
+        assert only.last
+        assert only.stopped_by == "diverged"
+        np.testing.assert_array_equal(only.picture(), rocket)
+
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+    def test_later_it_ends_with_the_last_picture_whose_loss_was_a_number(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    ) -> None:
+        built, make = [], engine.optimizer_for
+
+        def sabotaged(settings, image, gradient):
+            def fails_in_the_third_step(image):
+                terms, slope = gradient(image)
+                bad = np.float32(np.nan) if len(pictures) == 2 else np.float32(0)
+                return terms + bad, slope + bad
+
+            optimizer = make(settings, image, fails_in_the_third_step)
+            step = optimizer._step  # uncompiled, so that the failure can be timed
+
+            def watched():
+                terms = step()
+                pictures.append(optimizer.image.numpy()[0])
+                return terms
+
+            optimizer.step = watched
+            built.append(optimizer)
+            return optimizer
+
+        pictures: list[np.ndarray] = []
+        monkeypatch.setattr(engine, "optimizer_for", sabotaged)
+        iterates = run(steps=9, optimizer=optimizer)
+        assert [iterate.stopped_by for iterate in iterates] == ["", "", "diverged"]
+        assert np.isnan(iterates[-1].losses.total)
+        # The second step's loss was taken at the picture that the first step left.
+        np.testing.assert_array_equal(iterates[-1].picture(), np.clip(pictures[0], 0, 255))
+
+    def test_a_learning_rate_as_large_as_allowed_still_gives_a_picture(self, run: Run) -> None:
+        (*_, last) = run(steps=6, optimizer="adam", learning_rate=255.0)
+        assert np.isfinite(last.picture()).all()
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("styles", "weights", "message"),
+        [
+            (0, (), "there is no style image"),
+            (2, (1.0,), "style_weights has 1 values for 2 styles"),
+            (1, (1.0, 2.0), "style_weights has 2 values for 1 styles"),
+            (2, (0.0, 0.0), "style_weights are all 0"),
+        ],
+    )
+    def test_styles_and_their_weights_must_fit(
+        self, vgg: Weights, rocket: np.ndarray, styles: int, weights: tuple[float, ...], message: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=message):
+            next(paint(rocket, [rocket] * styles, Settings(style_weights=weights), weights=vgg))
+
+    def test_a_picture_too_thin_for_the_layers_is_refused(self, vgg: Weights, starry_night: np.ndarray) -> None:
+        with pytest.raises(SettingsError, match="too thin for block5_conv1"):
+            next(paint(starry_night[:10], [starry_night], Settings(), weights=vgg))
+
+    def test_weights_are_loaded_only_as_deep_as_needed(
+        self, rocket: np.ndarray, monkeypatch: pytest.MonkeyPatch, vgg: Weights
+    ) -> None:
+        asked = []
+        monkeypatch.setattr(engine, "load_weights", lambda spec, layers: asked.append((spec, layers)) or vgg)
+        next(paint(rocket, [rocket], Settings(size=32, steps=1, precision="float32", **SHALLOW)))
+        assert asked == [("builtin", ["block1_conv1", "block1_conv2", "block2_conv1"])]

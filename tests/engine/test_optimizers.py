@@ -1,0 +1,303 @@
+"""Adam and L-BFGS in float64 against plain NumPy and against SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.optimize
+import tensorflow as tf
+
+from styled.engine.optimizers import LBFGS, Adam, optimizer_for
+from styled.settings import Settings
+
+SHAPE = (1, 4, 5, 3)
+SIZE = 60
+
+Objective = Callable[[tf.Tensor], tf.Tensor]
+
+
+def start(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(60.0, 200.0, SHAPE)
+
+
+def quadratic(condition: float = 1e3) -> tuple[Objective, np.ndarray]:
+    """Return a badly scaled bowl in rotated axes, and where its bottom is."""
+    generator = np.random.default_rng(1)
+    axes, _ = np.linalg.qr(generator.normal(size=(SIZE, SIZE)))
+    matrix = tf.constant(axes @ np.diag(np.geomspace(1.0, condition, SIZE)) @ axes.T)
+    bottom = generator.uniform(50.0, 200.0, SHAPE)
+
+    def value(image: tf.Tensor) -> tf.Tensor:
+        away = tf.reshape(image - bottom, [SIZE, 1])
+        return tf.reduce_sum(away * (matrix @ away)) / 2
+
+    return value, bottom
+
+
+def valley(image: tf.Tensor) -> tf.Tensor:
+    """Rosenbrock's function of the neighbouring pairs, ten levels to the unit, its bottom at 110."""
+    x = (tf.reshape(image, [-1]) - 100.0) / 10.0
+    return tf.reduce_sum(10.0 * tf.square(x[1::2] - tf.square(x[::2])) + tf.square(1.0 - x[::2]))
+
+
+def with_gradient(value: Objective) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return the function in the form of :meth:`Objective.value_and_gradient`."""
+
+    def gradient(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            loss = value(image)
+        zero = tf.zeros_like(loss)
+        return tf.stack([loss, loss, zero, zero]), tape.gradient(loss, image)
+
+    return gradient
+
+
+def lbfgs(value: Objective, image: np.ndarray, history: int = 10) -> LBFGS:
+    return LBFGS(tf.constant(image), with_gradient(value), history=history)
+
+
+def losses_of(optimizer: Adam | LBFGS, steps: int) -> list[float]:
+    return [float(optimizer.step()[0]) for _ in range(steps)]
+
+
+def scipys(value: Objective, image: np.ndarray, **options: float) -> tuple[list[float], np.ndarray]:
+    """Return the losses that SciPy's L-BFGS-B sees, one for each gradient, and where it ends."""
+    gradient = tf.function(with_gradient(value))
+    seen: list[float] = []
+
+    def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
+        terms, slope = gradient(tf.constant(x.reshape(SHAPE)))
+        seen.append(float(terms[0]))
+        return seen[-1], slope.numpy().ravel()
+
+    best = scipy.optimize.minimize(flat, image.ravel(), jac=True, method="L-BFGS-B", options=options)
+    return seen, best.x.reshape(SHAPE)
+
+
+class TestLBFGSAgainstSciPy:
+    def test_it_reaches_the_bottom_of_a_quadratic(self) -> None:
+        value, bottom = quadratic(100.0)
+        optimizer = lbfgs(value, start(), history=20)
+        losses_of(optimizer, 120)
+        np.testing.assert_allclose(optimizer.image.numpy(), bottom, atol=1e-4)
+
+    def test_it_is_about_as_fast_as_scipys_on_a_quadratic(self) -> None:
+        """Without a line search it may take more evaluations of the gradient, but not twice as many."""
+        value, _ = quadratic()
+        seen, _ = scipys(value, start(), maxcor=20, maxfun=60, gtol=0, ftol=0)
+        ours = losses_of(lbfgs(value, start(), history=20), 80)
+        assert seen[39] < 1e-3 * seen[0]
+        assert min(ours) <= min(seen[:40])
+
+    def test_it_reaches_scipys_optimum_along_a_curved_valley(self) -> None:
+        begin = np.random.default_rng(3).uniform(85.0, 125.0, SHAPE)
+        seen, best = scipys(valley, begin, maxiter=1000, gtol=1e-12, ftol=1e-16)
+        optimizer = lbfgs(valley, begin)
+        ours = losses_of(optimizer, 300)
+        assert ours[0] == seen[0] > 100
+        assert min(ours) < min(seen) + 1e-9
+        np.testing.assert_allclose(optimizer.image.numpy(), best, atol=1e-3)
+
+
+def two_loop(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Nocedal & Wright, "Numerical Optimization", algorithm 7.4, with gamma of equation 7.20; pairs oldest first."""
+    q, factors = gradient.copy(), []
+    for s, y in reversed(pairs):
+        factors.append((s @ q) / (s @ y))
+        q -= factors[-1] * y
+    s, y = pairs[-1]
+    q *= (s @ y) / (y @ y)
+    for (s, y), alpha in zip(pairs, reversed(factors), strict=True):
+        q += (alpha - (y @ q) / (s @ y)) * s
+    return -q
+
+
+class TestDirection:
+    """The move of every step against the two-loop recursion over the same pairs."""
+
+    @pytest.mark.parametrize("history", [1, 5, 40])
+    @pytest.mark.parametrize("kind", ["quadratic", "valley"])
+    def test_every_move_is_the_two_loop_recursions_also_after_the_history_wraps(
+        self, history: int, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(LBFGS, "largest_move", 1e9)
+        value, steps = (quadratic(50.0)[0], 18) if kind == "quadratic" else (valley, 25)
+        optimizer = lbfgs(value, start() if kind == "quadratic" else start() / 4 + 75, history=history)
+        gradient = tf.function(with_gradient(value))
+        pairs: list[tuple[np.ndarray, np.ndarray]] = []
+        compared = refused = 0
+        for _ in range(steps):
+            before = optimizer.image.numpy()
+            slope = gradient(tf.constant(before))[1].numpy().ravel()
+            if float(optimizer.step()[0]) > LBFGS.tolerated_growth * best_of(optimizer):
+                pairs.clear()
+                continue
+            move = (optimizer.image.numpy() - before).ravel()
+            if pairs:
+                pairs[-1] = (pairs[-1][0], slope - pairs[-1][1])  # the change is known one step later
+                s, y = pairs[-1]
+                if s @ y <= 1e-8 * np.linalg.norm(s) * np.linalg.norm(y):
+                    pairs.pop()
+                    refused += 1
+            del pairs[:-history]
+            if pairs:
+                expected = two_loop(slope, pairs)
+                assert np.linalg.norm(move - expected) <= 1e-6 * np.linalg.norm(expected)
+                compared += 1
+            pairs.append((move, slope))
+        assert compared > min(history, steps) / 2
+        assert compared > 10
+        assert refused == 0 or kind == "valley"
+
+    def test_the_first_move_is_two_levels_down_the_gradient(self) -> None:
+        value, _ = quadratic()
+        optimizer = lbfgs(value, start())
+        slope = with_gradient(value)(tf.constant(start()))[1].numpy()
+        optimizer.step()
+        move = optimizer.image.numpy() - start()
+        assert np.sqrt(np.mean(move**2)) == pytest.approx(2.0)
+        assert np.sum(move * slope) == pytest.approx(-np.linalg.norm(move) * np.linalg.norm(slope))
+
+    def test_no_move_is_larger_than_the_limit(self) -> None:
+        optimizer = lbfgs(lambda image: tf.reduce_sum(tf.sqrt(tf.square(image - 5000.0) + 1.0)), start())
+        moves = []
+        for _ in range(8):
+            before = optimizer.image.numpy()
+            optimizer.step()
+            moves.append(np.sqrt(np.mean((optimizer.image.numpy() - before) ** 2)))
+        assert max(moves) == pytest.approx(LBFGS.largest_move)
+
+    def test_a_pair_of_negative_curvature_is_not_kept(self) -> None:
+        optimizer = lbfgs(lambda image: 1e6 - tf.reduce_sum(tf.square(image - 300.0)), start())
+        for _ in range(3):
+            optimizer.step()
+        assert not optimizer.state()["order"].any()
+
+    def test_at_a_minimum_it_stays(self) -> None:
+        optimizer = lbfgs(lambda image: tf.reduce_sum(tf.square(image - start())), start())
+        losses_of(optimizer, 3)
+        np.testing.assert_array_equal(optimizer.image.numpy(), start())
+
+
+def best_of(optimizer: LBFGS) -> float:
+    return float(optimizer.state()["best_loss"][0])
+
+
+class TestGoingBack:
+    def test_after_an_explosion_it_is_back_at_the_best_picture_with_nothing_remembered(self) -> None:
+        wall = tf.Variable(0.0, dtype=tf.float64)
+        optimizer = lbfgs(lambda image: tf.reduce_sum(tf.square(image - 100.0)) + wall, start())
+        optimizer.step()
+        best = optimizer.image.numpy()
+        optimizer.step()
+        assert not np.array_equal(optimizer.image.numpy(), best)
+        wall.assign(1e12)
+        optimizer.step()
+        np.testing.assert_array_equal(optimizer.image.numpy(), best)
+        assert not optimizer.state()["order"].any()
+        wall.assign(0.0)
+        optimizer.step()
+        move = optimizer.image.numpy() - best
+        assert np.sqrt(np.mean(move**2)) == pytest.approx(LBFGS.first_move / 2), "half the first step's length"
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_a_loss_that_is_no_number_is_an_explosion(self, bad: float) -> None:
+        poison = tf.Variable(0.0, dtype=tf.float64)
+        optimizer = lbfgs(lambda image: tf.reduce_sum(tf.square(image - 100.0)) + poison, start())
+        optimizer.step()
+        best = optimizer.image.numpy()
+        optimizer.step()
+        poison.assign(bad)
+        assert not np.isfinite(float(optimizer.step()[0]))
+        np.testing.assert_array_equal(optimizer.image.numpy(), best)
+
+    def test_growth_within_the_tolerance_is_none(self) -> None:
+        wall = tf.Variable(0.0, dtype=tf.float64)
+        optimizer = lbfgs(lambda image: tf.reduce_sum(tf.square(image - 100.0)) + wall, start())
+        first = float(optimizer.step()[0])
+        before = optimizer.image.numpy()
+        wall.assign(2.0 * first)
+        optimizer.step()
+        assert not np.array_equal(optimizer.image.numpy(), before)
+        assert optimizer.state()["order"].any()
+
+    def test_it_gets_down_a_slope_that_ends_in_a_wall(self) -> None:
+        """The first steps are too long for the narrow bowl at the end: only by going back does it get there."""
+        bowl = lambda image: tf.reduce_sum(tf.square(tf.square(image - 130.0)))  # noqa: E731
+        steep = lambda image: bowl(image) + 1e9 * tf.reduce_sum(tf.nn.relu(100.0 - image) ** 4)  # noqa: E731
+        optimizer = lbfgs(steep, np.full(SHAPE, 180.0) + start() / 100)
+        losses = losses_of(optimizer, 150)
+        assert min(losses) < 1e-6 * losses[0]
+
+
+class TestAdam:
+    def test_every_step_is_that_of_plain_numpy(self) -> None:
+        value, _ = quadratic()
+        gradient = with_gradient(value)
+        optimizer = Adam(tf.constant(start()), gradient, learning_rate=9.0)
+        x, m, v = start(), np.zeros(SHAPE), np.zeros(SHAPE)
+        for t in range(1, 31):
+            terms, g = gradient(tf.constant(x))
+            m = 0.9 * m + 0.1 * g.numpy()
+            v = 0.99 * v + 0.01 * g.numpy() ** 2
+            m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.99**t)
+            x = np.clip(x - 9.0 * m_hat / (np.sqrt(v_hat) + 0.1 * np.sqrt(v_hat.mean())), 0, 255)
+            assert float(optimizer.step()[0]) == pytest.approx(float(terms[0]), rel=1e-9)
+            np.testing.assert_allclose(optimizer.image.numpy(), x, rtol=1e-9, atol=1e-9, err_msg=f"step {t}")
+
+    def test_it_converges(self) -> None:
+        value, _ = quadratic(30.0)
+        losses = losses_of(Adam(tf.constant(start()), with_gradient(value), learning_rate=2.0), 200)
+        assert min(losses) < 1e-3 * losses[0]
+
+    def test_the_picture_stays_inside_0_to_255(self) -> None:
+        downhill = with_gradient(lambda image: tf.reduce_sum(image[:, :2]) - tf.reduce_sum(image[:, 2:]))
+        optimizer = Adam(tf.constant(start()), downhill, learning_rate=40.0)
+        losses_of(optimizer, 10)
+        assert set(optimizer.image.numpy().ravel()) == {0.0, 255.0}
+
+    def test_where_the_gradient_is_zero_nothing_moves(self) -> None:
+        optimizer = Adam(tf.constant(start()), with_gradient(lambda image: 0.0 * tf.reduce_sum(image)), learning_rate=8.0)
+        losses_of(optimizer, 3)
+        np.testing.assert_array_equal(optimizer.image.numpy(), start())
+
+
+@pytest.mark.parametrize(("name", "steps"), [("adam", 4), ("lbfgs", 1), ("lbfgs", 9)])
+def test_restored_it_goes_on_bit_for_bit(name: str, steps: int) -> None:
+    """From inside the history, and after it has wrapped; the state passes through plain arrays."""
+    value = lambda image: tf.cast(valley(tf.cast(image, tf.float64)), image.dtype)  # noqa: E731
+    settings = Settings(optimizer=name, history=5, learning_rate=1.0)
+    begin = (start() / 4 + 75).astype(np.float32)
+    first = optimizer_for(settings, tf.constant(begin), with_gradient(value))
+    losses_of(first, steps)
+    state = {key: array.copy() for key, array in first.state().items()}
+    picture = first.image.numpy()
+    second = optimizer_for(settings, tf.constant(picture), with_gradient(value))
+    second.restore(state)
+    assert losses_of(first, 8) == losses_of(second, 8)
+    np.testing.assert_array_equal(first.image.numpy(), second.image.numpy())
+    for key, array in first.state().items():
+        np.testing.assert_array_equal(array, second.state()[key], err_msg=key)
+        assert array.ndim >= 1, "a checkpoint holds arrays"
+
+
+def test_settings_choose_the_optimiser() -> None:
+    image = tf.zeros((1, 2, 3, 3))
+    gradient = with_gradient(tf.reduce_sum)
+    adam = optimizer_for(Settings(optimizer="adam", learning_rate=3.0), image, gradient)
+    assert isinstance(adam, Adam)
+    assert adam._learning_rate == 3.0
+    quasi_newton = optimizer_for(Settings(optimizer="lbfgs", history=7), image, gradient)
+    assert isinstance(quasi_newton, LBFGS)
+    assert quasi_newton.state()["moves"].shape == (7, 18)
+
+
+@pytest.mark.parametrize("name", ["adam", "lbfgs"])
+def test_the_step_is_traced_once(name: str) -> None:
+    value, _ = quadratic()
+    optimizer = optimizer_for(Settings(optimizer=name), tf.constant(start()), with_gradient(value))
+    losses_of(optimizer, 5)
+    assert optimizer.step.experimental_get_tracing_count() == 1
