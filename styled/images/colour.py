@@ -50,12 +50,9 @@ def to_srgb(image: ImageFile.ImageFile) -> tuple[ToSrgb, str]:
 
     def convert(strip: Image.Image) -> Image.Image:
         plain = _eight_bit(strip)
-        bands = plain.convert("RGBA").getchannel("A") if alpha else None
-        # With alpha first: Pillow keeps the colour beneath and drops a transparent palette entry.
-        colour = plain.convert("RGBA").convert("RGB") if alpha and base == "RGB" else plain.convert(base)
-        colour = transform(colour)
-        if bands is not None:
-            colour.putalpha(bands)
+        colour = transform(plain.convert(base))
+        if alpha:
+            colour.putalpha(plain.convert("RGBA").getchannel("A"))
         return colour
 
     return convert, note

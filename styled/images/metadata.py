@@ -21,7 +21,7 @@ _KEPT = frozenset({
     ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.DateTime,
     ExifTags.Base.Artist, ExifTags.Base.Copyright, ExifTags.Base.HostComputer,
 })  # fmt: skip
-"""Of the main directory. The rest describes how the old file was stored, or how it must be turned."""
+"""Of the main directory. The rest describes how the old file was stored, or how it must be turned: results are upright."""
 
 _DROPPED = frozenset({
     ExifTags.Base.MakerNote,  # full of offsets into the old file
@@ -67,7 +67,6 @@ def result_exif(content: bytes, metadata: bytes | None, *, width: int, height: i
     exif = _restored(content, keep_gps=keep_gps)
     sizes = {ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height, ExifTags.Base.ColorSpace: 1}
     exif[ExifTags.IFD.Exif] = {**exif.get(ExifTags.IFD.Exif, {}), **sizes}
-    exif[ExifTags.Base.Orientation] = 1
     exif[ExifTags.Base.Software] = f"styled {__version__}"
     if metadata is not None:
         exif[ExifTags.IFD.Exif][ExifTags.Base.UserComment] = _ASCII + metadata

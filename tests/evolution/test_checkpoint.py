@@ -126,6 +126,17 @@ def test_no_flipped_bit_anywhere_yields_wrong_numbers(
     assert_holds(found, 10 if found.note else 20)
 
 
+def test_a_flip_that_makes_an_array_smaller_is_seen(job: JobFolder) -> None:
+    """NumPy would read the smaller array and never come to the end, where the ZIP checks its sum."""
+    for step in (10, 20):
+        save_checkpoint(job, {"picture": np.full((5000, 7), step)}, {"step": step})
+    slot = job.checkpoint / "b.npz"
+    flip(slot, slot.read_bytes().index(b"(5000, 7)") + 1)
+    found = load_checkpoint(job)
+    assert found is not None
+    np.testing.assert_array_equal(found.arrays["picture"], np.full((5000, 7), 10), strict=True)
+
+
 def test_both_slots_damaged_is_an_error_that_names_both(job: JobFolder) -> None:
     save(job, 10)
     save(job, 20)

@@ -156,9 +156,9 @@ def test_lab_is_read(tmp_path: Path, photo: Image.Image) -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "ppm"])
 def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path, suffix: str) -> None:
-    levels = np.array([[0, 257, 32896, 65535]], np.uint16)
+    levels = np.array([[0, 200, 257, 32896, 65535]], np.uint16)
     Image.fromarray(levels).save(tmp_path / f"a.{suffix}")
-    np.testing.assert_array_equal(pixels_of(tmp_path / f"a.{suffix}")[..., 0], [[0, 1, 128, 255]])
+    np.testing.assert_array_equal(pixels_of(tmp_path / f"a.{suffix}")[..., 0], [[0, 1, 1, 128, 255]])
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -210,12 +210,14 @@ def test_hidden_pixels_take_the_mean_colour_and_visible_ones_keep_theirs(tmp_pat
     np.testing.assert_array_equal(loaded.alpha[0], [255, 255, 1, 0])  # type: ignore[index]  # it has alpha
 
 
-def test_hidden_colours_do_not_bleed_in_when_shrunk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("long_side", [8, 40])
+def test_hidden_colours_do_not_bleed_in_when_shrunk(tmp_path: Path, long_side: int) -> None:
     pixels = np.zeros((64, 64, 4), np.uint8)
     pixels[:, ::2] = (200, 100, 50, 255)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    loaded = images.load(tmp_path / "a.png", long_side=8)
-    np.testing.assert_allclose(loaded.pixels.astype(int), np.broadcast_to((200, 100, 50), (8, 8, 3)), atol=2)
+    loaded = images.load(tmp_path / "a.png", long_side=long_side)
+    expected = np.broadcast_to((200, 100, 50), (long_side, long_side, 3))
+    np.testing.assert_allclose(loaded.pixels.astype(int), expected, atol=2)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])

@@ -81,6 +81,11 @@ def test_tags_are_where_readers_look(big: bool) -> None:
         assert image.info["icc_profile"] == srgb_profile()
 
 
+def test_the_directory_starts_at_an_even_offset() -> None:
+    starts = {int.from_bytes(written(noisy(side, 1, 3, 8))[4:8], "little") % 2 for side in range(1, 20)}
+    assert starts == {0}
+
+
 def test_big_is_chosen_when_offsets_would_not_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = noisy(20, 10, 3, 8)
     assert written(picture)[2] == 42
