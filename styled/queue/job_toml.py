@@ -14,8 +14,8 @@ from styled.errors import SettingsError
 from styled.queue.names import escaped
 from styled.settings import Settings, nearest, settings_from
 
-MAX_BYTES = 64 * 1024
-"""Every setting with the longest values fits into a few KiB."""
+MAX_BYTES = 16 * 1024
+"""Every setting with the longest values fits into a few KiB; tomllib's time grows with the square of a hostile file."""
 
 _JOB_REFERENCE = re.compile(r"job:\w[\w.-]{0,200}")
 
@@ -66,7 +66,11 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
             raise SettingsError(
                 f"{source}: {name} = {escaped(text[:60])!r} is not allowed in a pair's own settings", f"Give {words}."
             )
-    settings_from(values, source=source)
+    try:
+        settings_from(values, source=source)
+    except SettingsError as error:
+        # It quotes what was written, which may be anything of any length.
+        raise SettingsError(_short(error.message), _short(error.advice)) from None
     try:
         return msgspec.convert({"settings": values, "priority": priority}, JobSettings)
     except msgspec.ValidationError:
@@ -91,3 +95,8 @@ def _check_names(values: Mapping[str, Any], source: str) -> None:
             raise SettingsError(
                 f"{source}: unknown setting {escaped(name[:60])!r}", f"Did you mean {nearest(name[:60], known)!r}?"
             )
+
+
+def _short(text: str) -> str:
+    text = escaped(text)
+    return text if len(text) <= 300 else f"{text[:200]} … {text[-80:]}"

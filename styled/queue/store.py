@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import msgspec
@@ -90,10 +90,10 @@ class Store:
 
     def close(self) -> None:
         """Fold the log into the database and let go of it."""
-        try:
+        # On a full disk this cannot be done; the log is folded in by a later opening, nothing is lost.
+        with suppress(sqlite3.Error):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            self._db.close()
+        self._db.close()
 
     def __enter__(self) -> Self:
         return self
