@@ -100,7 +100,7 @@ class RetentionConfig(Section, frozen=True, kw_only=True):
     ] = 0
     frames: Annotated[
         Literal["all", "thin", "none"],
-        Meta(description="frames kept of ended jobs; thin keeps one in ten"),
+        Meta(description="frames kept of ended jobs; thin keeps thirty"),
     ] = "all"
 
 

@@ -60,6 +60,11 @@ class Root:
         return self.state / "daemon.log"
 
     @property
+    def metrics(self) -> Path:
+        """The daemon's figures for Prometheus."""
+        return self.state / "metrics.prom"
+
+    @property
     def config(self) -> Path:
         """The settings of this root, if the user made any."""
         return self.path / "styled.toml"

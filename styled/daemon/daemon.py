@@ -11,27 +11,30 @@ import selectors
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import structlog
 
 from styled import __version__, memory
-from styled.config import Config
+from styled.config import Config, RetentionConfig
 from styled.daemon.disk import Disk, Room
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.holds import Holds
+from styled.daemon.hooks import Hooks
+from styled.daemon.janitor import Janitor
 from styled.daemon.lock import RootLock
 from styled.daemon.logs import start_logging
 from styled.daemon.orders import Orders
+from styled.daemon.reporting import Reporter
 from styled.daemon.requests import Requests
 from styled.daemon.runner import LocalRunner
 from styled.daemon.server import ControlServer
 from styled.daemon.service import Notifier
 from styled.daemon.signals import Signals
+from styled.daemon.trash import Trash
 from styled.errors import DiskFull, StyledError
 from styled.queue.inbox import Inbox
-from styled.queue.job import JobState
 from styled.queue.status import DaemonStatus
 from styled.queue.store import Store
 from styled.root import Root
@@ -61,7 +64,6 @@ class Daemon:
         self._config = load()
         self._terminal = terminal
         self._log = structlog.get_logger("daemon")
-        self._started_at = time.time()
         self._beat_due = 0.0
         self._stopping = False
         self._draining = False
@@ -81,7 +83,8 @@ class Daemon:
             start_logging(self._root.log, self._config.log, terminal=self._terminal)
             for folder in (self._root.inbox, self._root.evolution):
                 folder.mkdir(exist_ok=True)
-            self._assemble(stack)
+            self._open_queue(stack)
+            self._open_doors(stack)
             try:
                 self._serve()
             except Exception:
@@ -92,7 +95,8 @@ class Daemon:
 
     # -- setting up ----------------------------------------------------------------------------------------
 
-    def _assemble(self, stack: ExitStack) -> None:
+    def _open_queue(self, stack: ExitStack) -> None:
+        """Open what jobs are kept in and painted by, and mend what the last daemon left."""
         root, config = self._root, self._config
         self._notifier = Notifier()
         self._selector = stack.enter_context(selectors.DefaultSelector())
@@ -102,6 +106,8 @@ class Daemon:
             self._log.warning("opening the queue", note=note)
         self._events_sent = self._store.last_event()
         self._disk = Disk(root.path, int(config.disk.min_free_gb * 1e9))
+        self._hooks = Hooks(root, config.hooks)
+        stack.callback(self._hooks.close)
         self._runner = LocalRunner(
             self._selector,
             stall_s=config.queue.stall_s,
@@ -116,17 +122,26 @@ class Daemon:
             may_start=self._may_start,
             devices=_devices(),
             wake=self._signals.wake,
+            ended=self._hooks.ended,
             disk_full=self._no_room,
         )
         stack.callback(self._dispatcher.close)
         self._dispatcher.recover()
         self._holds = Holds(self._store)
         self._holds.note_start(config.queue.pause_after_crashes)
-        self._inbox = stack.enter_context(
-            Inbox(root, self._store, config.inbox, defaults=config.job, wake=self._signals.wake)
+
+    def _open_doors(self, stack: ExitStack) -> None:
+        """Open what the daemon hears through, and what it tells."""
+        root, config, store, wake = self._root, self._config, self._store, self._signals.wake
+        self._inbox = stack.enter_context(Inbox(root, store, config.inbox, defaults=config.job, wake=wake))
+        trash = stack.enter_context(Trash(root))
+        trash.empty()
+        orders = Orders(root, store, self._dispatcher, self._runner, trash)
+        self._janitor = stack.enter_context(Janitor(root, store, orders, config.retention, wake=wake))
+        self._reporter = Reporter(
+            root, store, inbox=self._inbox, disk=self._disk, dispatcher=self._dispatcher, notifier=self._notifier
         )
-        orders = Orders(root, self._store, self._dispatcher, self._runner)
-        requests = Requests(self, orders, self._store, str(root.path))
+        requests = Requests(self, orders, store, str(root.path))
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._server.open()
         stack.callback(self._server.close)
@@ -146,6 +161,9 @@ class Daemon:
                 self._dispatcher.turn()
             with self._room_or_later():
                 self._take_pairs()
+            self._hooks.turn()
+            with self._room_or_later():
+                self._janitor.turn()
             if self._draining and not self._dispatcher.busy():
                 self._stopping = True
             self._tell_subscribers()
@@ -157,7 +175,12 @@ class Daemon:
         """Return how long nothing is due."""
         if self._server.backlog:
             return 0.0
-        waits = [self._beat_due - time.monotonic(), self._dispatcher.wake_after()]
+        waits = [
+            self._beat_due - time.monotonic(),
+            self._dispatcher.wake_after(),
+            self._hooks.wake_after(),
+            self._janitor.wake_after(),
+        ]
         if self._may_take():
             waits.append(0.0 if self._took_some else self._inbox.due_in())
         return max(0.0, min(wait for wait in waits if wait is not None))
@@ -210,16 +233,8 @@ class Daemon:
             self._log.warning("room on the disk", room=self._disk.room.name.lower(), free=self._disk.free)
         if self._disk.room is Room.NONE:
             self._dispatcher.stop_running(self._config.queue.stop_grace_s)
-        status = self.status()
         with self._room_or_later():
-            self._store.publish(status)
-        self._notifier.alive()
-        self._notifier.status(self._summary(status))
-
-    def _summary(self, status: DaemonStatus) -> str:
-        counts = self._store.counts()
-        text = f"{status.state}: {counts[JobState.RUNNING]} running, {counts[JobState.WAITING]} waiting"
-        return f"{text}; {status.note}" if status.note else text
+            self._reporter.beat(self.status())
 
     def _tell_subscribers(self) -> None:
         last = self._store.last_event()
@@ -234,24 +249,9 @@ class Daemon:
 
     def status(self) -> DaemonStatus:
         """Return how the daemon is now."""
-        state, note = self._state()
-        incomplete, incomplete_count = self._inbox.incomplete()
-        rejected, rejected_count = self._inbox.rejected()
-        return DaemonStatus(
-            pid=os.getpid(),
-            version=__version__,
-            started_at=self._started_at,
-            beat_at=time.time(),
-            state=state,
-            note=note,
-            incomplete=incomplete,
-            incomplete_count=incomplete_count,
-            rejected=rejected,
-            rejected_count=rejected_count,
-            memory=memory.sample(),
-        )
+        return self._reporter.status(*self._state())
 
-    def _state(self) -> tuple[Literal["running", "paused", "stopping", "degraded"], str]:
+    def _state(self) -> tuple[str, str]:
         if self._stopping or self._draining:
             return "stopping", "waiting for the running jobs" if self._draining else "writing checkpoints"
         if self._holds.reason:
@@ -286,6 +286,10 @@ class Daemon:
         self._notifier.stopping(grace_s + 10.0)
         self._dispatcher.stop_running(grace_s)
 
+    def clean(self, config: RetentionConfig) -> None:
+        """Thin and remove ended jobs now, by settings other than the usual ones."""
+        self._janitor.clean(config)
+
     def reload(self) -> None:
         """Read the configuration again.
 
@@ -301,6 +305,7 @@ class Daemon:
         self._runner.stall_s, self._runner.nice = config.queue.stall_s, config.queue.nice
         self._dispatcher.config = config.queue
         self._dispatcher.changed()
+        self._hooks.config, self._janitor.config = config.hooks, config.retention
         if (config.inbox, config.job) != (self._config.inbox, self._config.job):
             self._inbox.reload(config.inbox, config.job)
         if config.log != self._config.log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -64,6 +64,8 @@ class Dispatcher:
     ) -> None:
         self.config = config
         self.runner = runner
+        self.ends: Counter[str] = Counter()
+        """How many workers ended in each way (:class:`Verdict`) since the daemon started."""
         self._root = root
         self._store = store
         self._may_start = may_start
@@ -219,6 +221,7 @@ class Dispatcher:
         self._due_at = 0.0
         job = self._store.get(job_id)
         verdict, reason = judge(ended)
+        self.ends[verdict] += 1
         self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
         if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was told to stop
             self._slots.pop(job_id, None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,6 +10,7 @@ import structlog
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.job_record import record
 from styled.daemon.runner import Runner
+from styled.daemon.trash import Trash
 from styled.errors import ControlError, IllegalMove
 from styled.evolution import JobFolder
 from styled.queue.job import Job, JobState
@@ -24,9 +23,6 @@ PRIORITIES = range(-1000, 1001)
 CANCEL_GRACE_S = 10.0
 """A cancelled job's last steps are worth a little waiting, in case it is retried."""
 
-TRASH_PREFIX = ".trash-"
-"""Of a job's folder on its way out; whatever has this name may be deleted."""
-
 
 class Orders:
     """Carries out users' requests about single jobs.
@@ -36,13 +32,15 @@ class Orders:
         store: the queue's record.
         dispatcher: told when a job may have become due.
         runner: told to stop a job's worker.
+        trash: where removed jobs' folders go.
     """
 
-    def __init__(self, root: Root, store: Store, dispatcher: Dispatcher, runner: Runner) -> None:
+    def __init__(self, root: Root, store: Store, dispatcher: Dispatcher, runner: Runner, trash: Trash) -> None:
         self._root = root
         self._store = store
         self._dispatcher = dispatcher
         self._runner = runner
+        self._trash = trash
         self._log = structlog.get_logger("queue")
 
     def pause(self, ref: str | int, *, by: str) -> Job:
@@ -117,10 +115,8 @@ class Orders:
             IllegalMove: it has not ended, or its worker has not yet.
         """
         job = self._ended_job(ref)
-        trash = put_in_trash(self._root, job.id)
+        self._trash.put(job.id)
         self._store.remove(job.id)
-        if trash is not None:
-            shutil.rmtree(trash)
         return job
 
     def _ended_job(self, ref: str | int) -> Job:
@@ -140,19 +136,6 @@ class Orders:
         record(self._root, job)
         self._dispatcher.changed()
         return job
-
-
-def put_in_trash(root: Root, job_id: str) -> Path | None:
-    """Rename a job's folder, so that it is gone at once however long its deletion takes; None if there is none.
-
-    A link in its place is left alone: what it points to is not ours.
-    """
-    folder = root.evolution / job_id
-    if folder.is_symlink() or not folder.is_dir():
-        return None
-    trash = root.evolution / f"{TRASH_PREFIX}{secrets.token_hex(4)}-{job_id}"
-    folder.rename(trash)
-    return trash
 
 
 def _forget_painting(folder: JobFolder) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from styled import __version__
+from styled.config import RetentionConfig
 from styled.daemon.control import Request
 from styled.daemon.orders import Orders
 from styled.daemon.server import Peer
@@ -51,6 +52,10 @@ class _Stop(_Args, frozen=True, kw_only=True):
     drain: bool = False
 
 
+class _Clean(_Args, frozen=True, kw_only=True):
+    retention: RetentionConfig
+
+
 class Owner(Protocol):
     """The daemon, as far as requests concern it."""
 
@@ -65,6 +70,9 @@ class Owner(Protocol):
 
     def stop(self, *, drain: bool) -> None:
         """End; with ``drain``, when the running jobs have ended by themselves."""
+
+    def clean(self, config: RetentionConfig) -> None:
+        """Thin and remove ended jobs now."""
 
     def reload(self) -> None:
         """Read the configuration again; a SettingsError leaves the old one in force."""
@@ -98,6 +106,7 @@ class Requests:
             "retry": self._retry,
             "priority": self._priority,
             "remove": lambda request, _: _of(orders.remove(_args(request, _OneJob).job)),
+            "clean": self._clean,
             "stop": self._stop,
             "reload": self._reload,
         }
@@ -157,6 +166,10 @@ class Requests:
     def _priority(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         args = _args(request, _Priority)
         return _of(self._orders.prioritise(args.job, args.priority))
+
+    def _clean(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
+        self._owner.clean(_args(request, _Clean).retention)
+        return {}
 
     def _stop(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         self._owner.stop(drain=_args(request, _Stop).drain)

@@ -113,7 +113,7 @@ def test_removing_takes_the_folder_and_the_row_of_an_ended_job_only(workshop: Wo
     workshop.orders.cancel(job.id, by="ada")
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
     workshop.orders.remove(job.id)
-    assert list(workshop.root.evolution.iterdir()) == []
+    workshop.turn_until(lambda: list(workshop.root.evolution.iterdir()) == [])
     with pytest.raises(NoSuchJob):
         workshop.store.get(job.id)
 

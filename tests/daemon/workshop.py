@@ -16,6 +16,7 @@ from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.orders import Orders
 from styled.daemon.runner import LocalRunner
+from styled.daemon.trash import Trash
 from styled.evolution import JobFile, JobFolder, digest, write_job_file
 from styled.queue.job import Job, JobState
 from styled.queue.store import Store
@@ -70,7 +71,8 @@ class Workshop:
             disk_full=self._disk_full,
             clock=self.clock,
         )
-        self.orders = Orders(root, self.store, self.dispatcher, self.runner)
+        self.trash = Trash(root)
+        self.orders = Orders(root, self.store, self.dispatcher, self.runner, self.trash)
 
     def clock(self) -> float:
         """Unix time, moved by ``shift``."""
@@ -113,5 +115,6 @@ class Workshop:
         self.may_start = False
         self.turn_until(lambda: not self.dispatcher.busy())
         self.dispatcher.close()
+        self.trash.__exit__()
         self.store.close()
         self.selector.close()

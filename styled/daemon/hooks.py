@@ -1,0 +1,141 @@
+"""Programs of the user's that run when a job has ended: argument lists, a time limit, never a shell."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from styled.config import HooksConfig
+from styled.evolution import JobFolder
+from styled.queue.job import Job, JobState
+from styled.root import Root
+
+AT_ONCE = 4
+"""Hooks that run at the same time; more wait for their turn."""
+
+_MAX_WAITING = 1000
+"""Beyond that a hook is dropped and logged: it hangs, or fails, for every job."""
+
+
+@dataclass(slots=True)
+class _Running:
+    job: str
+    process: subprocess.Popen[bytes]
+    kill_at: float
+
+
+class Hooks:
+    """Starts a hook for each job that is done or has failed, and sees that it ends.
+
+    What a hook prints goes to the job's log. A daemon that is killed does not run the missed hooks later.
+
+    Args:
+        root: whose jobs.
+        config: which programs.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, root: Root, config: HooksConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.config = config
+        self._root = root
+        self._clock = clock
+        self._waiting: deque[tuple[Job, tuple[str, ...]]] = deque()
+        self._running: list[_Running] = []
+        self._log = structlog.get_logger("hooks")
+
+    def ended(self, job: Job) -> None:
+        """Have the hook for this job's end run soon, if there is one."""
+        command = self.config.on_done if job.state is JobState.DONE else self.config.on_failed
+        if not command:
+            return
+        if len(self._waiting) >= _MAX_WAITING:
+            self._log.error("too many hooks are waiting; this one is dropped", job=job.id)
+            return
+        self._waiting.append((job, filled(command, self._root, job)))
+
+    def turn(self) -> None:
+        """Collect hooks that have ended, end those that take too long, start those that wait."""
+        for hook in list(self._running):
+            code = hook.process.poll()
+            if code is None and self._clock() >= hook.kill_at:
+                self._log.warning("a hook took too long and is killed", job=hook.job)
+                _kill_group(hook.process)
+                code = hook.process.wait()
+            if code is not None:
+                self._running.remove(hook)
+                if code != 0:
+                    self._log.warning("a hook failed", job=hook.job, exit_code=code)
+        while self._waiting and len(self._running) < AT_ONCE:
+            self._start(*self._waiting.popleft())
+
+    def wake_after(self) -> float | None:
+        """Return in how many seconds a hook may have to be killed; its end wakes the loop by itself."""
+        if not self._running:
+            return 0.0 if self._waiting else None
+        return max(0.0, min(hook.kill_at for hook in self._running) - self._clock())
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """Give running hooks a last moment, then end them; waiting ones are dropped and logged."""
+        for job, _ in self._waiting:
+            self._log.warning("the daemon ends before this hook could run", job=job.id)
+        self._waiting.clear()
+        until = self._clock() + grace_s
+        for hook in self._running:
+            try:
+                hook.process.wait(max(0.0, until - self._clock()))
+            except subprocess.TimeoutExpired:
+                _kill_group(hook.process)
+                hook.process.wait()
+        self._running.clear()
+
+    def _start(self, job: Job, command: Sequence[str]) -> None:
+        folder = JobFolder(self._root.evolution / job.id)
+        try:
+            log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder.path, start_new_session=True
+                )
+            finally:
+                os.close(log)
+        except OSError as error:
+            self._log.error("a hook could not be started", job=job.id, command=command[0], error=str(error))
+            return
+        self._running.append(_Running(job.id, process, self._clock() + self.config.timeout_s))
+
+
+def filled(command: Sequence[str], root: Root, job: Job) -> tuple[str, ...]:
+    """Return a hook's arguments with the job's facts in place of ``{id}``, ``{number}``, ``{name}`` and so on."""
+    folder = JobFolder(root.evolution / job.id)
+    facts: dict[str, str | Path] = {
+        "id": job.id,
+        "number": f"{job.number:04d}",
+        "name": job.name,
+        "folder": folder.path,
+        "result": folder.result,
+        "reason": job.reason,
+    }
+    arguments = []
+    for argument in command:
+        # In one pass: a fact that looks like a placeholder stays as it is.
+        parts = argument.split("{")
+        text = parts[0]
+        for part in parts[1:]:
+            name, brace, rest = part.partition("}")
+            text += f"{facts[name]}{rest}" if brace and name in facts else "{" + part
+        arguments.append(text)
+    return tuple(arguments)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

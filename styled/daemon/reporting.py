@@ -1,0 +1,124 @@
+"""What the daemon tells about itself, once a second: to the store, to the service manager, to Prometheus."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+import psutil
+import structlog
+
+from styled import __version__, memory
+from styled.daemon import metrics
+from styled.daemon.disk import Disk
+from styled.daemon.dispatch import Dispatcher
+from styled.daemon.service import Notifier
+from styled.queue.inbox import Inbox
+from styled.queue.job import JobState
+from styled.queue.status import DaemonStatus
+from styled.queue.store import Store
+from styled.root import Root
+
+
+class Reporter:
+    """Collects the daemon's state and publishes it.
+
+    Args:
+        root: whose daemon.
+        store: for readers without a socket.
+        inbox: what is incomplete and rejected.
+        disk: how much room there is.
+        dispatcher: what is running.
+        notifier: the service manager.
+    """
+
+    def __init__(
+        self, root: Root, store: Store, *, inbox: Inbox, disk: Disk, dispatcher: Dispatcher, notifier: Notifier
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._inbox = inbox
+        self._disk = disk
+        self._dispatcher = dispatcher
+        self._notifier = notifier
+        self._started_at = time.time()
+        self._process = psutil.Process()
+        self._metrics_due = 0.0
+        self._metrics_failed = False
+        self._counted_at = -1
+        self._counts: Mapping[JobState, int] = {}
+        self._log = structlog.get_logger("daemon")
+
+    def status(self, state: str, note: str) -> DaemonStatus:
+        """Return how the daemon is now.
+
+        Args:
+            state: one of the words of :class:`DaemonStatus`.
+            note: why it is not simply running.
+        """
+        incomplete, incomplete_count = self._inbox.incomplete()
+        rejected, rejected_count = self._inbox.rejected()
+        return DaemonStatus(
+            pid=os.getpid(),
+            version=__version__,
+            started_at=self._started_at,
+            beat_at=time.time(),
+            state=state,  # type: ignore[arg-type]  # the caller's word is one of them
+            note=note,
+            incomplete=incomplete,
+            incomplete_count=incomplete_count,
+            rejected=rejected,
+            rejected_count=rejected_count,
+            memory=memory.sample(),
+        )
+
+    def beat(self, status: DaemonStatus) -> None:
+        """Publish a status everywhere.
+
+        Raises:
+            DiskFull: the store has no room for it.
+        """
+        # Only a loop that turns and a store that takes writes feed the watchdog.
+        self._store.publish(status)
+        self._notifier.alive()
+        self._notifier.status(self._summary(status))
+        if time.monotonic() >= self._metrics_due:
+            self._metrics_due = time.monotonic() + metrics.EVERY_S
+            self._write_metrics(status)
+
+    def counts(self) -> Mapping[JobState, int]:
+        """Return how many jobs are in each state; asks the store only if anything happened since the last time."""
+        last = self._store.last_event()
+        if last != self._counted_at:
+            self._counted_at, self._counts = last, self._store.counts()
+        return self._counts
+
+    def _summary(self, status: DaemonStatus) -> str:
+        counts = self.counts()
+        text = f"{status.state}: {counts[JobState.RUNNING]} running, {counts[JobState.WAITING]} waiting"
+        return f"{text}; {status.note}" if status.note else text
+
+    def _write_metrics(self, status: DaemonStatus) -> None:
+        oldest = self._store.jobs([JobState.WAITING], limit=1)
+        runner = self._dispatcher.runner
+        progress = [(job, runner.progress(job)) for job in runner.running()]
+        facts = metrics.Facts(
+            status=status,
+            counts=self.counts(),
+            oldest_waiting_at=oldest[0].created_at if oldest else None,
+            running=[(self._store.get(job), told) for job, told in progress if told is not None],
+            ends=self._dispatcher.ends,
+            unhinted=self._inbox.unhinted,
+            observer_restarts=self._inbox.observer_restarts,
+            disk_free=self._disk.free,
+            resident_bytes=self._process.memory_info().rss,
+        )
+        try:
+            metrics.write(self._root.metrics, metrics.render(facts))
+        except OSError as error:
+            if not self._metrics_failed:
+                self._log.warning("metrics.prom cannot be written", error=str(error))
+            self._metrics_failed = True
+        else:
+            self._metrics_failed = False

@@ -1,0 +1,61 @@
+"""Deleting folders of jobs: gone at once, by a rename; the files follow in a thread, however many they are."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import structlog
+
+from styled.root import Root
+
+PREFIX = ".trash-"
+"""Of a job's folder on its way out; whatever in ``evolution/`` has such a name may be deleted."""
+
+
+class Trash:
+    """Deletes job folders of a root. A context manager.
+
+    Args:
+        root: whose.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trash")
+        self._log = structlog.get_logger("trash")
+
+    def put(self, job_id: str) -> None:
+        """Delete a job's folder. One that is gone already, or a link in its place, is passed over.
+
+        Raises:
+            OSError: it cannot be renamed.
+        """
+        folder = self._root.evolution / job_id
+        if folder.is_symlink() or not folder.is_dir():
+            return
+        trash = self._root.evolution / f"{PREFIX}{secrets.token_hex(4)}-{job_id}"
+        folder.rename(trash)
+        self._thread.submit(self._delete, trash)
+
+    def empty(self) -> None:
+        """Delete what an earlier daemon had no time for."""
+        for trash in self._root.evolution.glob(f"{PREFIX}*"):
+            if trash.is_dir() and not trash.is_symlink():
+                self._thread.submit(self._delete, trash)
+
+    def __enter__(self) -> Trash:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # What is not deleted yet is found by the next daemon.
+        self._thread.shutdown(cancel_futures=True)
+
+    def _delete(self, trash: Path) -> None:
+        # rmtree does not follow links, also when a folder is swapped for one while it works.
+        try:
+            shutil.rmtree(trash)
+        except OSError as error:
+            self._log.warning("a deleted job's folder cannot be removed", folder=trash, error=str(error))

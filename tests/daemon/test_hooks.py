@@ -1,0 +1,89 @@
+"""Hooks run as argument lists, in time, and never hold up anybody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from styled.config import HooksConfig
+from styled.daemon.hooks import AT_ONCE, Hooks, filled
+from styled.queue.job import Job, JobState
+from styled.root import Root
+from tests.faults.daemon_process import wait_until
+
+
+def job(root: Root, state: JobState = JobState.DONE, **values: str) -> Job:
+    found = Job(id="20261122-201500-harbour", number=42, name="harbour", state=state, content="c", styles=("s",))
+    (root.evolution / found.id).mkdir(exist_ok=True)
+    return type(found)(**{**{f: getattr(found, f) for f in found.__struct_fields__}, **values})
+
+
+@pytest.fixture
+def hooks(root: Root) -> Iterator[Hooks]:
+    hooks = Hooks(root, HooksConfig())
+    yield hooks
+    hooks.close(0.0)
+
+
+def run(hooks: Hooks, ended: Job) -> None:
+    hooks.ended(ended)
+    hooks.turn()
+    wait_until(lambda: hooks.turn() or hooks.wake_after() is None)
+
+
+def test_the_hook_of_a_done_job_gets_its_facts_and_its_words_go_to_the_jobs_log(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_done=("echo", "{number} {name}", "{result}", "{unknown}", "{"))
+    ended = job(root)
+    run(hooks, ended)
+    folder = root.evolution / ended.id
+    assert (folder / "log.txt").read_text() == f"0042 harbour {folder / 'result.png'} {{unknown}} {{\n"
+
+
+def test_a_failed_job_has_its_own_hook(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_failed=("echo", "{reason}"))
+    run(hooks, job(root))
+    assert not (root.evolution / "20261122-201500-harbour" / "log.txt").exists()
+    run(hooks, job(root, JobState.FAILED, reason="it crashed"))
+    assert (root.evolution / "20261122-201500-harbour" / "log.txt").read_text() == "it crashed\n"
+
+
+def test_no_fact_can_become_a_command_or_another_fact(root: Root) -> None:
+    evil = job(root, reason="{name}; rm -rf / $(id) `id`")
+    assert filled(("notify", "{reason}"), root, evil) == ("notify", "{name}; rm -rf / $(id) `id`")
+
+
+def test_a_hook_that_takes_too_long_is_killed_with_its_children(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_done=("sh", "-c", "sleep 100 & echo $!; wait"), timeout_s=0.3)
+    started = time.monotonic()
+    run(hooks, job(root))
+    assert time.monotonic() - started < 5
+    child = int((root.evolution / "20261122-201500-harbour" / "log.txt").read_text())
+    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+
+
+def test_few_hooks_run_at_once_and_all_get_their_turn(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_done=("sh", "-c", "echo x; sleep 0.1"))
+    for _ in range(3 * AT_ONCE):
+        hooks.ended(job(root))
+    hooks.turn()
+    assert len(hooks._running) == AT_ONCE
+    wait_until(lambda: hooks.turn() or hooks.wake_after() is None)
+    assert (root.evolution / "20261122-201500-harbour" / "log.txt").read_text() == "x\n" * 3 * AT_ONCE
+
+
+def test_a_program_that_is_not_there_is_no_harm(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_done=("/no/such/program",))
+    run(hooks, job(root))
+    assert hooks._running == []
+
+
+def test_closing_ends_what_still_runs(root: Root) -> None:
+    hooks = Hooks(root, HooksConfig(on_done=("sleep", "100")))
+    hooks.ended(job(root))
+    hooks.turn()
+    pid = hooks._running[0].process.pid
+    hooks.close(0.1)
+    assert not psutil.pid_exists(pid)
