@@ -11,7 +11,6 @@ import pytest
 
 from styled import images, vgg19
 from styled.engine.weights import Weights, load_weights
-
 from tests.engine.pictures import SAMPLES
 
 

@@ -260,7 +260,9 @@ class TestAdam:
         assert set(optimizer.image.numpy().ravel()) == {0.0, 255.0}
 
     def test_where_the_gradient_is_zero_nothing_moves(self) -> None:
-        optimizer = Adam(tf.constant(start()), with_gradient(lambda image: 0.0 * tf.reduce_sum(image)), learning_rate=8.0)
+        optimizer = Adam(
+            tf.constant(start()), with_gradient(lambda image: 0.0 * tf.reduce_sum(image)), learning_rate=8.0
+        )
         losses_of(optimizer, 3)
         np.testing.assert_array_equal(optimizer.image.numpy(), start())
 
@@ -296,8 +298,8 @@ def test_settings_choose_the_optimiser() -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "lbfgs"])
-def test_the_step_is_traced_once(name: str) -> None:
+def test_the_move_is_traced_once(name: str) -> None:
     value, _ = quadratic()
     optimizer = optimizer_for(Settings(optimizer=name), tf.constant(start()), with_gradient(value))
     losses_of(optimizer, 5)
-    assert optimizer.step.experimental_get_tracing_count() == 1
+    assert optimizer._apply.experimental_get_tracing_count() == 1

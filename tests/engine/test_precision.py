@@ -50,7 +50,13 @@ class TestAuto:
 
     @pytest.mark.parametrize(
         ("capability", "dtype"),
-        [((7, 5), tf.float32), ((8, 0), tf.bfloat16), ((8, 9), tf.bfloat16), ((10, 0), tf.bfloat16), (None, tf.float32)],
+        [
+            ((7, 5), tf.float32),
+            ((8, 0), tf.bfloat16),
+            ((8, 9), tf.bfloat16),
+            ((10, 0), tf.bfloat16),
+            (None, tf.float32),
+        ],
     )
     def test_a_gpu_decides_over_the_cpu(self, machine, capability: tuple[int, int] | None, dtype: tf.DType) -> None:
         machine(INTEL.format(flags="avx512_bf16" if dtype == tf.float32 else ""), (capability,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -50,7 +52,7 @@ def test_the_last_scale_is_the_result_and_is_never_upscaled_unless_asked(
 @given(lengths, lengths, settings)
 def test_scales_grow_and_keep_the_aspect_ratio(width: int, height: int, settings: Settings) -> None:
     plan = plan_scales(width, height, settings)
-    for coarse, fine in zip(plan, plan[1:], strict=False):
+    for coarse, fine in itertools.pairwise(plan):
         assert max(coarse[:2]) < max(fine[:2])
         assert min(coarse[:2]) <= min(fine[:2])
     for scale in plan:
@@ -65,7 +67,7 @@ def test_a_scale_gets_no_more_steps_than_the_coarser_one_but_for_rounding(
     width: int, height: int, settings: Settings
 ) -> None:
     steps = [scale.steps for scale in plan_scales(width, height, settings)]
-    assert all(fine <= coarse + 1 for coarse, fine in zip(steps, steps[1:], strict=False))
+    assert all(fine <= coarse + 1 for coarse, fine in itertools.pairwise(steps))
 
 
 @given(lengths, lengths, st.integers(32, 4000), st.integers(20, 1000))
@@ -74,7 +76,7 @@ def test_automatic_scales_halve_down_to_the_coarsest(width: int, height: int, si
     sides = [max(scale[:2]) for scale in plan]
     assert sides[0] < 2 * COARSEST_PX or len(sides) == 1
     assert all(side >= COARSEST_PX for side in sides[:-1])
-    assert all(abs(fine / 2 - coarse) <= 0.5 for coarse, fine in zip(sides, sides[1:], strict=False))
+    assert all(abs(fine / 2 - coarse) <= 0.5 for coarse, fine in itertools.pairwise(sides))
 
 
 @given(lengths, lengths, settings, st.sampled_from([3, 5]))
@@ -83,8 +85,12 @@ def test_a_scale_too_thin_for_the_deepest_layer_is_left_out(
 ) -> None:
     cell = 2 ** (block - 1)
     deep = Settings(
-        size=settings.size, steps=settings.steps, upscale=settings.upscale, scales=settings.scales,
-        content_layers={f"block{block}_conv1": 1.0}, style_layers={"block1_conv1": 1.0},
+        size=settings.size,
+        steps=settings.steps,
+        upscale=settings.upscale,
+        scales=settings.scales,
+        content_layers={f"block{block}_conv1": 1.0},
+        style_layers={"block1_conv1": 1.0},
     )
     assume(min(images.fit(width, height, deep.size, upscale=deep.upscale)) >= cell)
     plan = plan_scales(width, height, deep)
@@ -93,7 +99,7 @@ def test_a_scale_too_thin_for_the_deepest_layer_is_left_out(
 
 
 def test_a_result_too_thin_for_the_deepest_layer_is_refused() -> None:
-    with pytest.raises(SettingsError, match="1000x15 px is too thin for block5_conv1.*16 px"):
+    with pytest.raises(SettingsError, match=r"1000x15 px is too thin for block5_conv1.*16 px"):
         plan_scales(1000, 15, Settings())
     assert plan_scales(1000, 16, Settings(steps=100))[-1][:2] == (1000, 16)
 

@@ -1,0 +1,90 @@
+"""Tiled gradients are the untiled ones: same loss, same gradient, whatever the tiles."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from styled import vgg19
+from styled.engine import tiled, tiling
+from styled.engine.features import FeatureExtractor
+from styled.engine.objective import Objective
+from styled.engine.tiled import TiledObjective
+from styled.engine.weights import Weights
+from styled.settings import Settings, settings_from
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    """VGG19 in float64 with an eighth of the channels' strength at random: every position counts, none dominates."""
+    generator = np.random.default_rng(5)
+    kernels, biases = {}, {}
+    for layer in vgg19.up_to("block5_conv1"):
+        scale = (2.0 / (9 * layer.inputs)) ** 0.5
+        kernels[layer.name] = generator.normal(0, scale, (3, 3, layer.inputs, layer.outputs)).astype(np.float32)
+        biases[layer.name] = generator.normal(0, 1.0, layer.outputs).astype(np.float32)
+    settings = _settings()
+    return FeatureExtractor(
+        Weights(kernels, biases, "", ""), {*settings.style_layers, *settings.content_layers}, precision=tf.float64
+    )
+
+
+def _settings() -> Settings:
+    content = {"block2_conv2": 0.5, "block4_conv2": 1.0}
+    return settings_from({"tv_weight": 3.0, "content_weight": 50.0, "content_layers": content})
+
+
+def _image(height: int, width: int, seed: int) -> tf.Tensor:
+    return tf.constant(np.random.default_rng(seed).uniform(0, 255, (1, height, width, 3)))
+
+
+def _relative_error(got: tf.Tensor, wanted: tf.Tensor) -> float:
+    return float(tf.norm(got - wanted) / tf.norm(wanted))
+
+
+@pytest.mark.parametrize("scheme", ["front", "full"])
+@pytest.mark.parametrize(("height", "width", "tile"), [(97, 131, 32), (150, 75, 64)])
+def test_tiled_equals_untiled(
+    extractor: FeatureExtractor, scheme: Literal["front", "full"], height: int, width: int, tile: int
+) -> None:
+    """In float64, on odd sizes, the loss terms and the gradient agree to 1e-10."""
+    content, style, image = _image(height, width, 1), _image(101, 77, 2), _image(height, width, 3)
+    whole = Objective(extractor, content, [style], _settings())
+    parts = TiledObjective(extractor, content, [style], _settings(), scheme=scheme, tile=tile)
+    wanted_terms, wanted = whole.value_and_gradient(image)
+    terms, gradient = parts.value_and_gradient(image)
+    np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
+    assert _relative_error(gradient, wanted) < 1e-10
+
+
+def test_a_halo_one_stride_too_small_is_seen(extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above would notice a halo that is 16 px short."""
+    honest = tiling.halo
+    monkeypatch.setattr(tiled, "halo", lambda convolutions: honest(convolutions) - convolutions[-1].stride)
+    content, style, image = _image(160, 97, 1), _image(64, 64, 2), _image(160, 97, 3)
+    _, wanted = Objective(extractor, content, [style], _settings()).value_and_gradient(image)
+    parts = TiledObjective(extractor, content, [style], _settings(), scheme="full", tile=32)
+    assert _relative_error(parts.value_and_gradient(image)[1], wanted) > 1e-8
+
+
+def test_halos_are_the_known_ones() -> None:
+    """Sums of strides, rounded up to the deepest one."""
+    wanted = {"block1_conv2": 2, "block2_conv2": 6, "block3_conv4": 24, "block4_conv2": 40, "block5_conv1": 80}
+    assert {name: tiling.halo(vgg19.up_to(name)) for name in wanted} == wanted
+
+
+@given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 300))
+def test_every_pixel_is_owned_once(height: int, width: int, tile: int) -> None:
+    """Tiles cover the image without overlap, start on aligned pixels, and reach no further than it."""
+    owners = np.zeros((height, width), int)
+    for place in tiling.tiles(height, width, tile=tile, halo=80):
+        owners[place.rows.own_start : place.rows.own_stop, place.columns.own_start : place.columns.own_stop] += 1
+        for span, length in ((place.rows, height), (place.columns, width)):
+            assert span.start % tiling.ALIGNMENT_PX % 16 == 0
+            assert 0 <= span.start <= span.own_start < span.own_stop <= span.stop <= length
+    assert (owners == 1).all()
