@@ -61,7 +61,7 @@ def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
 
     Raises:
         ImageError: one cannot be used.
-        SettingsError: ``init`` names something outside the job's folder, or a job without a result.
+        SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
     """
     content = load_content(folder.path / job.content, settings)
     styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
@@ -96,12 +96,10 @@ def _init_path(folder: JobFolder, init: str) -> Path | None:
                 f"init = {init!r}: no such job with a result", "Give the name of a folder in evolution/."
             )
         return result
-    path = (folder.path / init).resolve()
-    if not path.is_relative_to(folder.input.resolve()):
-        raise SettingsError(
-            f"init = {init!r} is outside the job's folder",
-            "Drop the image with the pair, or use: styled run --set init=PATH.",
-        )
+    # A job.toml cannot name paths (styled.queue.job_toml); styled.toml can, and `styled run` copies into input/.
+    path = Path(init) if Path(init).is_absolute() else (folder.path / init).resolve()
+    if not Path(init).is_absolute() and not path.is_relative_to(folder.input.resolve()):
+        raise SettingsError(f"init = {init!r} is outside the job's folder", "Give an absolute path.")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ from styled.settings import parse_assignment
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 CONTENT, STYLE = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
 
-SETTINGS = {"size": 512, "steps": 120}
+SETTINGS = {"size": 448, "steps": 100}
 """Under two minutes of painting on two cores without a GPU."""
 
 _POLL_S = 0.2
@@ -43,6 +44,8 @@ def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
     A rocket launch becomes a Starry Night: a daemon is started, takes the pair from the inbox, paints it and
     is stopped again. The root is a new temporary folder and stays.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: the daemon must not be left behind
     settings = SETTINGS | dict(parse_assignment(text) for text in assignments)
     root = Root.at(root_path or tempfile.mkdtemp(prefix="styled-demo-"))
     display = TextLines(sys.stderr)
