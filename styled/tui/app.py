@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import ClassVar, cast
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -27,6 +27,7 @@ from styled.tui.job_screen import JobScreen
 from styled.tui.lines import Line, Tone, inert
 from styled.tui.main_screen import MainScreen
 from styled.tui.options import Options
+from styled.tui.palette import Command, Palette, commands_of
 from styled.tui.poller import Poller
 from styled.tui.requests import Answer, Request, Requests
 from styled.tui.snapshot import PictureMode, Snapshot, View
@@ -56,7 +57,7 @@ class StyledApp(App[None]):
 
     CSS_PATH = "styled.tcss"
     TITLE = "styled"
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False  # ours draws with ASCII too, and offers what the keys do
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "commands", id="app.palette", key_display="^p", tooltip="All commands, by name."),
         Binding("question_mark,f1", "help", "help", id="app.help", key_display="?", tooltip="This list of keys."),
@@ -92,6 +93,7 @@ class StyledApp(App[None]):
     ) -> None:
         super().__init__(ansi_color=True if options.no_colour else None)
         self._choose_theme(options)
+        self.set_class(options.ascii, "-ascii")
         self.root = root
         self.options = options
         self.glyphs = ASCII if options.ascii else UNICODE
@@ -237,8 +239,8 @@ class StyledApp(App[None]):
             return (line[0], (f" NO NEWS from the disk for {age}s ", "bad"), *line[1:])
         return line
 
-    def event_line(self) -> Line:
-        """Return the newest of what happened and what was answered."""
+    def event_line(self, *, with_happenings: bool = True) -> Line:
+        """Return what was answered lately, what is wrong, or else the newest thing that happened."""
         if self._said is not None and self._clock() - self._said[0] < SAID_S:
             return self._said[1]
         if self.snapshot is None:
@@ -246,8 +248,12 @@ class StyledApp(App[None]):
         if self.snapshot.trouble:
             return ((" " + inert(self.snapshot.trouble), "bad"),)
         daemon = self.snapshot.daemon
-        if daemon is not None and daemon.note:
+        if daemon is None or self._clock() - daemon.beat_at > STALE_S:
+            return ((" No daemon works here now. Start it with: styled daemon", "warn"),)
+        if daemon.note:
             return ((" " + inert(daemon.note, ascii_only=not self.glyphs.unicode), "warn"),)
+        if not with_happenings:
+            return ()
         lines = event_lines(self.snapshot.happenings, 1, ascii_only=not self.glyphs.unicode)
         return lines[0] if lines else ()
 
@@ -305,11 +311,16 @@ class StyledApp(App[None]):
         """Say how to leave, for those who press ctrl+c."""
         self.say("q leaves; the daemon and its jobs run on.", "")
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every key's action in the palette."""
-        from styled.tui.commands import commands_of
+    def action_command_palette(self) -> None:
+        """Offer every key's action by name."""
+        if isinstance(self.screen, Palette):
+            return
 
-        yield from commands_of(screen)
+        def chosen(command: Command | None) -> None:
+            if command is not None:
+                self.call_next(command.run)
+
+        self.push_screen(Palette(commands_of(self.screen), self.glyphs), chosen)
 
     def get_key_display(self, binding: Binding) -> str:
         """Show keys by characters that the terminal has."""

@@ -23,6 +23,8 @@ MAX_ROWS = 32_768
 class ScaleStart:
     """Where a scale begins."""
 
+    scale: int
+    """From 1."""
     step: int
     """First step of the scale."""
     width: int
@@ -48,8 +50,8 @@ class LossHistory:
         for row in rows:
             if self.steps and row.step <= self.steps[-1]:
                 self._drop_from(row.step)
-            if self.latest is None or not self.scales or row.scale != self.latest.scale:
-                self.scales.append(ScaleStart(row.step, row.width, row.height))
+            if not self.scales or row.scale != self.scales[-1].scale:
+                self.scales.append(ScaleStart(row.scale, row.step, row.width, row.height))
             self.steps.append(row.step)
             self.seconds.append(row.seconds)
             for term, value in zip(TERMS, (row.loss, row.content_loss, row.style_loss, row.tv_loss), strict=True):
@@ -94,8 +96,6 @@ class LossHistory:
         for term in TERMS:
             del self.values[term][index:]
         self.scales = [scale for scale in self.scales if scale.step < step]
-        if not self.scales:
-            self.latest = None
 
     def _thin(self) -> None:
         """Halve the older half: of every four rows keep the lowest and the highest total."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from styled import evolution
 from styled.errors import ImageError
 from styled.evolution import JobFolder
+from styled.messages import Progress
 from styled.queue.job import Job
 from styled.root import Root
 from styled.tui.history import LossHistory
@@ -67,6 +68,14 @@ class JobReader:
             log=self._log(troubles) if view.log else (),
             trouble="; ".join(dict.fromkeys(troubles)),
         )
+
+    def progress(self) -> Progress | None:
+        """Return the newest line of the losses; None if there is none or it cannot be read."""
+        try:
+            self._read_losses()
+        except OSError:
+            return None  # the focused job's trouble is shown; another row just has no figures
+        return self._history.latest
 
     def _read_losses(self) -> None:
         while True:

@@ -17,7 +17,7 @@ from styled.tui.snapshot import PICTURE_MODES, Focus, PictureMode, Snapshot, Vie
 if TYPE_CHECKING:
     from styled.tui.app import StyledApp
 
-COMMANDS = frozenset({"pause", "cancel", "retry", "priority", "to_top", "remove"})
+COMMANDS = frozenset({"pause", "cancel", "retry", "priority", "to_top", "remove", "pause_queue"})
 """Actions that change the queue; hidden and refused with --readonly."""
 
 TOP_MARGIN = 1
@@ -35,6 +35,7 @@ class JobScreen(Screen[None]):
         Binding("minus", "priority(-1)", "later", show=False, id="job.later", key_display="-", tooltip="Lower the job's priority."),
         Binding("T", "to_top", "to the top", show=False, id="job.top", tooltip="Run the job before all that wait."),
         Binding("D", "remove", "remove", show=False, id="job.remove", tooltip="Remove an ended job and its folder; asks first."),
+        Binding("P", "pause_queue", "pause queue", show=False, id="job.pause-queue", tooltip="Pause the whole queue, or let it go on: nothing starts while it is paused."),
         Binding("t", "picture_mode", "picture", show=False, id="view.picture", tooltip="Draw the picture as half blocks, as ASCII, or not at all."),
         Binding("left_square_bracket", "older_frame", "older frame", show=False, id="view.older", key_display="[", tooltip="Show the frame before this one."),
         Binding("right_square_bracket", "newer_frame", "newer frame", show=False, id="view.newer", key_display="]", tooltip="Show the frame after this one; after the last, follow the newest."),
@@ -105,8 +106,12 @@ class JobScreen(Screen[None]):
         name = action.partition("(")[0].rpartition(".")[2]
         if name not in COMMANDS:
             return ""
+        if self.styled_app.options.readonly:
+            return None
+        if name == "pause_queue":
+            return "resume queue" if self._queue_is_paused else ""
         job = self.job
-        if job is None or self.styled_app.options.readonly:
+        if job is None:
             return None
         fits = {
             "pause": job.state not in ENDED,
@@ -120,14 +125,19 @@ class JobScreen(Screen[None]):
             return None
         return "resume" if name == "pause" and job.state is JobState.PAUSED else ""
 
+    def _refused(self, verb: str) -> bool:
+        """Refuse every command with --readonly."""
+        if self.styled_app.options.readonly:
+            self.styled_app.say(f"Read-only (--readonly): nothing can {verb} here.", "warn")
+        return self.styled_app.options.readonly
+
     def _commanded(self, verb: str, states: frozenset[JobState]) -> Job | None:
         """Return the job in view if ``verb`` may be asked of it; else say why not."""
-        if self.styled_app.options.readonly:
-            self.styled_app.say(f"Read-only: this screen was started with --readonly, so it does not {verb}.", "warn")
+        if self._refused(verb):
             return None
         job = self.job
         if job is None:
-            self.styled_app.say(f"There is no job here to {verb}.", "warn")
+            self.styled_app.say(f"There is no job here that could {verb}.", "warn")
             return None
         if job.state not in states:
             self.styled_app.say(f"{job.number:04d} is {job.state}: it cannot {verb} now.", "warn")
@@ -143,6 +153,18 @@ class JobScreen(Screen[None]):
             return
         op, done = ("resume", "waits again") if job.state is JobState.PAUSED else ("pause", "is paused")
         self.styled_app.ask(Request(op, {"job": job.id}, f"{job.number:04d} {done}"))
+
+    @property
+    def _queue_is_paused(self) -> bool:
+        snapshot = self.styled_app.snapshot
+        return snapshot is not None and snapshot.daemon is not None and snapshot.daemon.state == "paused"
+
+    def action_pause_queue(self) -> None:
+        """Pause the whole queue, or let it go on."""
+        if self._refused("pause the queue"):
+            return
+        op, done = ("resume", "the queue goes on") if self._queue_is_paused else ("pause", "the queue is paused")
+        self.styled_app.ask(Request(op, {}, done))
 
     def action_cancel(self) -> None:
         """Cancel the job, after a question."""

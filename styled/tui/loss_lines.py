@@ -52,10 +52,10 @@ def loss_lines(
     progress = focus.progress
     if progress is None:
         return [((_nothing_yet(focus), "muted"),)]
-    numbers = _numbers(focus, progress, term)
+    numbers = _numbers(focus, progress, cells, term)
     figures_below = _figures(focus, progress, memory, cells, glyphs)
-    if rows < 8:  # a very low pane: the total, the bar and the time left say the most
-        return [numbers[0], *figures_below[:2], *numbers[1:]][:rows]
+    if rows < 8:  # a very low pane: the total, the bar, the time left and the memory say the most
+        return [numbers[0], *figures_below[:2], *numbers[1:], figures_below[3]][:rows]
     planned = max(progress.steps, 1)
     lines = [*numbers, *_plot(focus.losses, planned, cells, rows, glyphs), *figures_below]
     return lines[:rows]
@@ -70,24 +70,26 @@ def _nothing_yet(focus: Focus) -> str:
     return "no losses were written"
 
 
-def _numbers(focus: Focus, progress: Progress, term: Term) -> list[Line]:
+def _numbers(focus: Focus, progress: Progress, cells: int, term: Term) -> list[Line]:
     losses = focus.losses
     values = dict(zip(TERMS, (progress.loss, progress.content_loss, progress.style_loss, progress.tv_loss), strict=True))
     lines: list[Line] = []
     for name in TERMS:
         value = values[name]
-        note = f"{right(figures.change(losses.ten_before.get(name), value), 6)}/10 steps"
+        notes = [f"{right(figures.change(losses.ten_before.get(name), value), 6)}/10 steps"]
         if name == "total":
-            per_second = figures.UNKNOWN if losses.per_second is None else f"{losses.per_second * 100.0:+.2f}%/s"
-            note += f"  {per_second}  best {figures.loss(losses.best)}"
+            if losses.per_second is not None:
+                notes.append(f"{losses.per_second * 100.0:+.1f}%/s")
+            notes.append(f"best {figures.loss(losses.best)}")
         else:
-            weight = focus.job.settings.get(_WEIGHTS[name], _default(_WEIGHTS[name]))
-            note += f"  weight {weight:g}"
+            notes.append(f"weight {focus.job.settings.get(_WEIGHTS[name], _default(_WEIGHTS[name])):g}")
+        while len(notes) > 1 and len("  ".join(notes)) > cells - 17:
+            notes.pop()  # rather nothing than half a number
         tone = "accent" if name == term else ""
         lines.append((
             (left(term_word(name), 8), tone),  # type: ignore[arg-type]  # both are tones
             (right(figures.loss(value), 8), "strong" if name == "total" else ""),
-            (f" {note}", "muted"),
+            (" " + "  ".join(notes), "muted"),
         ))
     return lines
 
@@ -123,14 +125,14 @@ def _figures(
     percent = f" {figures.percent(progress.step, progress.steps)}"
     full, empty = progress_bar(glyphs, share, max(4, cells - len(label) - len(percent) - 1))
     running = focus.job.state is JobState.RUNNING
-    remaining = figures.duration(progress.left_seconds if running else None)
+    remaining = f"left {figures.duration(progress.left_seconds if running else None)}"
     if focus.job.state in ENDED:
-        remaining = focus.job.state
+        remaining = str(focus.job.state)
     scale = f"scale {progress.scale}/{progress.scales} {progress.width}x{progress.height}"
     speed = figures.speed(progress.step_seconds)
     return [
         ((label, ""), (full, "accent"), (empty, "muted"), (percent, "")),
-        ((f"left {remaining}", "strong"), (f"  elapsed {figures.duration(progress.seconds)}  {speed}", "muted")),
+        ((remaining, "strong"), (f"  elapsed {figures.duration(progress.seconds)}  {speed}", "muted")),
         ((scale, "muted"),),
         _memory(progress, memory, cells),
     ]

@@ -129,7 +129,7 @@ class MainScreen(JobScreen):
         status = self.query_one("#status", LineView)
         status.show([app.status(status.size.width)])
         event = self.query_one("#event", LineView)
-        event.show([app.event_line()])
+        event.show([app.event_line(with_happenings=not self.query_one("#events").display)])
         too_small = self.query_one("#too-small", LineView)
         too_small.show([
             ((f"styled needs {MIN_COLUMNS} x {MIN_ROWS} cells;", "strong"),),
@@ -144,26 +144,23 @@ class MainScreen(JobScreen):
         return (
             "The queue is empty. Drop a photo and a painting into the inbox:",
             f"  {inbox}",
-            "  NAME.content.jpg with NAME.style.jpg, or a folder NAME with",
-            "  content.jpg and style.jpg.  (README.md there has all the ways.)",
+            "  NAME.content.jpg and NAME.style.jpg, or a folder NAME",
+            "  with content.jpg and style.jpg.  Or: styled add PHOTO PAINTING",
         )
 
     def _draw_picture(self, focus: Focus | None) -> None:
         view = self.query_one(PictureView)
         glyphs = self.styled_app.glyphs
         text, extra, words = "2 picture", "", ""
-        if focus is not None:
-            picture = focus.picture
-            if self.mode == "off":
-                words = "off (t shows it)"
-            elif picture is None:
-                words = "no frame yet"
-            else:
-                text += f"  {picture.caption}"
-                if self.frame is not None:
-                    text += f" of {focus.frames[-1]}" if focus.frames else ""
-                extra = f"{picture.width}x{picture.height}"
-        view.show_picture(focus.picture if focus else None, words, heading(text, view.size.width - 1, glyphs, extra=extra))
+        picture = focus.picture if focus is not None else None
+        if self.mode == "off":
+            words = "off (t shows it)"
+        elif focus is not None and picture is None:
+            words = "no frame yet"
+        elif focus is not None and picture is not None:
+            of = f" of {focus.frames[-1]}" if self.frame is not None and focus.frames else ""
+            text, extra = f"2 {picture.caption}{of}", f"{picture.width}x{picture.height}"
+        view.show_picture(picture, words, heading(text, view.size.width - 1, glyphs, extra=extra))
 
     def _draw_losses(self, focus: Focus | None) -> None:
         view = self.query_one("#losses", LineView)

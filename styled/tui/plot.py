@@ -38,6 +38,9 @@ def columns_of(steps: Sequence[int], values: Sequence[float], planned: int, coun
         known = columns[index]
         columns[index] = (level, level) if known is None else (min(known[0], level), max(known[1], level))
         held, edge = level, index
+    if steps and held is not None:  # the last step lasts until where the next would begin
+        for index in range(edge + 1, min(count, steps[-1] * count // last)):
+            columns[index] = (held, held)
     return columns
 
 

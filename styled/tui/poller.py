@@ -25,8 +25,8 @@ MEMORY_S = 2.0
 """Seconds between two looks at the memory: NVML takes longer than everything else together."""
 
 _EVENTS_KEPT = 200
-_READERS_KEPT = 4
-"""Jobs whose losses stay in memory, so that moving the cursor back and forth does not read them again."""
+_READERS_KEPT = 8
+"""Running jobs followed at once; twice as many stay in memory, so that moving about does not read them again."""
 
 
 class Poller(threading.Thread):
@@ -124,6 +124,8 @@ class SnapshotMaker:
         job = self._focused(view)
         if job is not None:
             focus = self._job_reader(job.id).read(job, view)
+        running = [job.id for job in self._queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
+        found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         now = time.monotonic()
         if now >= self._memory_due:
             self._memory, self._memory_due = self._measure(), now + MEMORY_S
@@ -137,6 +139,7 @@ class SnapshotMaker:
             total=queue.total,
             top_priority=queue.top_priority,
             jobs=tuple(queue.jobs),
+            progress={job_id: progress for job_id, progress in found.items() if progress is not None},
             incomplete=tuple(status.incomplete) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
             focus=focus,
@@ -184,7 +187,7 @@ class SnapshotMaker:
     def _job_reader(self, job_id: str) -> JobReader:
         reader = self._jobs.pop(job_id, None) or JobReader(self._root, job_id)
         self._jobs[job_id] = reader  # the newest last
-        while len(self._jobs) > _READERS_KEPT:
+        while len(self._jobs) > 2 * _READERS_KEPT:
             del self._jobs[next(iter(self._jobs))]
         return reader
 

@@ -47,8 +47,8 @@ def fit_cells(picture_width: int, picture_height: int, columns: int, rows: int) 
 def shrink(picture: Image.Image, width: int, height: int) -> Pixels:
     """Shrink a picture to ``width`` x ``height`` px by area, in linear light; uint8 (height, width, 3)."""
     small = picture.convert("RGB")
-    # First by a whole factor in encoded values: cheap, and close enough with 4 px or more left per result.
-    factor = min(small.width // (4 * width), small.height // (4 * height))
+    # First by a whole factor in encoded values: cheap, and close enough with 8 px or more left per result.
+    factor = min(small.width // (8 * width), small.height // (8 * height))
     if factor > 1:
         small = small.reduce(factor)
     linear = _LINEAR[np.asarray(small)]

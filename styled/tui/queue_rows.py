@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from styled.queue.job import ENDED, Job, JobState
+from styled.messages import Progress
+from styled.queue.job import Job, JobState
 from styled.queue.status import Incomplete, Rejected
 from styled.settings import Settings
 from styled.tui import figures
 from styled.tui.glyphs import STATE_TONES, Glyphs
 from styled.tui.lines import Line, cut, inert, left, right
-from styled.tui.snapshot import Focus
 
 Row = Job | Incomplete | Rejected
 """What a row of the queue shows."""
@@ -60,32 +60,31 @@ def header(cells: int, position: str = "") -> Line:
     return ((text, "muted"),)
 
 
-def queue_row(row: Row, cells: int, glyphs: Glyphs, *, focus: Focus | None = None, picked: bool = False) -> Line:
+def queue_row(row: Row, cells: int, glyphs: Glyphs, *, progress: Progress | None = None, picked: bool = False) -> Line:
     """Return one row of the table without its cursor.
 
     Args:
         row: what to show.
         cells: width of the table.
         glyphs: drawing characters.
-        focus: the job under the cursor; its figures are fresher than the store's.
+        progress: the job's newest losses, fresher than the store's.
         picked: the job was picked for a comparison.
     """
     if isinstance(row, Job):
-        return _job_row(row, cells, glyphs, focus if focus is not None and focus.job.id == row.id else None, picked)
+        return _job_row(row, cells, glyphs, progress, picked=picked)
     word, reason = ("incomplete", f"waits for {row.missing}") if isinstance(row, Incomplete) else ("rejected", row.reason)
     return _words_row(word, row.name, reason, cells, glyphs)
 
 
-def _job_row(job: Job, cells: int, glyphs: Glyphs, focus: Focus | None, picked: bool) -> Line:
+def _job_row(job: Job, cells: int, glyphs: Glyphs, progress: Progress | None, *, picked: bool) -> Line:
     number = f"{'*' if picked else ''}{job.number:04d}"
     if job.state in {JobState.FAILED, JobState.CANCELLED} and job.reason:
         return _words_row(job.state, job.name, job.reason, cells, glyphs, number=number)
     columns = layout(cells)
     step, loss, steps = job.step, job.loss, job.steps
     remaining: float | None = None
-    if focus is not None and focus.progress is not None and job.state not in ENDED:
-        step, loss, steps = focus.progress.step, focus.progress.loss, focus.progress.steps
-        remaining = focus.progress.left_seconds if job.state is JobState.RUNNING else None
+    if progress is not None and job.state is JobState.RUNNING:
+        step, loss, steps, remaining = progress.step, progress.loss, progress.steps, progress.left_seconds
     done = f"{step}/{steps}" if steps else figures.UNKNOWN
     middle = _names(job, columns, glyphs)
     if columns.size:

@@ -8,12 +8,13 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
+from styled.messages import Progress
 from styled.queue.job import Job
 from styled.tui.glyphs import Glyphs
 from styled.tui.line_view import LineView
 from styled.tui.lines import Line, fit_line, plain
 from styled.tui.queue_rows import Row, header, queue_row
-from styled.tui.snapshot import Focus, Snapshot
+from styled.tui.snapshot import Snapshot
 
 PAGE = 50
 """The stretch wanted moves in steps of so many rows, so that scrolling asks the disk rarely."""
@@ -45,7 +46,7 @@ class QueueTable(LineView, can_focus=True):
         self._jobs: tuple[Job, ...] = ()
         self._total = 0
         self._extras: tuple[Row, ...] = ()
-        self._focus: Focus | None = None
+        self._progress: dict[str, Progress] = {}
         self._anchor: str | None = None
         self._words: tuple[str, ...] = ()
         self.cursor = 0
@@ -85,7 +86,7 @@ class QueueTable(LineView, can_focus=True):
         """Show a snapshot's rows; ``empty`` is what to say when there are none."""
         self._offset, self._jobs, self._total = snapshot.view.offset, snapshot.jobs, snapshot.total
         self._extras = () if snapshot.view.filter else (*snapshot.incomplete, *snapshot.rejected)
-        self._focus = snapshot.focus
+        self._progress = snapshot.progress
         self._words = empty
         self._follow_anchor()
         self._draw()
@@ -186,7 +187,8 @@ class QueueTable(LineView, can_focus=True):
         if row is None:
             return ((f"{mark} ", ""), ("...", "muted"))
         picked = isinstance(row, Job) and row.id == self.picked
-        line = queue_row(row, cells, self._glyphs, focus=self._focus, picked=picked)
+        progress = self._progress.get(row.id) if isinstance(row, Job) else None
+        line = queue_row(row, cells, self._glyphs, progress=progress, picked=picked)
         if at_cursor:
             # One tone for the whole row: every state's colour would have to contrast with the cursor's too.
             return ((plain(fit_line(((f"{mark} ", ""), *line), cells)), "cursor"),)

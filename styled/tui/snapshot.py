@@ -141,6 +141,8 @@ class Snapshot:
     """Highest priority among the waiting jobs."""
     jobs: tuple[Job, ...] = ()
     """The rows from ``view.offset`` on."""
+    progress: dict[str, Progress] = field(default_factory=dict)
+    """Newest losses of the running jobs on the screen, by id; fresher than the store's."""
     incomplete: tuple[Incomplete, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     focus: Focus | None = None

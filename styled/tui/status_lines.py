@@ -60,14 +60,12 @@ def memory_spans(memory: MemorySample | None, cells: int) -> Line:
             if len(text) <= cells:
                 return ((text, "muted"),)
         return ()
-    texts = [
-        f"gpu{gpu.index} {figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)}G"
-        + (f" {gpu.utilisation}%" if gpu.utilisation is not None else "")
-        for gpu in memory.gpus
-    ]
-    for shown in range(len(texts), 0, -1):
-        rest = len(texts) - shown
-        text = "  ".join(texts[:shown]) + (f"  +{rest}" if rest else "")
+    used = [f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)}" for gpu in memory.gpus]
+    load = [f" {gpu.utilisation}%" if gpu.utilisation is not None else "" for gpu in memory.gpus]
+    full = [f"gpu{gpu.index} {one}G{busy}" for gpu, one, busy in zip(memory.gpus, used, load, strict=True)]
+    candidates = ["  ".join(full), "gpu " + " ".join(used) + " GiB"]
+    candidates += ["  ".join(full[:shown]) + f"  +{len(full) - shown}" for shown in range(len(full) - 1, 0, -1)]
+    for text in candidates:
         if len(text) <= cells:
             return ((text, "muted"),)
     return ()

@@ -1,7 +1,7 @@
-"""The colours: blue, orange, yellow and teal on near-black, told apart by every common kind of colour blindness.
+"""The colours: blue, orange, yellow and pale mint on near-black, told apart by every common kind of colour blindness.
 
-The hues follow Okabe and Ito's colour-universal set (2008), lightened until each has a contrast of at least
-4.5:1 on the background and on the cursor row's neighbour; a test computes it. State never rests on colour
+Each has a contrast of at least 4.5:1 on every background it stands on, also when a terminal rounds it to 256
+colours, and no two fall together for protanopia, deuteranopia or tritanopia; tests compute both. State never rests on colour
 alone: glyph and word come first.
 """
 
@@ -16,7 +16,7 @@ BACKGROUND = "#11151a"
 TONE_COLOURS = {
     "tone-muted": "#98a4b0",
     "tone-accent": "#6cb8f0",
-    "tone-good": "#4fcdb0",
+    "tone-good": "#93f2de",
     "tone-bad": "#ff9566",
     "tone-warn": "#f2d45c",
     "tone-key": "#6cb8f0",
@@ -28,10 +28,10 @@ TONE_COLOURS = {
 DARK = Theme(
     name="styled-dark",
     primary="#6cb8f0",
-    secondary="#4fcdb0",
+    secondary="#93f2de",
     warning="#f2d45c",
     error="#ff9566",
-    success="#4fcdb0",
+    success="#93f2de",
     accent="#f2d45c",
     foreground="#d8dfe6",
     background=BACKGROUND,

@@ -7,6 +7,7 @@ import pytest
 
 from styled.root import Root
 from styled.tui.main_screen import MainScreen
+from styled.tui.picture_view import PictureView
 from styled.tui.queue_table import QueueTable
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
@@ -129,10 +130,11 @@ async def test_the_picture_goes_from_blocks_to_ascii_to_off(desk: Desk, root: Ro
     desk.usual()
     async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
-        assert "▀" in screen_text(app)
+        view = app.screen.query_one(PictureView)
+        assert view.picture is not None
         await pilot.press("t")
+        await until(pilot, lambda: view.picture is None)
         await settled(pilot)
-        await until(pilot, lambda: "▀" not in screen_text(app))
         assert any(set(line[:20]) & set("=+*#%@") for line in screen_text(app).splitlines()[6:])
         await pilot.press("t")
         await until(pilot, lambda: "off (t shows it)" in screen_text(app))
@@ -199,7 +201,7 @@ async def test_readonly_hides_and_refuses_commands(desk: Desk, root: Root, size)
     async with make_app(root, readonly=True).run_test(size=size) as pilot:
         app = await settled(pilot)
         assert "pause" not in screen_text(app).splitlines()[-1]
-        for key in ("p", "x", "r", "plus", "minus", "T", "D"):
+        for key in ("p", "x", "r", "plus", "minus", "T", "D", "P"):
             await pilot.press(key)
             assert "Read-only" in screen_text(app)
             assert isinstance(app.screen, MainScreen)
@@ -326,3 +328,31 @@ def test_a_status_of_another_version_is_not_read(desk: Desk, root: Root) -> None
     desk.store.set_meta("status", msgspec.json.encode({"pid": "x"}).decode())
     app = make_app(root)
     assert app._poller._maker.make(app._poller._view).daemon is None
+
+
+async def test_the_palette_offers_and_runs_what_the_keys_do(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(60, 16)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        text = screen_text(app)
+        assert "pause" in text
+        assert "retry" not in text  # the job under the cursor runs
+        await pilot.press(*"loss term", "enter")
+        await until(pilot, lambda: app.term == "content")
+        await pilot.press("ctrl+p", *"xyzzy")
+        await pilot.pause()
+        assert "nothing has these words" in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_a_running_job_shows_its_time_left_also_when_the_cursor_is_elsewhere(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("j")
+        app = await settled(pilot)
+        assert "40/60 6.33e+5    0:10" in screen_text(app)
