@@ -29,14 +29,14 @@ class Convolution(NamedTuple):
         return int(2 ** (self.block - 1))
 
 
-_BLOCKS: tuple[tuple[int, int], ...] = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+BLOCKS: tuple[tuple[int, int], ...] = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 """Convolutions and channels of each block."""
 
 
 def _convolutions() -> tuple[Convolution, ...]:
     table: list[Convolution] = []
     channels = 3
-    for block, (count, outputs) in enumerate(_BLOCKS, start=1):
+    for block, (count, outputs) in enumerate(BLOCKS, start=1):
         for number in range(1, count + 1):
             table.append(Convolution(f"block{block}_conv{number}", block, channels, outputs))
             channels = outputs

@@ -80,27 +80,39 @@ class FeatureExtractor:
         Returns:
             Layer name to features, in the extractor's precision, shape (1, H // stride, W // stride, C).
         """
-        mean = tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype)
-        return self.run(tf.cast(image - mean, self.precision), self.convolutions)
+        return self.run(self.centred(image), self.convolutions)
 
-    def run(self, x: Tensor, convolutions: Collection[vgg19.Convolution]) -> dict[str, Tensor]:
+    def run(
+        self, x: Tensor, convolutions: Collection[vgg19.Convolution], *, is_pooled: bool = False
+    ) -> dict[str, Tensor]:
         """Run a part of the network.
 
         Args:
-            x: the input of the part: the image minus the mean, or an earlier block's ReLU output.
-            convolutions: consecutive convolutions; a pool comes before each first convolution of a block but
-                the first block's.
+            x: the input of the part: the image minus the mean, or what comes out of the convolution before it.
+            convolutions: consecutive; a pool comes before each first convolution of a block but the first block's.
+            is_pooled: ``x`` has been through the pool already.
+
+        Returns:
+            As a call does; the part's last output is always among them.
         """
         features = {}
-        for convolution in convolutions:
-            if convolution.block > 1 and convolution.name.endswith("conv1"):
-                x = self._pool(x)
+        name = ""
+        for index, convolution in enumerate(convolutions):
+            if convolution.block > 1 and convolution.name.endswith("conv1") and not (index == 0 and is_pooled):
+                x = self.pool(x)
             x = self._convolve(x, convolution)
-            if convolution.name in self.layers:
-                features[convolution.name] = x
+            name = convolution.name
+            if name in self.layers:
+                features[name] = x
+        features[name] = x
         return features
 
-    def _pool(self, x: Tensor) -> Tensor:
+    def centred(self, image: Tensor) -> Tensor:
+        """Return ``image`` (1, H, W, 3), RGB 0..255, minus VGG19's mean colour, in the extractor's precision."""
+        return tf.cast(image - tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype), self.precision)
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Halve height and width (rounding down) as the setting ``pooling`` says."""
         if self.pooling == "max":
             return tf.nn.max_pool2d(x, 2, 2, "VALID")
         return tf.nn.avg_pool2d(x, 2, 2, "VALID")

@@ -17,8 +17,14 @@ import tensorflow as tf
 Tensor = Any
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+def dtype_of_sums(x: Tensor) -> Any:
+    """Return the dtype that sums over features ``x`` are made in: float32, or float64 for float64."""
+    return tf.float64 if x.dtype == tf.float64 else tf.float32
+
+
+def in_dtype_of_sums(x: Tensor) -> Tensor:
+    """Return ``x`` in that dtype."""
+    return tf.cast(x, dtype_of_sums(x))
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -42,7 +48,7 @@ def gram_matrix(features: Tensor) -> Tensor:
 
         return tf.matmul(flat, flat, transpose_a=True) / positions, gradient
 
-    return gram(tf.reshape(_at_least_float32(features), [-1, channels]))
+    return gram(tf.reshape(in_dtype_of_sums(features), [-1, channels]))
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -52,7 +58,7 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
         features: shape (1, H, W, C).
         target: the content image's features, same shape.
     """
-    return tf.reduce_mean(tf.square(_at_least_float32(features) - _at_least_float32(target)))
+    return tf.reduce_mean(tf.square(in_dtype_of_sums(features) - in_dtype_of_sums(target)))
 
 
 def style_loss(gram: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,109 @@
+"""Where tiles lie: which cells of each layer a tile owns, and how far beyond its edge it must look. Arithmetic.
+
+A feature at stride j of a 3x3 convolution looks one cell, that is j pixels, further than its input does; a 2x2
+pool over aligned cells looks no further. A tile that starts on a multiple of the deepest stride therefore gives
+exact features for its own cells if it is cut out with a halo of the sum of the strides, rounded up to a multiple
+of the deepest one (engines such as Galerne et al., "Scaling Painting Style Transfer", 2024, use 256 px instead of
+the 80 px this comes to for block5_conv1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from styled import vgg19
+
+ALIGNMENT_PX = 32
+"""Tiles start on multiples of this: the stride of the fifth pool, so that any part of the network may be tiled."""
+
+
+Slices = tuple[slice, slice, slice]
+
+
+class Span(NamedTuple):
+    """One tile along one axis, in pixels of the image."""
+
+    start: int
+    """First pixel cut out, halo included."""
+    stop: int
+    own_start: int
+    """First pixel owned."""
+    own_stop: int
+    end: int
+    """Length of the image along this axis."""
+
+    @property
+    def is_last(self) -> bool:
+        """Nothing follows this tile along the axis."""
+        return self.own_stop == self.end
+
+    def cells(self, stride: int) -> slice:
+        """Return the owned cells of a layer of ``stride``, counted from the image's first cell."""
+        return slice(self.own_start // stride, self.own_stop // stride)
+
+    def own_cells(self, stride: int) -> slice:
+        """Return the owned cells of a layer of ``stride``, counted from the cut's first cell."""
+        return slice((self.own_start - self.start) // stride, (self.own_stop - self.start) // stride)
+
+    @property
+    def relative(self) -> Span:
+        """The same cut, as if it lay at pixel 0: equal for all tiles that run alike."""
+        own_stop = self.own_stop - self.start
+        end = own_stop if self.is_last else self.stop - self.start + 1
+        return Span(0, self.stop - self.start, self.own_start - self.start, own_stop, end)
+
+
+class Tile(NamedTuple):
+    """A rectangle of the image with its halo. Slices are for arrays of shape (1, H, W, C)."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def cut(self) -> Slices:
+        """The pixels to cut out, halo included."""
+        return slice(None), slice(self.rows.start, self.rows.stop), slice(self.columns.start, self.columns.stop)
+
+    def cells(self, stride: int) -> Slices:
+        """The owned cells in the whole image's layer of ``stride``."""
+        return slice(None), self.rows.cells(stride), self.columns.cells(stride)
+
+    def own_cells(self, stride: int) -> Slices:
+        """The owned cells in the layer of ``stride`` that the cut gives."""
+        return slice(None), self.rows.own_cells(stride), self.columns.own_cells(stride)
+
+    @property
+    def relative(self) -> Tile:
+        """The same tile, as if it lay at the image's corner: equal for all tiles that run alike."""
+        return Tile(self.rows.relative, self.columns.relative)
+
+
+def halo(convolutions: Sequence[vgg19.Convolution]) -> int:
+    """Return the pixels a tile must be cut out beyond its edge for exact features after ``convolutions``."""
+    overhang = sum(convolution.stride for convolution in convolutions)
+    deepest = convolutions[-1].stride
+    return -(-overhang // deepest) * deepest
+
+
+def tiles(height: int, width: int, *, tile: int, halo: int) -> list[Tile]:
+    """Cut an image into tiles that own each pixel exactly once.
+
+    Args:
+        height: of the image, px.
+        width: of the image, px.
+        tile: side of what a tile owns, px; rounded down to a multiple of :data:`ALIGNMENT_PX`.
+        halo: from :func:`halo`.
+    """
+    return [Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)]
+
+
+def _spans(length: int, tile: int, halo: int) -> list[Span]:
+    """Cut one axis. The remainder goes to the last span, which so never is a sliver too thin for the network."""
+    step = max(ALIGNMENT_PX, tile // ALIGNMENT_PX * ALIGNMENT_PX)
+    starts = list(range(0, max(1, length - step // 2), step))
+    stops = [*starts[1:], length]
+    return [
+        Span(max(0, start - halo), min(length, stop + halo), start, stop, length)
+        for start, stop in zip(starts, stops, strict=True)
+    ]
