@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -82,7 +83,8 @@ def _open(root: Root, options: Options) -> None:
     app = StyledApp(root, options, start_daemon=not options.readonly)
     app.run(mouse=options.mouse)
     if app.lost_terminal:
-        sys.exit(129)  # nobody is left to read; as a shell reports death by SIGHUP
+        # As a shell reports death by SIGHUP. Not sys.exit: that would flush to the dead terminal, fail and say 120.
+        os._exit(128 + signal.SIGHUP)
     if app.return_code:
         sys.exit(app.return_code)
     click.echo(app.farewell())

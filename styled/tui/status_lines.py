@@ -63,12 +63,17 @@ def memory_spans(memory: MemorySample | None, cells: int) -> Line:
     used = [f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)}" for gpu in memory.gpus]
     load = [f" {gpu.utilisation}%" if gpu.utilisation is not None else "" for gpu in memory.gpus]
     full = [f"gpu{gpu.index} {one}G{busy}" for gpu, one, busy in zip(memory.gpus, used, load, strict=True)]
-    candidates = ["  ".join(full), "gpu " + " ".join(used) + " GiB"]
+    whole = [f"{_whole(gpu.used)}/{_whole(gpu.total)}" for gpu in memory.gpus]
+    candidates = ["  ".join(full), f"gpu {' '.join(whole)} GiB"]
     candidates += ["  ".join(full[:shown]) + f"  +{len(full) - shown}" for shown in range(len(full) - 1, 0, -1)]
     for text in candidates:
         if len(text) <= cells:
             return ((text, "muted"),)
     return ()
+
+
+def _whole(value: int | None) -> str:
+    return figures.UNKNOWN if value is None else f"{value / 1024**3:.0f}"
 
 
 def _counts(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> Line:

@@ -59,8 +59,8 @@ def test_before_the_first_snapshot_it_says_that_it_reads() -> None:
 
 def test_gpus_are_shown_as_far_as_they_fit() -> None:
     assert plain(memory_spans(FOUR_GPUS, 120)).count("gpu") == 4
-    assert plain(memory_spans(FOUR_GPUS, 48)) == "gpu 1.0/80.0 21.0/80.0 41.0/80.0 61.0/80.0 GiB"
-    assert plain(memory_spans(FOUR_GPUS, 30)) == "gpu0 1.0/80.0G 0%  +3"
+    assert plain(memory_spans(FOUR_GPUS, 34)) == "gpu 1/80 21/80 41/80 61/80 GiB"
+    assert plain(memory_spans(FOUR_GPUS, 28)) == "gpu0 1.0/80.0G 0%  +3"
 
 
 def test_host_memory_stands_in_for_a_gpu() -> None:

@@ -1,0 +1,250 @@
+"""The real program on a real pseudo-terminal: its bytes, its processor time, and its end when the link is lost."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.tui.conftest import Desk
+
+from styled.queue.status import DaemonStatus
+from styled.root import Root
+
+
+class Terminal:
+    """A program on a pseudo-terminal of 80 x 24; counts what it writes.
+
+    Args:
+        arguments: of ``styled``.
+        controlling: the terminal is the program's own, so that the kernel sends SIGHUP when it goes.
+        environment: beside the usual.
+    """
+
+    def __init__(self, *arguments: str, controlling: bool = True, **environment: str) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+
+        def take_terminal() -> None:
+            if controlling:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "styled", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=take_terminal,  # noqa: PLW1509  # the only way to a controlling terminal; nothing else runs in it
+            env={**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", **environment},
+        )
+        os.close(slave)
+        self.output = bytearray()
+        self._open = True
+
+    def read(self, seconds: float, until: bytes = b"") -> bytes:
+        """Read for some seconds, or until some bytes came; return what came."""
+        start, end = len(self.output), time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._open:
+            if not select.select([self.master], [], [], min(left, 0.1))[0]:
+                continue
+            try:
+                chunk = os.read(self.master, 65536)
+            except OSError:  # EIO: the program has ended
+                break
+            self.output += chunk
+            if until and until in self.output[start:]:
+                break
+        return bytes(self.output[start:])
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self.master, keys)
+
+    def hang_up(self) -> None:
+        """Lose the link."""
+        if self._open:
+            os.close(self.master)
+            self._open = False
+
+    def close(self) -> None:
+        """End whatever is left."""
+        self.hang_up()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Terminals to close at the end."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+def show(desk: Desk) -> None:
+    desk.usual()
+    desk.store.publish(
+        DaemonStatus(pid=os.getpid(), version="0.1.0", started_at=time.time(), beat_at=time.time(), state="running")
+    )
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["sighup", "no-sighup"])
+@pytest.mark.parametrize("stalled", [False, True], ids=["read", "stalled"])
+def test_losing_the_link_ends_the_program_at_once(
+    desk: Desk, root: Root, terminals: list[Terminal], controlling: bool, stalled: bool
+) -> None:
+    """With and without SIGHUP, also when the link took no more bytes before: no process is left spinning."""
+    show(desk)
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path), controlling=controlling)
+    terminals.append(terminal)
+    assert b"portrait" in terminal.read(30.0, b"portrait")
+    if stalled:
+        for _ in range(40):  # each makes the whole screen be drawn again; nobody reads it
+            terminal.type(b"3")
+            time.sleep(0.02)
+        time.sleep(0.5)
+    used_before = sum(psutil.Process(terminal.process.pid).cpu_times()[:2])
+    terminal.hang_up()
+    _, status, usage = wait_for(terminal.process, 8.0)
+    terminal.process.returncode = os.waitstatus_to_exitcode(status)
+    assert terminal.process.returncode in (129, -signal.SIGHUP)
+    assert usage.ru_utime + usage.ru_stime - used_before < 2.0
+
+
+def wait_for(process: subprocess.Popen[bytes], seconds: float):
+    """Wait for the end of a process; return what wait4 does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = os.wait4(process.pid, os.WNOHANG)
+        if found[0]:
+            return found
+        time.sleep(0.02)
+    pytest.fail("the program still runs")
+
+
+def test_a_running_job_and_an_idle_screen_stay_within_their_bytes(
+    desk: Desk, root: Root, terminals: list[Terminal]
+) -> None:
+    """10 s of a running job under 100 kB and idle under 2 kB (here 5 s and half of each), and little of a core."""
+    job = desk.usual()[0]
+    beating = threading.Event()
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path))
+    terminals.append(terminal)
+    show_beat(desk)
+    terminal.read(30.0, b"portrait")
+    terminal.read(2.0)
+    terminal.output.clear()
+
+    end = time.monotonic() + 5.0
+    step = 40
+    while time.monotonic() < end:
+        step += 1
+        desk.run(job, steps=200, upto=step)
+        show_beat(desk)
+        terminal.read(0.25)
+    running = len(terminal.output)
+    assert 2_000 < running < 50_000
+
+    terminal.read(4.0)  # the last frame may still come
+    show_beat(desk)
+    terminal.read(1.0)
+    terminal.output.clear()
+    before = sum(psutil.Process(terminal.process.pid).cpu_times()[:2])
+    for _ in range(5):
+        show_beat(desk)
+        terminal.read(1.0)
+    assert len(terminal.output) < 1_000
+    assert sum(psutil.Process(terminal.process.pid).cpu_times()[:2]) - before < 0.75
+    beating.set()
+
+
+def show_beat(desk: Desk) -> None:
+    now = time.time()
+    desk.store.publish(DaemonStatus(pid=os.getpid(), version="0.1.0", started_at=now - 9, beat_at=now, state="running"))
+
+
+def test_q_says_that_the_daemon_runs_on(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
+    show(desk)
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path))
+    terminals.append(terminal)
+    terminal.read(30.0, b"portrait")
+    terminal.type(b"q")
+    terminal.read(10.0)
+    assert terminal.process.wait(5) == 0
+    assert b"Stop it with: styled stop" in terminal.output
+
+
+def test_no_colour_sends_no_colour(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
+    """NO_COLOR: no SGR sequence with a colour in it, and the picture as characters."""
+    show(desk)
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path), NO_COLOR="1")
+    terminals.append(terminal)
+    terminal.read(30.0, b"portrait")
+    terminal.read(1.5)
+    shown = bytes(terminal.output)
+    for sequence in (b"\x1b[38;", b";38;", b"\x1b[48;", b";48;", b"\x1b[31m", b"\x1b[32m"):
+        assert sequence not in shown
+    assert "▀".encode() not in shown
+
+
+def test_no_utf8_means_ascii(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
+    show(desk)
+    terminal = Terminal(
+        "tui", "--readonly", "--root", str(root.path), LANG="C", LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"
+    )
+    terminals.append(terminal)
+    terminal.read(30.0, b"portrait")
+    terminal.read(1.5)
+    assert bytes(terminal.output).isascii()
+    assert b"> > running" in terminal.output
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_dumb_terminal_gets_the_status_as_text(desk: Desk, root: Root, terminals: list[Terminal], term: str) -> None:
+    show(desk)
+    terminal = Terminal("tui", "--root", str(root.path), TERM=term)
+    terminals.append(terminal)
+    terminal.read(30.0)
+    assert b"names no terminal" in terminal.output
+    assert b"portrait" in terminal.output
+    assert b"\x1b" not in terminal.output
+    assert terminal.process.wait(5) == 0
+
+
+def test_a_pipe_gets_the_status_as_text(desk: Desk, root: Root) -> None:
+    show(desk)
+    done = subprocess.run(
+        [sys.executable, "-m", "styled", "tui", "--root", str(root.path)],
+        capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=True,
+    )
+    assert b"not a terminal" in done.stderr
+    assert b"portrait" in done.stdout
+
+
+def test_the_terminal_ui_loads_no_engine_and_its_command_no_toolkit(tmp_path: Path) -> None:
+    """The TUI beside a busy GPU must not open it; ``styled --help`` must not load a toolkit."""
+    code = (
+        "import sys\n"
+        "import styled.cli.tui\n"
+        "assert not {'textual', 'rich', 'numpy', 'PIL'} & set(sys.modules), 'the command is heavy'\n"
+        "import styled.tui.app, styled.tui.detail_screen\n"
+        "assert 'textual' in sys.modules\n"
+        "assert not {'tensorflow', 'keras', 'styled.engine', 'styled.worker'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=60)
