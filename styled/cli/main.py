@@ -32,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("styled.cli.log:log", "Print a job's log, or the daemon's."),
     "stop": ("styled.cli.queue:stop", "Stop the daemon; the running job resumes later."),
     "reload": ("styled.cli.queue:reload", "Make the daemon read its configuration again."),
+    "clean": ("styled.cli.clean:clean", "Thin and remove ended jobs."),
+    "service": ("styled.cli.service:service", "Show or install the systemd unit."),
+    "doctor": ("styled.cli.doctor:doctor", "Check the root and this machine."),
     "weights": ("styled.cli.weights:weights", "Say which VGG19 weights are in use."),
 }
 

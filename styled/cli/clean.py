@@ -1,0 +1,53 @@
+"""``styled clean``: thin and remove ended jobs, or only say what would be done."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import click
+import msgspec
+
+from styled.cli.root_option import root_option
+from styled.config import RetentionConfig, load_config
+from styled.daemon.control import Client
+from styled.root import Root
+
+
+@click.command()
+@root_option
+@click.option("--days", type=click.FloatRange(min=0), help="Remove jobs that ended more than this many days ago.")
+@click.option("--max-gb", type=click.FloatRange(min=0), help="Remove the oldest ended jobs beyond this many GB.")
+@click.option("--frames", type=click.Choice(["all", "thin", "none"]), help="Frames kept; thin keeps thirty.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def clean(
+    root_path: str | None,
+    *,
+    days: float | None,
+    max_gb: float | None,
+    frames: Literal["all", "thin", "none"] | None,
+    dry_run: bool,
+) -> None:
+    """Thin and remove the folders of ended jobs, now.
+
+    Without options the [retention] settings of styled.toml count, by which the daemon does the same every hour.
+    Jobs that ended within the last hour are left alone, and so is all that has not ended.
+    """
+    from styled.daemon.retention import plan
+    from styled.queue.job import ENDED
+    from styled.queue.reader import StoreReader
+
+    root = Root.at(root_path)
+    given = {"days": days, "max_gb": max_gb, "frames": frames}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    retention = msgspec.convert(chosen, RetentionConfig) if chosen else load_config(root.config).retention
+    with StoreReader.open(root) as reader:
+        steps = plan(root, reader.jobs(ENDED), retention, time.time())
+    for step in steps:
+        click.echo(f"{step.action} {step.job.number:04d} {step.job.name}: {step.why}, {step.bytes / 1e6:.1f} MB")
+    total = sum(step.bytes for step in steps)
+    if dry_run or not steps:
+        click.echo(f"{total / 1e6:.1f} MB would be freed; nothing was changed")
+        return
+    Client(root).request("clean", retention=msgspec.to_builtins(retention))
+    click.echo(f"The daemon frees {total / 1e6:.1f} MB")
