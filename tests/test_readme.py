@@ -47,7 +47,7 @@ def test_the_settings_table_is_that_of_the_code() -> None:
 
 def test_every_command_it_names_exists() -> None:
     """Both in the examples and in the sentences."""
-    named = set(re.findall(r"(?:^|`)styled ([a-z]+)", README.read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`|bin/)styled ([a-z]+)", README.read_text(), re.MULTILINE))
     assert named <= set(COMMANDS)
     assert {"run", "demo", "daemon", "add", "weights", "stop"} <= named
 
