@@ -35,7 +35,8 @@ def match_linear(style: Array, content: Array) -> Floats:
     source, target = (_pixels(image) for image in (style, content))
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     matrix = _power(_covariance(target, target_mean), 0.5) @ _power(_covariance(source, source_mean), -0.5)
-    return ((source - source_mean) @ matrix.T + target_mean).reshape(style.shape).astype(np.float32)
+    matched: Floats = ((source - source_mean) @ matrix.T + target_mean).reshape(style.shape).astype(np.float32)
+    return matched
 
 
 def match_histogram(style: Array, content: Array) -> Floats:
@@ -72,7 +73,8 @@ def _pixels(image: Array) -> npt.NDArray[np.float64]:
 
 def _covariance(pixels: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     centred = pixels - mean
-    return centred.T @ centred / pixels.shape[0]
+    covariance: npt.NDArray[np.float64] = centred.T @ centred / pixels.shape[0]
+    return covariance
 
 
 def _power(matrix: npt.NDArray[np.float64], exponent: float) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ run twice and with a halo of 24 px instead of 80.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import tensorflow as tf
@@ -94,7 +94,7 @@ class TiledObjective:
             }
             tile_above = None if above is None else above[tile.cells(self._pooled_stride)]
             part, tile_content, tile_tv = self._backward_tile(
-                image[tile.cut], tile.relative, matrices, targets, tile_above, image.shape[1:3]
+                image[tile.cut], tile.relative, matrices, targets, tile_above, size=image.shape[1:3]
             )
             content, tv = content + tile_content, tv + tile_tv
             gradient[tile.cut].assign(gradient[tile.cut] + part)
@@ -170,6 +170,7 @@ class TiledObjective:
         matrices: dict[str, Tensor],
         targets: dict[str, Tensor],
         above: Tensor | None,
+        *,
         size: Sequence[int],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the gradient, with respect to the cut, of all that the tile owns, and its content and TV loss."""
