@@ -176,6 +176,6 @@ def _consume(inbox: int, folder: str, extras: list[str], job_input: Path) -> Non
                         rename_new(name, name, source_folder=source, target_folder=target)
         os.rmdir(folder, dir_fd=inbox)
     except OSError as error:
-        # Gone, not ours to change, or in use again: the job has its files, and the folder stays as it is.
+        # Gone, not ours to change, on another mount, or in use again: the job has its files, and the rest stays.
         if error.errno not in GONE | CANNOT_MOVE | {errno.ENOTEMPTY, errno.EEXIST, errno.EINVAL}:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def _put_one_back(member: Member, inbox: int, source: int) -> None:
         if member.kept or (there is not None and there.same_file(member.signature)):
             os.unlink(member.target, dir_fd=source)  # a copy: the original was never moved
             return
-        with suppress(PermissionError):  # another user's file, whose mode we could not change either
-            os.chmod(member.target, member.mode, dir_fd=source, follow_symlinks=False)
+        # Not through a link, which is what may have been moved; another user's file has its mode still.
+        if stat.S_ISREG(os.lstat(member.target, dir_fd=source).st_mode):
+            with suppress(PermissionError):
+                os.chmod(member.target, member.mode, dir_fd=source)
         with suppress(FileExistsError):  # told by the caller, who finds it left
             rename_new(member.target, name, source_folder=source, target_folder=place)
