@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 from types import MappingProxyType
@@ -228,15 +229,16 @@ class TestResume:
     VALUES = MappingProxyType({"steps": 7, "scales": (32,), "history": 3})
     """Four steps at 32 px, which wrap the history, and three at 48."""
 
-    @pytest.fixture(scope="class", params=["lbfgs", "adam"])
-    def whole(self, run: Run, request: pytest.FixtureRequest) -> tuple[str, list[Iterate]]:
-        iterates = run(**self.VALUES, optimizer=request.param)
-        assert [iterate.scale for iterate in iterates] == [1] * 4 + [2] * 3
-        return request.param, iterates
+    @pytest.fixture(scope="class")
+    def whole(self, run: Run) -> Run:
+        """Return the uninterrupted run of an optimiser, painted once."""
+        return functools.cache(lambda optimizer: run(**self.VALUES, optimizer=optimizer))
 
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     @pytest.mark.parametrize("stop", [3, 4, 5], ids=["inside a scale", "at a scale's end", "in the last scale"])
-    def test_resumed_is_uninterrupted_bit_for_bit(self, run: Run, whole: tuple[str, list[Iterate]], stop: int) -> None:
-        optimizer, iterates = whole
+    def test_resumed_is_uninterrupted_bit_for_bit(self, run: Run, whole: Run, optimizer: str, stop: int) -> None:
+        iterates = whole(optimizer)
+        assert [iterate.scale for iterate in iterates] == [1] * 4 + [2] * 3
         rest = run(**self.VALUES, optimizer=optimizer, resume=iterates[stop - 1].snapshot())
         assert [iterate.step for iterate in rest] == list(range(stop + 1, 8))
         assert [iterate.losses for iterate in rest] == [iterate.losses for iterate in iterates[stop:]]
