@@ -225,21 +225,23 @@ class TestStart:
             next(paint(rocket, [rocket], Settings(init="start.png"), weights=vgg))
 
 
+TWO_SCALES = MappingProxyType({"steps": 7, "scales": (32,), "history": 3})
+"""Four steps at 32 px, which wrap the history, and three at 48."""
+
+
+@pytest.fixture(scope="module")
+def whole(run: Run) -> Run:
+    """Return the uninterrupted run of an optimiser, painted once."""
+    return functools.cache(lambda optimizer: run(**TWO_SCALES, optimizer=optimizer))
+
+
 class TestResume:
-    VALUES = MappingProxyType({"steps": 7, "scales": (32,), "history": 3})
-    """Four steps at 32 px, which wrap the history, and three at 48."""
-
-    @pytest.fixture(scope="class")
-    def whole(self, run: Run) -> Run:
-        """Return the uninterrupted run of an optimiser, painted once."""
-        return functools.cache(lambda optimizer: run(**self.VALUES, optimizer=optimizer))
-
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     @pytest.mark.parametrize("stop", [3, 4, 5], ids=["inside a scale", "at a scale's end", "in the last scale"])
     def test_resumed_is_uninterrupted_bit_for_bit(self, run: Run, whole: Run, optimizer: str, stop: int) -> None:
         iterates = whole(optimizer)
         assert [iterate.scale for iterate in iterates] == [1] * 4 + [2] * 3
-        rest = run(**self.VALUES, optimizer=optimizer, resume=iterates[stop - 1].snapshot())
+        rest = run(**TWO_SCALES, optimizer=optimizer, resume=iterates[stop - 1].snapshot())
         assert [iterate.step for iterate in rest] == list(range(stop + 1, 8))
         assert [iterate.losses for iterate in rest] == [iterate.losses for iterate in iterates[stop:]]
         np.testing.assert_array_equal(rest[-1].picture(), iterates[-1].picture())
