@@ -1,0 +1,50 @@
+"""What the command line's tests share: running the real command, and one daemon for a whole file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from styled.root import Root
+from tests.faults.daemon_process import DaemonProcess
+
+Styled = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs ``styled`` with arguments on a root, in a process of its own."""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """An empty root, the same for all tests of a file."""
+    root = Root.at(tmp_path_factory.mktemp("cli") / "root")
+    root.path.mkdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def daemon(root: Root) -> Iterator[DaemonProcess]:
+    """A running daemon with the synthetic worker, the same for all tests of a file."""
+    with DaemonProcess(root) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def styled(root: Root) -> Styled:
+    """Run the real command on the root."""
+
+    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "styled", *arguments],
+            env={**os.environ, "STYLED_ROOT": str(root.path), "COLUMNS": "100"},
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,162 @@
+"""The commands that change the queue, as a user's shell runs them: words and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from styled.queue.job import JobState
+from styled.root import Root
+from tests.cli.conftest import Styled
+from tests.faults.daemon_process import DaemonProcess, picture, wait_until
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A content and a style."""
+    return picture(tmp_path / "harbour.png", 40), picture(tmp_path / "style.png", 200)
+
+
+def test_what_is_added_is_painted_and_waited_for(
+    daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path]
+) -> None:
+    added = styled("add", *pair, "--set", "steps=10", "--priority", "7")
+    assert (added.returncode, added.stdout) == (0, "harbour is in the inbox\n")
+    waited = styled("wait", "harbour")
+    job = daemon.job("harbour")
+    assert job is not None
+    assert (waited.returncode, waited.stdout) == (0, f"{job.number:04d} harbour: done\n")
+    assert (job.steps, job.priority) == (10, 7)
+    assert styled("wait").stdout == "nothing to wait for\n"
+    assert "result written" in styled("log", str(job.number)).stdout
+    assert '"event": "done"' in styled("log").stdout
+
+
+def test_several_styles_are_kept_in_order(daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path]) -> None:
+    assert styled("add", *pair, pair[0], "--name", "two styles").returncode == 0
+    assert styled("wait", "two-styles").returncode == 0
+    job = daemon.job("two-styles")
+    assert job is not None
+    assert job.styles == ("input/style.png", "input/style-2.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("missing.png", "style.png"), 65, "missing.png"),
+        (("notes.txt", "style.png"), 65, "notes.txt"),
+        (("harbour.png", "style.png", "--set", "stps=3"), 78, "Did you mean 'steps'?"),
+        (("harbour.png", "style.png", "--set", "steps"), 78, "is not key=value"),
+        (("harbour.png", "style.png", "--set", "weights=/etc/passwd"), 78, "weights = '/etc/passwd' is not allowed"),
+        (("harbour.png", "style.png", "--priority", "100000"), 78, "-1000 to 1000"),
+        (("harbour.png",), 2, "Missing argument"),
+    ],
+)
+def test_what_cannot_become_a_job_is_refused_before_it_is_copied(
+    styled: Styled, pair: tuple[Path, Path], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    folder = pair[0].parent
+    (folder / "notes.txt").write_text("hello")
+    refused = styled("add", *arguments, "--root", folder / "root", cwd=folder)
+    assert refused.returncode == code, refused.stderr
+    assert words in refused.stderr
+    assert not (folder / "root").exists()
+
+
+def test_a_job_is_paused_resumed_cancelled_and_retried(daemon: DaemonProcess, styled: Styled) -> None:
+    daemon.drop("slow", levels=(3, 4), settings={"steps": 400})
+    number = f"{daemon.until_step('slow', 2).number}"
+    assert f"{int(number):04d} slow: paused" in styled("pause", number).stdout
+    assert "cannot become" in styled("pause", number).stderr
+    assert styled("pause", number).returncode == 5
+    assert "slow: waiting" in styled("resume", number).stdout
+    daemon.until("slow", JobState.RUNNING)
+    assert "slow: cancelled" in styled("cancel", number).stdout
+    waited = styled("wait", number)
+    assert (waited.returncode, "cancelled by" in waited.stdout) == (1, True)
+    wait_until(lambda: styled("retry", number).returncode == 0)
+    assert "priority -5" in styled("priority", number, "-5").stdout
+    styled("cancel", number)
+    wait_until(lambda: styled("retry", number, "--from-start").returncode == 0)
+    styled("cancel", number)
+    wait_until(lambda: styled("remove", "--yes", number).returncode == 0)
+    assert styled("pause", number).returncode == 4
+
+
+def test_the_whole_queue_is_paused_and_goes_on(daemon: DaemonProcess, styled: Styled) -> None:
+    assert "The queue is paused" in styled("pause").stdout
+    assert daemon.client.request("status")["status"]["state"] == "paused"
+    assert styled("resume").returncode == 0
+    assert daemon.client.request("status")["status"]["state"] == "running"
+
+
+def test_waiting_for_a_failure_fails_and_tells_the_reason(daemon: DaemonProcess, styled: Styled) -> None:
+    daemon.drop("oom", levels=(5, 6))
+    waited = styled("wait", "oom")
+    assert waited.returncode == 1
+    assert "oom: failed: " in waited.stdout
+    assert "Lower size" in waited.stdout
+    assert styled("wait", "no-such-job").returncode == 4
+    late = styled("wait", "--timeout", "0.3", "oom")
+    assert late.returncode == 1  # it has ended: no time is needed
+
+
+def test_waiting_gives_up_in_time(daemon: DaemonProcess, styled: Styled) -> None:
+    daemon.drop("slow-wait", levels=(7, 8), settings={"steps": 1000})
+    daemon.until_step("slow-wait", 1)
+    late = styled("wait", "slow-wait", "--timeout", "0.3")
+    assert (late.returncode, "not ended after 0.3 s" in late.stderr) == (1, True)
+    styled("cancel", "1")
+    daemon.client.request("cancel", job=daemon.job("slow-wait").id)  # type: ignore[union-attr]
+
+
+def test_a_log_is_followed_to_the_end_of_its_job(daemon: DaemonProcess, styled: Styled) -> None:
+    daemon.drop("slow-log", levels=(9, 10), settings={"steps": 10})
+    daemon.until_step("slow-log", 1)
+    followed = styled("log", "-f", "slow-log")
+    assert "result written" in followed.stdout
+    assert styled("log", "nobody").returncode == 4
+
+
+def test_control_characters_in_a_log_do_not_reach_the_terminal(daemon: DaemonProcess, styled: Styled) -> None:
+    job = daemon.jobs()[0]
+    with (daemon.root.evolution / job.id / "log.txt").open("ab") as log:
+        log.write(b"\x1b[2J\x9b31m \xff\n")
+    assert "\\x1b[2J" in styled("log", job.id).stdout
+    assert "\x1b" not in styled("log", job.id).stdout
+
+
+def test_reload_and_stop(root: Root, daemon: DaemonProcess, styled: Styled) -> None:
+    root.config.write_text("[queue]\nparalel = 2\n")
+    wrong = styled("reload")
+    assert (wrong.returncode, "Did you mean queue.parallel" in wrong.stderr) == (78, True)
+    root.config.unlink()
+    assert styled("reload").returncode == 0
+    stopped = styled("stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "The daemon has stopped\n")
+    assert daemon.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("pause", "1"), ("stop",), ("reload",), ("priority", "1", "2"), ("wait", "--timeout", "9")]
+)
+def test_without_a_daemon_the_exit_code_is_3(styled: Styled, command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    refused = styled(*command, "--root", tmp_path)
+    if command[0] == "wait":
+        assert (refused.returncode, refused.stdout) == (0, "nothing to wait for\n")
+    else:
+        assert refused.returncode == 3
+        assert "Start it with: styled daemon." in refused.stderr
+
+
+def test_adding_needs_no_daemon(styled: Styled, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    added = styled("add", *pair, "--root", tmp_path / "fresh")
+    assert added.returncode == 0
+    assert "No daemon runs here" in added.stderr
+    names = sorted(path.name for path in (tmp_path / "fresh" / "inbox" / "harbour").iterdir())
+    assert names == ["content.png", "style.png"]
+    assert styled("add", *pair, "--root", tmp_path / "fresh").stdout == "harbour-2 is in the inbox\n"
+    waited = styled("wait", "harbour", "--root", tmp_path / "fresh")
+    assert waited.returncode == 3
