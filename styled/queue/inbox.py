@@ -300,6 +300,7 @@ class Inbox:
             self._plan_to_mend(self._recover)
             return None
         self._trouble = ""
+        self._notes.pop(pair.content, None)
         return self._enter(admission, stuck)
 
     def _enter(self, admission: Admission, stuck: Mapping[str, Signature]) -> Job:

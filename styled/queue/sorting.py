@@ -68,8 +68,8 @@ def sort_out(
     for folder, why in look.unreadable.items():
         sorter.wait(folder, f"permission to read the folder ({why})", (folder,))
     for pair in pairing.pairs:
-        if pair.content not in busy and not _is_taken(pair, look, taken):
-            sorter.add_pair(pair)
+        if not _is_taken(pair, look, taken):
+            sorter.add_pair(pair, busy=pair.content in busy)
     for misfit in pairing.misfits:
         sorter.add_misfit(misfit)
     sorter.found.ignored = pairing.ignored
@@ -94,12 +94,14 @@ class _Sorter:
         age = max((self._tracker.age(path) for path in paths), default=0.0)
         self._waiting.append((-age, name, missing))
 
-    def add_pair(self, pair: Pair) -> None:
+    def add_pair(self, pair: Pair, *, busy: bool) -> None:
         paths = [*pair.paths, *((pair.folder, *self._inside[pair.folder]) if pair.folder else ())]
-        still = self._still_changing(paths)
-        if still:
-            self.wait(pair.name, self._notes.get(pair.content) or self._rest_of(still), paths)
-        else:
+        note = self._notes.get(pair.content, "")
+        still = [] if busy else self._still_changing(paths)
+        if note or still:
+            # With a note also while it is looked at again, or it would come and go in the list.
+            self.wait(pair.name, note or self._rest_of(still), paths)
+        if not still and not busy:
             self.found.ready.append(pair)
 
     def add_misfit(self, misfit: Misfit) -> None:
