@@ -11,6 +11,7 @@ from PIL import Image
 
 from styled import images
 from styled.tui import preview
+from styled.tui.lines import Run
 
 _RESET = "\x1b[0m"
 _LONG_SIDE = 400  # px; more than any terminal shows
@@ -32,7 +33,7 @@ def _takes_colour(stream: TextIO) -> bool:
     return stream.isatty() and speaks_utf8 and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _coloured(row: tuple[preview.Run, ...]) -> str:
+def _coloured(row: tuple[Run, ...]) -> str:
     cells = (
         "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m".format(*run.top, *run.bottom) + "▀" * run.cells
         for run in row

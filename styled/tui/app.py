@@ -246,12 +246,12 @@ class StyledApp(App[None]):
         if self.snapshot is None:
             return ()
         if self.snapshot.trouble:
-            return ((" " + inert(self.snapshot.trouble), "bad"),)
+            return ((" " + self._words(self.snapshot.trouble), "bad"),)
         daemon = self.snapshot.daemon
         if daemon is None or self._clock() - daemon.beat_at > STALE_S:
             return ((" No daemon works here now. Start it with: styled daemon", "warn"),)
         if daemon.note:
-            return ((" " + inert(daemon.note, ascii_only=not self.glyphs.unicode), "warn"),)
+            return ((" " + self._words(daemon.note), "warn"),)
         if not with_happenings:
             return ()
         lines = event_lines(self.snapshot.happenings, 1, ascii_only=not self.glyphs.unicode)
@@ -267,12 +267,17 @@ class StyledApp(App[None]):
         running = snapshot.counts.get(JobState.RUNNING, 0)
         return f"styled runs on (pid {daemon.pid}, {running} running, {waiting} waiting). Stop it with: styled stop"
 
-    def say(self, text: str, tone: Tone) -> None:
-        """Say something in the event line for a while."""
-        self._said = (self._clock(), ((" " + inert(text, ascii_only=not self.glyphs.unicode), tone),))
+    def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
+        """Say something in the event line for a while; ``whole`` keeps paths as they are."""
+        words = inert(text, ascii_only=not self.glyphs.unicode) if whole else self._words(text)
+        self._said = (self._clock(), ((" " + words, tone),))
         screen = self.job_screen
         if screen is not None:
             screen.draw_clock()
+
+    def _words(self, text: str) -> str:
+        """Return a message safe to print, paths below the root without the root: the row is short."""
+        return inert(text.replace(f"{self.root.path}/", ""), ascii_only=not self.glyphs.unicode)
 
     def ask(self, *requests: Request) -> None:
         """Ask the daemon; the answer appears in the event line."""

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from styled.queue.job import ENDED, Job, JobState
 from styled.tui.lines import inert
-from styled.tui.question import Question
+from styled.tui.question import Notice, Question
 from styled.tui.requests import Request
 from styled.tui.snapshot import PICTURE_MODES, Focus, PictureMode, Snapshot, View
 
@@ -253,4 +253,8 @@ class JobScreen(Screen[None]):
         focus = self.focus_now
         if focus is not None:
             self.app.copy_to_clipboard(focus.folder)
-            self.styled_app.say(f"copied {inert(focus.folder)}", "")
+            # Where the terminal does not take OSC 52 the path must be on the screen whole, to be selected there.
+            if len(focus.folder) + 8 < self.size.width:
+                self.styled_app.say(f"copied {focus.folder}", "", whole=True)
+            else:
+                self.app.push_screen(Notice("Copied, if the terminal allows it:", inert(focus.folder)))

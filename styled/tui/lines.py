@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -21,6 +21,16 @@ Span = tuple[str, Tone]
 
 Line = tuple[Span, ...]
 """One row of a pane, left to right."""
+
+
+class Run(NamedTuple):
+    """Neighbouring cells of one row that look the same."""
+
+    cells: int
+    top: tuple[int, int, int]
+    """sRGB of the upper half, 0..255."""
+    bottom: tuple[int, int, int]
+
 
 # Controls, format characters (bidi overrides, joiners), surrogates, private and unassigned code points:
 # terminals disagree on them, or obey them. Separators that are not the plain space end or break lines.

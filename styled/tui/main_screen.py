@@ -108,8 +108,8 @@ class MainScreen(JobScreen):
         table = self.query_one(QueueTable)
         table.show_queue(snapshot, self._empty_words())
         focus = self.focus_now
-        if focus is None and table.job_id is not None and not snapshot.trouble:
-            self.look_again()  # the cursor moved while this snapshot was made
+        if snapshot.view != self.wanted_view():
+            self.look_again()  # the cursor moved, or the size became known, while this snapshot was made
         if self._shown_job != table.job_id:
             self._shown_job = table.job_id
             self.frame = None

@@ -8,8 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from styled.tui.line_view import LineView
-from styled.tui.lines import Line
-from styled.tui.preview import Run
+from styled.tui.lines import Line, Run
 from styled.tui.snapshot import Picture
 
 

@@ -10,16 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from styled import memory
 from styled.errors import StyledError
 from styled.memory import MemorySample
+from styled.messages import Progress
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
-from styled.tui.job_reader import JobReader
 from styled.tui.snapshot import Focus, Happening, Snapshot, View
 from styled.tui.status_lines import happening
+
+if TYPE_CHECKING:
+    from styled.tui.job_reader import JobReader
 
 MEMORY_S = 2.0
 """Seconds between two looks at the memory: NVML takes longer than everything else together."""
@@ -79,6 +83,8 @@ class Poller(threading.Thread):
 
     def run(self) -> None:
         """Look until stopped."""
+        # First the queue alone: a job's files need NumPy and Pillow, whose import takes longer than all the rest.
+        self._publish(self._maker.make(self._view, queue_only=True))
         while not self._ended.is_set():
             self._wake.clear()
             snapshot = self._maker.make(self._view)
@@ -111,7 +117,7 @@ class SnapshotMaker:
         """Let go of the store."""
         self._reader.close()
 
-    def make(self, view: View) -> Snapshot:
+    def make(self, view: View, *, queue_only: bool = False) -> Snapshot:
         """Look once. Never raises one of styled's own errors: they become words on the screen."""
         trouble = ""
         status = None
@@ -120,12 +126,7 @@ class SnapshotMaker:
             self._read_queue(view)
         except StyledError as error:
             trouble = str(error)
-        focus: Focus | None = None
-        job = self._focused(view)
-        if job is not None:
-            focus = self._job_reader(job.id).read(job, view)
-        running = [job.id for job in self._queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
-        found = {job_id: self._job_reader(job_id).progress() for job_id in running}
+        focus, progress = (None, {}) if queue_only else self._read_jobs(view)
         now = time.monotonic()
         if now >= self._memory_due:
             self._memory, self._memory_due = self._measure(), now + MEMORY_S
@@ -139,13 +140,21 @@ class SnapshotMaker:
             total=queue.total,
             top_priority=queue.top_priority,
             jobs=tuple(queue.jobs),
-            progress={job_id: progress for job_id, progress in found.items() if progress is not None},
+            progress=progress,
             incomplete=tuple(status.incomplete) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
             focus=focus,
             memory=self._memory,
             happenings=tuple(self._happenings),
         )
+
+    def _read_jobs(self, view: View) -> tuple[Focus | None, dict[str, Progress]]:
+        """Read the files of the job under the cursor, and the newest losses of those that run."""
+        job = self._focused(view)
+        focus = self._job_reader(job.id).read(job, view) if job is not None else None
+        running = [job.id for job in self._queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
+        found = {job_id: self._job_reader(job_id).progress() for job_id in running}
+        return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
 
     def _read_queue(self, view: View) -> None:
         """Read the rows on the screen, if the store or the wish changed."""
@@ -185,6 +194,8 @@ class SnapshotMaker:
             return None  # removed meanwhile; the next view names another
 
     def _job_reader(self, job_id: str) -> JobReader:
+        from styled.tui.job_reader import JobReader
+
         reader = self._jobs.pop(job_id, None) or JobReader(self._root, job_id)
         self._jobs[job_id] = reader  # the newest last
         while len(self._jobs) > 2 * _READERS_KEPT:

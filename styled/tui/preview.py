@@ -7,11 +7,12 @@ Pictures are shrunk in linear light (sRGB decoded first): averaging encoded valu
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from styled.tui.lines import Run
 
 ASCII_RAMP = " .:-=+*#%@"
 """From dark to bright, for a dark background."""
@@ -22,15 +23,6 @@ _LEVEL_STEP = 8
 
 Pixels = npt.NDArray[np.uint8]
 """uint8, shape (height, width, 3), sRGB."""
-
-
-class Run(NamedTuple):
-    """Neighbouring cells of one row that look the same."""
-
-    cells: int
-    top: tuple[int, int, int]
-    """sRGB of the upper half, 0..255."""
-    bottom: tuple[int, int, int]
 
 
 def fit_cells(picture_width: int, picture_height: int, columns: int, rows: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""A question that must be answered before something that cannot be undone is done. The answer at hand is No."""
+"""Small windows: a question before something is done that cannot be undone, and a notice too long for a row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,31 @@ from styled.tui.lines import Line, wrap
 _CELLS = 52
 
 
-class Question(ModalScreen[bool]):
+class _Window(ModalScreen[bool]):
+    """A few lines in a frame in the middle of the screen."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """Lay out the frame."""
+        with Vertical(classes="window"):
+            yield LineView(classes="window-text")
+
+    def on_mount(self) -> None:
+        """Write the lines."""
+        view = self.query_one(LineView)
+        view.styles.height = len(self._lines)
+        view.styles.width = _CELLS
+        view.show(self._lines)
+
+    def action_answer(self, answer: bool) -> None:  # Textual passes it by position
+        """End with the answer."""
+        self.dismiss(answer)
+
+
+class Question(_Window):
     """Asks yes or no; anything but ``y`` is No."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -24,25 +48,25 @@ class Question(ModalScreen[bool]):
     ]
 
     def __init__(self, question: str, explanation: str) -> None:
-        super().__init__()
-        self._question = question
-        self._explanation = explanation
+        super().__init__([
+            *(((text, "strong"),) for text in wrap(question, _CELLS)),
+            *(((text, ""),) for text in wrap(explanation, _CELLS)),
+            ((" ", ""),),
+            (("y", "key"), (" yes    ", ""), ("n", "key"), (" no (also esc, enter)", "")),
+        ])
 
-    def compose(self) -> ComposeResult:
-        """Lay out the question."""
-        with Vertical(id="question"):
-            yield LineView(id="question-text")
 
-    def on_mount(self) -> None:
-        """Write the question and its two answers."""
-        lines: list[Line] = [((text, "strong"),) for text in wrap(self._question, _CELLS)]
-        lines += [((text, ""),) for text in wrap(self._explanation, _CELLS)]
-        lines += [((" ", ""),), (("y", "key"), (" yes    ", ""), ("n", "key"), (" no (also esc, enter)", ""))]
-        view = self.query_one("#question-text", LineView)
-        view.styles.height = len(lines)
-        view.styles.width = _CELLS
-        view.show(lines)
+class Notice(_Window):
+    """Says something until a key is pressed."""
 
-    def action_answer(self, answer: bool) -> None:  # Textual passes it by position
-        """End with the answer."""
-        self.dismiss(answer)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q,y,space", "answer(False)", "close", id="notice.close"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__([
+            ((title, "strong"),),
+            *(((row, ""),) for row in wrap(text, _CELLS)),
+            ((" ", ""),),
+            (("esc", "key"), (" closes this", "")),
+        ])

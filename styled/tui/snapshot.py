@@ -14,8 +14,8 @@ from styled.queue.job import Job, JobState
 from styled.queue.records import Order
 from styled.queue.status import DaemonStatus, Incomplete, Rejected
 from styled.tui.history import ScaleStart, Term
+from styled.tui.lines import Run
 from styled.tui.plot import Column
-from styled.tui.preview import Run
 
 PictureMode = Literal["blocks", "ascii", "off"]
 PICTURE_MODES: tuple[PictureMode, ...] = ("blocks", "ascii", "off")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -192,7 +194,20 @@ async def test_y_copies_the_path_and_shows_it(desk: Desk, root: Root) -> None:
         app = await settled(pilot)
         await pilot.press("y")
         assert app.clipboard == str(root.evolution / jobs[0].id)
-        assert "copied /" in screen_text(app)
+        assert f"copied {app.clipboard}" in screen_text(app)
+
+
+async def test_a_path_longer_than_the_row_is_shown_whole_in_a_window(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(60, 16)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        window = "".join(part.strip() for part in re.findall("│(.*)│", screen_text(app)))
+        assert str(root.evolution / jobs[0].id) in window
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, MainScreen)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from styled.tui import preview
+from styled.tui.lines import Run
 
 
 def solid(width: int, height: int, colour: tuple[int, int, int]) -> Image.Image:
@@ -37,7 +38,7 @@ def test_half_blocks_fill_exactly_the_cells(mode: str) -> None:
 def test_half_blocks_put_the_upper_pixel_on_top() -> None:
     picture = solid(8, 8, (0, 0, 0))
     picture.paste((248, 0, 0), (0, 0, 8, 4))
-    assert preview.half_blocks(picture, 4, 1) == ((preview.Run(4, (248, 0, 0), (0, 0, 0)),),)
+    assert preview.half_blocks(picture, 4, 1) == ((Run(4, (248, 0, 0), (0, 0, 0)),),)
 
 
 def test_neighbours_that_look_the_same_are_one_run() -> None:
@@ -69,4 +70,4 @@ def test_a_flat_picture_is_not_turned_into_noise() -> None:
 
 def test_a_huge_picture_is_reduced_first() -> None:
     rows = preview.half_blocks(solid(4000, 3000, (8, 16, 24)), 10, 4)
-    assert rows[0] == (preview.Run(10, (8, 16, 24), (8, 16, 24)),)
+    assert rows[0] == (Run(10, (8, 16, 24), (8, 16, 24)),)

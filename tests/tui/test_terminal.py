@@ -18,10 +18,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.tui.conftest import Desk
 
 from styled.queue.status import DaemonStatus
 from styled.root import Root
+from tests.tui.conftest import Desk
 
 
 class Terminal:
