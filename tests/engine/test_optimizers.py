@@ -279,6 +279,9 @@ def test_restored_it_goes_on_bit_for_bit(name: str, steps: int) -> None:
     picture = first.image.numpy()
     second = optimizer_for(settings, tf.constant(picture), with_gradient(value))
     second.restore(state)
+    for key, variable in vars(first).items():
+        if isinstance(variable, tf.Variable):
+            np.testing.assert_array_equal(variable, vars(second)[key], err_msg=key)
     assert losses_of(first, 8) == losses_of(second, 8)
     np.testing.assert_array_equal(first.image.numpy(), second.image.numpy())
     for key, array in first.state().items():

@@ -128,3 +128,8 @@ def test_with_fewer_steps_than_scales_the_finest_are_kept() -> None:
 
 def test_pixels_is_the_area() -> None:
     assert plan_scales(640, 480, Settings(size=640, steps=1))[0].pixels == 640 * 480
+
+
+def test_a_step_that_rounding_leaves_over_goes_to_the_coarsest_scale() -> None:
+    """24 steps over 1, 0.6 and 0.36 round to 12, 7 and 4."""
+    assert [scale.steps for scale in plan_scales(1024, 1024, Settings(size=1024, steps=24))] == [13, 7, 4]
