@@ -30,6 +30,10 @@ STOP_GRACE_S = 600.0
 """Seconds for the step in work and the checkpoint after Ctrl-C; a second Ctrl-C does not wait."""
 
 
+_SHORTCUTS = ("size", "steps", "optimizer", "seed")
+"""Settings with an option of their own."""
+
+
 @click.command()
 @click.argument("content", type=click.Path(path_type=Path), required=False)
 @click.argument("styles", metavar="STYLE...", type=click.Path(path_type=Path), nargs=-1)
@@ -65,8 +69,8 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
     current root, if there is one.
     """
     if resume is not None:
-        if content is not None:
-            raise click.UsageError("--resume takes the images from the stopped run; give none.")
+        if content is not None or any(options[name] for name in ("assignments", "evolution", *_SHORTCUTS)):
+            raise click.UsageError("--resume goes on with the images and settings of the stopped run; give none.")
         job = oneshot.reopen(resume, output=options["output"], overwrite=options["overwrite"])
     elif content is None or not styles:
         raise click.UsageError("Give a content image and at least one style image.")
@@ -88,7 +92,7 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
 def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) -> OneShot:
     values = dict(load_config(Root.at().config).job)
     values |= dict(parse_assignment(text) for text in options["assignments"])
-    values |= {name: options[name] for name in ("size", "steps", "optimizer", "seed") if options[name] is not None}
+    values |= {name: options[name] for name in _SHORTCUTS if options[name] is not None}
     return oneshot.prepare(
         content,
         styles,

@@ -1,0 +1,214 @@
+"""``styled run`` as a user runs it: a real process, a real worker, the packaged pair at 64 px."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from styled import evolution, images
+from styled.evolution import JobFolder
+from styled.queue.job import JobState
+
+SAMPLES = Path(__file__).parent.parent.parent / "styled" / "data" / "samples"
+PAIR = [str(SAMPLES / "rocket.jpg"), str(SAMPLES / "starry_night.jpg")]
+FAST = ["--size", "64", "--optimizer", "adam", "--set", "scales=[]"]
+STYLED = [sys.executable, "-m", "styled"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test works in its own folder, which is no root."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STYLED_ROOT", raising=False)
+    return tmp_path
+
+
+def styled(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*STYLED, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture
+def long_run(here: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that would take hours; killed at the end."""
+    command = [*STYLED, "run", *PAIR, "-o", "out.png", *FAST, "--steps", "100000", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def wait_for(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        message: dict[str, Any] = json.loads(line)
+        if message["event"] == event:
+            return message
+    raise AssertionError(f"no {event}: {process.stderr.read() if process.stderr else ''}")
+
+
+class TestToTheEnd:
+    def test_it_paints_a_picture_and_leaves_nothing_else(self, here: Path) -> None:
+        """Standard output is the result's path; progress is on standard error."""
+        done = styled("run", *PAIR, "-o", "out.png", *FAST, "--steps", "3")
+        assert (done.returncode, done.stdout) == (0, f"{here / 'out.png'}\n"), done.stderr
+        assert "step 3/3" in done.stderr
+        assert images.load(here / "out.png").pixels.shape == (43, 64, 3)
+        assert [path.name for path in here.iterdir()] == ["out.png"]
+
+    def test_two_styles_into_a_jpeg_with_its_evolution_kept(self, here: Path) -> None:
+        """The name says what was painted; a job's folder is what a daemon would have left, without its checkpoint."""
+        done = styled(
+            "run",
+            *PAIR,
+            PAIR[1],
+            *FAST,
+            "--steps",
+            "2",
+            "--set",
+            "frame_every=1",
+            "--seed",
+            "5",
+            "--evolution",
+            "kept",
+            "-o",
+            "a.jpg",
+        )
+        assert done.returncode == 0, done.stderr
+        with Image.open("a.jpg") as picture:
+            assert (picture.format, picture.size) == ("JPEG", (64, 43))
+            assert picture.info["icc_profile"]
+        [path] = Path("kept").iterdir()
+        folder = JobFolder(path)
+        job = evolution.read_job_file(folder)
+        assert job.state is JobState.DONE
+        assert job.styles == ("input/style.jpg", "input/style-2.jpg")
+        assert job.digests["input/content.jpg"] == evolution.digest(SAMPLES / "rocket.jpg")
+        assert [step for step, _ in evolution.frames(folder)] == [1, 2]
+        assert not folder.checkpoint.exists()
+        metadata = images.read_metadata(Path("a.jpg"))
+        assert metadata is not None
+        assert (metadata["settings"]["steps"], metadata["settings"]["seed"]) == (2, 5)
+
+    def test_settings_come_from_styled_toml_and_flags_win(self, here: Path) -> None:
+        """The result is named after the pair; a path given for init is found wherever the worker runs."""
+        (here / "styled.toml").write_text('[job]\nsize = 64\nsteps = 9\noptimizer = "adam"\nscales = []\n')
+        shutil.copy(SAMPLES / "starry_night.jpg", here / "start.jpg")
+        done = styled("run", *PAIR, "--steps", "1", "--set", "init=start.jpg", "--json")
+        assert done.returncode == 0, done.stderr
+        started = json.loads(done.stdout.splitlines()[0])
+        assert (started["width"], started["steps"]) == (64, 1)
+        assert (here / "rocket-starry_night.png").exists()
+
+
+class TestStopAndResume:
+    def test_a_stopped_run_says_how_to_go_on_and_does(self, here: Path) -> None:
+        """The printed command works as it stands, from any folder, and goes on to the result."""
+        command = [*STYLED, "run", *PAIR, "-o", "out.png", *FAST, "--steps", "60", "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            wait_for(process, "progress")
+            process.send_signal(signal.SIGINT)
+            stopped = wait_for(process, "stopped")
+            assert process.wait(60) == 130
+            assert process.stderr is not None
+            advice = process.stderr.read().splitlines()[-1].strip()
+        assert advice == f"styled run --resume {here}/out.png.styled"
+        assert evolution.read_job_file(JobFolder(here / "out.png.styled")).state is JobState.PAUSED
+        refused = styled("run", "--resume", "out.png.styled", "--steps", "1")
+        assert refused.returncode == 2, "the settings are those of the stopped run"
+        resumed = subprocess.run(
+            [*STYLED, *shlex.split(advice)[1:], "--json"], cwd="/", stdout=subprocess.PIPE, check=True, timeout=120
+        )
+        assert json.loads(resumed.stdout.splitlines()[0])["step"] == stopped["step"]
+        assert [path.name for path in here.iterdir()] == ["out.png"]
+
+    def test_sigterm_saves_a_checkpoint_too(self, here: Path, long_run: subprocess.Popen[str]) -> None:
+        wait_for(long_run, "progress")
+        long_run.send_signal(signal.SIGTERM)
+        assert long_run.wait(60) == 130
+        assert evolution.load_checkpoint(JobFolder(here / "out.png.styled")) is not None
+
+    def test_an_earlier_run_is_not_lost_by_the_same_command(self, here: Path) -> None:
+        (here / "out.png.styled").mkdir()
+        done = styled("run", *PAIR, "-o", "out.png", *FAST)
+        assert done.returncode == 73
+        assert "--resume" in done.stderr
+
+    def test_the_worker_ends_when_the_run_is_killed(self, here: Path, long_run: subprocess.Popen[str]) -> None:
+        wait_for(long_run, "progress")
+        long_run.kill()
+        folder = JobFolder(here / "out.png.styled")
+        until = time.monotonic() + 30
+        while evolution.load_checkpoint(folder) is None and time.monotonic() < until:
+            time.sleep(0.1)
+        assert evolution.load_checkpoint(folder) is not None
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("arguments", "code", "words"),
+        [
+            ([PAIR[0], "gone.jpg"], 65, "gone.jpg cannot be opened"),
+            ([PAIR[0], __file__], 65, "not an image"),
+            ([*PAIR, "--set", "stepz=3"], 78, "Did you mean 'steps'?"),
+            ([*PAIR, "--set", "steps"], 78, "key=value"),
+            ([*PAIR, "--size", "1"], 78, "from 32 to 65536"),
+            ([*PAIR, "-o", "out.xyz"], 65, "out.xyz"),
+            ([*PAIR, "-o", "no/such/folder/out.png"], 73, "No such file"),
+            ([*PAIR, "--set", "init=job:gone"], 78, "no such job"),
+            ([PAIR[0]], 2, "at least one style"),
+            (["--resume", "gone"], 65, "not the folder of a run"),
+        ],
+    )
+    def test_what_cannot_work_is_refused_at_once(self, here: Path, arguments: list[str], code: int, words: str) -> None:
+        """With the reason, the exit code of the error tree, and nothing left behind."""
+        done = styled("run", *arguments)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert words in done.stderr
+        assert list(here.iterdir()) == []
+
+    def test_an_existing_result_is_not_replaced_unless_asked(self, here: Path) -> None:
+        (here / "out.png").write_text("precious")
+        done = styled("run", *PAIR, "-o", "out.png", *FAST)
+        assert done.returncode == 73
+        assert (here / "out.png").read_text() == "precious"
+
+    def test_a_folder_that_cannot_be_written_is_noticed_before_painting(self, here: Path) -> None:
+        if os.geteuid() == 0:
+            pytest.skip("root may write everywhere")
+        (here / "locked").mkdir(mode=0o500)
+        assert styled("run", *PAIR, "-o", "locked/out.png").returncode == 73
+
+
+def test_on_a_terminal_one_line_changes(here: Path) -> None:
+    """On a real pseudo-terminal: never a line longer than it is wide; and --overwrite replaces what was there."""
+    (here / "out.png").write_text("not so precious")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["COLUMNS"] = "60"
+        os.execv(STYLED[0], [*STYLED, "run", *PAIR, "-o", "out.png", *FAST, "--steps", "5", "--overwrite"])  # noqa: S606
+    output = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            output += chunk
+    except OSError:
+        pass  # how Linux says that the other side has closed
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    lines = [line for line in output.decode().replace("\x1b[K", "").replace("\n", "\r").split("\r") if "step" in line]
+    assert len(lines) >= 2
+    assert all(len(line) < 60 for line in lines)
+    assert output.decode().rstrip().endswith("out.png")
+    assert images.probe(here / "out.png").width == 64
