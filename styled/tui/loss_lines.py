@@ -65,6 +65,8 @@ def _nothing_yet(focus: Focus) -> str:
     state = focus.job.state
     if state is JobState.WAITING:
         return "not started: it waits for its turn"
+    if state is JobState.PAUSED:
+        return "paused before its first step"
     if state is JobState.RUNNING:
         return "starting: the first step takes longest"
     return "no losses were written"

@@ -1,0 +1,123 @@
+"""The keys that change the queue, against a real daemon on a real socket; its queue is paused, so nothing paints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styled.daemon.control import Client
+from styled.daemon.service import start_detached
+from styled.queue.drop import drop
+from styled.queue.job import JobState
+from styled.queue.reader import StoreReader
+from styled.root import Root
+from styled.tui.app import StyledApp
+from styled.tui.options import Options
+from styled.tui.queue_table import QueueTable
+from tests.tui.conftest import HOST, picture, screen_text, settled, until
+
+NAMES = ("alps", "bridge", "cat")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Root]:
+    """A root with a running daemon and three waiting jobs."""
+    root = Root(tmp_path / "root")
+    root.path.mkdir()
+    root.config.write_text("[inbox]\nsettle_s = 0.1\nrescan_s = 0.5\n")
+    start_detached(root)
+    client = Client(root)
+    client.request("pause")
+    image = tmp_path / "image.png"
+    Image.fromarray(picture(64, 48).astype(np.uint8)).save(image)
+    for count, name in enumerate(NAMES, 1):
+        drop(root, image, [image], name=name, settings={"seed": count})
+        wait_until(root, lambda reader, count=count: reader.counts()[JobState.WAITING] == count)
+    yield root
+    client.request("stop")
+
+
+def wait_until(root: Root, condition) -> None:
+    end = time.monotonic() + 30.0
+    with StoreReader.open(root) as reader:
+        while not condition(reader):
+            assert time.monotonic() < end, "the daemon did not do it"
+            time.sleep(0.05)
+
+
+def states(root: Root) -> dict[str, JobState]:
+    with StoreReader.open(root) as reader:
+        return {job.name: job.state for job in reader.jobs()}
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
+async def test_every_command(root: Root, size: tuple[int, int]) -> None:
+    """Pause, resume, priority, to the top, cancel, retry, remove, pause and resume the queue."""
+    app = StyledApp(root, Options(refresh_s=0.25), start_daemon=False, measure=lambda: HOST)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        table = app.screen.query_one(QueueTable)
+
+        def names() -> list[str]:
+            return [job.name for job in app.snapshot.jobs]  # type: ignore[union-attr]
+
+        await until(pilot, lambda: names() == list(NAMES))
+        assert "paused" in screen_text(app).splitlines()[0]
+
+        await pilot.press("G", "T")  # cat to the top; the cursor stays on it
+        await until(pilot, lambda: names()[0] == "cat")
+        assert "has priority 1 now" in screen_text(app)
+        await pilot.press("g")
+        await settled(pilot)
+        await pilot.press("minus")
+        await until(pilot, lambda: names() == list(NAMES))
+
+        await pilot.press("j")
+        await until(pilot, lambda: table.row is not None and table.row.name == "bridge" and app.snapshot.focus.job.name == "bridge")
+        await pilot.press("p")
+        await until(pilot, lambda: states(root)["bridge"] is JobState.PAUSED and names()[-1] == "bridge")
+        await until(pilot, lambda: table.row.name == "bridge" and "resume" in screen_text(app).splitlines()[-1])
+        await pilot.press("p")
+        await until(pilot, lambda: states(root)["bridge"] is JobState.WAITING and names()[1] == "bridge")
+
+        await pilot.press("x", "y")
+        await until(pilot, lambda: states(root)["bridge"] is JobState.CANCELLED and table.row.name == "bridge")
+        await until(pilot, lambda: app.screen.job.state is JobState.CANCELLED)
+        await pilot.press("r")
+        await until(pilot, lambda: states(root)["bridge"] is JobState.WAITING)
+        await until(pilot, lambda: app.screen.job.state is JobState.WAITING)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: app.screen.job.state is JobState.CANCELLED and table.row.name == "bridge")
+        folder = root.evolution / app.screen.job.id
+        await pilot.press("D")
+        await pilot.pause()
+        assert "deletes evolution/" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: names() == ["alps", "cat"])
+        assert not folder.exists()
+
+        await pilot.press("x", "y")  # so that nothing paints once the queue goes on
+        await until(pilot, lambda: JobState.CANCELLED in states(root).values())
+        await pilot.press("g")
+        await until(pilot, lambda: app.screen.job is not None and app.screen.job.state is JobState.WAITING)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: set(states(root).values()) == {JobState.CANCELLED})
+        await pilot.press("P")
+        await until(pilot, lambda: app.snapshot.daemon.state == "running")
+        await pilot.press("P")
+        await until(pilot, lambda: app.snapshot.daemon.state == "paused")
+
+
+async def test_the_app_starts_a_daemon_where_none_runs(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    app = StyledApp(root, Options(refresh_s=0.25), measure=lambda: HOST)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "running beat" in screen_text(app), seconds=60.0)
+    assert "Stop it with: styled stop" in app.farewell()
+    assert Client(root).request("ping")["root"] == str(root.path)
+    Client(root).request("stop")
