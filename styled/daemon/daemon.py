@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from styled import __version__, memory
+from styled import __version__, durable, memory
 from styled.config import Config, RetentionConfig
 from styled.daemon.disk import Disk, Room
 from styled.daemon.dispatch import Dispatcher
@@ -45,8 +45,8 @@ BEAT_S = 1.0
 TEST_WORKER = "STYLED_TEST_WORKER"
 """Environment variable that names another module to run as the worker; for the fault tests."""
 
-_FULL_RETRY_S = 1.0
-"""Between two tries of what failed because the disk was full."""
+_FULL_RETRY_S = 5.0
+"""Between two tries to start on a full disk."""
 
 
 class Daemon:
@@ -81,26 +81,43 @@ class Daemon:
         with ExitStack() as stack:
             stack.enter_context(RootLock(self._root))
             start_logging(self._root.log, self._config.log, terminal=self._terminal)
-            for folder in (self._root.inbox, self._root.evolution):
-                folder.mkdir(exist_ok=True)
-            self._open_queue(stack)
-            self._open_doors(stack)
+            self._notifier = Notifier()
+            self._selector = stack.enter_context(selectors.DefaultSelector())
+            self._signals = stack.enter_context(Signals(self._selector))
+            if not self._open_when_there_is_room(stack):
+                return
             try:
                 self._serve()
             except Exception:
                 self._log.exception("the daemon ends by accident")
                 raise
-            self._holds.note_clean_end()
             self._log.info("stopped")
 
     # -- setting up ----------------------------------------------------------------------------------------
 
+    def _open_when_there_is_room(self, stack: ExitStack) -> bool:
+        """Open everything; on a full disk, try until there is room. Return False if told to stop meanwhile."""
+        while True:
+            with ExitStack() as attempt:
+                try:
+                    self._open_queue(attempt)
+                    self._open_doors(attempt)
+                except DiskFull as error:
+                    self._log.error("the disk is full; trying again", reason=error.message)
+                else:
+                    stack.push(attempt.pop_all())
+                    return True
+            self._notifier.status("waiting for room on the disk")
+            self._signals.wait(_FULL_RETRY_S)
+            if Signals.STOP.intersection(self._signals.received()):
+                return False
+
     def _open_queue(self, stack: ExitStack) -> None:
         """Open what jobs are kept in and painted by, and mend what the last daemon left."""
         root, config = self._root, self._config
-        self._notifier = Notifier()
-        self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._signals = stack.enter_context(Signals(self._selector))
+        for folder in (root.inbox, root.evolution):
+            with durable.disk_full_at(folder):
+                folder.mkdir(exist_ok=True)
         self._store = stack.enter_context(Store.open(root))
         for note in self._store.notes:
             self._log.warning("opening the queue", note=note)
@@ -170,6 +187,8 @@ class Daemon:
             if time.monotonic() >= self._beat_due:
                 self._beat()
         self._beat()
+        with self._room_or_later():
+            self._holds.note_clean_end()
 
     def _sleep_s(self) -> float:
         """Return how long nothing is due."""

@@ -201,7 +201,7 @@ class Dispatcher:
             case Ended() as ended:
                 self._end(report.id, ended)
             case Started(step=step, steps=steps, note=note):
-                self._store.update_progress(report.id, step=step, steps=steps)
+                self._store.update_progress(report.id, step=step, steps=steps, reason=note)
                 if note:
                     self._log.warning("a worker notes", job=report.id, note=note)
             case Checkpointed(step=step):
@@ -264,8 +264,15 @@ class Dispatcher:
                 return
             if error is not None:
                 raise error
+            # Its reason stays: it says what was odd, if anything was.
             done = self._store.move(
-                job_id, JobState.DONE, expect=JobState.RUNNING, step=result.step, loss=result.loss, attempts=0
+                job_id,
+                JobState.DONE,
+                expect=JobState.RUNNING,
+                step=result.step,
+                loss=result.loss,
+                attempts=0,
+                reason=job.reason,
             )
         except (IllegalMove, NoSuchJob) as late:  # paused or cancelled in its last moment: so it stays
             self._log.info("the result came too late", job=job_id, why=late.message)

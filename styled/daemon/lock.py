@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -64,9 +65,11 @@ class RootLock:
         for descriptor in self._descriptors:
             self._lock(descriptor)
         me = Holder(os.getpid(), psutil.Process().create_time(), socket.gethostname())
-        os.ftruncate(file, 0)
-        os.pwrite(file, msgspec.json.encode(me) + b"\n", 0)
-        os.fsync(file)
+        text = msgspec.json.encode(me) + b"\n"
+        # The lock is what counts; on a full disk nobody learns who holds it.
+        with contextlib.suppress(OSError):
+            os.pwrite(file, text, 0)
+            os.ftruncate(file, len(text))
 
     def release(self) -> None:
         """Give the lock back. The file stays: unlinking it would let two daemons lock two files."""

@@ -36,6 +36,8 @@ class Notifier:
         wanted = microseconds.isdecimal() and meant_for in ("", str(os.getpid()))
         self.watchdog_s: float | None = int(microseconds) / 1e6 if wanted else None
         """The service manager restarts a daemon that is silent for this long; None if it does not."""
+        self._status = ""
+        self._fed_at = 0.0
 
     def ready(self) -> None:
         """Say that the daemon serves."""
@@ -46,12 +48,17 @@ class Notifier:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, text: str) -> None:
-        """Say in one line what is going on."""
-        self._send(f"STATUS={escaped(text)}")
+        """Say in one line what is going on, if it is something else than before."""
+        if text != self._status:
+            self._status = text
+            self._send(f"STATUS={escaped(text)}")
 
     def alive(self) -> None:
-        """Feed the watchdog."""
-        self._send("WATCHDOG=1")
+        """Feed the watchdog, if there is one and it is time to."""
+        now = time.monotonic()
+        if self.watchdog_s is not None and now - self._fed_at >= self.watchdog_s / 4:
+            self._fed_at = now
+            self._send("WATCHDOG=1")
 
     def stopping(self, grace_s: float) -> None:
         """Say that the daemon ends within ``grace_s`` seconds."""

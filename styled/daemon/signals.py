@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import select
 import selectors
 import signal
 from types import FrameType, TracebackType
@@ -32,6 +33,11 @@ class Signals:
         """Return the signals since the last call, in order."""
         signals, self._received = self._received, []
         return signals
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not over a signal."""
+        select.select([self._reader], [], [], seconds)
+        self._drain()
 
     def wake(self) -> None:
         """Wake the loop; from any thread."""

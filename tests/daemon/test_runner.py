@@ -166,9 +166,10 @@ def test_a_silent_idle_worker_is_ended_as_stalled(bench: Bench) -> None:
 def test_a_silent_worker_that_computes_is_given_time(bench: Bench) -> None:
     bench.start("send(Frame(step=1, path=''))\nwhile True: pass")
     bench.poll_until(lambda: bench.reports)
-    for shift in (6.0, 12.0, 18.0, 24.0):
-        bench.shift = shift
-        time.sleep(0.15)
+    worker = psutil.Process().children()[0]
+    for number in range(1, 5):
+        bench.poll_until(lambda done=0.1 * number: sum(worker.cpu_times()[:2]) > done)
+        bench.shift = 6.0 * number
         assert bench.runner.poll() == []
     assert bench.runner.running() == {"job"}
     bench.shift = 60.0
