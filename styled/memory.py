@@ -76,6 +76,14 @@ def process_peak_bytes(pid: int | None = None) -> int | None:
     return _own_peak() if pid is None else None
 
 
+def process_bytes() -> int | None:
+    """Return what this process has resident now; None where unknown."""
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except (psutil.Error, OSError):
+        return None
+
+
 def _own_peak() -> int | None:
     import resource
 

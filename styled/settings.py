@@ -54,20 +54,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("optimiser", "long side of each scale, coarse to fine, px; the last is size; [] paints at one scale"),
     ] = "auto"
     optimizer: Annotated[Literal["lbfgs", "adam"], _about("optimiser", "lbfgs or adam")] = "lbfgs"
-    learning_rate: Annotated[
-        float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)
-    ] = 8.0
+    learning_rate: Annotated[float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)] = 8.0
     history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 20
 
     content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 1.0
     style_weight: Annotated[float, _about("loss", "factor of the style loss", ge=0.0, le=1e12)] = 1000.0
     tv_weight: Annotated[float, _about("loss", "factor of the total variation", ge=0.0, le=1e12)] = 0.0
-    content_layers: Annotated[
-        dict[str, Weight], _about("loss", "VGG19 layer = weight, for content", min_length=1)
-    ] = msgspec.field(default_factory=DEFAULT_CONTENT_LAYERS.copy)
-    style_layers: Annotated[
-        dict[str, Weight], _about("loss", "VGG19 layer = weight, for style", min_length=1)
-    ] = msgspec.field(default_factory=DEFAULT_STYLE_LAYERS.copy)
+    content_layers: Annotated[dict[str, Weight], _about("loss", "VGG19 layer = weight, for content", min_length=1)] = (
+        msgspec.field(default_factory=DEFAULT_CONTENT_LAYERS.copy)
+    )
+    style_layers: Annotated[dict[str, Weight], _about("loss", "VGG19 layer = weight, for style", min_length=1)] = (
+        msgspec.field(default_factory=DEFAULT_STYLE_LAYERS.copy)
+    )
     style_weights: Annotated[
         tuple[Weight, ...], _about("loss", "weight of each style, in the order of the styles; [] = equal")
     ] = ()
@@ -87,6 +85,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["auto", "float32", "bfloat16"], _about("engine", "number format of the convolutions")
     ] = "auto"
 
+    tiling: Annotated[
+        Literal["auto", "off", "front", "full"],
+        _about("engine", "compute the gradient in tiles, exactly: when memory asks for it, never, or always"),
+    ] = "auto"
+    memory_limit: Annotated[
+        float, _about("engine", "memory a job may use, GiB; 0 = what is free, less a tenth", ge=0.0, le=65536.0)
+    ] = 0.0
+
     frame_every: Annotated[int, _about("files", "steps between kept frames; 0 keeps none", ge=0, le=1_000_000)] = 10
     frame_size: Annotated[int, _about("files", "long side of a kept frame at most, px", ge=16, le=65536)] = 1024
     checkpoint_s: Annotated[float, _about("files", "seconds between checkpoints", ge=1.0, le=86400.0)] = 60.0
@@ -105,7 +111,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if isinstance(value, float) and not math.isfinite(value):
                 raise SettingsError(f"{name} = {value} is not a finite number", f"Give {_range_of(name)}.")
         if isinstance(self.scales, tuple) and list(self.scales) != sorted(set(self.scales)):
-            raise SettingsError(f"scales = {list(self.scales)} must grow from first to last", "Sort it, coarse to fine.")
+            raise SettingsError(
+                f"scales = {list(self.scales)} must grow from first to last", "Sort it, coarse to fine."
+            )
         if self.content_weight == 0.0 and self.style_weight == 0.0:
             raise SettingsError("content_weight and style_weight are both 0", "Give at least one a positive value.")
 

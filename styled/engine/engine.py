@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled import images, vgg19
-from styled.engine import colour, precision
+from styled import images, memory, vgg19
+from styled.engine import colour, footprint, precision
 from styled.engine.features import FeatureExtractor
 from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import Objective
-from styled.engine.optimizers import Optimizer, optimizer_for
+from styled.engine.optimizers import Gradient, Optimizer, optimizer_for
 from styled.engine.pyramid import Scale, plan_scales
+from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import Settings
@@ -112,10 +113,20 @@ class _Run:
         scale = self._scales[index]
         content = images.resize(self._content, scale.width, scale.height)
         styles = [_style_at(style, scale, self._settings.style_scale) for style in self._styles]
-        objective = Objective(self._extractor, _batch(content), [_batch(style) for style in styles], self._settings)
+        gradient = self._gradient_at(scale, _batch(content), [_batch(style) for style in styles])
         self._step_seconds, self._good = [], None
         start = images.resize(picture.astype(np.float32), scale.width, scale.height)
-        return optimizer_for(self._settings, _batch(start), tf.function(objective.value_and_gradient))
+        return optimizer_for(self._settings, _batch(start), gradient)
+
+    def _gradient_at(self, scale: Scale, content: Any, styles: list[Any]) -> Gradient:
+        """Choose by memory whether to tile, and return the gradient, compiled."""
+        extractor, settings = self._extractor, self._settings
+        choice = footprint.choose(scale, extractor.convolutions, settings, _memory_limit(settings))
+        if choice.scheme == "off":
+            compiled: Gradient = tf.function(Objective(extractor, content, styles, settings).value_and_gradient)
+            return compiled
+        tiled = TiledObjective(extractor, content, styles, settings, scheme=choice.scheme, tile=choice.tile)
+        return tiled.value_and_gradient
 
     def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
         """Do one step and report it."""
@@ -216,6 +227,16 @@ def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, A
             "Start again without it, or start from its picture with init.",
         )
     return index, step, snapshot["picture"]
+
+
+def _memory_limit(settings: Settings) -> float:
+    """Return the bytes this process may have resident."""
+    if settings.memory_limit > 0:
+        return settings.memory_limit * 2**30
+    free = memory.sample().host_available
+    if free is None:
+        return float("inf")  # nothing is known; a real shortage is caught when it happens
+    return (memory.process_bytes() or 0) + 0.9 * free
 
 
 def _recoloured(style: Array, content: Array, settings: Settings) -> Array:

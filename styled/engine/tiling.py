@@ -92,16 +92,17 @@ def tiles(height: int, width: int, *, tile: int, halo: int) -> list[Tile]:
     Args:
         height: of the image, px.
         width: of the image, px.
-        tile: side of what a tile owns, px; rounded down to a multiple of :data:`ALIGNMENT_PX`.
+        tile: side of what a tile owns at most, px, but for up to :data:`ALIGNMENT_PX` more to stay aligned.
         halo: from :func:`halo`.
     """
     return [Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)]
 
 
 def _spans(length: int, tile: int, halo: int) -> list[Span]:
-    """Cut one axis. The remainder goes to the last span, which so never is a sliver too thin for the network."""
-    step = max(ALIGNMENT_PX, tile // ALIGNMENT_PX * ALIGNMENT_PX)
-    starts = list(range(0, max(1, length - step // 2), step))
+    """Cut one axis into spans as equal as :data:`ALIGNMENT_PX` allows; none is thinner than that but a whole axis."""
+    count = max(1, -(-length // max(ALIGNMENT_PX, tile)))
+    starts = sorted({round(index * length / count / ALIGNMENT_PX) * ALIGNMENT_PX for index in range(count)})
+    starts = [start for start in starts if start == 0 or start + ALIGNMENT_PX <= length]
     stops = [*starts[1:], length]
     return [
         Span(max(0, start - halo), min(length, stop + halo), start, stop, length)
