@@ -16,6 +16,7 @@ from styled.cli.progress import TextLines
 from styled.cli.root_option import root_option
 from styled.cli.thumbnail import thumbnail
 from styled.daemon.control import Client
+from styled.daemon.lock import holder_of
 from styled.daemon.service import start_detached
 from styled.errors import DaemonNotRunning, StyledError
 from styled.evolution import JobFolder, read_losses
@@ -77,18 +78,18 @@ def _daemon(root: Root, display: TextLines) -> Iterator[None]:
         yield
     finally:
         if started:
-            client.request("stop")
-            _wait_for_end(client)
-            display.note("stopped the daemon")
+            _stop(root, display)
 
 
-def _wait_for_end(client: Client) -> None:
+def _stop(root: Root, display: TextLines) -> None:
     try:
-        while True:
-            client.request("ping")
-            time.sleep(_POLL_S)
+        pid = Client(root).request("stop")["pid"]
     except DaemonNotRunning:
+        display.note(f"the daemon has ended on its own; its log is {root.log}")
         return
+    while (holder := holder_of(root)) is not None and holder.pid == pid:
+        time.sleep(_POLL_S)
+    display.note("stopped the daemon")
 
 
 def _jobs(root: Root) -> dict[str, Job]:

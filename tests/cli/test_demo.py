@@ -1,0 +1,59 @@
+"""``styled demo`` with a real daemon and a real worker, smaller than a user sees it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from styled import images
+from styled.daemon.lock import holder_of
+from styled.root import Root
+
+TINY = ["--set", "size=64", "--set", "steps=3", "--set", "scales=[]", "--set", "frame_every=1"]
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "styled", "demo", *TINY, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def test_it_goes_all_the_way_without_a_terminal_and_twice(tmp_path: Path) -> None:
+    """A daemon is started, a pair becomes a picture, the daemon is gone; then all of it again in the same root."""
+    root = Root.at(tmp_path / "root")
+    results = []
+    for _ in range(2):
+        done = demo("--root", str(root.path))
+        assert done.returncode == 0, done.stderr
+        for words in (
+            "started a daemon",
+            "dropped rocket.jpg",
+            "is running",
+            "step 3/3",
+            "is done",
+            "stopped the daemon",
+        ):
+            assert words in done.stderr
+        assert holder_of(root) is None
+        lines = done.stdout.splitlines()
+        [result] = [line.split()[1] for line in lines if line.startswith("result")]
+        assert images.load(Path(result)).info.width == 64
+        [loss] = [line for line in lines if line.startswith("loss")]
+        start, end = float(loss.split()[1]), float(loss.split()[3])
+        assert end < start
+        assert len(lines) > 10, "the picture is drawn in characters"
+        assert "\x1b" not in done.stdout
+        results.append(result)
+    assert results[0] != results[1]
+    assert Path(results[0]).exists()
+
+
+def test_a_job_that_fails_says_why_and_leaves_no_daemon(tmp_path: Path) -> None:
+    """Also when the root's own settings make it fail."""
+    root = Root.at(tmp_path / "root")
+    root.path.mkdir()
+    root.config.write_text('[job]\nweights = "/no/such/file.h5"\n[queue]\nmax_attempts = 1\n')
+    done = demo("--root", str(root.path))
+    assert done.returncode == 1
+    assert "file.h5" in done.stderr
+    assert holder_of(root) is None
