@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli.job_ids import job_ids
 from styled.cli.root_option import root_option
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
@@ -23,7 +24,7 @@ POLL_S = 0.25
 
 @click.command()
 @root_option
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_ids)
 @click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until the job has ended.")
 def log(root_path: str | None, job: str | None, follow: bool) -> None:
     """Print the log of JOB (a number, an id or a name), or without it the daemon's."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from styled import __version__
 from styled.errors import StyledError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one-line help)
@@ -22,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tui": ("styled.cli.tui:tui", "Open the terminal UI (the default without a command)."),
     "add": ("styled.cli.queue:add", "Put a pair into the inbox."),
     "status": ("styled.cli.status:status", "Show the daemon and the queue."),
+    "follow": ("styled.cli.follow:follow", "Follow a job until it has ended."),
     "wait": ("styled.cli.wait:wait", "Wait until a job, or the whole queue, has ended."),
     "pause": ("styled.cli.queue:pause", "Pause a job, or the queue; its memory is freed."),
     "resume": ("styled.cli.queue:resume", "Put a paused job back, or let the queue go on."),
@@ -35,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clean": ("styled.cli.clean:clean", "Thin and remove ended jobs."),
     "service": ("styled.cli.service:service", "Show or install the systemd unit."),
     "doctor": ("styled.cli.doctor:doctor", "Check the root and this machine."),
+    "gallery": ("styled.cli.gallery:gallery", "Write a page with all results: evolution/index.html."),
+    "sheet": ("styled.cli.sheet:sheet", "Draw a contact sheet of jobs, as one PNG."),
+    "timelapse": ("styled.cli.timelapse:timelapse", "Make a film of a job's frames, WebP or MP4."),
+    "completion": ("styled.cli.completion:completion", "Print the completion script of bash, zsh or fish."),
     "weights": ("styled.cli.weights:weights", "Say which VGG19 weights are in use."),
 }
 
@@ -51,6 +60,13 @@ class _LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete from the table: click's own way imports every command, and a shell waits for it at each Tab."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from styled.cli.job_ids import job_ids
 from styled.cli.root_option import root_option
 from styled.daemon.control import Client
 from styled.daemon.lock import holder_of
@@ -50,7 +51,7 @@ def add(
 
 @click.command()
 @root_option
-@click.argument("jobs", metavar="[JOB…]", nargs=-1)
+@click.argument("jobs", metavar="[JOB…]", nargs=-1, shell_complete=job_ids)
 def pause(root_path: str | None, jobs: tuple[str, ...]) -> None:
     """Pause each JOB; a running one writes a checkpoint and its memory is freed.
 
@@ -61,7 +62,7 @@ def pause(root_path: str | None, jobs: tuple[str, ...]) -> None:
 
 @click.command()
 @root_option
-@click.argument("jobs", metavar="[JOB…]", nargs=-1)
+@click.argument("jobs", metavar="[JOB…]", nargs=-1, shell_complete=job_ids)
 def resume(root_path: str | None, jobs: tuple[str, ...]) -> None:
     """Put each paused JOB back into the queue; without JOB, let the whole queue go on."""
     _ask_each(root_path, "resume", jobs, whole="The queue goes on")
@@ -69,7 +70,7 @@ def resume(root_path: str | None, jobs: tuple[str, ...]) -> None:
 
 @click.command()
 @root_option
-@click.argument("jobs", metavar="JOB…", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB…", nargs=-1, required=True, shell_complete=job_ids)
 def cancel(root_path: str | None, jobs: tuple[str, ...]) -> None:
     """Cancel each JOB; its files stay."""
     _ask_each(root_path, "cancel", jobs)
@@ -78,7 +79,7 @@ def cancel(root_path: str | None, jobs: tuple[str, ...]) -> None:
 @click.command()
 @root_option
 @click.option("--from-start", is_flag=True, help="Drop the checkpoint and the frames and begin anew.")
-@click.argument("jobs", metavar="JOB…", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB…", nargs=-1, required=True, shell_complete=job_ids)
 def retry(root_path: str | None, from_start: bool, jobs: tuple[str, ...]) -> None:
     """Queue each ended JOB again: from its checkpoint if it has one; one that is done begins anew."""
     _ask_each(root_path, "retry", jobs, from_start=from_start)
@@ -86,7 +87,7 @@ def retry(root_path: str | None, from_start: bool, jobs: tuple[str, ...]) -> Non
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @root_option
-@click.argument("job")
+@click.argument("job", shell_complete=job_ids)
 @click.argument("priority", type=int)
 def priority(root_path: str | None, job: str, priority: int) -> None:
     """Set JOB's priority; higher runs first, 0 is normal, negative numbers run last."""
@@ -96,7 +97,7 @@ def priority(root_path: str | None, job: str, priority: int) -> None:
 @click.command()
 @root_option
 @click.confirmation_option("--yes", prompt="Delete the folders of these jobs, with the images in them?")
-@click.argument("jobs", metavar="JOB…", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB…", nargs=-1, required=True, shell_complete=job_ids)
 def remove(root_path: str | None, jobs: tuple[str, ...]) -> None:
     """Delete each ended JOB: its folder, its result and the images it was made from."""
     _ask_each(root_path, "remove", jobs, word="removed")

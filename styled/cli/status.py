@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from styled.cli.root_option import root_option
+from styled.cli.watch import watch
 from styled.daemon.control import Client
 from styled.errors import ControlError, DaemonNotRunning
 from styled.queue.job import ENDED, Job, JobState
@@ -23,24 +24,34 @@ VERSION = 1
 STALE_S = 10.0
 """A daemon that has not reported for this long is stuck, if it is there at all."""
 
+WATCH_S = 1.0
+"""Between two looks of ``--watch``."""
+
 
 @click.command()
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--all", "everything", is_flag=True, help="List all ended jobs too.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="List this many ended jobs.")
-def status(root_path: str | None, as_json: bool, everything: bool, limit: int) -> None:
+@click.option("--watch", "watched", is_flag=True, help="Go on, until Ctrl-C; with --json a line at each change.")
+def status(root_path: str | None, *, as_json: bool, everything: bool, limit: int, watched: bool) -> None:
     """Show the daemon and the queue; works also while no daemon runs.
 
     Lists all jobs that are running, waiting or paused, then the latest ended ones.
     """
     root = Root.at(root_path)
-    report = look(root, limit=None if everything else limit)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2))
+
+    def text(columns: int) -> list[str]:
+        report = look(root, limit=None if everything else limit)
+        if as_json:
+            line = msgspec.json.encode(report)
+            return [line.decode() if watched else msgspec.json.format(line, indent=2).decode()]
+        return _text(report, root, columns)
+
+    if watched:
+        watch(text, WATCH_S, in_place=not as_json)
     else:
-        for line in _text(report, root, shutil.get_terminal_size().columns):
-            click.echo(line)
+        click.echo("\n".join(text(shutil.get_terminal_size().columns)))
 
 
 def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from styled.cli.job_ids import job_ids
 from styled.cli.root_option import root_option
 from styled.daemon.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob, StyledError
@@ -27,7 +28,7 @@ _Outcome = tuple[int, str]
 
 @click.command()
 @root_option
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_ids)
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after this time.")
 def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
     """Wait until JOB (a number, an id or a name) has ended, or without it until there is nothing left to do.
@@ -37,7 +38,7 @@ def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
     root = Root.at(root_path)
     until = None if timeout is None else time.monotonic() + timeout
     with StoreReader.open(root) as reader:
-        for outcome in _one(root, reader, job) if job is not None else _everything(root, reader):
+        for outcome in looks_at(root, reader, job) if job is not None else _everything(root, reader):
             if outcome is not None:
                 click.echo(outcome[1])
                 sys.exit(outcome[0])
@@ -63,7 +64,7 @@ def find(reader: StoreReader, ref: str) -> Job:
         raise
 
 
-def _one(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | None]:
+def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | None]:
     """Look at one job again and again; None while it has not ended."""
     known = False
     while True:

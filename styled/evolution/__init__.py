@@ -1,8 +1,8 @@
 """The files of one job: everything under ``evolution/<job>/``, who writes it and how it is read back.
 
-========================  ==========================================  =======================
+========================  ==========================================  ========================
 file                      what                                        module
-========================  ==========================================  =======================
+========================  ==========================================  ========================
 ``input/``                the images the user gave                    (moved there by the claim)
 ``job.json``              every setting, digests, versions, state     ``job_file``
 ``losses.jsonl``          one line per step                           ``losses``
@@ -10,9 +10,10 @@ file                      what                                        module
 ``checkpoint/``           two slots to go on from                     ``checkpoint``
 ``result.png``            the picture                                 ``styled.images.save``
 ``evolution.webp``        the frames as one animation                 ``timelapse``
+``views/``                small copies for the gallery                ``styled.gallery.views``
 ``log.txt``               what the worker said on standard error      (the worker)
 ``ATTEMPT``               which worker may write here                 ``fence``
-========================  ==========================================  =======================
+========================  ==========================================  ========================
 """
 
 from styled.durable import require_space as require_space

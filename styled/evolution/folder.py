@@ -60,6 +60,11 @@ class JobFolder:
         return self.path / "evolution.webp"
 
     @property
+    def views(self) -> Path:
+        """Folder of the small copies that the gallery shows; see :mod:`styled.gallery.views`."""
+        return self.path / "views"
+
+    @property
     def log(self) -> Path:
         """What the worker and TensorFlow said."""
         return self.path / "log.txt"

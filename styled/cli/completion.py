@@ -1,0 +1,24 @@
+"""``styled completion``: what a shell has to know to complete commands, options and jobs."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    r"""Print the script that makes SHELL complete commands, options and jobs.
+
+    \b
+    bash:  echo 'eval "$(styled completion bash)"' >> ~/.bashrc
+    zsh:   echo 'eval "$(styled completion zsh)"' >> ~/.zshrc      (after compinit)
+    fish:  styled completion fish > ~/.config/fish/completions/styled.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101  # click has each of SHELLS
+    click.echo(kind(ctx.find_root().command, {}, "styled", "_STYLED_COMPLETE").source())

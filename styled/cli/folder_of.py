@@ -1,0 +1,32 @@
+"""From the JOB argument to the job's folder, for commands that only look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from styled.cli.wait import find
+from styled.errors import NoSuchJob
+from styled.evolution.folder import JobFolder
+from styled.queue.reader import StoreReader
+from styled.root import Root
+
+
+def folder_of(root: Root, ref: str) -> JobFolder:
+    """Return the folder that ``ref`` means: a job of the queue, else a folder as ``styled run --evolution`` leaves it.
+
+    Args:
+        root: whose queue.
+        ref: a number, an id, a name; or the name or path of a job's folder.
+
+    Raises:
+        NoSuchJob: none of these.
+        StoreError: the queue cannot be read.
+    """
+    for path in (root.evolution / ref, Path(ref)):
+        if (path / "job.json").is_file():
+            return JobFolder(path.absolute())
+    with StoreReader.open(root) as reader:
+        folder = JobFolder(root.evolution / find(reader, ref).id)
+    if not folder.path.is_dir():
+        raise NoSuchJob(f"the folder of {folder.id} is gone")
+    return folder

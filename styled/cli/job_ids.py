@@ -1,0 +1,27 @@
+"""How a shell completes the JOB argument."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from styled.root import Root
+
+_OFFERED = 100
+"""Ids at most: more, and a shell asks whether to show them."""
+
+
+def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the ids that begin so, newest first: from the folders' names, for a shell waits for this at each Tab."""
+    try:
+        names = os.listdir(Root.at(ctx.params.get("root_path")).evolution)  # noqa: PTH208  # names, not paths
+    except OSError:
+        return []  # no root here: nothing to offer, and nowhere to say so
+    ids = [name for name in names if _is_id(name) and name.startswith(incomplete)]
+    return sorted(ids, reverse=True)[:_OFFERED]
+
+
+def _is_id(name: str) -> bool:
+    """Say whether a name is that of a job's folder, as :func:`styled.evolution.job_id` makes them."""
+    return name[:8].isdigit() and name[8:9] == "-" and name.isprintable() and not any(map(str.isspace, name))

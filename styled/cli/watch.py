@@ -1,0 +1,87 @@
+"""Text that is printed again and again: in place on a terminal, and elsewhere whenever it has changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+_ENTER = "\x1b[?1049h\x1b[?25l"
+"""The alternate screen, without a cursor: what was on the terminal comes back at the end."""
+
+_LEAVE = "\x1b[?25h\x1b[?1049l"
+
+
+class _Left(BaseException):
+    """The user or the system wants the watching to end; not an error, so no ``except Exception`` may take it."""
+
+
+def watch(text: Callable[[int], list[str]], every_s: float, *, in_place: bool) -> None:
+    """Print ``text(columns)`` until Ctrl-C, a signal to end, or the terminal is gone.
+
+    Args:
+        text: returns lines of at most so many columns; called each time.
+        every_s: seconds between two looks.
+        in_place: rewrite the screen if there is one.
+    """
+    in_place = in_place and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    try:
+        with _ended_by_signals(), _screen() if in_place else _plain():
+            shown: list[str] = []
+            while True:
+                size = shutil.get_terminal_size()
+                lines = text(size.columns)
+                if in_place:
+                    _draw(lines, size.lines)
+                elif lines != shown:
+                    shown = lines
+                    click.echo("\n".join(lines))
+                time.sleep(every_s)
+    except _Left:
+        return
+
+
+def _draw(lines: list[str], rows: int) -> None:
+    """Write over what is there: nothing flickers, and what is longer than the terminal is cut."""
+    if len(lines) > rows:
+        lines = [*lines[: rows - 1], f"… {len(lines) - rows + 1} more lines"]
+    sys.stdout.write("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[K\x1b[J")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _screen() -> Iterator[None]:
+    sys.stdout.write(_ENTER)
+    try:
+        yield
+    finally:
+        sys.stdout.write(_LEAVE)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have the signals that end a program end the block in order, so that the terminal is left as it was."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise _Left
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, leave) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,112 @@
+"""What there is to show of one job, read from its folder: from the files, not from the queue's record."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from styled.errors import JobFileDamaged
+from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_losses
+from styled.messages import Progress
+from styled.settings import settings_table
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One job as it lies in its folder."""
+
+    folder: JobFolder
+    job: JobFile | None
+    """None when ``job.json`` is missing or damaged: there is a picture all the same."""
+    frames: list[tuple[int, Path]]
+    """Step and path, by step."""
+    losses: list[Progress] = field(repr=False)
+    has_result: bool
+    finished_at: float
+    """Unix seconds: when the job ended, else when its folder last changed."""
+
+    @property
+    def name(self) -> str:
+        """The pair's name, else the job's id."""
+        return self.job.name if self.job else self.folder.id
+
+    @property
+    def picture(self) -> Path | None:
+        """The result, else the newest frame, else None."""
+        if self.has_result:
+            return self.folder.result
+        return self.frames[-1][1] if self.frames else None
+
+    @property
+    def inputs(self) -> list[tuple[str, Path]]:
+        """``content``, ``style``, ``style 2`` … with their paths, as ``job.json`` names them."""
+        if self.job is None:
+            return []
+        styles = [
+            ("style" if number == 1 else f"style {number}", path) for number, path in enumerate(self.job.styles, 1)
+        ]
+        named = [(title, self.folder.path / path) for title, path in [("content", self.job.content), *styles]]
+        # A folder may come from elsewhere: what its job.json names outside of it is not shown to anybody.
+        home = self.folder.path.resolve()
+        return [(title, path) for title, path in named if path.resolve().is_relative_to(home)]
+
+    @property
+    def last(self) -> Progress | None:
+        """The last step painted."""
+        return self.losses[-1] if self.losses else None
+
+    def settings(self) -> list[tuple[str, Any, bool]]:
+        """Return name, value and whether it differs from the default, the differing ones first."""
+        if self.job is None:
+            return []
+        # Through JSON, as job.json went: a tuple is a list there.
+        defaults = msgspec.json.decode(msgspec.json.encode({row.name: row.default for row in settings_table()}))
+        rows = [(name, value, value != defaults.get(name)) for name, value in self.job.settings.items()]
+        return sorted(rows, key=lambda row: not row[2])
+
+
+def read_exhibit(folder: JobFolder) -> Exhibit:
+    """Read what there is to show. What is missing or damaged is left out."""
+    job: JobFile | None
+    try:
+        job = read_job_file(folder)
+    except JobFileDamaged:
+        job = None
+    ended = job.finished_at if job else None
+    return Exhibit(
+        folder=folder,
+        job=job,
+        frames=frames(folder),
+        losses=_all_losses(folder),
+        has_result=folder.result.is_file(),
+        finished_at=ended if ended is not None else folder.path.stat().st_mtime,
+    )
+
+
+def job_folders(evolution: Path) -> list[JobFolder]:
+    """Return the folders in ``evolution/`` that hold a job or a result, by name; none when it does not exist."""
+    try:
+        with os.scandir(evolution) as entries:
+            names = sorted(entry.name for entry in entries if _may_be_job(entry))
+    except FileNotFoundError:
+        return []
+    folders = (JobFolder(evolution / name) for name in names)
+    return [folder for folder in folders if folder.job_json.is_file() or folder.result.is_file()]
+
+
+def _may_be_job(entry: os.DirEntry[str]) -> bool:
+    # Hidden ones are claims in progress. A name that is not UTF-8 has no URL that every browser agrees on.
+    return not entry.name.startswith(".") and entry.is_dir() and entry.name.isprintable()
+
+
+def _all_losses(folder: JobFolder) -> list[Progress]:
+    losses: list[Progress] = []
+    part = read_losses(folder)
+    while part.losses:
+        losses += part.losses
+        part = read_losses(folder, part.offset)
+    return losses

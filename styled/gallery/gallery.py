@@ -1,0 +1,80 @@
+"""``evolution/index.html``: read the job folders, make the views, write the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from styled import durable, images
+from styled.errors import ImageError
+from styled.evolution import JobFolder
+from styled.gallery.exhibit import Exhibit, job_folders, read_exhibit
+from styled.gallery.page import page
+from styled.gallery.showing import Showing, View
+from styled.gallery.views import COMPARED_SIDE, THUMBNAIL_SIDE, view_of
+
+
+class Written(NamedTuple):
+    """What :func:`write_gallery` did."""
+
+    path: Path
+    shown: int
+    without_result: int
+    """Jobs that are left out because they have no result, or not yet."""
+    notes: list[str]
+    """What could not be shown, one sentence each."""
+
+
+def write_gallery(evolution: Path, *, on_job: Callable[[int, int], None] = lambda _done, _all: None) -> Written:
+    """Write ``index.html`` into ``evolution/``, whole or not at all, with every result, newest first.
+
+    Args:
+        evolution: the folder with the job folders; made when it is missing.
+        on_job: called after each job with how many are read and how many there are.
+
+    Raises:
+        DiskFull: no space.
+        OSError: the folder cannot be read or written.
+    """
+    showings: list[Showing] = []
+    notes: list[str] = []
+    without_result = 0
+    folders = job_folders(evolution)
+    for number, folder in enumerate(folders, start=1):
+        if not folder.result.is_file():
+            without_result += 1
+        else:
+            try:
+                showings.append(_showing(read_exhibit(folder), notes))
+            except FileNotFoundError:
+                notes.append(f"{folder.id} went away")  # removed by the daemon or a user meanwhile
+            except ImageError as error:
+                notes.append(f"{folder.id}: {error.message}")
+        on_job(number, len(folders))
+    showings.sort(key=lambda showing: showing.exhibit.finished_at, reverse=True)
+    with durable.disk_full_at(evolution):
+        evolution.mkdir(parents=True, exist_ok=True)
+    path = evolution / "index.html"
+    durable.write_bytes(path, page(showings, without_result=without_result, written_at=time.time()).encode())
+    return Written(path, len(showings), without_result, notes)
+
+
+def _showing(exhibit: Exhibit, notes: list[str]) -> Showing:
+    folder = exhibit.folder
+    result = images.probe(folder.result)
+    thumbnail = _view(folder, folder.result, "thumbnail", THUMBNAIL_SIDE)
+    inputs: list[tuple[str, View]] = []
+    for title, source in exhibit.inputs:
+        side = COMPARED_SIDE if title == "content" else THUMBNAIL_SIDE
+        try:
+            inputs.append((title, _view(folder, source, title.replace(" ", "-"), side)))
+        except (FileNotFoundError, ImageError) as error:
+            # The result is there to see, with or without what it was made from.
+            notes.append(f"{folder.id}: the {title} is not shown: {error}")
+    return Showing(exhibit, View(folder.result.name, result.width, result.height), thumbnail, inputs)
+
+
+def _view(folder: JobFolder, source: Path, name: str, side: int) -> View:
+    return View(*view_of(folder, source, name, side))
