@@ -18,8 +18,9 @@ from styled.engine import colour, footprint, precision
 from styled.engine.features import FeatureExtractor
 from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import Objective
-from styled.engine.optimizers import Gradient, Optimizer, optimizer_for
+from styled.engine.optimizers import optimizer_for
 from styled.engine.pyramid import Scale, plan_scales
+from styled.engine.stepping import Gradient, Optimizer
 from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointMismatch, SettingsError
@@ -123,7 +124,9 @@ class _Run:
         extractor, settings = self._extractor, self._settings
         choice = footprint.choose(scale, extractor.convolutions, settings, _memory_limit(settings))
         if choice.scheme == "off":
-            compiled: Gradient = tf.function(Objective(extractor, content, styles, settings).value_and_gradient)
+            compiled: Gradient = tf.function(
+                Objective(extractor, content, styles, settings).value_and_gradient, autograph=False
+            )
             return compiled
         tiled = TiledObjective(extractor, content, styles, settings, scheme=choice.scheme, tile=choice.tile)
         return tiled.value_and_gradient

@@ -107,6 +107,10 @@ class FeatureExtractor:
         features[name] = x
         return features
 
+    def channels(self, name: str) -> int:
+        """Return how many channels the layer ``name`` gives."""
+        return int(self._layers[name].bias.shape[0])
+
     def centred(self, image: Tensor) -> Tensor:
         """Return ``image`` (1, H, W, 3), RGB 0..255, minus VGG19's mean colour, in the extractor's precision."""
         return tf.cast(image - tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype), self.precision)

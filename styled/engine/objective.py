@@ -80,8 +80,6 @@ class Objective:
         tv = settings.tv_weight * losses.total_variation(image) if settings.tv_weight > 0 else zero
         return tf.stack([content + style + tv, content, style, tv])
 
-    # No control flow on tensors inside: tracing is twice as fast without autograph.
-    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""
         with tf.GradientTape() as tape:

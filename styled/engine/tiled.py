@@ -117,7 +117,7 @@ class TiledObjective:
         pooled = None
         if self._deep:
             height, width = (side // self._pooled_stride for side in image.shape[1:3])
-            shape = (1, height, width, self._front[-1].outputs)
+            shape = (1, height, width, self._extractor.channels(self._front[-1].name))
             pooled = tf.Variable(tf.zeros(shape, self._extractor.precision), trainable=False)
         for tile in places:
             gram_sums, tile_pooled = self._forward_tile(image[tile.cut], tile.relative)
@@ -181,7 +181,7 @@ class TiledObjective:
             owned = {name: features[name][tile.own_cells(_stride(name))] for name in {*matrices, *targets}}
             outputs, upstream = [], []
             for name, target in targets.items():
-                share = float(owned[name].shape.num_elements() / _elements(size, name))
+                share = _positions(owned[name], 1) / ((size[0] // _stride(name)) * (size[1] // _stride(name)))
                 loss = losses.content_loss(owned[name], target) * share
                 content += self._settings.content_weight * self._content_layers[name] * tf.cast(loss, cut.dtype)
             for name, matrix in matrices.items():
@@ -220,8 +220,7 @@ class TiledObjective:
 
     def _whole_layer(self, image: Tensor, name: str) -> Tensor:
         stride = _stride(name)
-        layer = vgg19.BY_NAME[name]
-        shape = (1, image.shape[1] // stride, image.shape[2] // stride, layer.outputs)
+        shape = (1, image.shape[1] // stride, image.shape[2] // stride, self._extractor.channels(name))
         whole = tf.Variable(tf.zeros(shape, self._extractor.precision), trainable=False)
         for tile in self._places(image):
             part = self._extractor.run(self._extractor.centred(image[tile.cut]), vgg19.up_to(name))[name]
@@ -235,11 +234,6 @@ def _stride(name: str) -> int:
 
 def _positions(image: Tensor, stride: int) -> float:
     return float((image.shape[1] // stride) * (image.shape[2] // stride))
-
-
-def _elements(size: Sequence[int], name: str) -> int:
-    layer = vgg19.BY_NAME[name]
-    return int((size[0] // layer.stride) * (size[1] // layer.stride) * layer.outputs)
 
 
 def _tv_share(cut: Tensor, tile: Tile, size: Sequence[int]) -> Tensor:

@@ -9,7 +9,9 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
-from styled.engine.optimizers import LBFGS, Adam, optimizer_for
+from styled.engine.adam import Adam
+from styled.engine.lbfgs import LBFGS
+from styled.engine.optimizers import optimizer_for
 from styled.settings import Settings
 
 SHAPE = (1, 4, 5, 3)

@@ -1,0 +1,30 @@
+"""What the engine asks of an optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Tensor = Any
+Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Maps an image (1, H, W, 3) to its loss terms, shape (4,), and the gradient of the first of them. Compiled or not."""
+State = dict[str, npt.NDArray[np.generic]]
+
+
+class Optimizer(Protocol):
+    """What the engine needs of an optimiser."""
+
+    image: Any
+    """``tf.Variable``, float32, shape (1, H, W, 3), 0..255."""
+
+    def step(self) -> Tensor:
+        """Evaluate the gradient once, move the image, return the loss terms *before* the move, shape (4,)."""
+
+    def state(self) -> State:
+        """Return everything but the image, as arrays."""
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Take back what :meth:`state` gave."""
