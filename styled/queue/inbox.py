@@ -95,6 +95,9 @@ class Inbox:
         self._ready: deque[Pair] = deque()
         self._misfits: deque[Misfit] = deque()
         self._busy: set[str] = set()
+        self._gone: set[str] = set()
+        """Paths that were claimed or rejected since the look that is being made began."""
+        self._begun = 0
         self._notes: dict[str, _Note] = {}
         self._found = Sorted()
         self._taken = store.taken()
@@ -258,12 +261,22 @@ class Inbox:
             if note.signature is not None and tracker.signature(note.path) == note.signature
         }
         found = self._lookout.look(busy=self._busy, taken=self._taken, notes=notes, wall=self._wall())
-        if found is None:
-            return
+        if found is not None:
+            self._take_in(found, notes)
+        if self._begun != self._lookout.begun:
+            self._begun = self._lookout.begun
+            self._gone.clear()
+
+    def _take_in(self, found: Sorted, notes: Mapping[str, str]) -> None:
         self._notes = {content: note for content, note in self._notes.items() if content in notes}
         self._found = found
-        self._ready = deque(found.ready)
-        self._misfits = deque(found.misfits)
+        # The look began a while ago: what was begun or done with since then is not for it to say.
+        self._ready = deque(
+            pair
+            for pair in found.ready
+            if pair.content not in self._busy and pair.folder not in self._gone and self._gone.isdisjoint(pair.paths)
+        )
+        self._misfits = deque(misfit for misfit in found.misfits if self._gone.isdisjoint(misfit.paths))
         self._rejected = None
         if not found.ready and not self._busy:
             self._trouble = ""
@@ -301,6 +314,7 @@ class Inbox:
             return None
         self._trouble = ""
         self._notes.pop(pair.content, None)
+        self._gone.add(pair.content)
         return self._enter(admission, stuck)
 
     def _enter(self, admission: Admission, stuck: Mapping[str, Signature]) -> Job:
@@ -349,6 +363,7 @@ class Inbox:
             self._notes[paths[0]] = _Note(paths[0], tracker.signature(paths[0]), missing)
         else:
             self._store.note_event("rejected", f"{escaped(name)}: {escaped(reason)}")
+            self._gone.update(paths)
             self._log.warning("rejected", pair=escaped(name), reason=escaped(reason), to=place)
         self._rejected = None
         self._lookout.look_soon()

@@ -1,10 +1,16 @@
-"""When to look at the inbox, and what the looks say: hints and quiet times make them come sooner, nothing replaces them."""
+"""When to look at the inbox, and what the looks say: hints and quiet times make them come sooner, nothing replaces them.
+
+A look at 20,000 files takes a good part of a second, in which the daemon's loop must go on answering. So each look
+is made in a thread, from the listing to what it means; only the result comes back.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -26,13 +32,21 @@ _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Between looks at an inbox that cannot be read; the last one repeats."""
 
 
+class _Result(NamedTuple):
+    look: Look
+    pairing: Pairing
+    found: Sorted
+    seconds: float
+    """That it took."""
+
+
 class Lookout:
     """Looks at an inbox when it is time to.
 
     Args:
         inbox: the folder.
         config: times, and how to notice changes.
-        wake: called from another thread when a look is due; must return at once.
+        wake: called from another thread when there is a hint or a result; must return at once.
         clock: monotonic seconds.
     """
 
@@ -46,18 +60,24 @@ class Lookout:
     ) -> None:
         self._inbox = inbox
         self._config = config
+        self._wake = wake
         self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="styled-lookout")
+        self._running: Future[_Result] | None = None
         self._log = structlog.get_logger("inbox")
         self._watcher = Watcher(inbox, config.watch, wake=wake, clock=clock)
         settle_s = max(config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else config.settle_s
         self.tracker = Tracker(settle_s=settle_s, clock=clock)
         self._due_at = self._earliest = clock()
-        self._hinted = True
+        self._hinted = self._again = False
+        self._look_was_hinted = True
         self._failures = 0
         self._identity: tuple[int, int] | None = None
         self._look: Look | None = None
         self._pairing = Pairing()
         self._told: set[Ignored] = set()
+        self.begun = 0
+        """How many looks were begun."""
         self.trouble = ""
         """Why the inbox cannot be looked at; empty if it can."""
         self.unhinted = 0
@@ -73,52 +93,88 @@ class Lookout:
         """How often a dead observer was replaced."""
         return self._watcher.restarts
 
+    @property
+    def looking(self) -> bool:
+        """Whether a look has begun whose result was not fetched yet."""
+        return self._running is not None
+
     def due_in(self) -> float:
-        """Return the seconds until the next look is due; 0 if it is."""
+        """Return the seconds until the next look is due; 0 if it is, or if a result can be fetched."""
+        if self._running is not None:
+            return 0.0 if self._running.done() else self._config.rescan_s
         return max(self._due_at - self._clock(), 0.0)
 
     def look_soon(self) -> None:
         """Look again as soon as possible, because something was changed here."""
+        self._again = True
         self._due_at = max(min(self._due_at, self._clock()), self._earliest)
 
     def look(
         self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
     ) -> Sorted | None:
-        """Look if it is time to; return what is there, or None. See :func:`styled.queue.sorting.sort_out`."""
-        now = self._clock()
+        """Return the result of a look that is finished; begin one if it is time to. None if nothing is finished.
+
+        The arguments are for the look that begins: see :func:`styled.queue.sorting.sort_out`.
+        """
+        found = self._fetch()
         self._watcher.keep_alive()
+        now = self._clock()
         if self._watcher.take_hint():
             self._hinted = True
             self._due_at = max(min(self._due_at, now + _HINT_DELAY_S), self._earliest)
-        if now < self._due_at:
-            return None
-        try:
-            look = look_into(self._inbox)
-        except OSError as error:
-            self._note_failure(error)
-            return None
-        self._note_success(look)
-        self.tracker.observe(look.signatures)
-        if self._look is None or self._look.kinds != look.kinds:
-            self._pairing = pair_up(look.kinds)
-            self._tell_ignored()
-        self._look = look
-        found = sort_out(look, self._pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
-        self._plan_next(found, started=now)
+        if self._running is None and now >= self._due_at:
+            self.begun += 1
+            self._look_was_hinted, self._hinted, self._again = self._hinted, False, False
+            self._running = self._thread.submit(
+                self._make_look, busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall
+            )
+            self._running.add_done_callback(lambda _: self._wake())
         return found
 
     def close(self) -> None:
-        """End the watching."""
+        """End the watching, after the look that is being made."""
         self._watcher.stop()
+        self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _plan_next(self, found: Sorted, *, started: float) -> None:
+    def _make_look(
+        self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
+    ) -> _Result:
+        """Make a look, in the thread."""
+        started = self._clock()
+        look = look_into(self._inbox)
+        self.tracker.observe(look.signatures)
+        unchanged = self._look is not None and self._look.kinds == look.kinds
+        pairing = self._pairing if unchanged else pair_up(look.kinds)
+        found = sort_out(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
+        return _Result(look, pairing, found, self._clock() - started)
+
+    def _fetch(self) -> Sorted | None:
+        if self._running is None or not self._running.done():
+            return None
+        running, self._running = self._running, None
+        try:
+            result = running.result()
+        except OSError as error:
+            self._note_failure(error)
+            return None
+        self._note_success(result.look)
+        self._look, self._pairing = result.look, result.pairing
+        self._tell_ignored()
+        self._plan_next(result.found, took=result.seconds)
+        return result.found
+
+    def _plan_next(self, found: Sorted, *, took: float) -> None:
         now = self._clock()
-        self._earliest = now + (now - started) / _SHARE
+        self._earliest = now + took / _SHARE
         wait = self._config.rescan_s if self._watcher.is_native() else min(self._config.rescan_s, POLL_S)
         if found.next_s is not None:
             wait = min(wait, found.next_s)
+        # What came up during the look may be about what it did not see any more.
+        if self._again:
+            wait = 0.0
+        elif self._hinted:
+            wait = min(wait, _HINT_DELAY_S)
         self._due_at = max(now + wait, self._earliest)
-        self._hinted = False
 
     def _note_success(self, look: Look) -> None:
         if self.trouble:
@@ -129,7 +185,7 @@ class Lookout:
             # Deleted and made again, mounted or unmounted. What lay in the other one is not "removed": it is not here.
             self._log.warning("the inbox is another folder now; watching that")
             self._watcher.restart()
-        elif not self._hinted and self._look is not None and self._watcher.is_native():
+        elif not (self._look_was_hinted or self._hinted) and self._look is not None and self._watcher.is_native():
             lost = len(look.kinds.keys() - self._look.kinds.keys())
             if lost:
                 self.unhinted += lost

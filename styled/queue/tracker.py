@@ -56,6 +56,8 @@ class _Seen:
 class Tracker:
     """Remembers each file's signature and since when it has been the same.
 
+    One thread may observe while another asks and postpones.
+
     Args:
         settle_s: seconds that a file must stay the same, between two observations at least.
         clock: monotonic seconds.
@@ -72,13 +74,14 @@ class Tracker:
         Any difference to the last observation of a file starts its quiet time again.
         """
         now = self._clock()
-        before, self._files = self._files, {}
+        observed: dict[str, _Seen] = {}
         for path, signature in files.items():
-            seen = before.get(path)
+            seen = self._files.get(path)
             if seen is None or seen.signature != signature:
                 seen = _Seen(signature, now)
             seen.last_at = now
-            self._files[path] = seen
+            observed[path] = seen
+        self._files = observed
 
     def not_quiet(self, paths: Iterable[str]) -> list[str]:
         """Return those files that were not the same over the whole quiet time, up to their last observation."""

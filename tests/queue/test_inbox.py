@@ -37,16 +37,20 @@ class Driver:
         self.inbox.reload(config, defaults or {})
 
     def run(self, seconds: float, *, may_take: bool = True) -> list[Job]:
-        """Let so many seconds pass in steps of half a second; the preparer gets real time whenever it has work."""
+        """Let so many seconds pass in steps of half a second; the threads get real time whenever they have work."""
         jobs: list[Job] = []
         for _ in range(int(seconds * 2) + 1):
             jobs += self.inbox.turn(may_take=may_take)
             give_up = time.monotonic() + 30
-            while may_take and self.inbox.waiting() and self.inbox._mend is None and time.monotonic() < give_up:
+            while self.busy(may_take) and time.monotonic() < give_up:
                 time.sleep(0.002)
-                jobs += self.inbox.turn()
+                jobs += self.inbox.turn(may_take=may_take)
             self.clock.pass_by(0.5)
         return jobs
+
+    def busy(self, may_take: bool) -> bool:
+        """Whether a thread works: a look, or the preparer's."""
+        return self.inbox._lookout.looking or (may_take and self.inbox.waiting() > 0 and self.inbox._mend is None)
 
     def drop(self, **files: bytes) -> None:
         """Write ``a__content=…`` as ``a.content.png``."""
@@ -322,7 +326,7 @@ def test_a_stray_touch_only_makes_it_wait_again(drive: Driver):
 def test_two_hundred_pairs_at_most_in_a_turn_and_all_in_the_end(drive: Driver, clock: FakeClock):
     for number in range(40):
         drive.drop(**{f"n{number}__content": png(number), f"n{number}__style": png(1000 + number)})
-    drive.inbox.turn(limit=3)
+    assert drive.run(1) == []
     clock.pass_by(6)
     give_up = time.monotonic() + 60
     jobs: list[Job] = []

@@ -23,6 +23,11 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def look(lookout: Lookout) -> Sorted | None:
+    """Begin a look if it is time to, wait for it, and return its result."""
+    found = lookout.look(busy=(), taken={}, notes={}, wall=0.0)
+    if lookout._running is None:
+        return found
+    lookout._running.exception(timeout=30)
     return lookout.look(busy=(), taken={}, notes={}, wall=0.0)
 
 
