@@ -147,3 +147,22 @@ def test_on_a_network_filesystem_files_are_given_longer(inbox: Path, clock: Fake
     assert found is not None
     assert len(found.ready) == 1
     lookout.close()
+
+
+def test_an_inbox_where_nothing_changes_is_only_listed(
+    polling: Lookout, inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    (inbox / "a.content.png").write_bytes(b"x")
+    look(polling)
+    clock.pass_by(POLL_S)
+    first = look(polling)
+    real = looking.sort_out
+    monkeypatch.setattr(looking, "sort_out", None)
+    clock.pass_by(POLL_S)
+    assert look(polling) is first
+    monkeypatch.setattr(looking, "sort_out", real)
+    (inbox / "a.style.png").write_bytes(b"x")
+    clock.pass_by(POLL_S)
+    second = look(polling)
+    assert second is not None
+    assert [entry.missing for entry in second.incomplete] == ["the rest of a.style.png, or some quiet seconds"]
