@@ -15,7 +15,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base of all messages; ``event`` in the JSON tells them apart."""
 
 
-class Started(Message, tag="started"):
+class Started(Message, frozen=True, tag="started"):
     """The engine is ready for its first step."""
 
     step: int
@@ -31,7 +31,7 @@ class Started(Message, tag="started"):
     """Something the user should know, for example that a damaged checkpoint was passed over."""
 
 
-class Progress(Message, tag="progress"):
+class Progress(Message, frozen=True, tag="progress"):
     """One optimiser step is done. Sent at most a few times a second."""
 
     scale: int
@@ -60,7 +60,7 @@ class Progress(Message, tag="progress"):
     """Peak GPU memory of the worker, None without a GPU."""
 
 
-class Frame(Message, tag="frame"):
+class Frame(Message, frozen=True, tag="frame"):
     """A frame was written."""
 
     step: int
@@ -68,13 +68,13 @@ class Frame(Message, tag="frame"):
     """Relative to the job's folder: ``frames/000120.jpg``."""
 
 
-class Checkpointed(Message, tag="checkpoint"):
+class Checkpointed(Message, frozen=True, tag="checkpoint"):
     """A checkpoint is durable on disk."""
 
     step: int
 
 
-class Result(Message, tag="result"):
+class Result(Message, frozen=True, tag="result"):
     """The picture is finished and durable on disk."""
 
     path: str
@@ -86,13 +86,13 @@ class Result(Message, tag="result"):
     """Why it ended: ``steps`` or ``plateau``."""
 
 
-class Stopped(Message, tag="stopped"):
+class Stopped(Message, frozen=True, tag="stopped"):
     """The worker was asked to stop and has written its checkpoint."""
 
     step: int
 
 
-class Failure(Message, tag="error"):
+class Failure(Message, frozen=True, tag="error"):
     """The worker cannot go on. ``kind`` is a word of the error tree (``StyledError.kind``)."""
 
     kind: str
@@ -104,7 +104,7 @@ class Failure(Message, tag="error"):
 WorkerMessage = Started | Progress | Frame | Checkpointed | Result | Stopped | Failure
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[WorkerMessage] = msgspec.json.Decoder(WorkerMessage)  # type: ignore[arg-type]  # a union is a valid target
+_decoder: msgspec.json.Decoder[WorkerMessage] = msgspec.json.Decoder(WorkerMessage)
 
 
 def encode(message: WorkerMessage) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
 import msgspec
@@ -128,7 +128,7 @@ class FieldInfo(NamedTuple):
     range: str
 
 
-def nearest(word: str, known: Any) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word most like ``word`` (always one, however far)."""
     return difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)[0]
 
@@ -171,7 +171,7 @@ def settings_table() -> list[FieldInfo]:
     rows = []
     for field in msgspec.structs.fields(Settings):
         meta = get_args(hints[field.name])[1]
-        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default  # type: ignore[operator]  # exactly one of the two is set
+        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
         rows.append(FieldInfo(field.name, meta.extra["group"], meta.description, default, _range_of(field.name)))
     return rows
 
