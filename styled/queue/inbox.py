@@ -103,7 +103,7 @@ class Inbox:
         self._taken = store.taken()
         self._full: DiskFull | None = None
         self._mend: Callable[[], list[str]] | None = self._recover
-        self._mend_at = clock()
+        self._mend_at, self._mend_blocks = clock(), True
         self._trouble = ""
         self._rejected: tuple[list[Rejected], int] | None = None
         self._start(config, defaults or {})
@@ -178,9 +178,8 @@ class Inbox:
         """Return the seconds until :meth:`turn` wants to be called, if ``wake`` does not ask for it earlier."""
         if self._misfits:
             return 0.0
-        if self._mend is not None:
-            return max(self._mend_at - self._clock(), 0.0)
-        return self._lookout.due_in()
+        mend_in = max(self._mend_at - self._clock(), 0.0) if self._mend is not None else self._config.rescan_s
+        return min(self._lookout.due_in(), mend_in)
 
     # -- what it does --------------------------------------------------------------------------------------
 
@@ -197,10 +196,9 @@ class Inbox:
             StoreError: the store refused the jobs; their folders are whole, and a later turn adds them.
         """
         deadline = self._clock() + seconds
-        if self._mend is not None and not self._try_to_mend():
-            return []
+        self._try_to_mend()
         self._look()
-        if not may_take:
+        if not may_take or (self._mend is not None and self._mend_blocks):
             return []
         jobs: list[Job] = []
         verdict = self._next_verdict()
@@ -371,27 +369,30 @@ class Inbox:
     # -- mending -------------------------------------------------------------------------------------------
 
     def _recover(self) -> list[str]:
-        return recover(self._root, self._store)
+        recovered = recover(self._root, self._store)
+        if recovered.unfinished:
+            # Safe where they are, and no reason to keep other pairs waiting.
+            self._plan_to_mend(self._recover, seconds=_BLOCKED_S, blocks=False)
+        return recovered.notes + recovered.unfinished
 
     def _adopt(self) -> list[str]:
         return adopt(self._root, self._store)[1]
 
-    def _plan_to_mend(self, how: Callable[[], list[str]]) -> None:
-        self._mend, self._mend_at = how, self._clock() + _MEND_S
+    def _plan_to_mend(self, how: Callable[[], list[str]], *, seconds: float = _MEND_S, blocks: bool = True) -> None:
+        self._mend, self._mend_at, self._mend_blocks = how, self._clock() + seconds, blocks
 
-    def _try_to_mend(self) -> bool:
-        """Bring files and store together again; say whether that is done."""
+    def _try_to_mend(self) -> None:
+        """Bring files and store together again, if that is wanted and due."""
         if self._mend is None or self._clock() < self._mend_at:
-            return False
+            return
+        mend, self._mend = self._mend, None
         try:
-            notes = self._mend()
+            notes = mend()
         except (OSError, StyledError) as error:
             self._trouble = f"the inbox cannot be put in order: {escaped(str(error))}"
             self._log.error("the inbox cannot be put in order; trying again", reason=str(error))
-            self._mend_at = self._clock() + _MEND_S
-            return False
+            self._plan_to_mend(mend)
+            return
         for note in notes:
             self._log.warning("put in order", note=escaped(note))
-        self._mend = None
         self._taken = self._store.taken()
-        return True

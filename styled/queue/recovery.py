@@ -6,6 +6,7 @@ Only for the holder of the root's lock. Everything here may be cut off itself an
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from styled import durable
 from styled.evolution.folder import JobFolder
@@ -20,7 +21,16 @@ from styled.queue.undo import undo
 from styled.root import Root
 
 
-def recover(root: Root, store: Store) -> list[str]:
+class Recovered(NamedTuple):
+    """What :func:`recover` did."""
+
+    notes: list[str]
+    """For the log."""
+    unfinished: list[str]
+    """Claims that could be neither finished nor undone now; their files are safe in ``evolution/.claim-*``."""
+
+
+def recover(root: Root, store: Store) -> Recovered:
     """Bring inbox, ``evolution/`` and store together again: every pair is in exactly one place afterwards.
 
     - a claim with all its files is finished, any other is undone;
@@ -28,22 +38,24 @@ def recover(root: Root, store: Store) -> list[str]:
     - a waiting job whose folder is gone fails (and can be retried once the folder is back);
     - a rejection is finished.
 
-    Returns:
-        what was done, for the log.
-
     Raises:
-        DiskFull: no space to finish a claim.
-        OSError: the inbox or ``evolution/`` cannot be used.
+        DiskFull: no space.
+        OSError: ``evolution/`` cannot be used.
     """
     notes: list[str] = []
+    unfinished: list[str] = []
     for work in sorted(root.evolution.glob(f"{PREFIX}*")):
-        notes += _finish_or_undo(root, work)
+        try:
+            notes += _finish_or_undo(root, work)
+        except OSError as error:
+            # The inbox is away, say. One claim must not keep all others waiting.
+            unfinished.append(f"the claim in {work.name} could not be finished or undone: {error}")
     jobs, problems = adopt(root, store)
     notes += [f"job {job.number:04d} ({job.name}) was found in evolution/ and added" for job in jobs]
     notes += problems
     notes += [f"job {job.number:04d} ({job.name}) has lost its folder" for job in _fail_lost(root, store)]
-    finish_rejections(root)
-    return notes
+    notes += finish_rejections(root)
+    return Recovered(notes, unfinished)
 
 
 def adopt(root: Root, store: Store) -> tuple[list[Job], list[str]]:

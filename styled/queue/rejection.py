@@ -74,12 +74,16 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
     return _go_forward(root, work, plan)
 
 
-def finish_rejections(root: Root) -> None:
+def finish_rejections(root: Root) -> list[str]:
     """Finish every rejection that was cut off.
 
+    Returns:
+        what could not be finished, for the log; it lies where it was, and is judged again.
+
     Raises:
-        OSError: the inbox cannot be used.
+        OSError: ``inbox/rejected/`` cannot be used.
     """
+    problems = []
     for work in sorted(root.rejected.glob(f"{_PREFIX}*")):
         try:
             plan = msgspec.json.decode((work / _PLAN).read_bytes(), type=_Plan)
@@ -87,7 +91,11 @@ def finish_rejections(root: Root) -> None:
             durable.sweep(work)
             work.rmdir()  # cut off before its plan: nothing was moved
             continue
-        _go_forward(root, work, plan)
+        try:
+            _go_forward(root, work, plan)
+        except OSError as error:
+            problems.append(f"{plan.name} could not be moved to inbox/rejected/: {error.strerror or error}")
+    return problems
 
 
 def rejected(root: Root) -> tuple[list[Rejected], int]:

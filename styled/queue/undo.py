@@ -18,7 +18,7 @@ from styled.root import Root
 def undo(root: Root, work: Path) -> list[str]:
     """Undo the claim in the folder ``work``. May be done twice, and goes on where it was cut off.
 
-    A file whose place was taken by a new one goes to ``inbox/rejected/`` instead.
+    A file that cannot go back (its name was taken, its folder is a link by now) goes to ``inbox/rejected/`` instead.
 
     Returns:
         what could not go back to its place, for the log.
@@ -36,7 +36,7 @@ def undo(root: Root, work: Path) -> list[str]:
             _put_back(root, claim, target)
         left = sorted(path.name for path in target.iterdir())
         if left:
-            reason = "its place in the inbox was taken by another file while it was being claimed"
+            reason = "its place in the inbox was taken or closed while it was being claimed"
             paths = [f"evolution/{work.name}/input/{name}" for name in left]
             place = reject(root, claim.job.name if claim else work.name.lstrip("."), reason, paths)
             notes.append(f"{', '.join(left)} of a claim that was undone: see {place}")
@@ -54,7 +54,9 @@ def _put_back(root: Root, claim: Claim, target: Path) -> None:
     with folder_at(root.inbox) as inbox, folder_at(target) as source:
         for member in claim.members:
             if signature_at(member.target, source) is not None:
-                _put_one_back(member, inbox, source)
+                # Its folder may be a link or a file by now, its name taken: the caller finds it left, and tells.
+                with suppress(OSError):
+                    _put_one_back(member, inbox, source)
         durable.sync_open_folder(inbox)
         durable.sync_open_folder(source)
 
@@ -73,5 +75,4 @@ def _put_one_back(member: Member, inbox: int, source: int) -> None:
         if stat.S_ISREG(os.lstat(member.target, dir_fd=source).st_mode):
             with suppress(PermissionError):
                 os.chmod(member.target, member.mode, dir_fd=source)
-        with suppress(FileExistsError):  # told by the caller, who finds it left
-            rename_new(member.target, name, source_folder=source, target_folder=place)
+        rename_new(member.target, name, source_folder=source, target_folder=place)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +181,67 @@ def test_a_pairs_folder_swapped_for_a_link_leads_nowhere(root: Root, tmp_path: P
     assert list(root.evolution.iterdir()) == []
 
 
+def test_a_race_of_links_against_claims_moves_nothing_from_elsewhere(root: Root, tmp_path: Path):
+    """A stranger swaps the pair's folder for a link to a victim's, as fast as possible, while pairs are claimed."""
+    victim, aside, place = tmp_path / "victim", tmp_path / "aside", root.inbox / "harbour"
+    victim.mkdir()
+    for name in FILES:
+        (victim / name).write_bytes(b"the victim's")
+    taken = 0
+    for _ in range(60):
+        claim = drop(root)
+        stop = threading.Event()
+
+        def swap(stop: threading.Event = stop) -> None:
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    place.rename(aside)
+                    place.symlink_to(victim)
+                with contextlib.suppress(OSError):
+                    place.unlink()
+                with contextlib.suppress(OSError):
+                    aside.rename(place)
+
+        stranger = threading.Thread(target=swap)
+        stranger.start()
+        try:
+            folder = take(root, claim)
+        except (PairChanged, OSError):
+            pass
+        else:
+            taken += 1
+            assert {path.name: path.read_bytes() for path in folder.input.iterdir()} == FILES
+            shutil.rmtree(folder.path)
+        finally:
+            stop.set()
+            stranger.join()
+        assert {path.name: path.read_bytes() for path in victim.iterdir()} == dict.fromkeys(FILES, b"the victim's")
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(root.evolution)
+        root.evolution.mkdir()
+        if place.is_symlink():
+            place.unlink()
+    assert taken < 60
+
+
+def test_an_undone_file_whose_folder_became_a_link_goes_to_rejected(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    claim, place = drop(root), root.inbox / "harbour"
+
+    def fail(*_: object) -> None:
+        place.rmdir()
+        place.symlink_to(tmp_path)
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(claiming, "write_job_file", fail)
+    with pytest.raises(DiskFull):
+        take(root, claim)
+    assert names_in(root.rejected / "harbour") == sorted([*FILES, "REASON.txt"])
+    assert list(root.evolution.iterdir()) == []
+    assert not set(FILES) & set(names_in(tmp_path))
+
+
 def test_modes_come_back_when_a_claim_is_undone(root: Root):
     claim = drop(root)
     (root.inbox / "harbour" / "style.png").write_bytes(b"changed, so that the claim is undone late")
@@ -199,7 +263,7 @@ def test_an_undone_file_whose_place_was_taken_goes_to_rejected(root: Root, monke
     assert (root.inbox / "harbour" / "content.png").read_bytes() == b"a new one"
     assert (root.inbox / "harbour" / "style.png").read_bytes() == FILES["style.png"]
     assert (root.rejected / "harbour" / "content.png").read_bytes() == FILES["content.png"]
-    assert "taken by another file" in (root.rejected / "harbour" / "REASON.txt").read_text()
+    assert "was taken" in (root.rejected / "harbour" / "REASON.txt").read_text()
     assert list(root.evolution.iterdir()) == []
 
 

@@ -34,7 +34,7 @@ def write_folder(root: Root, name: str, number: int, **fields: object) -> JobFol
 
 def test_a_folder_without_a_row_becomes_the_job_that_it_tells(root: Root, store: Store):
     write_folder(root, "20261122-201500-harbour", 7, state=JobState.PAUSED, reason="later")
-    notes = recover(root, store)
+    notes = recover(root, store).notes
     (job,) = store.jobs()
     assert (job.number, job.id, job.state, job.priority, job.reason) == (
         7,
@@ -46,7 +46,7 @@ def test_a_folder_without_a_row_becomes_the_job_that_it_tells(root: Root, store:
     assert job.settings == {"seed": 7}
     assert (job.content_digest, job.style_digests) == ("c", ("s",))
     assert "0007 (harbour)" in notes[0]
-    assert recover(root, store) == []
+    assert recover(root, store) == ([], [])
 
 
 def test_a_copied_folder_becomes_a_job_of_its_own(root: Root, store: Store):
@@ -68,7 +68,7 @@ def test_a_running_job_without_its_daemon_is_queued(root: Root, store: Store):
 def test_a_damaged_job_json_is_told_and_left_alone(root: Root, store: Store, text: bytes):
     folder = write_folder(root, "a", 1)
     folder.job_json.write_bytes(text)
-    (note,) = recover(root, store)
+    (note,) = recover(root, store).notes
     assert "job.json" in note
     assert store.jobs() == []
     assert folder.job_json.read_bytes() == text
@@ -80,7 +80,7 @@ def test_what_is_no_job_folder_is_not_taken_for_one(root: Root, store: Store, tm
     (root.evolution / ".trash-a").mkdir()
     write_folder(root, "real", 1).path.rename(tmp_path / "elsewhere")
     (root.evolution / "link").symlink_to(tmp_path / "elsewhere")
-    assert recover(root, store) == []
+    assert recover(root, store) == ([], [])
     assert store.jobs() == []
 
 
@@ -115,3 +115,18 @@ def test_ten_thousand_known_folders_are_not_read_again(root: Root, store: Store,
     monkeypatch.setattr("styled.queue.rebuild.read_job_file", read)
     recover(root, store)
     assert len(store.jobs()) == 3
+
+
+def test_a_claim_that_can_be_neither_finished_nor_undone_holds_up_no_other(root: Root, store: Store):
+    write_folder(root, "a", 1)
+    work = root.evolution / ".claim-b"
+    (work / "input").mkdir(parents=True)
+    (work / "input" / "content.png").write_bytes(b"mine")
+    elsewhere = root.inbox.rename(root.path / "elsewhere")
+    recovered = recover(root, store)
+    assert [job.id for job in store.jobs()] == ["a"]
+    assert ".claim-b" in recovered.unfinished[0]
+    assert (work / "input" / "content.png").read_bytes() == b"mine"
+    elsewhere.rename(root.inbox)
+    assert recover(root, store).unfinished == []
+    assert not work.exists()
