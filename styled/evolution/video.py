@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from itertools import repeat
@@ -47,25 +49,35 @@ def write_video(folder: JobFolder) -> Path | None:
     if size is None:
         return None
     target = folder.path / "evolution.mp4"
-    # ffmpeg writes into a path and moves back in it at the end: a temporary file, then the one step that counts.
+    # ffmpeg moves back in what it has written when it ends: a temporary file, then the one step that counts.
     with tempfile.TemporaryDirectory(prefix="styled-") as scratch:
         film = Path(scratch) / target.name
-        writer = imageio_ffmpeg.write_frames(
-            str(film), size, fps=PER_SECOND, codec="libx264", macro_block_size=1, pix_fmt_out="yuv420p",
-            output_params=["-crf", "18", "-movflags", "+faststart"], ffmpeg_log_level="error",
-        )  # fmt: skip
-        try:
-            writer.send(None)
-            for picture in _shown(pictures, size):
-                writer.send(picture.tobytes())
-        except OSError as error:
-            raise StyledError(f"ffmpeg failed: {error}", "Try --format webp.") from error
-        finally:
-            writer.close()
+        _encode(imageio_ffmpeg.get_ffmpeg_exe(), _shown(pictures, size), size, film)
         with durable.replacing(target) as file, film.open("rb") as source:
-            while block := source.read(1 << 20):
-                file.write(block)
+            shutil.copyfileobj(source, file)
     return target
+
+
+def _encode(ffmpeg: str, pictures: Iterator[Pixels], size: tuple[int, int], film: Path) -> None:
+    """Have ffmpeg write the film, from raw pictures on its standard input."""
+    command = [
+        ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
+        "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(PER_SECOND), "-i", "pipe:0",
+        "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart", str(film),
+    ]  # fmt: skip
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, bufsize=0) as process:
+            assert process.stdin is not None  # noqa: S101  # a pipe was asked for
+            try:
+                for picture in pictures:
+                    process.stdin.write(picture.tobytes())
+            except BrokenPipeError:
+                pass  # ffmpeg has given up: its exit code and its words tell why
+        if process.returncode != 0:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip().splitlines()
+            reason = words[-1] if words else f"exit code {process.returncode}"
+            raise StyledError(f"ffmpeg failed: {reason}", "Try --format webp.")
 
 
 def _shown(paths: list[Path], size: tuple[int, int]) -> Iterator[Pixels]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from styled.errors import JobFileDamaged
 from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_losses
 from styled.messages import Progress
-from styled.settings import settings_table
+from styled.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,7 @@ class Exhibit:
         """Return name, value and whether it differs from the default, the differing ones first."""
         if self.job is None:
             return []
-        # Through JSON, as job.json went: a tuple is a list there.
-        defaults = msgspec.json.decode(msgspec.json.encode({row.name: row.default for row in settings_table()}))
+        defaults = _defaults()
         rows = [(name, value, value != defaults.get(name)) for name, value in self.job.settings.items()]
         return sorted(rows, key=lambda row: not row[2])
 
@@ -96,6 +96,13 @@ def job_folders(evolution: Path) -> list[JobFolder]:
         return []
     folders = (JobFolder(evolution / name) for name in names)
     return [folder for folder in folders if folder.job_json.is_file() or folder.result.is_file()]
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    """Return the settings' defaults, through JSON as job.json went: a tuple is a list there."""
+    defaults: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(Settings()))
+    return defaults
 
 
 def _may_be_job(entry: os.DirEntry[str]) -> bool:

@@ -79,8 +79,8 @@ function follow() {
   wirePlayer(stage);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
-  const first = held || "close";
-  dialog.querySelector(`[data-act=${first}]`)?.focus({ preventScroll: true });
+  // Not on a button: Space plays, and must not press what happens to be first.
+  (dialog.querySelector(`[data-act="${held}"]`) ?? dialog).focus({ preventScroll: true });
 }
 
 function wireCompare(figure) {

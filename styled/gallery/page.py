@@ -29,7 +29,7 @@ def page(showings: Sequence[Showing], *, without_result: int, written_at: float)
         _bar(len(showings)),
         tag("main", tag("ul", *cards, id="cards") if cards else _empty()),
         _foot(without_result, written_at),
-        tag("dialog", id="detail", aria_labelledby="title"),
+        tag("dialog", id="detail", aria_labelledby="title", tabindex=-1),
         *templates,
         raw("script", _asset("gallery.js")),
     )

@@ -7,8 +7,8 @@ be deleted at any time.
 
 from __future__ import annotations
 
-import io
 import os
+import secrets
 from pathlib import Path
 
 from PIL import Image
@@ -40,27 +40,35 @@ def view_of(folder: JobFolder, source: Path, name: str, side: int) -> tuple[str,
     """
     view = folder.views / f"{name}.webp"
     shown = source.stat()
-    if not _is_of(view, shown):
-        _make(view, source, side)
-        # The source's time is the mark that the view is of this very source.
-        os.utime(view, ns=(shown.st_atime_ns, shown.st_mtime_ns))
-    with Image.open(view) as image:
-        width, height = image.size
-    return f"{folder.views.name}/{view.name}", width, height
+    size = _size_if_of(view, shown)
+    if size is None:
+        size = _make(view, source, side, shown)
+    return f"{folder.views.name}/{view.name}", *size
 
 
-def _is_of(view: Path, shown: os.stat_result) -> bool:
+def _size_if_of(view: Path, shown: os.stat_result) -> tuple[int, int] | None:
+    """Return a view's width and height; None when there is none, or one of an earlier source."""
     try:
-        found = view.stat()
-    except FileNotFoundError:
-        return False
-    return found.st_mtime_ns == shown.st_mtime_ns and found.st_size > 0
+        if view.stat().st_mtime_ns != shown.st_mtime_ns:
+            return None
+        with Image.open(view) as image:
+            return image.size
+    except OSError:
+        return None  # not there, or cut by a power loss
 
 
-def _make(view: Path, source: Path, side: int) -> None:
-    pixels = images.load(source, long_side=side).pixels
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "WEBP", quality=82, method=4)
+def _make(view: Path, source: Path, side: int, shown: os.stat_result) -> tuple[int, int]:
+    picture = Image.fromarray(images.load(source, long_side=side).pixels)
+    # Whole or not at all for a reader, but not synced: what a power loss takes is made again. Syncing three small
+    # files a job would take most of the time.
+    temporary = view.with_name(f".{secrets.token_hex(4)}.tmp")
     with durable.disk_full_at(view):
         view.parent.mkdir(exist_ok=True)
-    durable.write_bytes(view, encoded.getvalue())
+        try:
+            picture.save(temporary, "WEBP", quality=82, method=2)
+            # The source's time is the mark that the view is of this very source.
+            os.utime(temporary, ns=(shown.st_atime_ns, shown.st_mtime_ns))
+            temporary.replace(view)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return picture.size

@@ -58,8 +58,13 @@ class Browser:
     def open(self, url: str, *, width: int = 1200, height: int = 800, dark: bool = False, calm: bool = False) -> None:
         """Go to a page and wait until it has loaded."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        features = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce" if calm else ""}
-        self.call("Emulation.setEmulatedMedia", features=[{"name": key, "value": value} for key, value in features.items()])
+        features = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if calm else "",
+        }
+        self.call(
+            "Emulation.setEmulatedMedia", features=[{"name": key, "value": value} for key, value in features.items()]
+        )
         self.call("Page.navigate", url="about:blank")  # a change of the fragment alone loads nothing
         self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from styled.evolution import read_job_file, write_job_file
+from styled.gallery.exhibit import job_folders, read_exhibit
+from tests.gallery.conftest import MakeJob
+
+
+def test_a_job_is_read_in_full(make_job: MakeJob) -> None:
+    folder = make_job("harbour", styles=2, settings={"optimizer": "adam"})
+    exhibit = read_exhibit(folder)
+    assert (exhibit.name, exhibit.has_result, exhibit.picture) == ("harbour", True, folder.result)
+    assert [step for step, _ in exhibit.frames] == [10, 20, 30, 40]
+    assert exhibit.last is not None
+    assert exhibit.last.step == 40
+    assert exhibit.inputs == [
+        ("content", folder.input / "content.jpg"),
+        ("style", folder.input / "style.png"),
+        ("style 2", folder.input / "style-2.png"),
+    ]
+
+
+def test_settings_that_differ_come_first(make_job: MakeJob) -> None:
+    """And only those differ: a list in JSON is the tuple it was."""
+    rows = read_exhibit(make_job(settings={"optimizer": "adam"})).settings()
+    assert [(name, value) for name, value, differs in rows if differs] == [
+        ("size", 64), ("steps", 40), ("optimizer", "adam"),
+    ]  # fmt: skip
+    assert [differs for _, _, differs in rows] == sorted((differs for _, _, differs in rows), reverse=True)
+
+
+def test_without_a_result_the_newest_frame_is_the_picture(make_job: MakeJob) -> None:
+    folder = make_job(result=False)
+    assert read_exhibit(folder).picture == folder.frames / "000040.jpg"
+    assert read_exhibit(make_job(result=False, frame_steps=())).picture is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"version": 99}'])
+def test_a_damaged_job_file_leaves_the_picture(make_job: MakeJob, damage: str) -> None:
+    folder = make_job()
+    folder.job_json.write_text(damage)
+    exhibit = read_exhibit(folder)
+    assert (exhibit.job, exhibit.name, exhibit.inputs, exhibit.settings()) == (None, folder.id, [], [])
+    assert exhibit.picture == folder.result
+
+
+def test_a_job_file_cannot_show_what_lies_outside_its_folder(make_job: MakeJob, tmp_path: Path) -> None:
+    """A folder that came from elsewhere names a private picture, by path and by link."""
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"")
+    folder = make_job()
+    (folder.input / "link.png").symlink_to(secret)
+    job = read_job_file(folder)
+    write_job_file(
+        folder, msgspec.structs.replace(job, content=str(secret), styles=("../../secret.png", "input/link.png"))
+    )
+    assert read_exhibit(folder).inputs == []
+
+
+def test_only_folders_of_jobs_are_listed(make_job: MakeJob, evolution: Path) -> None:
+    first, second = make_job("first"), make_job("second")
+    (evolution / ".claim-third").mkdir()
+    (evolution / ".claim-third" / "job.json").write_text("{}")
+    (evolution / "holiday").mkdir()
+    (evolution / "index.html").write_text("")
+    second.job_json.unlink()  # its result is enough
+    assert job_folders(evolution) == [first, second]
+    assert job_folders(evolution / "missing") == []
