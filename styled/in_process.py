@@ -16,19 +16,17 @@ from styled import images
 from styled.engine.iterate import Iterate
 from styled.errors import Diverged
 from styled.painting import load_content, load_style
-from styled.settings import Settings, settings_from
+from styled.settings import INIT_WORDS, Settings, settings_from
 
 ImageLike = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]
 """A path, a PIL image, or a uint8 array of shape (H, W), (H, W, 3) or (H, W, 4)."""
-
-_WORDS = frozenset({"content", "noise", "style"})
 
 
 def stylize(
     content: ImageLike,
     styles: ImageLike | Sequence[ImageLike],
     *,
-    init: ImageLike = "content",
+    init: ImageLike = "recolored",
     progress: Callable[[Iterate], None] | None = None,
     **settings: Any,
 ) -> Image.Image:
@@ -37,7 +35,7 @@ def stylize(
     Args:
         content: the photo.
         styles: one painting, or several.
-        init: ``content``, ``noise``, ``style``, or an image to start from.
+        init: ``recolored``, ``content``, ``noise``, ``style``, or an image to start from.
         progress: called after each step.
         **settings: any setting of the README's table, for example ``size=512, steps=200``.
 
@@ -52,7 +50,7 @@ def stylize(
     """
     from styled.engine.engine import paint  # TensorFlow, seconds
 
-    word = init if isinstance(init, str) and init in _WORDS else None
+    word = init if isinstance(init, str) and init in INIT_WORDS else None
     wanted = settings_from({**settings, "init": word or "image"})
     inputs = _read(content, styles, None if word else init, wanted)
     for iterate in paint(inputs.content.pixels, inputs.styles, wanted, init=inputs.init):

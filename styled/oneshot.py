@@ -23,7 +23,7 @@ from styled import durable, evolution, images
 from styled.errors import CheckpointError, OutputUnusable
 from styled.evolution import JobFile, JobFolder
 from styled.queue.job import JobState
-from styled.settings import settings_from
+from styled.settings import INIT_WORDS, settings_from
 
 FOLDER_SUFFIX = ".styled"
 """Of the folder beside the result in which it is painted."""
@@ -214,7 +214,7 @@ def _with_paths(folder: JobFolder, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that name files, so that the worker finds them wherever it runs."""
     found = {}
     init = values.get("init", "content")
-    if init not in {"content", "noise", "style"} and not init.startswith("job:"):
+    if init not in INIT_WORDS and not init.startswith("job:"):
         images.probe(Path(init))
         found["init"] = _take(folder, Path(init), "init")
     weights = values.get("weights", "builtin")

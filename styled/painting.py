@@ -24,7 +24,7 @@ from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointDamaged, Diverged, SettingsError
 from styled.evolution import Fence, JobFile, JobFolder, LossLog
 from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped, WorkerMessage
-from styled.settings import Settings, settings_from
+from styled.settings import INIT_WORDS, Settings, settings_from
 
 PROGRESS_S = 0.25
 """Least seconds between two ``Progress`` messages: a terminal shows no more, and a small picture does 50 steps a second."""
@@ -85,7 +85,7 @@ def load_style(path: Path, settings: Settings) -> images.Loaded:
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:
     """Return the image that ``init`` names, None if it is a word."""
-    if init in {"content", "noise", "style"}:
+    if init in INIT_WORDS:
         return None
     kind, _, name = init.partition(":")
     if kind == "job" and name:

@@ -25,6 +25,10 @@ DEFAULT_STYLE_LAYERS = {f"block{block}_conv1": 1.0 for block in range(1, 6)}
 """Gatys et al. (2016), section 2: style from relu1_1, 2_1, 3_1, 4_1 and 5_1, equal weights."""
 
 
+INIT_WORDS = ("recolored", "content", "noise", "style")
+"""What ``init`` may be besides a job or an image."""
+
+
 def _about(group: str, description: str, **limits: Any) -> Meta:
     return Meta(description=description, extra={"group": group}, **limits)
 
@@ -45,8 +49,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: Annotated[int, _about("picture", "random seed", ge=0, le=2**31 - 1)] = 0
     init: Annotated[
         str,
-        _about("picture", "start from content, noise, style, job:<id>, or the path of an image", min_length=1),
-    ] = "content"
+        _about(
+            "picture",
+            "start from recolored (the content in the style's colours), content, noise, style, job:<id>, "
+            "or the path of an image",
+            min_length=1,
+        ),
+    ] = "recolored"
 
     steps: Annotated[int, _about("optimiser", "optimiser steps, all scales together", ge=1, le=1_000_000)] = 300
     scales: Annotated[

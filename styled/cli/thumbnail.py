@@ -34,8 +34,5 @@ def _takes_colour(stream: TextIO) -> bool:
 
 
 def _coloured(row: tuple[Run, ...]) -> str:
-    cells = (
-        "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m".format(*run.top, *run.bottom) + "▀" * run.cells
-        for run in row
-    )
+    cells = ("\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m".format(*run.top, *run.bottom) + "▀" * run.cells for run in row)
     return "".join(cells) + _RESET

@@ -77,7 +77,9 @@ def _open(root: Root, options: Options) -> None:
     os.environ.setdefault("TEXTUAL_FPS", "15" if options.slow else "30")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     if not options.no_colour:
-        os.environ.pop("NO_COLOR", None)  # set but empty means colours (no-color.org); the toolkit only looks whether it is set
+        os.environ.pop(
+            "NO_COLOR", None
+        )  # set but empty means colours (no-color.org); the toolkit only looks whether it is set
     from styled.tui.app import StyledApp
 
     app = StyledApp(root, options, start_daemon=not options.readonly)

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import structlog
 
@@ -77,7 +77,7 @@ class Dispatcher:
         self._slots: dict[str, int] = {}
         self._reports: deque[Report] = deque()
         self._checking: dict[str, tuple[Result, Future[None]]] = {}
-        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
+        self._checker: Executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
         self._noted_at = 0.0
         self._due_at: float | None = 0.0
         self._log = structlog.get_logger("queue")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled import images, memory, vgg19
-from styled.engine import colour, footprint, precision
+from styled.engine import colour, footprint, precision, start
 from styled.engine.features import FeatureExtractor
 from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import Objective
@@ -24,7 +24,7 @@ from styled.engine.stepping import Gradient, Optimizer
 from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointMismatch, SettingsError
-from styled.settings import Settings
+from styled.settings import INIT_WORDS, Settings
 
 Array = npt.NDArray[Any]
 Snapshot = Mapping[str, npt.NDArray[np.generic]]
@@ -73,7 +73,7 @@ def paint(
     )
     run = _Run(extractor, content, styles, settings, scales)
     if resume is None:
-        first, step, picture = 0, 0, _start(content, styles, settings, init)
+        first, step, picture = 0, 0, start.picture(content, styles, settings, init)
     else:
         first, step, picture = _resumed(resume, scales)
     for index in range(first, len(scales)):
@@ -192,34 +192,10 @@ def _check(styles: Sequence[Array], settings: Settings, init: Array | None) -> N
         )
     if given and sum(given) == 0:
         raise SettingsError("style_weights are all 0", "Give at least one style a positive weight.")
-    if init is None and settings.init not in {"content", "noise", "style"}:
+    if init is None and settings.init not in INIT_WORDS:
         raise SettingsError(
             f"init = {settings.init!r} names a picture that was not given", "Pass it to paint() as init."
         )
-
-
-def _start(content: Array, styles: Sequence[Array], settings: Settings, init: Array | None) -> Array:
-    """Return the picture before the first step, of any size; the first scale resizes it."""
-    if init is not None:
-        return init
-    if settings.init == "content":
-        return content
-    if settings.init == "style":
-        # Cut, not squeezed: the style's strokes keep their shape.
-        return _cut_to_aspect(styles[0], content.shape[1] / content.shape[0])
-    generator = np.random.default_rng(settings.seed)
-    scale = plan_scales(content.shape[1], content.shape[0], settings)[0]
-    # Around mid-grey with the spread of a photo, at the first scale's size so that resizing does not smooth it.
-    noise = generator.normal(128.0, 50.0, (scale.height, scale.width, 3))
-    return np.clip(noise, 0.0, 255.0).astype(np.float32)
-
-
-def _cut_to_aspect(image: Array, aspect: float) -> Array:
-    """Return the middle of ``image`` with ``aspect`` = width / height."""
-    height, width = image.shape[:2]
-    new_width, new_height = min(width, round(height * aspect)), min(height, round(width / aspect))
-    left, top = (width - new_width) // 2, (height - new_height) // 2
-    return image[top : top + max(1, new_height), left : left + max(1, new_width)]
 
 
 def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, Array]:

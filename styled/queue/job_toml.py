@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from styled.errors import SettingsError
 from styled.queue.names import escaped
-from styled.settings import Settings, nearest, settings_from
+from styled.settings import INIT_WORDS, Settings, nearest, settings_from
 
 MAX_BYTES = 16 * 1024
 """Every setting with the longest values fits into a few KiB; tomllib's time grows with the square of a hostile file."""
@@ -20,7 +20,7 @@ MAX_BYTES = 16 * 1024
 _JOB_REFERENCE = re.compile(r"job:\w[\w.-]{0,200}")
 
 _ALLOWED_TEXTS = {
-    "init": (re.compile(rf"content|noise|style|{_JOB_REFERENCE.pattern}"), "content, noise, style or job:<id>"),
+    "init": (re.compile(rf"{'|'.join(INIT_WORDS)}|{_JOB_REFERENCE.pattern}"), f"{', '.join(INIT_WORDS)} or job:<id>"),
     "weights": (re.compile(r"builtin|imagenet"), "builtin or imagenet"),
 }
 """Settings that can name a file, and what they may be here. ``styled.toml`` and ``--set`` may name paths."""

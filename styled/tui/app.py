@@ -59,7 +59,14 @@ class StyledApp(App[None]):
     TITLE = "styled"
     ENABLE_COMMAND_PALETTE = False  # ours draws with ASCII too, and offers what the keys do
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "command_palette", "commands", id="app.palette", key_display="^p", tooltip="All commands, by name."),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            "commands",
+            id="app.palette",
+            key_display="^p",
+            tooltip="All commands, by name.",
+        ),
         Binding("question_mark,f1", "help", "help", id="app.help", key_display="?", tooltip="This list of keys."),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; the daemon and its jobs run on."),
     ]

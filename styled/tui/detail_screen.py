@@ -46,7 +46,9 @@ class DetailScreen(JobScreen):
         Binding("escape,q", "back", "back", id="detail.back", key_display="esc", tooltip="Go back to the queue."),
         Binding("space", "play", "play", id="detail.play", tooltip="Play the frames from the first, or stop."),
         *(
-            Binding(str(number), f"page('{page}')", page, show=False, id=f"detail.page-{number}", tooltip=f"Show {text}.")
+            Binding(
+                str(number), f"page('{page}')", page, show=False, id=f"detail.page-{number}", tooltip=f"Show {text}."
+            )
             for number, (page, text) in enumerate(
                 zip(
                     PAGES,
@@ -65,7 +67,14 @@ class DetailScreen(JobScreen):
         Binding("tab", "next_page", "page", id="detail.next-page", tooltip="Show the next page."),
         Binding("l", "page('log')", "log", show=False, id="detail.log", tooltip="Show the log."),
         Binding("J", "job_at(1)", "next job", show=False, id="detail.next", tooltip="Go to the next job of the queue."),
-        Binding("K", "job_at(-1)", "job before", show=False, id="detail.before", tooltip="Go to the job before in the queue."),
+        Binding(
+            "K",
+            "job_at(-1)",
+            "job before",
+            show=False,
+            id="detail.before",
+            tooltip="Go to the job before in the queue.",
+        ),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  # not ClassVar in the toolkit
 

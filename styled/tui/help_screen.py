@@ -54,9 +54,12 @@ GROUPS = {
     "job": "The job",
     "main": "This screen",
     "detail": "This screen",
+    "compare": "This screen",
+    "add": "This screen",
     "view": "What is shown",
     "queue": "Moving in the queue",
     "pager": "Moving in the text",
+    "files": "Moving in the files",
     "app": "Everywhere",
 }
 """First part of a binding's id, and the heading it is listed under, in this order."""

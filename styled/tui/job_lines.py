@@ -38,7 +38,10 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
     ]
     if job.reason:
         lines += [
-            ((left("reason" if index == 0 else "", _LABEL), "muted"), (text, "bad" if job.state is JobState.FAILED else ""))
+            (
+                (left("reason" if index == 0 else "", _LABEL), "muted"),
+                (text, "bad" if job.state is JobState.FAILED else ""),
+            )
             for index, text in enumerate(wrap(inert(job.reason, ascii_only=ascii_only), room)[:3])
         ]
     lines.append(fact("content", job.content))
@@ -84,7 +87,9 @@ def memory_lines(memory: MemorySample | None) -> list[Line]:
     if not memory.gpus:
         return [*lines, ((left("GPU", _LABEL), "muted"), ("none, running on the CPU", ""))]
     for gpu in memory.gpus:
-        text = f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)} GiB {figures.percent(gpu.used, gpu.total)}"
+        text = (
+            f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)} GiB {figures.percent(gpu.used, gpu.total)}"
+        )
         if gpu.utilisation is not None:
             text += f"  busy {gpu.utilisation}%"
         if gpu.temperature is not None:

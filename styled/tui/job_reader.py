@@ -16,7 +16,7 @@ from styled.root import Root
 from styled.tui.history import LossHistory
 from styled.tui.pictures import PictureMaker
 from styled.tui.plot import columns_of
-from styled.tui.snapshot import Canvas, Focus, Losses, Picture, View
+from styled.tui.snapshot import Canvas, Compared, Focus, Losses, Picture, View
 
 LOG_LINES = 200
 _LOG_BYTES = 64 * 1024
@@ -68,6 +68,28 @@ class JobReader:
             log=self._log(troubles) if view.log else (),
             trouble="; ".join(dict.fromkeys(troubles)),
         )
+
+    def compared(self, job: Job, canvas: Canvas) -> Compared:
+        """Return the job for a comparison: its result, or the newest frame while there is none."""
+        troubles: list[str] = []
+        try:
+            self._read_frames()
+        except OSError as error:
+            troubles.append(f"{self.folder.id}: {error.strerror or error}")
+        source = self._outcome()
+        picture = (
+            self._draw(source[0], source[1], canvas, troubles, step=source[2]) if source and canvas.wanted else None
+        )
+        return Compared(job, self.progress(), picture, "; ".join(troubles))
+
+    def _outcome(self) -> tuple[str, Path, int | None] | None:
+        """Return (slot, path, step) of the result, else of the newest frame, else None."""
+        if self.folder.result.exists():
+            return "result", self.folder.result, None
+        if self._frames:
+            step, path = self._frames[-1]
+            return "newest", path, step
+        return None
 
     def progress(self) -> Progress | None:
         """Return the newest line of the losses; None if there is none or it cannot be read."""
@@ -141,11 +163,9 @@ class JobReader:
         style = "style" if len(job.styles) == 1 else f"style 1 of {len(job.styles)}"
         sources: list[tuple[str, Path, int | None]] = [("content", self.folder.path / job.content, None)]
         sources += [(style, self.folder.path / path, None) for path in job.styles[:1]]
-        if self.folder.result.exists():
-            sources.append(("result", self.folder.result, None))
-        elif self._frames:
-            step, path = self._frames[-1]
-            sources.append(("newest", path, step))
+        outcome = self._outcome()
+        if outcome is not None:
+            sources.append(outcome)
         drawn = [self._draw(name, path, view.sides, troubles, step=step) for name, path, step in sources]
         return tuple(picture for picture in drawn if picture is not None)
 

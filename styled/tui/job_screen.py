@@ -28,19 +28,94 @@ class JobScreen(Screen[None]):
     """A screen with a job in view."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "pause", id="job.pause", tooltip="Pause the job (its memory is freed), or put a paused one back."),
+        Binding(
+            "p",
+            "pause",
+            "pause",
+            id="job.pause",
+            tooltip="Pause the job (its memory is freed), or put a paused one back.",
+        ),
         Binding("x", "cancel", "cancel", id="job.cancel", tooltip="Cancel the job; asks first. Its files stay."),
-        Binding("r", "retry", "retry", id="job.retry", tooltip="Queue an ended job again; it goes on from its checkpoint."),
-        Binding("plus,equals_sign", "priority(1)", "sooner", show=False, id="job.sooner", key_display="+", tooltip="Raise the job's priority."),
-        Binding("minus", "priority(-1)", "later", show=False, id="job.later", key_display="-", tooltip="Lower the job's priority."),
+        Binding(
+            "r", "retry", "retry", id="job.retry", tooltip="Queue an ended job again; it goes on from its checkpoint."
+        ),
+        Binding(
+            "plus,equals_sign",
+            "priority(1)",
+            "sooner",
+            show=False,
+            id="job.sooner",
+            key_display="+",
+            tooltip="Raise the job's priority.",
+        ),
+        Binding(
+            "minus",
+            "priority(-1)",
+            "later",
+            show=False,
+            id="job.later",
+            key_display="-",
+            tooltip="Lower the job's priority.",
+        ),
         Binding("T", "to_top", "to the top", show=False, id="job.top", tooltip="Run the job before all that wait."),
-        Binding("D", "remove", "remove", show=False, id="job.remove", tooltip="Remove an ended job and its folder; asks first."),
-        Binding("P", "pause_queue", "pause queue", show=False, id="job.pause-queue", tooltip="Pause the whole queue, or let it go on: nothing starts while it is paused."),
-        Binding("t", "picture_mode", "picture", show=False, id="view.picture", tooltip="Draw the picture as half blocks, as ASCII, or not at all."),
-        Binding("left_square_bracket", "older_frame", "older frame", show=False, id="view.older", key_display="[", tooltip="Show the frame before this one."),
-        Binding("right_square_bracket", "newer_frame", "newer frame", show=False, id="view.newer", key_display="]", tooltip="Show the frame after this one; after the last, follow the newest."),
-        Binding("v", "next_term", "loss term", show=False, id="view.term", tooltip="Plot the next loss term: total, content, style, TV."),
-        Binding("y", "copy_path", "copy path", show=False, id="view.copy", tooltip="Copy the path of the job's folder (OSC 52), and show it."),
+        Binding(
+            "D",
+            "remove",
+            "remove",
+            show=False,
+            id="job.remove",
+            tooltip="Remove an ended job and its folder; asks first.",
+        ),
+        Binding(
+            "P",
+            "pause_queue",
+            "pause queue",
+            show=False,
+            id="job.pause-queue",
+            tooltip="Pause the whole queue, or let it go on: nothing starts while it is paused.",
+        ),
+        Binding(
+            "t",
+            "picture_mode",
+            "picture",
+            show=False,
+            id="view.picture",
+            tooltip="Draw the picture as half blocks, as ASCII, or not at all.",
+        ),
+        Binding(
+            "left_square_bracket",
+            "older_frame",
+            "older frame",
+            show=False,
+            id="view.older",
+            key_display="[",
+            tooltip="Show the frame before this one.",
+        ),
+        Binding(
+            "right_square_bracket",
+            "newer_frame",
+            "newer frame",
+            show=False,
+            id="view.newer",
+            key_display="]",
+            tooltip="Show the frame after this one; after the last, follow the newest.",
+        ),
+        Binding(
+            "v",
+            "next_term",
+            "loss term",
+            show=False,
+            id="view.term",
+            tooltip="Plot the next loss term: total, content, style, TV.",
+        ),
+        Binding(
+            "y",
+            "copy_path",
+            "copy path",
+            show=False,
+            id="view.copy",
+            tooltip="Copy the path of the job's folder (OSC 52), and show it.",
+        ),
     ]
 
     def __init__(self) -> None:
@@ -172,7 +247,9 @@ class JobScreen(Screen[None]):
         if job is None:
             return
         request = Request("cancel", {"job": job.id}, f"{job.number:04d} is cancelled; its files stay")
-        self._ask_first(f"Cancel job {job.number:04d} {inert(job.name)}?", "Its files stay; r queues it again.", request)
+        self._ask_first(
+            f"Cancel job {job.number:04d} {inert(job.name)}?", "Its files stay; r queues it again.", request
+        )
 
     def action_retry(self) -> None:
         """Queue the ended job again."""
@@ -238,7 +315,11 @@ class JobScreen(Screen[None]):
             self.styled_app.say("This job has no frames yet.", "warn")
             return
         last = len(focus.frames) - 1
-        at = last if self.frame is None else max(i for i, step in enumerate(focus.frames) if step <= self.frame or i == 0)
+        at = (
+            last
+            if self.frame is None
+            else max(i for i, step in enumerate(focus.frames) if step <= self.frame or i == 0)
+        )
         target = max(0, at + by)
         self.frame = None if target > last or (target == last and by > 0) else focus.frames[target]
         self.look_again()

@@ -74,7 +74,9 @@ def _nothing_yet(focus: Focus) -> str:
 
 def _numbers(focus: Focus, progress: Progress, cells: int, term: Term) -> list[Line]:
     losses = focus.losses
-    values = dict(zip(TERMS, (progress.loss, progress.content_loss, progress.style_loss, progress.tv_loss), strict=True))
+    values = dict(
+        zip(TERMS, (progress.loss, progress.content_loss, progress.style_loss, progress.tv_loss), strict=True)
+    )
     lines: list[Line] = []
     for name in TERMS:
         value = values[name]
@@ -88,11 +90,13 @@ def _numbers(focus: Focus, progress: Progress, cells: int, term: Term) -> list[L
         while len(notes) > 1 and len("  ".join(notes)) > cells - 17:
             notes.pop()  # rather nothing than half a number
         tone = "accent" if name == term else ""
-        lines.append((
-            (left(term_word(name), 8), tone),  # type: ignore[arg-type]  # both are tones
-            (right(figures.loss(value), 8), "strong" if name == "total" else ""),
-            (" " + "  ".join(notes), "muted"),
-        ))
+        lines.append(
+            (
+                (left(term_word(name), 8), tone),  # type: ignore[arg-type]  # both are tones
+                (right(figures.loss(value), 8), "strong" if name == "total" else ""),
+                (" " + "  ".join(notes), "muted"),
+            )
+        )
     return lines
 
 
@@ -119,9 +123,7 @@ def _labelled_rule(losses: Losses, boundaries: list[int], planned: int, cells: i
     return high + rule[len(high) : -len(low)] + low
 
 
-def _figures(
-    focus: Focus, progress: Progress, memory: MemorySample | None, cells: int, glyphs: Glyphs
-) -> list[Line]:
+def _figures(focus: Focus, progress: Progress, memory: MemorySample | None, cells: int, glyphs: Glyphs) -> list[Line]:
     share = progress.step / max(progress.steps, 1)
     label = f"step {progress.step}/{progress.steps} "
     percent = f" {figures.percent(progress.step, progress.steps)}"

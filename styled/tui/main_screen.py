@@ -13,6 +13,8 @@ from textual.widgets import Input
 
 from styled.queue.job import Job
 from styled.queue.status import Incomplete
+from styled.tui.add_screen import AddScreen
+from styled.tui.compare_screen import CompareScreen
 from styled.tui.detail_screen import DetailScreen, Page
 from styled.tui.headings import heading
 from styled.tui.job_lines import job_lines
@@ -34,15 +36,68 @@ class MainScreen(JobScreen):
     """The screen people leave open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "detail", "detail", id="main.detail", key_display="enter", tooltip="Open the job: picture, frames, settings, log."),
+        Binding(
+            "enter",
+            "detail",
+            "detail",
+            id="main.detail",
+            key_display="enter",
+            tooltip="Open the job: picture, frames, settings, log.",
+        ),
         *JobScreen.BINDINGS,
-        Binding("slash", "filter", "filter", id="main.filter", key_display="/", tooltip="Show only jobs with a word in their name, number or reason; a state's name shows that state."),
-        Binding("escape", "clear", "clear", show=False, id="main.clear", tooltip="Take back the filter, the enlarged panel, the picked job."),
+        Binding(
+            "slash",
+            "filter",
+            "filter",
+            id="main.filter",
+            key_display="/",
+            tooltip="Show only jobs with a word in their name, number or reason; a state's name shows that state.",
+        ),
+        Binding(
+            "escape",
+            "clear",
+            "clear",
+            show=False,
+            id="main.clear",
+            tooltip="Take back the filter, the enlarged panel, the picked job.",
+        ),
         Binding("l", "detail_log", "log", show=False, id="main.log", tooltip="Open the job's log."),
-        Binding("s", "sort", "sort", show=False, id="main.sort", tooltip="Sort the queue: as it runs, newest first, by name."),
-        Binding("z", "freeze", "freeze", show=False, id="main.freeze", tooltip="Stop and go on with updating the screen."),
+        Binding(
+            "c",
+            "compare",
+            "compare",
+            show=False,
+            id="main.compare",
+            tooltip="Pick the job; then, on another one, compare their results.",
+        ),
+        Binding(
+            "a",
+            "add",
+            "add",
+            show=False,
+            id="main.add",
+            tooltip="Add a job: choose a content and styles in a file browser.",
+        ),
+        Binding(
+            "s",
+            "sort",
+            "sort",
+            show=False,
+            id="main.sort",
+            tooltip="Sort the queue: as it runs, newest first, by name.",
+        ),
+        Binding(
+            "z", "freeze", "freeze", show=False, id="main.freeze", tooltip="Stop and go on with updating the screen."
+        ),
         *(
-            Binding(str(number), f"enlarge('{panel}')", f"panel {panel}", show=False, id=f"main.panel-{number}", tooltip=f"Enlarge the {panel} panel, or put it back.")
+            Binding(
+                str(number),
+                f"enlarge('{panel}')",
+                f"panel {panel}",
+                show=False,
+                id=f"main.panel-{number}",
+                tooltip=f"Enlarge the {panel} panel, or put it back.",
+            )
             for number, panel in enumerate(PANELS, 1)
         ),
     ]
@@ -131,11 +186,13 @@ class MainScreen(JobScreen):
         event = self.query_one("#event", LineView)
         event.show([app.event_line(with_happenings=not self.query_one("#events").display)])
         too_small = self.query_one("#too-small", LineView)
-        too_small.show([
-            ((f"styled needs {MIN_COLUMNS} x {MIN_ROWS} cells;", "strong"),),
-            ((f"this terminal has {self.size.width} x {self.size.height}.", ""),),
-            (("Enlarge it, or q quits.", ""),),
-        ])
+        too_small.show(
+            [
+                ((f"styled needs {MIN_COLUMNS} x {MIN_ROWS} cells;", "strong"),),
+                ((f"this terminal has {self.size.width} x {self.size.height}.", ""),),
+                (("Enlarge it, or q quits.", ""),),
+            ]
+        )
 
     def _empty_words(self) -> tuple[str, ...]:
         if self._filter:
@@ -242,6 +299,8 @@ class MainScreen(JobScreen):
             self._set_filter("")
         elif self._enlarged is not None:
             self.action_enlarge(self._enlarged)
+        elif self.query_one(QueueTable).picked is not None:
+            self.query_one(QueueTable).pick(None)
         elif self._filter:
             self._set_filter("")
 
@@ -265,6 +324,33 @@ class MainScreen(JobScreen):
         if self._enlarged is not None:
             self.query_one(f"#{panel}").add_class("-enlarged")
         self.call_after_refresh(self._resized)
+
+    def action_compare(self) -> None:
+        """Pick the job under the cursor, or compare it with the one picked before."""
+        table = self.query_one(QueueTable)
+        row = table.row
+        if not isinstance(row, Job):
+            self.styled_app.say("There is no job here to compare.", "warn")
+        elif table.picked is None or table.picked == row.id:
+            table.pick(row.id if table.picked is None else None)
+            if table.picked is not None:
+                self.styled_app.say(f"{row.number:04d} is picked; go to another job and press c (esc: no)", "")
+        else:
+            screen = CompareScreen(table.picked, row.id)
+            table.pick(None)
+            self.app.push_screen(screen, lambda _: self._resized())
+
+    def action_add(self) -> None:
+        """Open the screen that adds a job."""
+        if not self._refused("be added"):
+            self.app.push_screen(AddScreen(self.styled_app.root), self._added)
+
+    def _added(self, name: str | None) -> None:
+        if name:
+            self.styled_app.say(
+                f"{name} is in the inbox; it is queued as soon as its files are seen to be whole", "good"
+            )
+        self._resized()
 
     def action_detail(self) -> None:
         """Open the job under the cursor."""

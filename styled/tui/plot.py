@@ -108,9 +108,7 @@ def ascii_plot(columns: Sequence[Column], rows: int, span: tuple[float, float]) 
     return ["".join(row) for row in cells]
 
 
-def _dot_ranges(
-    columns: Sequence[Column], height: int, span: tuple[float, float]
-) -> list[tuple[int, tuple[int, int]]]:
+def _dot_ranges(columns: Sequence[Column], height: int, span: tuple[float, float]) -> list[tuple[int, tuple[int, int]]]:
     """Return (x, (first, last)) of the dots each column covers, 0 at the top, joined to its left neighbour."""
     low, high = span
     ranges: list[tuple[int, tuple[int, int]]] = []

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from styled import memory
 from styled.errors import StyledError
 from styled.memory import MemorySample
@@ -19,7 +21,7 @@ from styled.messages import Progress
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
-from styled.tui.snapshot import Focus, Happening, Snapshot, View
+from styled.tui.snapshot import Compared, Focus, Happening, Snapshot, View
 from styled.tui.status_lines import happening
 
 if TYPE_CHECKING:
@@ -98,9 +100,7 @@ class Poller(threading.Thread):
 class SnapshotMaker:
     """Reads the store, the focused job's files and the memory, keeping what did not change."""
 
-    def __init__(
-        self, root: Root, *, clock: Callable[[], float], measure: Callable[[], MemorySample | None]
-    ) -> None:
+    def __init__(self, root: Root, *, clock: Callable[[], float], measure: Callable[[], MemorySample | None]) -> None:
         self._root = root
         self._clock = clock
         self._measure = measure
@@ -144,6 +144,7 @@ class SnapshotMaker:
             incomplete=tuple(status.incomplete) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
             focus=focus,
+            compared=() if queue_only else self._compare(view),
             memory=self._memory,
             happenings=tuple(self._happenings),
         )
@@ -155,6 +156,17 @@ class SnapshotMaker:
         running = [job.id for job in self._queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
+
+    def _compare(self, view: View) -> tuple[Compared, ...]:
+        """Read the jobs to compare; one that is gone is left out."""
+        found = []
+        for job_id in view.compared:
+            try:
+                job = self._reader.get(job_id)
+            except StyledError:
+                continue
+            found.append(self._job_reader(job_id).compared(job, view.sides))
+        return tuple(found)
 
     def _read_queue(self, view: View) -> None:
         """Read the rows on the screen, if the store or the wish changed."""
@@ -168,6 +180,7 @@ class SnapshotMaker:
         total = self._reader.count(states, search=search) if filtered else sum(counts.values())
         jobs = self._reader.jobs(states, limit=view.limit, offset=view.offset, search=search, order=view.order)
         first = self._reader.jobs([JobState.WAITING], limit=1, order="queue")
+        jobs = [self._short(job) for job in jobs]
         self._queue = _Queue(counts, total, jobs, max((job.priority for job in first), default=0))
         self._queue_key = key
         self._read_events()
@@ -189,9 +202,14 @@ class SnapshotMaker:
             if job.id == view.job:
                 return job
         try:
-            return self._reader.get(view.job)
+            return self._short(self._reader.get(view.job))
         except StyledError:
             return None  # removed meanwhile; the next view names another
+
+    def _short(self, job: Job) -> Job:
+        """Return the job with paths in its reason relative to the root: rows are short."""
+        reason = job.reason.replace(f"{self._root.path}/", "")
+        return job if reason == job.reason else msgspec.structs.replace(job, reason=reason)
 
     def _job_reader(self, job_id: str) -> JobReader:
         from styled.tui.job_reader import JobReader

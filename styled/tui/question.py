@@ -48,12 +48,14 @@ class Question(_Window):
     ]
 
     def __init__(self, question: str, explanation: str) -> None:
-        super().__init__([
-            *(((text, "strong"),) for text in wrap(question, _CELLS)),
-            *(((text, ""),) for text in wrap(explanation, _CELLS)),
-            ((" ", ""),),
-            (("y", "key"), (" yes    ", ""), ("n", "key"), (" no (also esc, enter)", "")),
-        ])
+        super().__init__(
+            [
+                *(((text, "strong"),) for text in wrap(question, _CELLS)),
+                *(((text, ""),) for text in wrap(explanation, _CELLS)),
+                ((" ", ""),),
+                (("y", "key"), (" yes    ", ""), ("n", "key"), (" no (also esc, enter)", "")),
+            ]
+        )
 
 
 class Notice(_Window):
@@ -64,9 +66,11 @@ class Notice(_Window):
     ]
 
     def __init__(self, title: str, text: str) -> None:
-        super().__init__([
-            ((title, "strong"),),
-            *(((row, ""),) for row in wrap(text, _CELLS)),
-            ((" ", ""),),
-            (("esc", "key"), (" closes this", "")),
-        ])
+        super().__init__(
+            [
+                ((title, "strong"),),
+                *(((row, ""),) for row in wrap(text, _CELLS)),
+                ((" ", ""),),
+                (("esc", "key"), (" closes this", "")),
+            ]
+        )

@@ -72,7 +72,9 @@ def queue_row(row: Row, cells: int, glyphs: Glyphs, *, progress: Progress | None
     """
     if isinstance(row, Job):
         return _job_row(row, cells, glyphs, progress, picked=picked)
-    word, reason = ("incomplete", f"waits for {row.missing}") if isinstance(row, Incomplete) else ("rejected", row.reason)
+    word, reason = (
+        ("incomplete", f"waits for {row.missing}") if isinstance(row, Incomplete) else ("rejected", row.reason)
+    )
     return _words_row(word, row.name, reason, cells, glyphs)
 
 

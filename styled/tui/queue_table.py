@@ -31,9 +31,18 @@ class QueueTable(LineView, can_focus=True):
         Binding("k,up", "move(-1)", "up", show=False, id="queue.up", tooltip="Move the cursor up."),
         Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="queue.page-down"),
         Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="queue.page-up"),
-        Binding("g,home", "to(0)", "first", show=False, id="queue.first", tooltip="Go to the first row; it follows the running job."),
+        Binding(
+            "g,home",
+            "to(0)",
+            "first",
+            show=False,
+            id="queue.first",
+            tooltip="Go to the first row; it follows the running job.",
+        ),
         Binding("G,end", "to(-1)", "last", show=False, id="queue.last", tooltip="Go to the last row."),
-        Binding("i", "to_inbox", "inbox", show=False, id="queue.inbox", tooltip="Go to the incomplete and rejected pairs."),
+        Binding(
+            "i", "to_inbox", "inbox", show=False, id="queue.inbox", tooltip="Go to the incomplete and rejected pairs."
+        ),
     ]
 
     class Moved(Message):
@@ -89,6 +98,11 @@ class QueueTable(LineView, can_focus=True):
         self._progress = snapshot.progress
         self._words = empty
         self._follow_anchor()
+        self._draw()
+
+    def pick(self, job_id: str | None) -> None:
+        """Mark a job as picked for a comparison, or none."""
+        self.picked = job_id
         self._draw()
 
     def _follow_anchor(self) -> None:

@@ -62,7 +62,9 @@ class View:
     log: bool = False
     """The last lines of the job's log are wanted."""
     sides: Canvas = Canvas()
-    """For each of content, style and result."""
+    """For each of content, style and result, or of the compared results."""
+    compared: tuple[str, ...] = ()
+    """Ids of the jobs whose results are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,17 @@ class Focus:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A job beside another."""
+
+    job: Job
+    progress: Progress | None = None
+    picture: Picture | None = None
+    """Its result, else its newest frame."""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
     """One line of the event log."""
 
@@ -146,6 +159,7 @@ class Snapshot:
     incomplete: tuple[Incomplete, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     focus: Focus | None = None
+    compared: tuple[Compared, ...] = ()
     memory: MemorySample | None = None
     happenings: tuple[Happening, ...] = ()
     """Newest last."""

@@ -121,6 +121,5 @@ def clock(at: float) -> str:
 def event_lines(happenings: Sequence[Happening], count: int, *, ascii_only: bool) -> list[Line]:
     """Return the newest ``count`` happenings, oldest first."""
     return [
-        ((f" {clock(one.at)} ", "muted"), (inert(one.text, ascii_only=ascii_only), ""))
-        for one in happenings[-count:]
+        ((f" {clock(one.at)} ", "muted"), (inert(one.text, ascii_only=ascii_only), "")) for one in happenings[-count:]
     ]
