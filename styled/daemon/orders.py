@@ -121,7 +121,7 @@ class Orders:
 
     def _ended_job(self, ref: str | int) -> Job:
         job = self._store.get(ref)
-        if False:
+        if job.id in self._dispatcher.busy():
             raise IllegalMove(f"the worker of job {job.number:04d} has not ended yet", "Try again in a moment.")
         if job.finished_at is None:
             raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")

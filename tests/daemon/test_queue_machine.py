@@ -1,0 +1,309 @@
+"""Random users, workers and crashes against the dispatcher and the store, beside a model of a dozen lines.
+
+The runner is a puppet behind the real ``Runner`` seam: it decides nothing, so that every interleaving of orders and
+ends can be tried, also those that real processes reach once a year.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+from PIL import Image
+
+from styled.config import QueueConfig
+from styled.daemon.dispatch import Dispatcher
+from styled.daemon.orders import Orders
+from styled.daemon.runner import Process, Report, Task
+from styled.daemon.trash import Trash
+from styled.daemon.verdict import Ended
+from styled.errors import IllegalMove, NoSuchJob
+from styled.evolution import JobFolder
+from styled.messages import Checkpointed, Failure, Progress, Result, Started
+from styled.queue.job import ENDED, Job, JobState
+from styled.queue.reader import StoreReader
+from styled.queue.store import Store
+from styled.root import Root
+from tests.daemon.workshop import add_job
+
+PARALLEL = 2
+MAX_ATTEMPTS = 2
+
+
+class Puppet:
+    """A runner whose workers do what the test says."""
+
+    def __init__(self) -> None:
+        self.live: dict[str, bool] = {}
+        """Job to whether it was asked to stop."""
+        self.reports: list[Report] = []
+
+    def submit(self, task: Task) -> Process | None:
+        assert task.id not in self.running(), "two workers for one job"
+        self.live[task.id] = False
+        self.reports.append(Report(task.id, Started(step=0, steps=9, width=9, height=9, device="cpu")))
+        return None
+
+    def poll(self) -> list[Report]:
+        reports, self.reports = self.reports, []
+        return reports
+
+    def stop(self, job: str, grace_s: float) -> None:
+        if job in self.live:
+            self.live[job] = True
+
+    def progress(self, job: str) -> Progress | None:
+        return None
+
+    def running(self) -> frozenset[str]:
+        # As the seam says: until its end was told.
+        return frozenset(self.live) | {report.id for report in self.reports}
+
+    def wake_after(self) -> float | None:
+        return None
+
+    def end(self, job: str, ended: Ended) -> None:
+        del self.live[job]
+        self.reports.append(Report(job, ended))
+
+
+class Later(Executor):
+    """Runs what was submitted when it is told to, so that every run of an example is the same."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.tasks.append((future, lambda: function(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        tasks, self.tasks = self.tasks, []
+        for future, function in tasks:
+            try:
+                future.set_result(function())
+            except Exception as error:  # noqa: BLE001  # as an executor does
+                future.set_exception(error)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Jobs are added, ordered about, painted and killed; nothing is lost, doubled or run by two."""
+
+    jobs = Bundle("jobs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="styled-machine-"))
+        self.root = Root.at(self.folder)
+        self.root.evolution.mkdir()
+        self.store = Store.open(self.root)
+        self.known: set[str] = set()
+        self.held = False
+        self.start_daemon()
+
+    def start_daemon(self) -> None:
+        self.puppet = Puppet()
+        self.dispatcher = Dispatcher(
+            self.root,
+            self.store,
+            self.puppet,
+            QueueConfig(parallel=PARALLEL, max_attempts=MAX_ATTEMPTS, backoff_s=(0.0,)),
+            may_start=lambda: not self.held,
+        )
+        self.checks = Later()
+        self.dispatcher._checker.shutdown()
+        self.dispatcher._checker = self.checks
+        self.trash = Trash(self.root)
+        self.orders = Orders(self.root, self.store, self.dispatcher, self.puppet, self.trash)
+        self.dispatcher.recover()
+        self.dispatcher.changed()
+
+    def stop_daemon(self) -> None:
+        self.dispatcher.close()
+        self.trash.__exit__()
+
+    def teardown(self) -> None:
+        self.stop_daemon()
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    def turn(self) -> None:
+        self.dispatcher.turn()
+
+    def refused_or(self, order: Callable[[], Job], job: str, after: JobState, legal: set[JobState]) -> None:
+        """Give an order: it works exactly where the model says so."""
+        before = self.state(job)
+        busy = job in self.dispatcher.busy()
+        try:
+            order()
+        except NoSuchJob:
+            assert before is None
+        except IllegalMove:
+            # An ended job whose worker lives on cannot be retried or removed yet.
+            assert before not in legal or (busy and before in ENDED)
+        else:
+            assert before in legal
+            assert self.state(job) is after
+
+    def state(self, job: str) -> JobState | None:
+        try:
+            return self.store.get(job).state
+        except NoSuchJob:
+            return None
+
+    # -- what users do -------------------------------------------------------------------------------------
+
+    @initialize(target=jobs)
+    def three_jobs(self) -> MultipleResults[str]:
+        """Few jobs, so that much happens to each; a removed one is an unknown one from then on."""
+        jobs = [add_job(self.root, self.store, "job") for _ in range(3)]
+        self.known = {job.id for job in jobs}
+        self.dispatcher.changed()
+        return multiple(*(job.id for job in jobs))
+
+    @rule(
+        job=jobs, order=st.sampled_from(["pause", "resume", "cancel", "retry", "retry from start"]), turn=st.booleans()
+    )
+    def order(self, job: str, order: str, turn: bool) -> None:
+        live = {JobState.WAITING, JobState.RUNNING}
+        give, after, legal = {
+            "pause": (lambda: self.orders.pause(job, by="ada"), JobState.PAUSED, live),
+            "resume": (lambda: self.orders.resume(job), JobState.WAITING, {JobState.PAUSED}),
+            "cancel": (lambda: self.orders.cancel(job, by="ada"), JobState.CANCELLED, live | {JobState.PAUSED}),
+            "retry": (lambda: self.orders.retry(job), JobState.WAITING, set(ENDED)),
+            "retry from start": (lambda: self.orders.retry(job, from_start=True), JobState.WAITING, set(ENDED)),
+        }[order]
+        self.refused_or(give, job, after, legal)
+        if turn:
+            self.turn()
+
+    @rule(job=jobs)
+    def remove(self, job: str) -> None:
+        before, busy = self.state(job), job in self.dispatcher.busy()
+        try:
+            self.orders.remove(job)
+        except NoSuchJob:
+            assert before is None
+        except IllegalMove:
+            assert before not in ENDED or busy
+        else:
+            assert before in ENDED
+            self.known.remove(job)
+
+    @rule(job=jobs, priority=st.integers(-3, 3))
+    def prioritise(self, job: str, priority: int) -> None:
+        if self.state(job) is not None:
+            assert self.orders.prioritise(job, priority).priority == priority
+
+    @rule(held=st.booleans())
+    def hold(self, held: bool) -> None:
+        self.held = held
+        if held:
+            self.dispatcher.stop_running(1.0)
+        self.dispatcher.changed()
+
+    # -- what workers do -----------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.puppet.live)
+    @rule(data=st.data(), progressed=st.booleans())
+    def worker_crashes(self, data: st.DataObject, progressed: bool) -> None:
+        job = data.draw(st.sampled_from(sorted(self.puppet.live)))
+        if progressed:
+            self.puppet.reports.append(Report(job, Checkpointed(step=3)))
+        self.puppet.end(job, Ended(-11, asked_to_stop=self.puppet.live[job], progressed=progressed))
+
+    @precondition(lambda self: any(self.puppet.live.values()))
+    @rule(data=st.data())
+    def worker_obeys(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(sorted(job for job, asked in self.puppet.live.items() if asked)))
+        self.puppet.end(job, Ended(75, asked_to_stop=True, progressed=True))
+
+    @precondition(lambda self: self.puppet.live)
+    @rule(data=st.data(), decodes=st.booleans())
+    def worker_is_done(self, data: st.DataObject, decodes: bool) -> None:
+        job = data.draw(st.sampled_from(sorted(self.puppet.live)))
+        result = JobFolder(self.root.evolution / job).result
+        if decodes:
+            Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(result)
+        else:
+            result.write_bytes(b"rubbish")
+        told = Result(path="result.png", step=9, loss=1.0, seconds=1.0)
+        self.puppet.end(job, Ended(0, result=told, asked_to_stop=self.puppet.live[job]))
+
+    @precondition(lambda self: self.puppet.live)
+    @rule(data=st.data(), kind=st.sampled_from(["diverged", "out-of-memory", "disk-full", "styled-error"]))
+    def worker_fails(self, data: st.DataObject, kind: str) -> None:
+        job = data.draw(st.sampled_from(sorted(self.puppet.live)))
+        self.puppet.end(
+            job, Ended(1, failure=Failure(kind=kind, message="it went wrong"), asked_to_stop=self.puppet.live[job])
+        )
+
+    # -- what time and bad luck do -------------------------------------------------------------------------
+
+    @rule(what=st.sampled_from(["turn", "turn", "check results", "check results", "kill"]))
+    def daemon(self, what: str) -> None:
+        """Let the daemon turn, the thread that checks results work, or both be killed with all they only remember."""
+        if what == "kill":
+            self.stop_daemon()
+            self.start_daemon()
+            assert not self.store.jobs([JobState.RUNNING])
+        elif what == "check results":
+            self.turn()
+            self.checks.run()
+        self.turn()
+
+    # -- what must be true ---------------------------------------------------------------------------------
+
+    @invariant()
+    def every_job_is_there_once(self) -> None:
+        assert {job.id for job in self.store.jobs()} == self.known
+
+    @invariant()
+    def slots_are_not_exceeded(self) -> None:
+        assert len(self.puppet.live) <= PARALLEL
+        assert len(self.dispatcher._slots) <= PARALLEL
+        assert set(self.dispatcher._slots) <= self.dispatcher.busy()
+
+    @invariant()
+    def running_jobs_have_a_worker_or_a_check(self) -> None:
+        running = {job.id for job in self.store.jobs([JobState.RUNNING])}
+        assert running <= self.dispatcher.busy()
+
+    @invariant()
+    def nothing_is_tried_too_often(self) -> None:
+        assert all(0 <= job.attempts <= MAX_ATTEMPTS + 1 for job in self.store.jobs())
+
+    @invariant()
+    def what_is_done_has_a_result(self) -> None:
+        for job in self.store.jobs([JobState.DONE]):
+            with Image.open(JobFolder(self.root.evolution / job.id).result) as result:
+                result.load()
+
+    @invariant()
+    def a_reader_sees_the_same(self) -> None:
+        with StoreReader.open(self.root) as reader:
+            assert reader.counts() == self.store.counts()
+
+
+QueueMachine.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestQueue = QueueMachine.TestCase
