@@ -19,6 +19,7 @@ from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Failure, Progress, Result, Started, Stopped
 from styled.settings import settings_from
 
+pytestmark = pytest.mark.timeout(150)  # a worker that does not stop would else hold the suite for long
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 FAST = {"size": 64, "steps": 4, "frame_every": 2, "optimizer": "adam", "scales": []}
 

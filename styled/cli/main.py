@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("styled.cli.queue:stop", "Stop the daemon; the running job resumes later."),
     "reload": ("styled.cli.queue:reload", "Make the daemon read its configuration again."),
     "clean": ("styled.cli.clean:clean", "Thin and remove ended jobs."),
-    "service": ("styled.cli.service:service", "Show or install the systemd unit."),
+    "service": ("styled.cli.service:service", "Run the daemon under systemd: show or install its unit."),
     "doctor": ("styled.cli.doctor:doctor", "Check the root and this machine."),
     "gallery": ("styled.cli.gallery:gallery", "Write a page with all results: evolution/index.html."),
     "sheet": ("styled.cli.sheet:sheet", "Draw a contact sheet of jobs, as one PNG."),
