@@ -41,6 +41,7 @@ class Paint(Protocol):
         *,
         weights: Weights | None = None,
         init: npt.NDArray[Any] | None = None,
+        mask: npt.NDArray[Any] | None = None,
         resume: Mapping[str, npt.NDArray[np.generic]] | None = None,
     ) -> Iterator[Iterate]:
         """Paint; see there."""
@@ -54,6 +55,8 @@ class Inputs:
     styles: tuple[images.Loaded, ...]
     init: npt.NDArray[Any] | None
     """Picture to start from, when ``settings.init`` names one."""
+    mask: npt.NDArray[Any] | None = None
+    """Which style goes where."""
 
 
 def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
@@ -66,7 +69,8 @@ def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
     content = load_content(folder.path / job.content, settings)
     styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
     path = _init_path(folder, settings.init)
-    return Inputs(content, styles, None if path is None else images.load(path).pixels)
+    mask = None if job.mask is None else images.load(folder.path / job.mask).pixels
+    return Inputs(content, styles, None if path is None else images.load(path).pixels, mask)
 
 
 def load_content(path: Path, settings: Settings) -> images.Loaded:
@@ -216,6 +220,7 @@ class _Run:
             self._settings,
             weights=self._weights,
             init=self._inputs.init,
+            mask=self._inputs.mask,
             resume=self.start.arrays,
         )
         for iterate in iterates:

@@ -20,6 +20,7 @@ from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import Objective
 from styled.engine.optimizers import optimizer_for
 from styled.engine.pyramid import Scale, plan_scales
+from styled.engine.regions import Region, at_size, read_regions, unpainted
 from styled.engine.stepping import Gradient, Optimizer
 from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights, load_weights
@@ -40,6 +41,7 @@ def paint(
     *,
     weights: Weights | None = None,
     init: Array | None = None,
+    mask: Array | None = None,
     resume: Snapshot | None = None,
 ) -> Iterator[Iterate]:
     """Paint ``content`` in the style of ``styles``.
@@ -51,6 +53,7 @@ def paint(
         weights: VGG19; None loads what ``settings.weights`` names.
         init: the picture to start from, same form, any size. Needed when ``settings.init`` names an image or
             a job; None otherwise.
+        mask: which style goes where, uint8, shape (H, W, 3), any size; see :func:`styled.engine.regions.read_regions`.
         resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments.
 
     Yields:
@@ -58,7 +61,7 @@ def paint(
         finite that is one with ``stopped_by = "diverged"`` and the last good picture.
 
     Raises:
-        SettingsError: no style, or as many ``style_weights`` as do not fit the styles, or ``init`` missing.
+        SettingsError: the mask's colours do not fit the styles, no style, or as many ``style_weights`` as do not fit the styles, or ``init`` missing.
         WeightsError: the weights cannot be had.
         CheckpointMismatch: ``resume`` is of another picture.
     """
@@ -71,7 +74,8 @@ def paint(
     extractor = FeatureExtractor(
         weights, layers, pooling=settings.pooling, precision=dtype, fast=precision.prefers_winograd(dtype)
     )
-    run = _Run(extractor, content, styles, settings, scales)
+    regions = None if mask is None else read_regions(mask, len(styles))
+    run = _Run(extractor, content, styles, settings, scales, regions=regions)
     if resume is None:
         first, step, picture = 0, 0, start.picture(content, styles, settings, init)
     else:
@@ -102,7 +106,11 @@ class _Run:
         styles: Sequence[Array],
         settings: Settings,
         scales: tuple[Scale, ...],
+        *,
+        regions: Sequence[Region] | None,
     ) -> None:
+        self._regions = regions
+        self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
         self._styles = [_recoloured(style, content, settings) for style in styles]
         self._settings, self._scales = settings, scales
@@ -114,21 +122,32 @@ class _Run:
         scale = self._scales[index]
         content = images.resize(self._content, scale.width, scale.height)
         styles = [_style_at(style, scale, self._settings.style_scale) for style in self._styles]
-        gradient = self._gradient_at(scale, _batch(content), [_batch(style) for style in styles])
+        regions = None if self._regions is None else at_size(self._regions, scale.width, scale.height)
+        self._unpainted = None if regions is None else unpainted(regions)
+        gradient = self._gradient_at(scale, _batch(content), [_batch(style) for style in styles], regions)
         self._step_seconds, self._good = [], None
-        start = images.resize(picture.astype(np.float32), scale.width, scale.height)
+        start = self._with_photo(images.resize(picture.astype(np.float32), scale.width, scale.height), content)
         return optimizer_for(self._settings, _batch(start), gradient)
 
-    def _gradient_at(self, scale: Scale, content: Any, styles: list[Any]) -> Gradient:
+    def _with_photo(self, picture: Array, content: Array) -> Array:
+        """Put the content back where the mask says that nothing is painted; same shapes, (H, W, 3)."""
+        if self._unpainted is None:
+            return picture
+        photo = self._unpainted[..., None]
+        return picture * (1.0 - photo) + content.astype(np.float32) * photo
+
+    def _gradient_at(self, scale: Scale, content: Any, styles: list[Any], regions: Sequence[Region] | None) -> Gradient:
         """Choose by memory whether to tile, and return the gradient, compiled."""
         extractor, settings = self._extractor, self._settings
         choice = footprint.choose(scale, extractor.convolutions, settings, _memory_limit(settings))
         if choice.scheme == "off":
             compiled: Gradient = tf.function(
-                Objective(extractor, content, styles, settings).value_and_gradient, autograph=False
+                Objective(extractor, content, styles, settings, regions=regions).value_and_gradient, autograph=False
             )
             return compiled
-        tiled = TiledObjective(extractor, content, styles, settings, scheme=choice.scheme, tile=choice.tile)
+        tiled = TiledObjective(
+            extractor, content, styles, settings, scheme=choice.scheme, tile=choice.tile, regions=regions
+        )
         return tiled.value_and_gradient
 
     def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
@@ -145,9 +164,12 @@ class _Run:
         def picture() -> Picture:
             image = self._good if diverged else optimizer.image
             shown: Picture = np.clip(image.numpy()[0], 0.0, 255.0)
-            if self._settings.preserve_color != "luminance":
+            if self._settings.preserve_color != "luminance" and self._unpainted is None:
                 return shown
-            return colour.with_colours_of(shown, images.resize(self._content, scale.width, scale.height))
+            content = images.resize(self._content, scale.width, scale.height)
+            if self._settings.preserve_color == "luminance":
+                shown = colour.with_colours_of(shown, content)
+            return self._with_photo(shown, content)
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
             state = {_OPTIMIZER + name: value for name, value in optimizer.state().items()}

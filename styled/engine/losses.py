@@ -27,28 +27,41 @@ def in_dtype_of_sums(x: Tensor) -> Tensor:
     return tf.cast(x, dtype_of_sums(x))
 
 
-def gram_matrix(features: Tensor) -> Tensor:
-    """Return ``F^T F / (H W)``, the channel correlations (Gatys et al. 2016, equation 3, over positions).
+def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return ``F^T diag(w) F``, the channel correlations summed over positions (Gatys et al. 2016, equation 3).
 
     Args:
         features: shape (1, H, W, C).
+        weights: shape (H, W), how much each position counts; None: each counts 1.
 
     Returns:
         float32 (or float64), shape (C, C).
     """
     channels = features.shape[-1]
+    factor = 1.0 if weights is None else tf.reshape(tf.cast(weights, dtype_of_sums(features)), [-1, 1])
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def gram(flat: Tensor) -> tuple[Tensor, Any]:
-        positions = tf.cast(tf.shape(flat)[0], flat.dtype)
+        weighted = flat if weights is None else flat * factor
 
         def gradient(upstream: Tensor) -> Tensor:
             # One product instead of the two that automatic differentiation makes of F^T F.
-            return tf.matmul(flat, (upstream + tf.transpose(upstream)) / positions)
+            return tf.matmul(weighted, upstream + tf.transpose(upstream))
 
-        return tf.matmul(flat, flat, transpose_a=True) / positions, gradient
+        return tf.matmul(flat, weighted, transpose_a=True), gradient
 
     return gram(tf.reshape(in_dtype_of_sums(features), [-1, channels]))
+
+
+def gram_matrix(features: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return :func:`gram_sum` over the number of positions, or over the sum of the weights.
+
+    Args and result as there; the weights must not all be 0.
+    """
+    total = gram_sum(features, weights)
+    if weights is None:
+        return total / float(features.shape[1] * features.shape[2])
+    return total / tf.reduce_sum(tf.cast(weights, total.dtype))
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

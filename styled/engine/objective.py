@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
+from styled.engine.regions import Region
+from styled.engine.style_target import style_targets
 from styled.settings import Settings
 
 Tensor = Any
@@ -21,28 +23,25 @@ TERMS = ("total", "content", "style", "tv")
 """What the first result of :meth:`Objective.value_and_gradient` holds, in order."""
 
 
-def style_weights(settings: Settings, count: int) -> list[float]:
-    """Return the weight of each of ``count`` styles, adding up to 1."""
-    given = list(settings.style_weights) or [1.0] * count
-    total = sum(given)
-    return [weight / total for weight in given]
-
-
 class Objective:
     """What one scale minimises.
-
-    Several styles blend into one target: with weights that add up to 1, the gradient of the weighted sum of
-    ``mse(G, A_i)`` equals the gradient of ``mse(G, Σ w_i A_i)``; only a constant of the value is lost.
 
     Args:
         extractor: must give all layers that ``settings`` name.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
         styles: the styles at this scale, same form, any size each.
         settings: layers and weights.
+        regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
 
     def __init__(
-        self, extractor: FeatureExtractor, content: Tensor, styles: Sequence[Tensor], settings: Settings
+        self,
+        extractor: FeatureExtractor,
+        content: Tensor,
+        styles: Sequence[Tensor],
+        settings: Settings,
+        *,
+        regions: Sequence[Region] | None = None,
     ) -> None:
         self._extractor = extractor
         self._settings = settings
@@ -52,12 +51,11 @@ class Objective:
         features = extractor(content)
         self._content_targets = {name: features[name] for name in self._content_layers}
         del features
-        self._style_targets: dict[str, Tensor] = {}
-        for weight, style in zip(style_weights(settings, len(styles)), styles, strict=True):
-            features = extractor(style)
-            for name in self._style_layers:
-                gram = weight * losses.gram_matrix(features[name])
-                self._style_targets[name] = self._style_targets[name] + gram if name in self._style_targets else gram
+        self._style_targets = style_targets([self._grams(style) for style in styles], settings, regions)
+
+    def _grams(self, style: Tensor) -> dict[str, Tensor]:
+        features = self._extractor(style)
+        return {name: losses.gram_matrix(features[name]) for name in self._style_layers}
 
     def terms(self, image: Tensor) -> Tensor:
         """Return total, content, style and TV loss at ``image`` (1, H, W, 3): shape (4,), each weighted."""
@@ -68,13 +66,11 @@ class Objective:
             (w * losses.content_loss(features[n], self._content_targets[n]) for n, w in self._content_layers.items()),
             zero,
         )
-        style = sum(
-            (
-                w * losses.style_loss(losses.gram_matrix(features[n]), self._style_targets[n])
-                for n, w in self._style_layers.items()
-            ),
-            zero,
-        )
+        style = zero
+        for target in self._style_targets:
+            for name, gram in target.grams.items():
+                distance = losses.style_loss(losses.gram_matrix(features[name], target.cover(name)), gram)
+                style += target.share * self._style_layers[name] * distance
         content *= settings.content_weight
         style *= settings.style_weight
         tv = settings.tv_weight * losses.total_variation(image) if settings.tv_weight > 0 else zero

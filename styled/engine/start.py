@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from styled import images
 from styled.engine import colour
-from styled.engine.objective import style_weights
 from styled.engine.pyramid import plan_scales
+from styled.engine.style_target import style_weights
 from styled.settings import Settings
 
 Array = npt.NDArray[Any]

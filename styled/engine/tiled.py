@@ -22,7 +22,8 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
-from styled.engine.objective import style_weights
+from styled.engine.regions import Region
+from styled.engine.style_target import StyleTarget, style_targets
 from styled.engine.tiling import Tile, halo, tiles
 from styled.settings import Settings
 
@@ -42,6 +43,7 @@ class TiledObjective:
         settings: layers and weights.
         scheme: ``front`` or ``full`` (see the module's text).
         tile: side of what a tile owns, px.
+        regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class TiledObjective:
         *,
         scheme: Literal["front", "full"],
         tile: int,
+        regions: Sequence[Region] | None = None,
     ) -> None:
         self._extractor, self._settings, self._tile = extractor, settings, tile
         self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
@@ -66,10 +69,7 @@ class TiledObjective:
         self._backward_tile = tf.function(self._backward, autograph=False)
         self._deep_gradient = tf.function(self._deep_value_and_gradient, autograph=False)
         self._content_targets = self._content_features(content)
-        self._style_targets: dict[str, Tensor] = {}
-        for weight, style in zip(style_weights(settings, len(styles)), styles, strict=True):
-            for name, gram in self._grams(style).items():
-                self._style_targets[name] = self._style_targets.get(name, 0.0) + weight * gram
+        self._style_targets = style_targets([self._grams(style) for style in styles], settings, regions)
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the four loss terms and the gradient of the total, as the untiled objective does.
@@ -78,12 +78,15 @@ class TiledObjective:
             image: float32 (or float64), shape (1, H, W, 3), RGB 0..255.
         """
         places = self._places(image)
-        grams, pooled = self._first_pass(image, places)
+        sums, pooled = self._first_pass(image, places, self._style_targets)
         content, style, tv = (tf.zeros((), image.dtype) for _ in range(3))
-        matrices, above = {}, None
-        for name, gram in grams.items():
-            loss, matrices[name] = self._style_of(name, gram, _positions(image, vgg19.BY_NAME[name].stride))
-            style += loss
+        above = None
+        matrices: list[dict[str, Tensor]] = []
+        for target, of_target in zip(self._style_targets, sums, strict=True):
+            matrices.append({})
+            for name, total in of_target.items():
+                loss, matrices[-1][name] = self._style_of(target, name, total, image)
+                style += loss
         if pooled is not None:
             (content, deep_style), above = self._deep_gradient(pooled)
             style += deep_style
@@ -94,7 +97,13 @@ class TiledObjective:
             }
             tile_above = None if above is None else above[tile.cells(self._pooled_stride)]
             part, tile_content, tile_tv = self._backward_tile(
-                image[tile.cut], tile.relative, matrices, targets, tile_above, size=image.shape[1:3]
+                image[tile.cut],
+                tile.relative,
+                matrices,
+                self._covers_of(tile),
+                targets,
+                above=tile_above,
+                size=image.shape[1:3],
             )
             content, tv = content + tile_content, tv + tile_tv
             gradient[tile.cut].assign(gradient[tile.cut] + part)
@@ -111,42 +120,63 @@ class TiledObjective:
         deep = {convolution.name for convolution in self._deep}
         return [(name, value) for name, value in layers.items() if name in deep]
 
-    def _first_pass(self, image: Tensor, places: Sequence[Tile]) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Return the Gram matrix of each tiled style layer, and the pooled front if there is a deep part."""
-        sums: dict[str, Tensor] = {}
+    def _covers_of(self, tile: Tile) -> list[dict[str, Tensor] | None]:
+        """Return, per style target, what its region covers of the cells a tile owns, by layer."""
+        covers: list[dict[str, Tensor] | None] = []
+        for target in self._style_targets:
+            layers = {name: target.cover(name) for name, _ in self._in_front(target.grams)}
+            cut = {name: cover[tile.cells(_stride(name))[1:]] for name, cover in layers.items() if cover is not None}
+            covers.append(cut or None)
+        return covers
+
+    def _first_pass(
+        self, image: Tensor, places: Sequence[Tile], targets: Sequence[StyleTarget] | None
+    ) -> tuple[list[dict[str, Tensor]], Tensor | None]:
+        """Return per style target ``F^T F`` of each tiled layer, and the pooled front if there is a deep part.
+
+        Without targets the sums are over the whole image.
+        """
+        sums: list[dict[str, Tensor]] = [{} for _ in range(1 if targets is None else len(targets))]
         pooled = None
         if self._deep:
             height, width = (side // self._pooled_stride for side in image.shape[1:3])
             shape = (1, height, width, self._extractor.channels(self._front[-1].name))
             pooled = tf.Variable(tf.zeros(shape, self._extractor.precision), trainable=False)
         for tile in places:
-            gram_sums, tile_pooled = self._forward_tile(image[tile.cut], tile.relative)
-            for name, value in gram_sums.items():
-                sums[name] = sums.get(name, 0.0) + value
+            covers = [None] if targets is None else self._covers_of(tile)
+            tile_sums, tile_pooled = self._forward_tile(image[tile.cut], tile.relative, covers)
+            for of_target, of_tile in zip(sums, tile_sums, strict=True):
+                for name, value in of_tile.items():
+                    of_target[name] = of_target.get(name, 0.0) + value
             if pooled is not None:
                 pooled[tile.cells(self._pooled_stride)].assign(tile_pooled)
-        grams = {name: value / _positions(image, _stride(name)) for name, value in sums.items()}
-        return grams, None if pooled is None else tf.convert_to_tensor(pooled)
+        return sums, None if pooled is None else tf.convert_to_tensor(pooled)
 
-    def _forward(self, cut: Tensor, tile: Tile) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Return ``F^T F`` summed over the cells a tile owns, per style layer, and its share of the pooled front."""
+    def _forward(
+        self, cut: Tensor, tile: Tile, covers: Sequence[dict[str, Tensor] | None]
+    ) -> tuple[list[dict[str, Tensor]], Tensor | None]:
+        """Return ``F^T F`` summed over what a tile owns, per target and layer, and its share of the pooled front."""
         features = self._extractor.run(self._extractor.centred(cut), self._front)
-        sums = {}
-        for name, _ in self._in_front(self._style_layers):
-            owned = features[name][tile.own_cells(_stride(name))]
-            sums[name] = losses.gram_matrix(owned) * float(owned.shape[1] * owned.shape[2])
+        owned = {name: features[name][tile.own_cells(_stride(name))] for name, _ in self._in_front(self._style_layers)}
+        sums = [
+            {name: losses.gram_sum(x, None if cover is None else cover.get(name)) for name, x in owned.items()}
+            for cover in covers
+        ]
         if not self._deep:
             return sums, None
         return sums, self._extractor.pool(features[self._front[-1].name])[tile.own_cells(self._pooled_stride)]
 
-    def _style_of(self, name: str, gram: Tensor, positions: float) -> tuple[Tensor, Tensor]:
-        """Return the weighted style loss of one layer and the symmetric matrix K with ``dL/dF = F K``."""
+    def _style_of(self, target: StyleTarget, name: str, total: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weighted style loss of one layer and the symmetric matrix K with ``dL/dF = w F K``."""
+        if name not in target.grams:
+            return tf.zeros((), image.dtype), tf.zeros_like(total)
+        positions = target.positions(name, *image.shape[1:3])
+        weight = self._settings.style_weight * self._style_layers[name] * target.share
         with tf.GradientTape() as tape:
-            tape.watch(gram)
-            loss = losses.style_loss(gram, self._style_targets[name])
-            loss *= self._settings.style_weight * self._style_layers[name]
-        derivative = tape.gradient(loss, gram)
-        return loss, (derivative + tf.transpose(derivative)) / positions
+            tape.watch(total)
+            loss = weight * losses.style_loss(total / positions, target.grams[name])
+        derivative = tape.gradient(loss, total)
+        return tf.cast(loss, image.dtype), derivative + tf.transpose(derivative)
 
     def _deep_value_and_gradient(self, pooled: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """Return content and style loss of the deep layers and their gradient with respect to ``pooled``."""
@@ -157,8 +187,10 @@ class TiledObjective:
             content = style = tf.zeros((), losses.dtype_of_sums(pooled))
             for name, weight in self._in_deep(self._content_layers):
                 content += weight * losses.content_loss(features[name], self._content_targets[name])
-            for name, weight in self._in_deep(self._style_layers):
-                style += weight * losses.style_loss(losses.gram_matrix(features[name]), self._style_targets[name])
+            for target in self._style_targets:
+                for name, gram in self._in_deep(target.grams):
+                    distance = losses.style_loss(losses.gram_matrix(features[name], target.cover(name)), gram)
+                    style += target.share * self._style_layers[name] * distance
             content, style = settings.content_weight * content, settings.style_weight * style
             total = content + style
         return (content, style), tape.gradient(total, pooled)
@@ -167,10 +199,11 @@ class TiledObjective:
         self,
         cut: Tensor,
         tile: Tile,
-        matrices: dict[str, Tensor],
+        matrices: Sequence[dict[str, Tensor]],
+        covers: Sequence[dict[str, Tensor] | None],
         targets: dict[str, Tensor],
-        above: Tensor | None,
         *,
+        above: Tensor | None,
         size: Sequence[int],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the gradient, with respect to the cut, of all that the tile owns, and its content and TV loss."""
@@ -178,17 +211,15 @@ class TiledObjective:
         with tf.GradientTape() as tape:
             tape.watch(cut)
             features = self._extractor.run(self._extractor.centred(cut), self._front)
-            owned = {name: features[name][tile.own_cells(_stride(name))] for name in {*matrices, *targets}}
+            owned = {name: features[name][tile.own_cells(_stride(name))] for name in {*matrices[0], *targets}}
             outputs, upstream = [], []
             for name, target in targets.items():
                 share = _positions(owned[name], 1) / ((size[0] // _stride(name)) * (size[1] // _stride(name)))
                 loss = losses.content_loss(owned[name], target) * share
                 content += self._settings.content_weight * self._content_layers[name] * tf.cast(loss, cut.dtype)
-            for name, matrix in matrices.items():
+            for name in matrices[0]:
                 outputs.append(owned[name])
-                flat = tf.reshape(losses.in_dtype_of_sums(owned[name]), [-1, matrix.shape[0]])
-                slope = tf.reshape(tf.matmul(tf.stop_gradient(flat), matrix), owned[name].shape)
-                upstream.append(tf.cast(slope, owned[name].dtype))
+                upstream.append(_slope(owned[name], name, matrices, covers))
             if above is not None:
                 pooled = self._extractor.pool(features[self._front[-1].name])
                 outputs.append(pooled[tile.own_cells(self._pooled_stride)])
@@ -201,7 +232,8 @@ class TiledObjective:
 
     def _grams(self, style: Tensor) -> dict[str, Tensor]:
         """Return the Gram matrices of a style image, tiled as the picture is."""
-        grams, pooled = self._first_pass(style, self._places(style))
+        sums, pooled = self._first_pass(style, self._places(style), None)
+        grams = {name: total / _positions(style, _stride(name)) for name, total in sums[0].items()}
         if pooled is not None:
             features = self._extractor.run(pooled, self._deep, is_pooled=True)
             grams |= {name: losses.gram_matrix(features[name]) for name, _ in self._in_deep(self._style_layers)}
@@ -209,7 +241,7 @@ class TiledObjective:
 
     def _content_features(self, content: Tensor) -> dict[str, Tensor]:
         """Return the content's features at the content layers, whole, computed as the picture's are."""
-        pooled = self._first_pass(content, self._places(content))[1]
+        pooled = self._first_pass(content, self._places(content), None)[1]
         targets = {}
         if pooled is not None:
             features = self._extractor.run(pooled, self._deep, is_pooled=True)
@@ -226,6 +258,19 @@ class TiledObjective:
             part = self._extractor.run(self._extractor.centred(image[tile.cut]), vgg19.up_to(name))[name]
             whole[tile.cells(stride)].assign(part[tile.own_cells(stride)])
         return tf.convert_to_tensor(whole)
+
+
+def _slope(
+    features: Tensor, name: str, matrices: Sequence[dict[str, Tensor]], covers: Sequence[dict[str, Tensor] | None]
+) -> Tensor:
+    """Return ``dL/dF`` of the style loss at features (1, H, W, C), summed over the style targets."""
+    flat = tf.reshape(tf.stop_gradient(losses.in_dtype_of_sums(features)), [-1, features.shape[-1]])
+    slope = tf.zeros_like(flat)
+    for of_target, cover in zip(matrices, covers, strict=True):
+        part = tf.matmul(flat, of_target[name])
+        here = None if cover is None else cover.get(name)
+        slope += part if here is None else part * tf.cast(tf.reshape(here, [-1, 1]), part.dtype)
+    return tf.cast(tf.reshape(slope, features.shape), features.dtype)
 
 
 def _stride(name: str) -> int:

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from styled.engine.features import FeatureExtractor
-from styled.engine.objective import TERMS, Objective, style_weights
+from styled.engine.objective import TERMS, Objective
+from styled.engine.style_target import style_weights
 from styled.engine.weights import Weights
 from styled.settings import Settings
 from tests.engine.pictures import random_picture

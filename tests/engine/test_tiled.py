@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styled import vgg19
-from styled.engine import tiled, tiling
+from styled.engine import regions, tiled, tiling
 from styled.engine.features import FeatureExtractor
 from styled.engine.objective import Objective
 from styled.engine.tiled import TiledObjective
@@ -48,6 +48,22 @@ def test_tiled_equals_untiled(
     content, style, image = _image(height, width, 1), _image(101, 77, 2), _image(height, width, 3)
     whole = Objective(extractor, content, [style], _settings())
     parts = TiledObjective(extractor, content, [style], _settings(), scheme=scheme, tile=tile)
+    wanted_terms, wanted = whole.value_and_gradient(image)
+    terms, gradient = parts.value_and_gradient(image)
+    np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
+    assert _relative_error(gradient, wanted) < 1e-10
+
+
+@pytest.mark.parametrize("scheme", ["front", "full"])
+def test_tiled_equals_untiled_with_a_mask(extractor: FeatureExtractor, scheme: Literal["front", "full"]) -> None:
+    """Two styles, each in its own region, and a part that is not painted: terms and gradient agree to 1e-10."""
+    height, width = 97, 131
+    mask = np.zeros((height, width, 3), np.uint8)
+    mask[:, 30:90], mask[40:, 90:] = 120, 255
+    painted = regions.at_size(regions.read_regions(mask, 2), width, height)
+    content, image, *styles = (_image(height, width, seed) for seed in range(4))
+    whole = Objective(extractor, content, styles, _settings(), regions=painted)
+    parts = TiledObjective(extractor, content, styles, _settings(), scheme=scheme, tile=64, regions=painted)
     wanted_terms, wanted = whole.value_and_gradient(image)
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
