@@ -149,7 +149,7 @@ class DetailScreen(JobScreen):
         self._draw_sides(focus)
         self._draw_losses(focus, snapshot)
         self._draw_text(focus)
-        self.refresh_bindings()
+        self.refresh_keys()
 
     def draw_clock(self) -> None:
         """Draw the title and the event line."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import cache
+from typing import Any
+
+import msgspec
 
 from styled.memory import MemorySample
 from styled.queue.job import Job, JobState
-from styled.settings import Settings, settings_table
+from styled.settings import Settings
 from styled.tui import figures
 from styled.tui.glyphs import STATE_TONES, Glyphs
 from styled.tui.lines import Line, Span, cut_middle, inert, left, wrap
@@ -107,14 +111,21 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+@cache
+def default_settings() -> dict[str, Any]:
+    """Return every setting's default as a plain value, in the order of the settings table."""
+    values: dict[str, Any] = msgspec.to_builtins(Settings())
+    return values
+
+
 def settings_lines(job: Job, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Return every setting of a job with its meaning; those that differ from the default stand out."""
+    """Return every setting of a job; those that were given for it stand out."""
     lines: list[Line] = []
     names = max(len(name) for name in Settings.__struct_fields__)
-    for field in settings_table():
-        own = field.name in job.settings
-        value = shown(job.settings.get(field.name, field.default))
+    for name, default in default_settings().items():
+        own = name in job.settings
+        value = shown(job.settings.get(name, default))
         rows = wrap(inert(value, ascii_only=not glyphs.unicode), max(8, cells - names - 2))
-        lines.append(((left(field.name, names + 1), "accent" if own else "muted"), (rows[0], "strong" if own else "")))
+        lines.append(((left(name, names + 1), "accent" if own else "muted"), (rows[0], "strong" if own else "")))
         lines += [((" " * (names + 1), ""), (row, "strong" if own else "")) for row in rows[1:]]
     return lines

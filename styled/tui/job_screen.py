@@ -123,6 +123,7 @@ class JobScreen(Screen[None]):
         self.mode: PictureMode = "blocks"
         self.frame: int | None = None
         """Step of the frame looked at, None for the newest."""
+        self._keys_for: tuple[object, ...] = ()
 
     @property
     def styled_app(self) -> StyledApp:
@@ -175,6 +176,14 @@ class JobScreen(Screen[None]):
     def look_again(self) -> None:
         """Ask for a snapshot of what is wanted now."""
         self.styled_app.look(self.wanted_view())
+
+    def refresh_keys(self) -> None:
+        """Write the row of keys again if other keys are useful now."""
+        job, queue_is_paused = self.job, self._queue_is_paused
+        useful_for = (job.id if job is not None else None, job.state if job is not None else None, queue_is_paused)
+        if useful_for != self._keys_for:
+            self._keys_for = useful_for
+            self.refresh_bindings()
 
     def useful(self, action: str) -> str | None:
         """Return the word for an action in the row of keys; None where it would do nothing now."""

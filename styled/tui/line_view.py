@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.events import Resize
 from textual.geometry import Region
 from textual.strip import Strip
@@ -35,6 +36,8 @@ class LineView(Widget):
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
         self._strips: list[Strip] = []
+        self._tones: dict[str, Style] = {}
+        """Styles by tone; asking the toolkit costs half a millisecond each time."""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -58,6 +61,7 @@ class LineView(Widget):
     def notify_style_update(self) -> None:
         """Draw again in the new colours."""
         super().notify_style_update()
+        self._tones.clear()
         if self._strips and self.is_attached:
             self._strips = self._make_strips()
 
@@ -74,9 +78,15 @@ class LineView(Widget):
         cells = self.size.width
         segments = []
         for text, tone in fit_line(line, cells):
-            style = self.get_component_rich_style(f"tone--{tone}") if tone else self.rich_style
-            segments.append(Segment(text, style))
+            segments.append(Segment(text, self._style(tone)))
         return Strip(segments, cells)
+
+    def _style(self, tone: str) -> Style:
+        found = self._tones.get(tone)
+        if found is None:
+            found = self.get_component_rich_style(f"tone--{tone}") if tone else self.rich_style
+            self._tones[tone] = found
+        return found
 
     def _replace(self, new: list[Strip]) -> None:
         old, self._strips = self._strips, new

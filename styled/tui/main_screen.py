@@ -176,7 +176,7 @@ class MainScreen(JobScreen):
         glyphs = self.styled_app.glyphs
         title = heading("5 job", job.size.width, glyphs)
         job.show([title, *job_lines(focus, snapshot.memory, job.size.width - 1, glyphs)])
-        self.refresh_bindings()
+        self.refresh_keys()
 
     def draw_clock(self) -> None:
         """Draw the status row, and below it the event line: both depend on the time."""
@@ -257,7 +257,7 @@ class MainScreen(JobScreen):
         focus = self.focus_now
         self._draw_picture(focus)
         self._draw_losses(focus)
-        self.refresh_bindings()
+        self.refresh_keys()
 
     def on_resize(self, _event: Resize) -> None:
         """Ask for pictures and plots of the new size."""

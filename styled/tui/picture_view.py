@@ -51,12 +51,12 @@ class PictureView(LineView):
     def _run_strip(self, row: tuple[Run, ...]) -> Strip:
         cells = sum(run.cells for run in row)
         indent = self._indent(cells)
-        segments = [Segment(" " * indent, self.rich_style)] if indent else []
+        segments = [Segment(" " * indent, self._style(""))] if indent else []
         segments += [_segment(run) for run in row]
         rest = self.size.width - indent - cells
         if rest > 0:
-            segments.append(Segment(" " * rest, self.rich_style))
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+            segments.append(Segment(" " * rest, self._style("")))
+        return Strip(segments).adjust_cell_length(self.size.width, self._style(""))
 
 
 def _segment(run: Run) -> Segment:

@@ -134,3 +134,15 @@ async def test_detail(desk: Desk, root: Root, page: str) -> None:
 async def test_detail_wide(desk: Desk, root: Root) -> None:
     desk.usual()
     check_golden("detail-wide", await shot(root, (160, 50), "enter"))
+
+
+async def test_palette(desk: Desk, root: Root) -> None:
+    desk.usual()
+    check_golden("palette", await shot(root, (80, 24), "ctrl+p", "p", "i", "c"))
+
+
+async def test_compare(desk: Desk, root: Root) -> None:
+    for name, weight in (("one", 100.0), ("two", 2000.0)):
+        desk.end(desk.run(desk.add(name, settings={"style_weight": weight})), JobState.DONE)
+    desk.publish()
+    check_golden("compare", await shot(root, (80, 24), "c", "j", "c"))

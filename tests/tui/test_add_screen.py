@@ -1,0 +1,134 @@
+"""Adding a job from the file browser; no daemon is needed: the pair waits in the inbox."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styled.root import Root
+from styled.tui.add_screen import AddScreen
+from styled.tui.file_list import FileList
+from styled.tui.files import MOST, list_folder
+from styled.tui.main_screen import MainScreen
+from styled.tui.picture_view import PictureView
+from tests.tui.conftest import Desk, make_app, picture, screen_text, settled, until
+
+
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: two images, one that is none, and a folder with one more."""
+    album = tmp_path / "album"
+    (album / "paintings").mkdir(parents=True)
+    image = Image.fromarray(picture(60, 40).astype(np.uint8))
+    for name in ("alps.png", "boat.png", "paintings/wave.jpg"):
+        image.save(album / name)
+    (album / "broken.jpg").write_bytes(b"nothing")
+    (album / "notes.txt").write_text("not listed")
+    (album / ".hidden.png").write_bytes(b"")
+    monkeypatch.chdir(album)
+    return album
+
+
+async def open_add(pilot) -> FileList:
+    app = await settled(pilot)
+    await pilot.press("a")
+    await until(pilot, lambda: isinstance(app.screen, AddScreen))
+    files = app.screen.query_one(FileList)
+    await until(pilot, lambda: files.listing is not None)
+    return files
+
+
+async def go_to(pilot, files: FileList, name: str) -> None:
+    names = [entry.name for entry in files.listing.entries]
+    await pilot.press("g", *["j"] * names.index(name))
+    assert files.entry.name == name
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
+async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
+    desk: Desk, root: Root, album: Path, size
+) -> None:
+    desk.publish()
+    async with make_app(root).run_test(size=size) as pilot:
+        app = pilot.app
+        files = await open_add(pilot)
+        assert [entry.name for entry in files.listing.entries] == ["..", "paintings", "alps.png", "boat.png", "broken.jpg"]
+        assert "still needed: a content (c) and a style (s)" in screen_text(app)
+        await go_to(pilot, files, "alps.png")
+        preview = app.screen.query_one(PictureView)
+        await until(pilot, lambda: preview.picture is not None and preview.picture.caption == "alps.png")
+        await pilot.press("enter")
+        await go_to(pilot, files, "paintings")
+        await pilot.press("enter")
+        await until(pilot, lambda: files.listing.folder == album / "paintings")
+        await go_to(pilot, files, "wave.jpg")
+        await pilot.press("s", "z", "n")
+        assert "a adds it to the queue" in screen_text(app)
+        assert "2048 px" in screen_text(app)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+        assert "alps is in the inbox" in screen_text(app)
+    dropped = root.inbox / "alps"
+    assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "style.jpg"]
+    assert tomllib.loads((dropped / "job.toml").read_text()) == {"size": 2048, "steps": 500}
+
+
+async def test_going_up_puts_the_cursor_on_the_folder_left(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "paintings")
+        await pilot.press("enter")
+        await until(pilot, lambda: files.listing.folder == album / "paintings")
+        await pilot.press("backspace")
+        await until(pilot, lambda: files.listing.folder == album)
+        assert files.entry.name == "paintings"
+
+
+async def test_a_file_that_is_no_image_says_so_and_is_refused(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "broken.jpg")
+        await until(pilot, lambda: "broken.jpg" in " ".join(screen_text(pilot.app).splitlines()[1:2]))
+        await pilot.press("c", "s", "a")
+        await until(pilot, lambda: "not an image" in screen_text(pilot.app).splitlines()[-2])
+        assert isinstance(pilot.app.screen, AddScreen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, MainScreen)
+    assert list(root.inbox.iterdir()) == []
+
+
+async def test_s_twice_takes_a_style_back(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "boat.png")
+        await pilot.press("s")
+        assert "style   boat.png" in screen_text(pilot.app)
+        await pilot.press("s")
+        assert pilot.app.screen.chosen_styles == []
+
+
+async def test_readonly_adds_nothing(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root, readonly=True).run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("a")
+        assert isinstance(pilot.app.screen, MainScreen)
+        assert "Read-only" in screen_text(pilot.app)
+
+
+def test_a_folder_that_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
+    listing = list_folder(tmp_path / "gone")
+    assert "No such file" in listing.trouble
+    assert [entry.name for entry in listing.entries] == [".."]
+
+
+def test_a_huge_folder_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("styled.tui.files.MOST", 5)
+    for number in range(9):
+        (tmp_path / f"{number}.jpg").touch()
+    assert len(list_folder(tmp_path).entries) == 6
+    assert MOST >= 1000
