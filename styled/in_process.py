@@ -27,6 +27,7 @@ def stylize(
     styles: ImageLike | Sequence[ImageLike],
     *,
     init: ImageLike = "recolored",
+    mask: ImageLike | None = None,
     progress: Callable[[Iterate], None] | None = None,
     **settings: Any,
 ) -> Image.Image:
@@ -36,6 +37,8 @@ def stylize(
         content: the photo.
         styles: one painting, or several.
         init: ``recolored``, ``content``, ``noise``, ``style``, or an image to start from.
+        mask: an image with a colour for each style, dark to bright: where each is painted; one more, the darkest,
+            stays the photo.
         progress: called after each step.
         **settings: any setting of the README's table, for example ``size=512, steps=200``.
 
@@ -52,8 +55,8 @@ def stylize(
 
     word = init if isinstance(init, str) and init in INIT_WORDS else None
     wanted = settings_from({**settings, "init": word or "image"})
-    inputs = _read(content, styles, None if word else init, wanted)
-    for iterate in paint(inputs.content.pixels, inputs.styles, wanted, init=inputs.init):
+    inputs = _read(content, styles, None if word else init, mask, wanted)
+    for iterate in paint(inputs.content.pixels, inputs.styles, wanted, init=inputs.init, mask=inputs.mask):
         if progress is not None:
             progress(iterate)
     if iterate.stopped_by == "diverged":
@@ -68,10 +71,15 @@ class _Inputs(NamedTuple):
     content: images.Loaded
     styles: list[npt.NDArray[np.uint8]]
     init: npt.NDArray[np.uint8] | None
+    mask: npt.NDArray[np.uint8] | None
 
 
 def _read(
-    content: ImageLike, styles: ImageLike | Sequence[ImageLike], init: ImageLike | None, settings: Settings
+    content: ImageLike,
+    styles: ImageLike | Sequence[ImageLike],
+    init: ImageLike | None,
+    mask: ImageLike | None,
+    settings: Settings,
 ) -> _Inputs:
     several = [styles] if isinstance(styles, (str, os.PathLike, Image.Image, np.ndarray)) else list(styles)
     with tempfile.TemporaryDirectory(prefix="styled-") as folder:
@@ -80,6 +88,7 @@ def _read(
             load_content(_as_file(content, path), settings),
             [load_style(_as_file(style, path), settings).pixels for style in several],
             None if init is None else load_content(_as_file(init, path), settings).pixels,
+            None if mask is None else images.load(_as_file(mask, path)).pixels,
         )
 
 

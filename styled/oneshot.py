@@ -50,6 +50,7 @@ def prepare(
     values: Mapping[str, Any],
     *,
     output: Path,
+    mask: Path | None = None,
     evolution_folder: Path | None = None,
     overwrite: bool = False,
 ) -> OneShot:
@@ -60,6 +61,7 @@ def prepare(
         styles: the style images, in order.
         values: settings as plain values; ``init`` and ``weights`` may be paths.
         output: the result.
+        mask: an image whose colours say which style goes where.
         evolution_folder: keep the job's folder in here.
         overwrite: replace ``output``, and what an earlier run left beside it.
 
@@ -71,7 +73,7 @@ def prepare(
     """
     output = output.absolute()
     settings_from(values)
-    for image in (content, *styles):
+    for image in (content, *styles, *([mask] if mask else [])):
         images.probe(image)
     check_output(output, overwrite=overwrite)
     run = OneShot(
@@ -79,7 +81,7 @@ def prepare(
     )
     with durable.disk_full_at(run.folder.path):
         run.folder.create()
-        _write_job(run, content, styles, dict(values))
+        _write_job(run, content, styles, mask, dict(values))
     return run
 
 
@@ -189,10 +191,13 @@ def _new_folder(output: Path, name: str, evolution_folder: Path | None, overwrit
     return folder
 
 
-def _write_job(run: OneShot, content: Path, styles: Sequence[Path], values: dict[str, Any]) -> None:
+def _write_job(
+    run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, values: dict[str, Any]
+) -> None:
     taken = [_take(run.folder, content, "content")]
     for number, style in enumerate(styles, start=1):
         taken.append(_take(run.folder, style, "style" if number == 1 else f"style-{number}"))
+    taken_mask = _take(run.folder, mask, "mask") if mask else None
     values |= _with_paths(run.folder, values)
     folder = run.folder
     job = JobFile(
@@ -201,6 +206,7 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], values: dict
         name=evolution.safe_name(f"{content.stem}-{styles[0].stem}"),
         content=taken[0],
         styles=tuple(taken[1:]),
+        mask=taken_mask,
         settings=msgspec.to_builtins(settings_from(values)),
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
         versions=evolution.versions(),

@@ -295,3 +295,18 @@ def test_transparency_is_kept(job: JobFolder) -> None:
     assert alpha.shape == (43, 64)
     assert alpha[0].mean() < 20
     assert alpha[-1].mean() > 235
+
+
+def test_a_mask_in_the_jobs_folder_is_used(job: JobFolder) -> None:
+    """Where it is dark nothing is painted."""
+    make_job(job)
+    mask = np.zeros((43, 64, 3), np.uint8)
+    mask[:, 32:] = 255
+    Image.fromarray(mask).save(job.input / "mask.png")
+    record = evolution.read_job_file(job)
+    evolution.write_job_file(job, msgspec.structs.replace(record, mask="input/mask.png"))
+    list(paint_job(job, never))
+    photo = images.resize(images.load(job.input / "content.jpg").pixels, 64, 43).astype(np.int16)
+    difference = np.abs(images.load(job.result).pixels.astype(np.int16) - photo)
+    assert difference[:, :28].max() <= 1
+    assert difference[:, 36:].mean() > 10

@@ -43,6 +43,11 @@ _SHORTCUTS = ("size", "steps", "optimizer", "seed")
     type=click.Path(path_type=Path),
     help="The result: png, jpg, tif or webp. [default: CONTENT-STYLE.png here]",
 )
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="An image with a colour for each style, dark to bright: where each is painted.",
+)
 @click.option("--size", type=int, help="Long side of the result, px.")
 @click.option("--steps", type=int, help="Optimiser steps.")
 @click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser.")
@@ -69,7 +74,7 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
     current root, if there is one.
     """
     if resume is not None:
-        if content is not None or any(options[name] for name in ("assignments", "evolution", *_SHORTCUTS)):
+        if content is not None or any(options[name] for name in ("assignments", "evolution", "mask", *_SHORTCUTS)):
             raise click.UsageError("--resume goes on with the images and settings of the stopped run; give none.")
         job = oneshot.reopen(resume, output=options["output"], overwrite=options["overwrite"])
     elif content is None or not styles:
@@ -98,6 +103,7 @@ def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) 
         styles,
         values,
         output=options["output"] or Path(f"{content.stem}-{styles[0].stem}.png"),
+        mask=options["mask"],
         evolution_folder=options["evolution"],
         overwrite=options["overwrite"],
     )
