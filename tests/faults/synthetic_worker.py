@@ -56,6 +56,7 @@ def paint(
     *,
     weights: Any = None,
     init: Any = None,
+    mask: Any = None,
     resume: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Iterate]:
     """Move the picture towards the style's mean colour, by the same amount each step."""
