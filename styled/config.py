@@ -123,8 +123,14 @@ class HooksConfig(Section, frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="seconds a hook may take")] = 60.0
 
 
+class TuiConfig(Section, frozen=True, kw_only=True):
+    """``[tui]``: the terminal UI."""
+
+    keys: Annotated[dict[str, str], Meta(description='other keys, by the name in the help: "job.pause" = "space"')] = {}
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the daemon may be told."""
+    """Everything the daemon and the terminal UI may be told."""
 
     inbox: InboxConfig = InboxConfig()
     queue: QueueConfig = QueueConfig()
@@ -133,6 +139,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()
     hooks: HooksConfig = HooksConfig()
+    tui: TuiConfig = TuiConfig()
     job: dict[str, Any] = msgspec.field(default_factory=dict)
     """Settings every job starts from, as plain values; already checked."""
 
@@ -145,6 +152,7 @@ SECTIONS: dict[str, type[Section]] = {
     "retention": RetentionConfig,
     "log": LogConfig,
     "hooks": HooksConfig,
+    "tui": TuiConfig,
 }
 """Each section's name and type; ``[job]`` is apart, because its keys are those of ``Settings``."""
 

@@ -9,6 +9,7 @@ import sys
 import click
 
 from styled.cli.root_option import root_option
+from styled.config import load_config
 from styled.root import Root
 from styled.tui.options import Options
 
@@ -47,6 +48,7 @@ def tui(
         click.echo(f"styled: {why_not}, so here is the status as text. (styled --help lists all commands.)", err=True)
         _print_status(ctx, root_path)
         return
+    config = load_config(root.config)
     options = Options(
         readonly=readonly,
         ascii=ascii_only or not speaks_utf8(),
@@ -54,6 +56,7 @@ def tui(
         slow=slow,
         mouse=mouse,
         refresh_s=refresh,
+        keys=config.tui.keys,
     )
     _open(root, options)
 

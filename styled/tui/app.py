@@ -20,15 +20,22 @@ from styled.errors import StyledError
 from styled.memory import MemorySample
 from styled.queue.job import JobState
 from styled.root import Root
+from styled.settings import nearest
 from styled.tui import theme
+from styled.tui.add_screen import AddScreen
+from styled.tui.compare_screen import CompareScreen
+from styled.tui.detail_screen import DetailScreen
+from styled.tui.file_list import FileList
 from styled.tui.glyphs import ASCII, UNICODE
 from styled.tui.history import TERMS, Term
 from styled.tui.job_screen import JobScreen
 from styled.tui.lines import Line, Tone, inert
 from styled.tui.main_screen import MainScreen
 from styled.tui.options import Options
+from styled.tui.pager import Pager
 from styled.tui.palette import Command, Palette, commands_of
 from styled.tui.poller import Poller
+from styled.tui.queue_table import QueueTable
 from styled.tui.requests import Answer, Request, Requests
 from styled.tui.snapshot import PictureMode, Snapshot, View
 from styled.tui.status_lines import STALE_S, event_lines, status_line
@@ -145,13 +152,20 @@ class StyledApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to look."""
-        if self.options.keys:
-            self.set_keymap(dict(self.options.keys))
+        self._map_keys()
         self._watch_terminal()
         self._poller.start()
         self.set_interval(1.0, self._tick)
         if self._start_daemon:
             threading.Thread(target=self._ensure_daemon, name="styled-start", daemon=True).start()
+
+    def _map_keys(self) -> None:
+        """Give actions the keys of ``[tui] keys``; a name that no action has is said, with the nearest."""
+        known = known_keys()
+        for name in self.options.keys:
+            if name not in known:
+                self.say(f"[tui] keys: no action is called {name!r}; did you mean {nearest(name, known)!r}?", "warn")
+        self.set_keymap({name: key for name, key in self.options.keys.items() if name in known})
 
     def on_unmount(self) -> None:
         """Let the threads go."""
@@ -279,7 +293,7 @@ class StyledApp(App[None]):
         words = inert(text, ascii_only=not self.glyphs.unicode) if whole else self._words(text)
         self._said = (self._clock(), ((" " + words, tone),))
         screen = self.job_screen
-        if screen is not None:
+        if screen is not None and screen.is_ready:
             screen.draw_clock()
 
     def _words(self, text: str) -> str:
@@ -340,3 +354,10 @@ class StyledApp(App[None]):
         if self.glyphs.unicode:
             return shown
         return "".join(_ASCII_KEYS.get(character, character) for character in shown)
+
+
+def known_keys() -> set[str]:
+    """Return the name of every action that a key can be chosen for."""
+    places = (StyledApp, MainScreen, DetailScreen, CompareScreen, AddScreen, QueueTable, Pager, FileList)
+    bindings = (binding for place in places for binding in place.BINDINGS)
+    return {binding.id for binding in bindings if isinstance(binding, Binding) and binding.id is not None}

@@ -333,8 +333,9 @@ async def test_a_stuck_disk_is_said_in_words(desk: Desk, root: Root) -> None:
 
 async def test_keys_can_be_given_other_keys(desk: Desk, root: Root) -> None:
     desk.usual()
-    async with make_app(root, keys={"queue.down": "n"}).run_test(size=(80, 24)) as pilot:
+    async with make_app(root, keys={"queue.down": "n", "queue.dwon": "m"}).run_test(size=(80, 24)) as pilot:
         app = await settled(pilot)
+        assert "did you mean 'queue.down'" in screen_text(app)
         await pilot.press("n")
         assert queue(app).cursor == 1
 
