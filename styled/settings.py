@@ -64,9 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "auto"
     optimizer: Annotated[Literal["lbfgs", "adam"], _about("optimiser", "lbfgs or adam")] = "lbfgs"
     learning_rate: Annotated[float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)] = 8.0
-    history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 20
+    history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 10
 
-    content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 1.0
+    content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 40.0
     style_weight: Annotated[float, _about("loss", "factor of the style loss", ge=0.0, le=1e12)] = 1000.0
     tv_weight: Annotated[float, _about("loss", "factor of the total variation", ge=0.0, le=1e12)] = 0.0
     content_layers: Annotated[dict[str, Weight], _about("loss", "VGG19 layer = weight, for content", min_length=1)] = (
