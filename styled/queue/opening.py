@@ -25,7 +25,7 @@ class Opened(NamedTuple):
     fresh: bool
     """The tables are new and want filling."""
     last_number: int
-    """The last job number of the database that was kept aside, if that could still be read."""
+    """The last job number that was given: by this database, or by the one that was kept aside if it can be read."""
 
 
 def open_database(root: Root) -> Opened:
@@ -42,7 +42,7 @@ def open_database(root: Root) -> Opened:
         notes, last_number = [], 0
         damage = _damage_of(path)
         if damage:
-            last_number = _last_number(path)
+            last_number = _last_number_of_damaged(path)
             notes.append(f"the database was damaged ({damage}); it is kept as {_move_aside(path).name}")
         elif not path.exists() and Path(f"{path}-wal").exists():
             notes.append(f"the database was gone; what is left of it is kept as {_move_aside(path).name}")
@@ -57,7 +57,7 @@ def open_database(root: Root) -> Opened:
         except BaseException:
             db.close()
             raise
-        return Opened(db, notes, fresh, last_number)
+        return Opened(db, notes, fresh, last_number or _last_number(db))
     except sqlite3.Error as error:
         raise schema.store_error(error, path) from error
     except OSError as error:
@@ -89,13 +89,16 @@ def _damage_of(path: Path) -> str:
         db.close()
 
 
-def _last_number(path: Path) -> int:
-    """Return the last job number given in a damaged database, 0 if that page is lost too."""
+def _last_number_of_damaged(path: Path) -> int:
     try:
         with contextlib.closing(sqlite3.connect(path)) as db:
-            row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
+            return _last_number(db)
     except sqlite3.Error:
         return 0  # the folders know the numbers of the jobs that still exist
+
+
+def _last_number(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
     return row[0] if row and isinstance(row[0], int) else 0
 
 

@@ -18,6 +18,7 @@ import msgspec
 from styled.errors import IllegalMove, StoreError
 from styled.queue import records
 from styled.queue.job import ENDED, Job, JobState, check_move
+from styled.queue.numbers import Numbers
 from styled.queue.opening import Opened, open_database
 from styled.queue.rebuild import adopt_folders
 from styled.queue.records import JOB_COLUMNS, Event, Order
@@ -42,14 +43,13 @@ _CHANGEABLE = frozenset(JOB_COLUMNS) - {"id", "number", "state"}
 class Store:
     """The queue's record, open for writing. Use it from the thread that opened it, and never across a fork."""
 
-    def __init__(self, root: Root, db: sqlite3.Connection, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, root: Root, opened: Opened, *, clock: Callable[[], float] = time.time) -> None:
         self._root = root
-        self._db = db
+        self._db = opened.db
         self._clock = clock
         self._depth = 0
-        last = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
-        self._last_number = last[0] if last else 0
-        self.notes: list[str] = []
+        self._numbers = Numbers(root.state / "numbers", opened.last_number, lost=opened.fresh)
+        self.notes = list(opened.notes)
         """What opening it found and did (a damaged file kept aside, a rebuild, a migration), for the log."""
 
     @classmethod
@@ -64,8 +64,7 @@ class Store:
             DiskFull: no room for it.
         """
         opened = open_database(root)
-        store = cls(root, opened.db, clock=clock)
-        store.notes += opened.notes
+        store = cls(root, opened, clock=clock)
         if opened.fresh:
             try:
                 store._fill(opened)
@@ -76,15 +75,14 @@ class Store:
 
     def _fill(self, opened: Opened) -> None:
         """Fill new tables with what the job folders tell."""
-        self._last_number = max(self._last_number, opened.last_number)
         jobs, problems = adopt_folders(self, self._root.evolution)
-        if not jobs and not opened.notes:
-            return  # a new root
-        note = f"rebuilt from evolution/: {len(jobs)} jobs"
         with self._transaction():
+            self._set_sequence("jobs", self._numbers.last)
+            if not (jobs or problems or opened.notes):
+                return  # a new root
+            note = f"rebuilt from evolution/: {len(jobs)} jobs"
             # Subscribers of the lost database must notice the gap, so its numbers must not come again.
-            self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
-            self._db.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (int(self._clock() * 1000),))
+            self._set_sequence("events", int(self._clock() * 1000))
             self._record("rebuilt", None, "", "", note)
         self.notes += [note, *problems]
 
@@ -113,9 +111,12 @@ class Store:
             yield
 
     def next_number(self) -> int:
-        """Return a job number that was never given to anybody. It is used up once a job is added with it."""
-        self._last_number += 1
-        return self._last_number
+        """Return a job number that was never given to anybody.
+
+        Raises:
+            DiskFull: no room to remember that.
+        """
+        return self._numbers.next()
 
     def add(self, *, number: int | None = None, note: str = "", **fields: Any) -> Job:
         """Add a job and return it.
@@ -130,7 +131,7 @@ class Store:
         """
         fields = {"state": JobState.WAITING, "created_at": self._clock(), **fields}
         job = Job(number=self.next_number() if number is None else number, **fields)
-        self._last_number = max(self._last_number, job.number)
+        self._numbers.note(job.number)
         with self._transaction():
             try:
                 self._db.execute(
@@ -331,6 +332,10 @@ class Store:
     def meta(self, key: str) -> str | None:
         """Return the value kept under a key."""
         return records.meta(self._db, key)
+
+    def _set_sequence(self, table: str, last: int) -> None:
+        self._db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        self._db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last))
 
     # -- inside --------------------------------------------------------------------------------------------
 
