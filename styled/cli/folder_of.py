@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
-from styled.evolution.folder import JobFolder
 from styled.queue.reader import StoreReader
 from styled.root import Root
+
+if TYPE_CHECKING:
+    from styled.evolution import JobFolder
 
 
 def folder_of(root: Root, ref: str) -> JobFolder:
@@ -22,6 +25,8 @@ def folder_of(root: Root, ref: str) -> JobFolder:
         NoSuchJob: none of these.
         StoreError: the queue cannot be read.
     """
+    from styled.evolution import JobFolder  # brings NumPy, which completing a JOB can do without
+
     for path in (root.evolution / ref, Path(ref)):
         if (path / "job.json").is_file():
             return JobFolder(path.absolute())

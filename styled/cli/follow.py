@@ -13,8 +13,6 @@ from styled.cli.root_option import root_option
 from styled.cli.wait import POLL_S, find, looks_at
 from styled.daemon.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob
-from styled.evolution.folder import JobFolder
-from styled.evolution.losses import read_losses
 from styled.queue.job import ENDED, Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
@@ -81,6 +79,8 @@ class _View:
 
     def show(self, job: Job, reader: StoreReader) -> None:
         """Show what has changed: the steps painted since, and where the job stands."""
+        from styled.evolution import JobFolder, read_losses  # brings NumPy, which completing a JOB can do without
+
         self.id = job.id
         part = read_losses(JobFolder(self._root.evolution / job.id), self._offset)
         self._offset = part.offset

@@ -12,7 +12,6 @@ from styled.cli.job_ids import job_ids
 from styled.cli.root_option import root_option
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
-from styled.evolution.folder import JobFolder
 from styled.queue.job import ENDED
 from styled.queue.names import escaped
 from styled.queue.reader import StoreReader
@@ -28,6 +27,8 @@ POLL_S = 0.25
 @click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until the job has ended.")
 def log(root_path: str | None, job: str | None, follow: bool) -> None:
     """Print the log of JOB (a number, an id or a name), or without it the daemon's."""
+    from styled.evolution.folder import JobFolder  # brings NumPy, which completing a JOB can do without
+
     root = Root.at(root_path)
     if job is None:
         _print(root.log, lambda: follow)

@@ -52,6 +52,7 @@ function jobInAddress() {
 
 function go(job) {
   location.hash = job === null ? NOTHING : encodeURIComponent(job);
+  follow(); // now: the browser's own event comes later, and keys pressed in between would be lost
 }
 
 function neighbour(step) {
@@ -62,6 +63,7 @@ function neighbour(step) {
 
 function follow() {
   const job = jobInAddress();
+  if (job === shown && dialog.open) return;
   const template = templates.get(job);
   stopPlayer();
   if (!template) {

@@ -21,7 +21,7 @@ def read(film: Path) -> tuple[str, list[npt.NDArray[np.uint8]]]:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(film), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(command, capture_output=True, check=True)
     [header] = [line.strip() for line in done.stderr.decode().splitlines() if "Video: h264" in line]
-    size = re.search(r" (\d+)x(\d+)", header)
+    size = re.search(r", (\d+)x(\d+)", header)
     assert size is not None
     return header, list(np.frombuffer(done.stdout, np.uint8).reshape(-1, int(size[2]), int(size[1]), 3))
 

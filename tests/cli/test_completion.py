@@ -1,0 +1,144 @@
+"""Shell completion: in real shells, fast, and never an error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from styled.cli.main import COMMANDS
+
+
+def complete(*words: str, root: Path | None = None, shell: str = "bash") -> list[str]:
+    """Return what is offered for the last word."""
+    before = words[:-1]
+    environment = {
+        **os.environ, "_STYLED_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(["styled", *words]),
+        "COMP_CWORD": str(len(before) + 1), "STYLED_ROOT": str(root or "/nowhere"),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "styled"], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in (
+        "20261122-201500-harbour",
+        "20261122-201501-tower",
+        "20250101-000000-old",
+        ".claim-20261122-1",
+        "README.md",
+        "20261122-bad name",
+    ):
+        (tmp_path / "evolution" / name).mkdir(parents=True)
+    return tmp_path
+
+
+def test_commands_are_completed() -> None:
+    assert complete("") == list(COMMANDS)
+    assert complete("sta") == ["status"]
+    assert complete("nothing") == []
+
+
+def test_options_are_completed() -> None:
+    assert "--watch" in complete("status", "--")
+    assert complete("run", "--siz") == ["--size"]
+    assert complete("timelapse", "--format", "") == ["webp", "mp4"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["follow", "wait", "log", "pause", "resume", "cancel", "retry", "priority", "remove", "sheet", "timelapse"],
+)
+def test_jobs_are_completed_newest_first(root: Path, command: str) -> None:
+    assert complete(command, "", root=root) == [
+        "20261122-201501-tower", "20261122-201500-harbour", "20250101-000000-old",
+    ]  # fmt: skip
+
+
+def test_jobs_of_the_root_that_is_named(root: Path) -> None:
+    assert complete("cancel", "--root", str(root), "2025") == ["20250101-000000-old"]
+    assert complete("cancel", "--root", str(root / "nowhere"), "") == []
+
+
+@pytest.mark.parametrize("name", ["follow", "wait", "log", "pause", "sheet", "timelapse", "status"])
+def test_completing_loads_no_numpy(name: str) -> None:
+    """A third of a second at each Tab."""
+    probe = (
+        f"import sys, {COMMANDS[name][0].partition(':')[0]}; print({{'numpy', 'PIL', 'textual'}} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_tab_is_answered_fast(root: Path) -> None:
+    """With 10,000 jobs, the best of five: not much longer than a bare interpreter and click."""
+    for number in range(10_000):
+        (root / "evolution" / f"20261123-{number:06d}-job").mkdir()
+
+    def seconds(command: list[str], **environment: str) -> float:
+        taken = []
+        for _ in range(5):
+            start = time.perf_counter()
+            subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True, timeout=60)
+            taken.append(time.perf_counter() - start)
+        return min(taken)
+
+    least = seconds([sys.executable, "-c", "import click, click.shell_completion, msgspec"])
+    for words in ("styled ", "styled follow 2026"):
+        told = seconds(
+            [sys.executable, "-m", "styled"], _STYLED_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")),
+            STYLED_ROOT=str(root),
+        )  # fmt: skip
+        assert told < 3 * least + 0.2, words
+
+
+# What each shell runs at Tab, with our script loaded: the words it would offer, one a line.
+_IN_SHELL = {
+    "bash": """eval "$(styled completion bash)"; COMP_WORDS=(styled follow 2025); COMP_CWORD=2
+        _styled_completion styled 2025 follow; printf '%s\\n' "${COMPREPLY[@]}" """,
+    "zsh": """compdef() { :; }; compadd() { local last=${@[-1]}; print -l -- ${(P)last}; }
+        eval "$(styled completion zsh)"; words=(styled follow 2025); CURRENT=3; _styled_completion""",
+    "fish": """styled completion fish | source; complete -C 'styled follow 2025'""",
+}
+
+
+@pytest.mark.parametrize("shell", _IN_SHELL)
+def test_real_shells_take_the_script(shell: str, root: Path, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} on this machine")
+    program = tmp_path / "bin" / "styled"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m styled "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        [shell, "-c", _IN_SHELL[shell]],
+        env={
+            **os.environ,
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "STYLED_ROOT": str(root),
+            "HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "20250101-000000-old" in done.stdout.split(), done.stderr
+    assert "harbour" not in done.stdout
+
+
+def test_an_unknown_shell_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "styled", "completion", "tcsh"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "'bash', 'zsh', 'fish'" in done.stderr

@@ -1,0 +1,73 @@
+"""styled status --watch: in place on a terminal, which is left as it was; elsewhere only what has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "styled", "status", "--watch", "--root"]
+
+
+def read_until(descriptor: int, mark: bytes, seconds: float = 20.0) -> bytes:
+    """Return what comes from a terminal up to a mark."""
+    seen, end = b"", time.monotonic() + seconds
+    while mark not in seen:
+        assert time.monotonic() < end, seen
+        seen += os.read(descriptor, 4096)
+    return seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_is_written_in_place_and_left_as_it_was(tmp_path: Path, number: signal.Signals) -> None:
+    ours, theirs = pty.openpty()
+    watching = subprocess.Popen(
+        [*COMMAND, str(tmp_path)], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    seen = read_until(ours, b"cancelled\x1b[K\x1b[J")
+    assert seen.startswith(b"\x1b[?1049h\x1b[?25l\x1b[HNo daemon runs")
+    watching.send_signal(number)
+    assert b"\x1b[?25h\x1b[?1049l" in read_until(ours, b"\x1b[?1049l")
+    assert watching.wait(timeout=20) == 0
+    os.close(ours)
+
+
+def test_without_a_terminal_only_changes_are_printed(tmp_path: Path) -> None:
+    """Nothing changes for two looks, then something does."""
+    with subprocess.Popen([*COMMAND, str(tmp_path), "--json"], stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        time.sleep(2.5)
+        from styled.queue.store import Store
+        from styled.root import Root
+
+        with Store.open(Root.at(tmp_path)) as store:
+            store.add(
+                number=store.next_number(),
+                id="20261122-201500-a",
+                name="a",
+                content="input/c.png",
+                styles=("input/s.png",),
+            )
+        second = json.loads(watching.stdout.readline())
+        watching.send_signal(signal.SIGINT)
+        assert watching.stdout.read() == ""
+    assert (first["counts"]["waiting"], second["counts"]["waiting"]) == (0, 1)
+    assert watching.returncode == 0
+
+
+def test_a_report_longer_than_the_terminal_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    from styled.cli.watch import _draw
+
+    _draw([f"line {number}" for number in range(30)], 10)
+    drawn = capsys.readouterr().out.split("\x1b[K\r\n")
+    assert len(drawn) == 10
+    assert drawn[-1].startswith("… 21 more lines")
