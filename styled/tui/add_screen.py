@@ -116,7 +116,7 @@ class AddScreen(Screen[str]):
             self._show_preview(None, "")
             return
         size = self.query_one(PictureView).size
-        canvas = Canvas(size.width - 1, max(0, size.height - 1), self.styled_app.first_mode)
+        canvas = self.styled_app.canvas(size.width - 1, max(0, size.height - 1), self.styled_app.first_mode)
         if canvas.wanted:
             work = threading.Thread(
                 target=self._draw_preview, args=(entry.path, canvas), name="styled-preview", daemon=True

@@ -37,7 +37,7 @@ from styled.tui.palette import Command, Palette, commands_of
 from styled.tui.poller import Poller
 from styled.tui.queue_table import QueueTable
 from styled.tui.requests import Answer, Request, Requests
-from styled.tui.snapshot import PictureMode, Snapshot, View
+from styled.tui.snapshot import Canvas, PictureMode, Snapshot, View
 from styled.tui.status_lines import STALE_S, event_lines, status_line
 from styled.tui.tether import Tether
 
@@ -143,6 +143,10 @@ class StyledApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Name the tones' colours for the style sheet, which is read before a theme is chosen."""
         return theme.TONE_COLOURS
+
+    def canvas(self, columns: int, rows: int, mode: PictureMode) -> Canvas:
+        """Return a canvas of that size for this terminal's colours."""
+        return Canvas(columns, rows, mode, few_colours=self.console.color_system != "truecolor")
 
     # -- life --------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class CompareScreen(JobScreen, inherit_bindings=False):
         return replace(
             self.styled_app.main_view(),
             canvas=Canvas(),
-            sides=Canvas(size.width, max(0, size.height - 1), self.mode),
+            sides=self.styled_app.canvas(size.width, max(0, size.height - 1), self.mode),
             compared=self._compared_ids,
         )
 

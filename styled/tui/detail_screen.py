@@ -133,7 +133,7 @@ class DetailScreen(JobScreen):
 
     def _canvas(self, name: str) -> Canvas:
         size = self.query_one(f"#{name}", PictureView).size
-        return Canvas(size.width, max(0, size.height - 1), self.mode)
+        return self.styled_app.canvas(size.width, max(0, size.height - 1), self.mode)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the visible pages."""

@@ -25,7 +25,7 @@ from styled.tui.lines import Line, inert
 from styled.tui.loss_lines import loss_lines, plot_columns, term_word, trouble_line
 from styled.tui.picture_view import PictureView
 from styled.tui.queue_table import QueueTable
-from styled.tui.snapshot import ORDERS, Canvas, Focus, Snapshot, View
+from styled.tui.snapshot import ORDERS, Focus, Snapshot, View
 from styled.tui.status_lines import event_lines
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
@@ -152,7 +152,7 @@ class MainScreen(JobScreen):
             order=ORDERS[self._order],
             # Row 0 is asked for by its place, so that the screen follows whatever runs.
             job=table.job_id if table.cursor else None,
-            canvas=Canvas(picture.width, max(0, picture.height - 1), self.mode),
+            canvas=self.styled_app.canvas(picture.width, max(0, picture.height - 1), self.mode),
             frame=self.frame,
             term=self.styled_app.term,
             plot_columns=plot_columns(losses.width, losses.height - 1, self.styled_app.glyphs),

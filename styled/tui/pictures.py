@@ -52,4 +52,5 @@ def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -
     if canvas.mode == "ascii":
         text = preview.ascii_art(picture, columns, rows)
         return Picture(caption, info.width, info.height, step, text=text)
-    return Picture(caption, info.width, info.height, step, blocks=preview.half_blocks(picture, columns, rows))
+    blocks = preview.half_blocks(picture, columns, rows, few_colours=canvas.few_colours)
+    return Picture(caption, info.width, info.height, step, blocks=blocks)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from styled.tui.colours import to_256
 from styled.tui.lines import Run
 
 ASCII_RAMP = " .:-=+*#%@"
@@ -51,10 +52,22 @@ def shrink(picture: Image.Image, width: int, height: int) -> Pixels:
     return _encode(np.stack(planes, axis=-1))
 
 
-def half_blocks(picture: Image.Image, columns: int, rows: int) -> tuple[tuple[Run, ...], ...]:
-    """Draw a picture into exactly ``columns`` x ``rows`` cells of two pixels each, as rows of runs."""
+def half_blocks(
+    picture: Image.Image, columns: int, rows: int, *, few_colours: bool = False
+) -> tuple[tuple[Run, ...], ...]:
+    """Draw a picture into exactly ``columns`` x ``rows`` cells of two pixels each, as rows of runs.
+
+    Args:
+        picture: of any size and mode.
+        columns: cells.
+        rows: cells.
+        few_colours: use the 256 colours of older terminals only.
+    """
     pixels = shrink(picture, columns, 2 * rows)
-    rounded = np.minimum((pixels.astype(np.int16) + _LEVEL_STEP // 2) // _LEVEL_STEP * _LEVEL_STEP, 255)
+    if few_colours:
+        rounded = to_256(pixels).astype(np.int16)
+    else:
+        rounded = np.minimum((pixels.astype(np.int16) + _LEVEL_STEP // 2) // _LEVEL_STEP * _LEVEL_STEP, 255)
     return tuple(_runs(rounded[2 * row], rounded[2 * row + 1]) for row in range(rows))
 
 

@@ -10,7 +10,7 @@ from styled.queue.status import Incomplete, Rejected
 from styled.settings import Settings
 from styled.tui import figures
 from styled.tui.glyphs import STATE_TONES, Glyphs
-from styled.tui.lines import Line, cut, inert, left, right
+from styled.tui.lines import Line, cut, inert, left, right, width
 
 Row = Job | Incomplete | Rejected
 """What a row of the queue shows."""
@@ -117,8 +117,8 @@ def _words_row(word: str, name: str, reason: str, cells: int, glyphs: Glyphs, *,
     ascii_only = not glyphs.unicode
     shown = inert(name, ascii_only=ascii_only)
     room = cells - _FIXED
-    # The name keeps its column, but lends what it does not need to the reason.
-    name_cells = min(columns.name, max(6, room // 2))
+    # The name lends what it does not need to the reason: the reason is what one looks for.
+    name_cells = min(columns.name, room // 2, max(12, width(shown)))
     shown = left(shown, name_cells)
     words = cut(inert(reason, ascii_only=ascii_only), max(0, room - name_cells - 1))
     tone = STATE_TONES[word]

@@ -34,6 +34,8 @@ class Canvas:
     columns: int = 0
     rows: int = 0
     mode: PictureMode = "blocks"
+    few_colours: bool = False
+    """The terminal has 256 colours, not all of them."""
 
     @property
     def wanted(self) -> bool:

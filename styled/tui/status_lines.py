@@ -39,9 +39,9 @@ def _daemon(snapshot: Snapshot, now: float) -> Line:
     daemon = snapshot.daemon
     if snapshot.trouble:
         return ((" store unreadable ", "bad"),)
-    if daemon is None:
+    beat = now - daemon.beat_at if daemon is not None else 0.0
+    if daemon is None or (daemon.state == "stopping" and beat > STALE_S):  # its last word was that it stops
         return ((" [OFF] no daemon ", "bad"),)
-    beat = now - daemon.beat_at
     if beat > STALE_S:
         return ((f" STALE {figures.age(beat)} ", "bad"), ("beat lost", "bad"))
     tone = {"running": "accent", "paused": "warn", "stopping": "warn", "degraded": "bad"}[daemon.state]

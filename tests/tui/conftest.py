@@ -106,6 +106,10 @@ def progress(step: int, steps: int, **changes: Any) -> Progress:
     return Progress(**(values | changes))
 
 
+SETTINGS = {"size": 1024, "content_weight": 1.0, "style_weight": 1000.0, "tv_weight": 0.0}
+"""What jobs are given unless a test says otherwise, so that screens do not change with the defaults."""
+
+
 class Desk:
     """Writes what a daemon and its workers write; the store is the real one."""
 
@@ -115,6 +119,7 @@ class Desk:
 
     def add(self, name: str, *, job_id: str = "", **fields: Any) -> Job:
         """Add a waiting job with real input images."""
+        fields.setdefault("settings", SETTINGS)
         job_id = job_id or f"20260101-000000-{evolution.safe_name(name)}"
         folder = JobFolder(self.root.evolution / job_id)
         folder.create()

@@ -45,6 +45,7 @@ def test_the_status_row_fits_and_always_has_state_and_counts(cells: int, memory:
         ({"beat_at": NOW - 7.0}, "beat 7s"),
         ({"beat_at": NOW - 42.0}, "STALE 42s"),
         ({"daemon": None}, "[OFF] no daemon"),
+        ({"state": "stopping", "beat_at": NOW - 42.0}, "[OFF] no daemon"),
         ({"trouble": "broken"}, "store unreadable"),
         ({"state": "paused"}, "paused"),
     ],
