@@ -1,0 +1,43 @@
+"""Which scheme is chosen for which memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from styled import vgg19
+from styled.engine import footprint
+from styled.engine.pyramid import Scale
+from styled.errors import OutOfMemory
+from styled.settings import Settings
+
+LAYERS = vgg19.up_to("block5_conv1")
+GIB = 2**30
+
+
+def test_the_cheapest_that_fits_is_chosen() -> None:
+    """From untiled over front-tiled to fully tiled as memory gets short, tiles getting smaller."""
+    scale = Scale(1920, 1080, 1)
+    choices = [footprint.choose(scale, LAYERS, Settings(), limit * GIB) for limit in (32, 5, 3.3, 2.6)]
+    assert [choice.scheme for choice in choices] == ["off", "front", "front", "full"]
+    assert choices[1].tile > choices[2].tile
+    assert all(choice.bytes <= limit * GIB for choice, limit in zip(choices, (32, 5, 3.3, 2.6), strict=True))
+
+
+def test_a_setting_narrows_the_choice() -> None:
+    scale = Scale(640, 480, 1)
+    for scheme in ("off", "front", "full"):
+        assert footprint.choose(scale, LAYERS, Settings(tiling=scheme), 64 * GIB).scheme == scheme
+
+
+def test_history_and_optimiser_count() -> None:
+    """Each remembered pair is two images of 12 bytes a pixel."""
+    scale = Scale(1000, 1000, 1)
+    short, long = (footprint.choose(scale, LAYERS, Settings(history=n), 64 * GIB).bytes for n in (5, 15))
+    assert long - short == 10 * 2 * 12 * 1_000_000
+    assert footprint.choose(scale, LAYERS, Settings(optimizer="adam"), 64 * GIB).bytes < short
+
+
+def test_when_nothing_fits_the_error_says_what_would() -> None:
+    with pytest.raises(OutOfMemory, match=r"12000x8400 needs about \d+\.\d GiB") as caught:
+        footprint.choose(Scale(12000, 8400, 1), LAYERS, Settings(), 4 * GIB)
+    assert "adam" in caught.value.advice

@@ -1,0 +1,33 @@
+"""Where a painting starts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from styled.engine import start
+from styled.settings import Settings
+
+
+def _noisy(seed: int, colour: tuple[int, int, int]) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 15, (40, 60, 3))
+    return np.clip(noise + colour, 0, 255).astype(np.uint8)
+
+
+def test_recolored_has_the_content_in_the_styles_colours() -> None:
+    """The mean colour is the style's; the brightness still follows the content."""
+    content, style = _noisy(1, (40, 40, 60)), _noisy(2, (200, 160, 90))
+    picture = start.picture(content, [style], Settings(init="recolored"))
+    np.testing.assert_allclose(picture.mean(axis=(0, 1)), style.mean(axis=(0, 1)), atol=2.0)
+    assert np.corrcoef(picture.sum(axis=2).ravel(), content.sum(axis=2, dtype=float).ravel())[0, 1] > 0.8
+
+
+def test_recolored_takes_each_style_by_its_weight() -> None:
+    content, red, blue = _noisy(1, (100, 100, 100)), _noisy(2, (200, 40, 40)), _noisy(3, (40, 40, 200))
+    for weights, wanted in (((3.0, 1.0), [160, 40, 80]), ((0.0, 1.0), [40, 40, 200])):
+        picture = start.picture(content, [red, blue], Settings(init="recolored", style_weights=weights))
+        np.testing.assert_allclose(picture.mean(axis=(0, 1)), wanted, atol=6.0)
+
+
+def test_a_picture_that_was_given_is_taken_as_it_is() -> None:
+    given = _noisy(4, (9, 9, 9))
+    assert start.picture(given, [given], Settings(init="job:x"), given) is given
