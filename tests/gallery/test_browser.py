@@ -99,7 +99,10 @@ def test_keys_alone_open_a_job_go_on_and_come_back(tab: Browser, page: str) -> N
     assert tab.ask(TITLE) == HOSTILE
     tab.press("ArrowRight")
     assert tab.ask(TITLE) == "tower"
-    tab.press("ArrowLeft", "ArrowLeft", "ArrowLeft")
+    # Faster than the browser tells of a new address.
+    tab.ask(
+        "for (let i = 0; i < 3; i++) dialog.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', bubbles: true}))"
+    )
     assert tab.ask(TITLE) == "still", "there is nothing before the first"
     tab.press("Escape")
     tab.until(f"!{OPEN}")
