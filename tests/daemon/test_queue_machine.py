@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -43,8 +44,8 @@ from styled.queue.store import Store
 from styled.root import Root
 from tests.daemon.workshop import add_job
 
-PARALLEL = 2
 MAX_ATTEMPTS = 2
+ORDERS = ["pause", "resume", "cancel", "retry", "retry from start"]
 
 
 class Puppet:
@@ -117,6 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.store = Store.open(self.root)
         self.known: set[str] = set()
         self.held = False
+        self.config = QueueConfig(max_attempts=MAX_ATTEMPTS, backoff_s=(0.0,))
         self.start_daemon()
 
     def start_daemon(self) -> None:
@@ -125,7 +127,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.root,
             self.store,
             self.puppet,
-            QueueConfig(parallel=PARALLEL, max_attempts=MAX_ATTEMPTS, backoff_s=(0.0,)),
+            self.config,
             may_start=lambda: not self.held,
         )
         self.checks = Later()
@@ -161,6 +163,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert before not in legal or (busy and before in ENDED)
         else:
             assert before in legal
+            assert not (busy and before in ENDED)
             assert self.state(job) is after
 
     def state(self, job: str) -> JobState | None:
@@ -171,29 +174,29 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- what users do -------------------------------------------------------------------------------------
 
-    @initialize(target=jobs)
-    def three_jobs(self) -> MultipleResults[str]:
+    @initialize(target=jobs, parallel=st.integers(1, 3))
+    def three_jobs(self, parallel: int) -> MultipleResults[str]:
         """Few jobs, so that much happens to each; a removed one is an unknown one from then on."""
+        self.dispatcher.config = self.config = msgspec.structs.replace(self.config, parallel=parallel)
         jobs = [add_job(self.root, self.store, "job") for _ in range(3)]
         self.known = {job.id for job in jobs}
         self.dispatcher.changed()
         return multiple(*(job.id for job in jobs))
 
-    @rule(
-        job=jobs, order=st.sampled_from(["pause", "resume", "cancel", "retry", "retry from start"]), turn=st.booleans()
-    )
-    def order(self, job: str, order: str, turn: bool) -> None:
+    @rule(job=jobs, orders=st.lists(st.sampled_from(ORDERS), min_size=1, max_size=3))
+    def order(self, job: str, orders: list[str]) -> None:
+        """Somebody in a hurry: the next order comes while the worker still obeys the last one."""
         live = {JobState.WAITING, JobState.RUNNING}
-        give, after, legal = {
-            "pause": (lambda: self.orders.pause(job, by="ada"), JobState.PAUSED, live),
-            "resume": (lambda: self.orders.resume(job), JobState.WAITING, {JobState.PAUSED}),
-            "cancel": (lambda: self.orders.cancel(job, by="ada"), JobState.CANCELLED, live | {JobState.PAUSED}),
-            "retry": (lambda: self.orders.retry(job), JobState.WAITING, set(ENDED)),
-            "retry from start": (lambda: self.orders.retry(job, from_start=True), JobState.WAITING, set(ENDED)),
-        }[order]
-        self.refused_or(give, job, after, legal)
-        if turn:
-            self.turn()
+        for order in orders:
+            give, after, legal = {
+                "pause": (lambda: self.orders.pause(job, by="ada"), JobState.PAUSED, live),
+                "resume": (lambda: self.orders.resume(job), JobState.WAITING, {JobState.PAUSED}),
+                "cancel": (lambda: self.orders.cancel(job, by="ada"), JobState.CANCELLED, live | {JobState.PAUSED}),
+                "retry": (lambda: self.orders.retry(job), JobState.WAITING, set(ENDED)),
+                "retry from start": (lambda: self.orders.retry(job, from_start=True), JobState.WAITING, set(ENDED)),
+            }[order]
+            self.refused_or(give, job, after, legal)
+        self.turn()
 
     @rule(job=jobs)
     def remove(self, job: str) -> None:
@@ -234,6 +237,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def worker_obeys(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(sorted(job for job, asked in self.puppet.live.items() if asked)))
+        self.puppet.reports.append(Report(job, Checkpointed(step=3)))
         self.puppet.end(job, Ended(75, asked_to_stop=True, progressed=True))
 
     @precondition(lambda self: self.puppet.live)
@@ -278,8 +282,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def slots_are_not_exceeded(self) -> None:
-        assert len(self.puppet.live) <= PARALLEL
-        assert len(self.dispatcher._slots) <= PARALLEL
+        assert len(self.puppet.live) <= self.config.parallel
+        assert len(self.dispatcher._slots) <= self.config.parallel
         assert set(self.dispatcher._slots) <= self.dispatcher.busy()
 
     @invariant()
@@ -304,6 +308,6 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestQueue = QueueMachine.TestCase
