@@ -17,6 +17,7 @@
     │   ├── CheckpointDamaged      checksum or content wrong, in both slots
     │   └── CheckpointMismatch     made from other images or settings
     ├── PairRejected           what lies in the inbox can never become a job
+    ├── PairChanged            a file of a pair was changed or removed while it was being claimed
     ├── QueueError             the queue refused a request
     │   ├── NoSuchJob              no job has that number or id
     │   ├── IllegalMove            the job's state does not allow the move
@@ -139,6 +140,10 @@ class PairRejected(StyledError):
     """What lies in the inbox can never become a job; it moves to ``inbox/rejected/``."""
 
     exit_code = 65
+
+
+class PairChanged(StyledError):
+    """A file of the pair was changed, replaced or removed while it was being claimed. The pair is looked at anew."""
 
 
 class QueueError(StyledError):

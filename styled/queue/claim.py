@@ -25,11 +25,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from styled import durable
+from styled.errors import PairChanged
 from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import digest, write_job_file
 from styled.queue.failpoint import crash_point
 from styled.queue.moves import CANNOT_MOVE, GONE, NOT_A_FILE, copy_new, rename_new, signature_at
-from styled.queue.plan import EXTRAS, PLAN, PREFIX, Claim, Member, PairChanged
+from styled.queue.plan import EXTRAS, PLAN, PREFIX, Claim, Member
 from styled.queue.tracker import Signature
 from styled.queue.undo import undo
 from styled.queue.untrusted import folder_at, parent_of

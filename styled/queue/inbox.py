@@ -18,7 +18,7 @@ import structlog
 
 from styled import durable
 from styled.config import InboxConfig
-from styled.errors import DiskFull, SettingsError, StyledError
+from styled.errors import DiskFull, PairChanged, SettingsError, StyledError
 from styled.evolution.folder import JobFolder
 from styled.queue.admission import Admission, admit
 from styled.queue.claim import clear, forget_plan, take
@@ -28,7 +28,6 @@ from styled.queue.judging import Changed, NotYet, Prepared, Unusable, Verdict
 from styled.queue.lookout import Lookout
 from styled.queue.names import escaped
 from styled.queue.pairs import Misfit, Pair
-from styled.queue.plan import PairChanged
 from styled.queue.preparing import Preparer
 from styled.queue.rebuild import job_fields
 from styled.queue.recovery import adopt, recover
@@ -201,6 +200,7 @@ class Inbox:
         if not may_take or (self._mend is not None and self._mend_blocks):
             return []
         jobs: list[Job] = []
+        self._full = None
         verdict = self._next_verdict()
         if verdict is None and not self._misfits:
             return jobs
@@ -225,8 +225,7 @@ class Inbox:
         for job in jobs:
             forget_plan(JobFolder(self._root.evolution / job.id))
         if self._full is not None:
-            full, self._full = self._full, None
-            raise full
+            raise self._full
         return jobs
 
     def _next_verdict(self) -> Verdict | None:

@@ -8,7 +8,6 @@ from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
-from styled.errors import StyledError
 from styled.evolution.job_file import JobFile
 from styled.queue.tracker import Signature
 
@@ -16,10 +15,6 @@ PLAN = "claim.json"
 PREFIX = ".claim-"
 EXTRAS = "extra"
 """Folder under ``input/`` for what else lay in the pair's folder."""
-
-
-class PairChanged(StyledError):
-    """A file of the pair was changed, replaced or removed while it was being claimed. The pair is looked at anew."""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

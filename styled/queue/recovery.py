@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from styled import durable
+from styled.errors import PairChanged
 from styled.evolution.folder import JobFolder
 from styled.queue.claim import clear, finish, forget_plan
 from styled.queue.job import Job, JobState
-from styled.queue.plan import PREFIX, Claim, PairChanged, read_plan
+from styled.queue.plan import PREFIX, Claim, read_plan
 from styled.queue.rebuild import adopt_folders, unknown_folders
 from styled.queue.rejection import finish_rejections
 from styled.queue.store import Store

@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from styled.errors import DiskFull
+from styled.errors import DiskFull, PairChanged
 from styled.evolution import JobFile, read_job_file
 from styled.queue import claim as claiming
 from styled.queue import moves
 from styled.queue.claim import clear, take
-from styled.queue.plan import PLAN, Claim, Member, PairChanged, encoded
+from styled.queue.plan import PLAN, Claim, Member, encoded
 from styled.queue.recovery import recover
 from styled.queue.store import Store
 from styled.queue.tracker import Signature
