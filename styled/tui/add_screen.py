@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,6 +17,7 @@ from styled.errors import StyledError
 from styled.queue.drop import drop
 from styled.root import Root
 from styled.settings import Settings
+from styled.tui.background import in_background
 from styled.tui.file_list import FileList
 from styled.tui.headings import heading
 from styled.tui.keys_line import KeysLine
@@ -76,7 +76,7 @@ class AddScreen(Screen[str]):
     def __init__(self, root: Root, folder: Path | None = None) -> None:
         super().__init__()
         self._root = root
-        self._folder = folder or Path.cwd()
+        self._folder = folder or _current_folder(root)
         self.content: Path | None = None
         self.chosen_styles: list[Path] = []
         defaults = dict(zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True))
@@ -118,20 +118,18 @@ class AddScreen(Screen[str]):
         size = self.query_one(PictureView).size
         canvas = self.styled_app.canvas(size.width - 1, max(0, size.height - 1), self.styled_app.first_mode)
         if canvas.wanted:
-            work = threading.Thread(
-                target=self._draw_preview, args=(entry.path, canvas), name="styled-preview", daemon=True
-            )
-            work.start()
+            in_background(self, "preview", lambda: self._preview(entry.path, canvas))
 
-    def _draw_preview(self, path: Path, canvas: Canvas) -> None:
+    def _preview(self, path: Path, canvas: Canvas) -> PreviewDrawn:
+        """Draw an image; runs on a thread."""
         from styled.tui.pictures import draw
 
         try:
-            self.post_message(self.PreviewDrawn(path, draw(path, canvas, caption=path.name), ""))
+            return self.PreviewDrawn(path, draw(path, canvas, caption=path.name), "")
         except StyledError as error:
-            self.post_message(self.PreviewDrawn(path, None, error.message))
+            return self.PreviewDrawn(path, None, error.message)
         except OSError as error:
-            self.post_message(self.PreviewDrawn(path, None, f"{path.name}: {error.strerror}"))
+            return self.PreviewDrawn(path, None, f"{path.name}: {error.strerror}")
 
     def on_add_screen_preview_drawn(self, message: PreviewDrawn) -> None:
         """Show the preview, unless the cursor has moved on."""
@@ -237,15 +235,15 @@ class AddScreen(Screen[str]):
         self._adding = True
         self._said = ((" copying into the inbox...", "muted"),)
         self._draw()
-        settings: dict[str, Any] = dict(self._values)
-        arguments = (self.content, tuple(self.chosen_styles), settings)
-        threading.Thread(target=self._add, args=arguments, name="styled-add", daemon=True).start()
+        content, styles, values = self.content, tuple(self.chosen_styles), dict(self._values)
+        in_background(self, "add", lambda: self._drop(content, styles, values))
 
-    def _add(self, content: Path, styles: tuple[Path, ...], settings: dict[str, Any]) -> None:
+    def _drop(self, content: Path, styles: tuple[Path, ...], values: dict[str, int]) -> Added:
+        """Put the pair into the inbox; runs on a thread."""
         try:
-            self.post_message(self.Added(drop(self._root, content, styles, settings=settings), ""))
+            return self.Added(drop(self._root, content, styles, settings=values), "")
         except StyledError as error:
-            self.post_message(self.Added("", str(error)))
+            return self.Added("", str(error))
 
     def on_add_screen_added(self, message: Added) -> None:
         """Go back and say so; or stay and say why not."""
@@ -259,3 +257,10 @@ class AddScreen(Screen[str]):
     def action_back(self) -> None:
         """Go back without adding."""
         self.dismiss("")
+
+
+def _current_folder(root: Root) -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was deleted
+        return root.path

@@ -23,6 +23,7 @@ from styled.root import Root
 from styled.settings import nearest
 from styled.tui import theme
 from styled.tui.add_screen import AddScreen
+from styled.tui.background import post
 from styled.tui.compare_screen import CompareScreen
 from styled.tui.detail_screen import DetailScreen
 from styled.tui.file_list import FileList
@@ -215,14 +216,10 @@ class StyledApp(App[None]):
         self._post(self.Answered(answer))
 
     def _post(self, message: Message) -> None:
-        """Post from another thread; after the loop has ended there is nobody left to tell."""
+        """Post from another thread, as long as there is a loop to take it."""
         loop = self._loop
-        if loop is not None and not loop.is_closed() and self.is_running:
-            try:
-                self.post_message(message)
-            except RuntimeError:
-                if not loop.is_closed():
-                    raise
+        if loop is not None and self.is_running:
+            post(self, loop, message)
 
     def on_styled_app_snapshot_ready(self, message: SnapshotReady) -> None:
         """Draw the newest snapshot on the screen in front."""

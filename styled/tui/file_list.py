@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.message import Message
 
+from styled.tui.background import in_background
 from styled.tui.files import Entry, Listing, list_folder
 from styled.tui.glyphs import Glyphs
 from styled.tui.headings import heading
@@ -67,10 +67,7 @@ class FileList(LineView, can_focus=True):
         """Read another folder; what is shown stays until it is read."""
         self._came_from = self.listing.folder if self.listing is not None else None
         self._wanted = folder
-        threading.Thread(target=self._read, args=(folder,), name="styled-files", daemon=True).start()
-
-    def _read(self, folder: Path) -> None:
-        self.post_message(self.Read(list_folder(folder)))
+        in_background(self, "files", lambda: self.Read(list_folder(folder)))
 
     def on_file_list_read(self, message: Read) -> None:
         """Show a folder, unless another was asked for meanwhile."""

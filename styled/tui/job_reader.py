@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,13 +51,11 @@ class JobReader:
     def read(self, job: Job, view: View) -> Focus:
         """Return all that the screen shows of ``job``. What cannot be read is said in ``trouble``."""
         troubles: list[str] = []
-        for part in (self._read_losses, self._read_frames):
+        for part in (self._read_losses, self._read_frames, self._check_folder):
             try:
                 part()
             except OSError as error:
                 troubles.append(f"{self.folder.id}: {error.strerror or error}")
-        if not self.folder.path.is_dir():
-            troubles.append(f"the folder of job {job.number:04d} is gone")
         picture = self._newest_picture(view, troubles)
         return Focus(
             job=job,
@@ -84,12 +84,16 @@ class JobReader:
 
     def _outcome(self) -> tuple[str, Path, int | None] | None:
         """Return (slot, path, step) of the result, else of the newest frame, else None."""
-        if self.folder.result.exists():
+        if os.access(self.folder.result, os.R_OK):
             return "result", self.folder.result, None
         if self._frames:
             step, path = self._frames[-1]
             return "newest", path, step
         return None
+
+    def _check_folder(self) -> None:
+        if not stat.S_ISDIR(self.folder.path.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.folder.path)
 
     def progress(self) -> Progress | None:
         """Return the newest line of the losses; None if there is none or it cannot be read."""

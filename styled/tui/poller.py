@@ -86,15 +86,25 @@ class Poller(threading.Thread):
     def run(self) -> None:
         """Look until stopped."""
         # First the queue alone: a job's files need NumPy and Pillow, whose import takes longer than all the rest.
-        self._publish(self._maker.make(self._view, queue_only=True))
+        queue_only = True
         while not self._ended.is_set():
             self._wake.clear()
-            snapshot = self._maker.make(self._view)
+            snapshot = self._look(queue_only=queue_only)
             if self._ended.is_set():
                 break
             self._publish(snapshot)
-            self._wake.wait(self._interval)
+            if not queue_only:
+                self._wake.wait(self._interval)
+            queue_only = False
         self._maker.close()
+
+
+    def _look(self, *, queue_only: bool) -> Snapshot:
+        view = self._view
+        try:
+            return self._maker.make(view, queue_only=queue_only)
+        except Exception as error:  # noqa: BLE001  # a mistake of ours must be seen on the screen, not end the thread unseen
+            return Snapshot(view=view, taken_at=self._clock(), trouble=f"unexpected {type(error).__name__}: {error}")
 
 
 class SnapshotMaker:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 
 import msgspec
 import pytest
 
+from styled.queue.store import Store
 from styled.root import Root
 from styled.tui.main_screen import MainScreen
 from styled.tui.picture_view import PictureView
@@ -314,6 +316,35 @@ async def test_a_damaged_store_is_said_in_words(root: Root) -> None:
         app = await settled(pilot)
         await until(pilot, lambda: "store unreadable" in screen_text(app))
         assert "queue.db" in screen_text(app)
+
+
+async def test_a_locked_store_is_said_in_words_and_the_screen_stays_alive(desk: Desk, root: Root) -> None:
+    desk.usual()
+    desk.store.close()
+    other = sqlite3.connect(root.database, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        assert "reading the queue" in screen_text(app)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "This screen" in screen_text(app), seconds=3.0)
+        await pilot.press("escape")
+        await until(pilot, lambda: "store unreadable" in screen_text(app))
+        assert "locked" in screen_text(app)
+        other.close()
+        await until(pilot, lambda: "portrait" in screen_text(app))
+    desk.store = Store.open(root)
+
+
+async def test_a_mistake_while_reading_is_said_in_words(desk: Desk, root: Root, monkeypatch) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        with monkeypatch.context() as broken:
+            broken.setattr(app._poller._maker, "_read_queue", lambda view: 1 / 0)
+            await until(pilot, lambda: "unexpected ZeroDivisionError" in screen_text(app))
+        await until(pilot, lambda: "portrait" in screen_text(app) and "unexpected" not in screen_text(app))
 
 
 async def test_a_stuck_disk_is_said_in_words(desk: Desk, root: Root) -> None:

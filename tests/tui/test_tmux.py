@@ -1,0 +1,87 @@
+"""The real program in a real tmux: from a dropped pair to a finished painting, with a real daemon and VGG19."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styled.daemon.control import Client
+from styled.errors import DaemonNotRunning
+from styled.root import Root
+from tests.tui.conftest import picture
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+
+
+class Tmux:
+    """One tmux server of our own, with one window of 80 x 24."""
+
+    def __init__(self, socket: Path, command: str) -> None:
+        self._base = ["tmux", "-S", str(socket), "-f", "/dev/null"]
+        self._run("new-session", "-d", "-x", "80", "-y", "24", f"{command}; sleep 60")
+
+    def _run(self, *arguments: str) -> str:
+        return subprocess.run([*self._base, *arguments], check=True, capture_output=True, text=True, timeout=30).stdout
+
+    def screen(self) -> str:
+        return self._run("capture-pane", "-p")
+
+    def press(self, *keys: str) -> None:
+        self._run("send-keys", *keys)
+
+    def wait(self, words: str, seconds: float) -> str:
+        end = time.monotonic() + seconds
+        while words not in (screen := self.screen()):
+            assert time.monotonic() < end, f"{words!r} did not appear:\n{screen}"
+            time.sleep(0.1)
+        return screen
+
+    def close(self) -> None:
+        self._run("kill-server")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Root]:
+    root = Root(tmp_path / "r")
+    root.inbox.mkdir(parents=True)
+    root.config.write_text('[inbox]\nsettle_s = 0.2\n[job]\nsize = 64\nsteps = 12\nframe_every = 4\nscales = []\n')
+    yield root
+    try:
+        Client(root).request("stop")
+    except DaemonNotRunning:
+        pass  # the test ended before there was one
+
+
+@pytest.fixture
+def tmux(root: Root, tmp_path: Path) -> Iterator[Tmux]:
+    tmux = Tmux(tmp_path / "s", f"{sys.executable} -m styled tui --root {root.path}")
+    yield tmux
+    tmux.close()
+
+
+def test_from_drop_to_done(tmux: Tmux, root: Root) -> None:
+    tmux.wait("The queue is empty", 30)
+    tmux.wait("running beat", 60)
+    for part in ("content", "style"):
+        Image.fromarray(picture(96, 64).astype(np.uint8)).save(root.inbox / f"boat.{part}.png")
+    tmux.wait("boat", 30)
+    screen = tmux.wait("12/12", 200)
+    assert "total" in screen
+    tmux.wait("✓ done", 60)
+    tmux.press("Enter")
+    tmux.wait("frame 12 of 12", 20)
+    tmux.press("2")
+    tmux.wait("result", 20)
+    tmux.press("Escape")
+    tmux.wait("STATE", 20)
+    tmux.press("q")
+    tmux.wait("Stop it with: styled stop", 20)
+    assert len(list(root.evolution.glob("*-boat/result.png"))) == 1
