@@ -191,9 +191,7 @@ def _new_folder(output: Path, name: str, evolution_folder: Path | None, overwrit
     return folder
 
 
-def _write_job(
-    run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, values: dict[str, Any]
-) -> None:
+def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, values: dict[str, Any]) -> None:
     taken = [_take(run.folder, content, "content")]
     for number, style in enumerate(styles, start=1):
         taken.append(_take(run.folder, style, "style" if number == 1 else f"style-{number}"))

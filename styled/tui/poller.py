@@ -98,7 +98,6 @@ class Poller(threading.Thread):
             queue_only = False
         self._maker.close()
 
-
     def _look(self, *, queue_only: bool) -> Snapshot:
         view = self._view
         try:

@@ -263,7 +263,9 @@ class TestDiverged:
         self, run: Run, vgg: Weights, rocket: np.ndarray, optimizer: str
     ) -> None:
         biases = vgg.biases | {"block2_conv1": np.full(128, np.nan, np.float32)}
-        (only,) = run(size=96, steps=9, init="content", optimizer=optimizer, weights=dataclasses.replace(vgg, biases=biases))
+        (only,) = run(
+            size=96, steps=9, init="content", optimizer=optimizer, weights=dataclasses.replace(vgg, biases=biases)
+        )
         assert only.last
         assert only.stopped_by == "diverged"
         np.testing.assert_array_equal(only.picture(), rocket)

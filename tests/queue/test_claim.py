@@ -242,6 +242,19 @@ def test_an_undone_file_whose_folder_became_a_link_goes_to_rejected(
     assert not set(FILES) & set(names_in(tmp_path))
 
 
+def test_a_style_that_the_user_removed_meanwhile_does_not_come_back(root: Root, monkeypatch: pytest.MonkeyPatch):
+    claim = drop(root, kept=("style.png",))
+
+    def fail(*_: object) -> None:
+        (root.inbox / "harbour" / "style.png").unlink()
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(claiming, "write_job_file", fail)
+    with pytest.raises(DiskFull):
+        take(root, claim)
+    assert names_in(root.inbox / "harbour") == ["content.png", "job.toml"]
+
+
 def test_modes_come_back_when_a_claim_is_undone(root: Root):
     claim = drop(root)
     (root.inbox / "harbour" / "style.png").write_bytes(b"changed, so that the claim is undone late")

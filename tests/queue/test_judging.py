@@ -73,10 +73,13 @@ def test_a_changed_file_is_noticed_before_and_after_reading_it(
     assert isinstance(judge.judge(found), Changed)
     found = task(tmp_path)
     real = hashlib.file_digest
+    read: list[int] = []
 
     def slowly(file: object, name: str) -> object:
         digest = real(file, name)  # type: ignore[arg-type]
-        os.utime(tmp_path / "a.style.PNG")
+        read.append(1)
+        if len(read) == 2:  # the style itself, right after its last byte
+            os.utime(tmp_path / "a.style.PNG")
         return digest
 
     monkeypatch.setattr(hashlib, "file_digest", slowly)

@@ -166,3 +166,25 @@ def test_an_inbox_where_nothing_changes_is_only_listed(
     second = look(polling)
     assert second is not None
     assert [entry.missing for entry in second.incomplete] == ["the rest of a.style.png, or some quiet seconds"]
+
+
+def test_an_inbox_that_is_swapped_for_another_is_watched(inbox: Path, tmp_path: Path):
+    """Moving a folder away keeps its watch alive: on the wrong folder."""
+    woken = threading.Event()
+    lookout = Lookout(inbox, InboxConfig(rescan_s=0.5), wake=woken.set)
+    try:
+        look(lookout)
+        inbox.rename(tmp_path / "elsewhere")
+        inbox.mkdir()
+        give_up = time.monotonic() + 10
+        while lookout._identity != (inbox.stat().st_dev, inbox.stat().st_ino):
+            assert time.monotonic() < give_up
+            look(lookout)
+            time.sleep(0.05)
+        lookout._watcher.take_hint()
+        (inbox / "a.content.png").write_bytes(b"x")
+        while not lookout._watcher.take_hint():
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+    finally:
+        lookout.close()

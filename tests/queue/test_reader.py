@@ -148,6 +148,18 @@ def test_a_replaced_database_is_noticed(reader: StoreReader, root: Root, store: 
         assert [job.id for job in reader.jobs()] == ["b"]
 
 
+def test_a_database_put_in_the_place_of_another_is_noticed(
+    reader: StoreReader, root: Root, store: Store, tmp_path: Path
+):
+    assert reader.jobs() == []
+    store.close()
+    other = Root(tmp_path / "other")
+    with Store.open(other) as filled:
+        filled.add(id="b", name="b", content="c", styles=("s",))
+    other.database.replace(root.database)
+    assert [job.id for job in reader.jobs()] == ["b"]
+
+
 def test_a_database_of_a_newer_or_older_styled_is_refused_with_advice(reader: StoreReader, store: Store, root: Root):
     store.close()
     with sqlite3.connect(root.database) as db:

@@ -35,7 +35,9 @@ FOUR_GPUS = MemorySample(
     host_used=3 * GIB,
     host_total=16 * GIB,
     gpus=tuple(
-        Gpu(index=index, name="H100", used=(20 * index + 1) * GIB, total=80 * GIB, utilisation=7 * index, temperature=50)
+        Gpu(
+            index=index, name="H100", used=(20 * index + 1) * GIB, total=80 * GIB, utilisation=7 * index, temperature=50
+        )
         for index in range(4)
     ),
 )
@@ -125,9 +127,7 @@ class Desk:
         folder.create()
         for file in ("content.png", "style.png"):
             Image.fromarray(picture(48, 30).astype(np.uint8)).save(folder.input / file)
-        return self.store.add(
-            id=job_id, name=name, content="input/content.png", styles=("input/style.png",), **fields
-        )
+        return self.store.add(id=job_id, name=name, content="input/content.png", styles=("input/style.png",), **fields)
 
     def run(self, job: Job, steps: int = 60, *, upto: int | None = None, frames: bool = True) -> Job:
         """Run a job for some steps: losses, a frame every ten, progress in the store."""

@@ -56,7 +56,13 @@ async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
     async with make_app(root).run_test(size=size) as pilot:
         app = pilot.app
         files = await open_add(pilot)
-        assert [entry.name for entry in files.listing.entries] == ["..", "paintings", "alps.png", "boat.png", "broken.jpg"]
+        assert [entry.name for entry in files.listing.entries] == [
+            "..",
+            "paintings",
+            "alps.png",
+            "boat.png",
+            "broken.jpg",
+        ]
         assert "still needed: a content (c) and a style (s)" in screen_text(app)
         await go_to(pilot, files, "alps.png")
         preview = app.screen.query_one(PictureView)

@@ -78,7 +78,10 @@ async def test_every_command(root: Root, size: tuple[int, int]) -> None:
         await until(pilot, lambda: names() == list(NAMES))
 
         await pilot.press("j")
-        await until(pilot, lambda: table.row is not None and table.row.name == "bridge" and app.snapshot.focus.job.name == "bridge")
+        await until(
+            pilot,
+            lambda: table.row is not None and table.row.name == "bridge" and app.snapshot.focus.job.name == "bridge",
+        )
         await pilot.press("p")
         await until(pilot, lambda: states(root)["bridge"] is JobState.PAUSED and names()[-1] == "bridge")
         await until(pilot, lambda: table.row.name == "bridge" and "resume" in screen_text(app).splitlines()[-1])

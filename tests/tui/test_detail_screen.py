@@ -27,7 +27,13 @@ async def test_every_page_has_its_key(desk: Desk, root: Root, size) -> None:
     desk.usual()
     async with make_app(root).run_test(size=size) as pilot:
         screen = await open_detail(pilot)
-        words = {"picture": "frame 40", "sides": "content", "losses": "total", "settings": "style_weight", "log": "of the log"}
+        words = {
+            "picture": "frame 40",
+            "sides": "content",
+            "losses": "total",
+            "settings": "style_weight",
+            "log": "of the log",
+        }
         for number, page in enumerate(PAGES, 1):
             await pilot.press(str(number))
             await settled(pilot)
@@ -95,8 +101,15 @@ async def test_side_by_side_shows_content_style_and_result(desk: Desk, root: Roo
         await pilot.press(*"jjjj")
         screen = await open_detail(pilot)
         await pilot.press("2")
-        await until(pilot, lambda: all(screen.query_one(f"#side-{name}", PictureView).picture for name in ("content", "style", "result")))
-        captions = [screen.query_one(f"#side-{name}", PictureView).picture.caption for name in ("content", "style", "result")]
+        await until(
+            pilot,
+            lambda: all(
+                screen.query_one(f"#side-{name}", PictureView).picture for name in ("content", "style", "result")
+            ),
+        )
+        captions = [
+            screen.query_one(f"#side-{name}", PictureView).picture.caption for name in ("content", "style", "result")
+        ]
         assert captions == ["content", "style", "result"]
         assert app.snapshot.focus.job.name == "bridge"
 

@@ -41,7 +41,15 @@ def test_change(before: float | None, after: float | None, expected: str) -> Non
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(None, "-"), (math.inf, "-"), (-3.0, "0:00"), (41.4, "0:41"), (7389.0, "2:03:09"), (273600.0, "3d 04h"), (1e12, ">999d")],
+    [
+        (None, "-"),
+        (math.inf, "-"),
+        (-3.0, "0:00"),
+        (41.4, "0:41"),
+        (7389.0, "2:03:09"),
+        (273600.0, "3d 04h"),
+        (1e12, ">999d"),
+    ],
 )
 def test_duration(seconds: float | None, expected: str) -> None:
     assert figures.duration(seconds) == expected
@@ -54,7 +62,10 @@ def test_age_is_coarse() -> None:
 
 def test_sizes() -> None:
     assert [figures.size_of(value) for value in (None, 3072, 412 * 1024**2, int(58.9 * 1024**3))] == [
-        "-", "3 KiB", "412 MiB", "58.9 GiB"
+        "-",
+        "3 KiB",
+        "412 MiB",
+        "58.9 GiB",
     ]
 
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from styled.tui import lines
 
-HOSTILE = ["a\x1b[31mb", "a\nb\tc", "\u202ereversed", "zero\u200bwidth", "\ud800lone", "rtl\u200f", "\x00\x07\x9b31m", "☺\ufe0f"]
+HOSTILE = [
+    "a\x1b[31mb",
+    "a\nb\tc",
+    "\u202ereversed",
+    "zero\u200bwidth",
+    "\ud800lone",
+    "rtl\u200f",
+    "\x00\x07\x9b31m",
+    "☺\ufe0f",
+]
 
 
 @given(st.one_of(st.sampled_from(HOSTILE), st.text()))

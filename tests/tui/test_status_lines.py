@@ -18,12 +18,21 @@ from tests.tui.conftest import FOUR_GPUS, HOST, NOW, progress
 
 
 def job(**fields) -> Job:
-    values = {"id": "20260101-000000-a", "number": 42, "name": "harbour", "state": JobState.RUNNING, "content": "input/c.png", "styles": ("input/wave.png",)}
+    values = {
+        "id": "20260101-000000-a",
+        "number": 42,
+        "name": "harbour",
+        "state": JobState.RUNNING,
+        "content": "input/c.png",
+        "styles": ("input/wave.png",),
+    }
     return Job(**(values | fields))
 
 
 def snapshot(**fields) -> Snapshot:
-    daemon = DaemonStatus(pid=1, version="0", started_at=NOW, beat_at=fields.pop("beat_at", NOW), state=fields.pop("state", "running"))
+    daemon = DaemonStatus(
+        pid=1, version="0", started_at=NOW, beat_at=fields.pop("beat_at", NOW), state=fields.pop("state", "running")
+    )
     values = {"view": View(), "taken_at": NOW, "daemon": daemon, "counts": dict.fromkeys(JobState, 3), "memory": HOST}
     return Snapshot(**(values | fields))
 
@@ -132,5 +141,14 @@ def test_a_job_without_losses_says_why(state: JobState, words: str) -> None:
 
 
 def test_events_are_one_inert_line() -> None:
-    event = Event(seq=1, at=NOW, kind="moved", number=7, id="20260101-000000-a-b", before="running", after="failed", note="bad\x1b[31m")
+    event = Event(
+        seq=1,
+        at=NOW,
+        kind="moved",
+        number=7,
+        id="20260101-000000-a-b",
+        before="running",
+        after="failed",
+        note="bad\x1b[31m",
+    )
     assert happening(event).text == "0007 a-b failed: bad?[31m"

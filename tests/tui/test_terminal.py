@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from styled.daemon.control import Client
 from styled.queue.status import DaemonStatus
 from styled.root import Root
 from tests.tui.conftest import Desk
@@ -143,7 +143,6 @@ def test_a_running_job_and_an_idle_screen_stay_within_their_bytes(
 ) -> None:
     """10 s of a running job under 100 kB and idle under 2 kB (here 5 s and half of each), and little of a core."""
     job = desk.usual()[0]
-    beating = threading.Event()
     terminal = Terminal("tui", "--readonly", "--root", str(root.path))
     terminals.append(terminal)
     show_beat(desk)
@@ -171,7 +170,6 @@ def test_a_running_job_and_an_idle_screen_stay_within_their_bytes(
         terminal.read(1.0)
     assert len(terminal.output) < 1_000
     assert sum(psutil.Process(terminal.process.pid).cpu_times()[:2]) - before < 0.75
-    beating.set()
 
 
 def show_beat(desk: Desk) -> None:
@@ -188,6 +186,21 @@ def test_q_says_that_the_daemon_runs_on(desk: Desk, root: Root, terminals: list[
     terminal.read(10.0)
     assert terminal.process.wait(5) == 0
     assert b"Stop it with: styled stop" in terminal.output
+
+
+def test_styled_alone_opens_it_and_a_polite_signal_ends_it(root: Root, terminals: list[Terminal]) -> None:
+    """Without a command; SIGTERM leaves as q does. A daemon is started, and runs on."""
+    terminal = Terminal(STYLED_ROOT=str(root.path))
+    terminals.append(terminal)
+    try:
+        terminal.read(60.0, b"beat <5s")
+        terminal.process.terminate()
+        terminal.read(10.0)
+        assert terminal.process.wait(5) == 0
+        assert b"styled runs on" in terminal.output
+        assert Client(root).request("ping")["root"] == str(root.path)
+    finally:
+        Client(root).request("stop")
 
 
 def test_no_colour_sends_no_colour(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
@@ -231,7 +244,10 @@ def test_a_pipe_gets_the_status_as_text(desk: Desk, root: Root) -> None:
     show(desk)
     done = subprocess.run(
         [sys.executable, "-m", "styled", "tui", "--root", str(root.path)],
-        capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=True,
     )
     assert b"not a terminal" in done.stderr
     assert b"portrait" in done.stdout

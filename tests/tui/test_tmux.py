@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -52,12 +53,10 @@ class Tmux:
 def root(tmp_path: Path) -> Iterator[Root]:
     root = Root(tmp_path / "r")
     root.inbox.mkdir(parents=True)
-    root.config.write_text('[inbox]\nsettle_s = 0.2\n[job]\nsize = 64\nsteps = 12\nframe_every = 4\nscales = []\n')
+    root.config.write_text("[inbox]\nsettle_s = 0.2\n[job]\nsize = 64\nsteps = 12\nframe_every = 4\nscales = []\n")
     yield root
-    try:
+    with contextlib.suppress(DaemonNotRunning):  # the test may end before there was one
         Client(root).request("stop")
-    except DaemonNotRunning:
-        pass  # the test ended before there was one
 
 
 @pytest.fixture
