@@ -97,7 +97,7 @@ class LineView(Widget):
             elif (changed := changed_cells(before, after)) is not None:
                 regions.append(Region(changed[0], y, changed[1] - changed[0], 1))
         if regions:
-            self.refresh()
+            self.refresh(*regions)
 
 
 def changed_cells(before: Strip, after: Strip) -> tuple[int, int] | None:
