@@ -149,7 +149,7 @@ class Lookout:
             pairing = pair_up(look.kinds)
         elif before.is_final and not busy and before.look.signatures == look.signatures:
             # Thousands of halves that wait for months: only the listing costs anything.
-            return before._replace(seconds=self._clock() - started)
+            return before._replace(look=look, seconds=self._clock() - started)
         else:
             pairing = before.pairing
         found = sort_out(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
