@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,11 +49,13 @@ class JobReader:
     def read(self, job: Job, view: View) -> Focus:
         """Return all that the screen shows of ``job``. What cannot be read is said in ``trouble``."""
         troubles: list[str] = []
-        for part in (self._read_losses, self._read_frames, self._check_folder):
+        for part in (self._read_losses, self._read_frames):
             try:
                 part()
             except OSError as error:
                 troubles.append(f"{self.folder.id}: {error.strerror or error}")
+        if not os.access(self.folder.path, os.R_OK | os.X_OK):
+            troubles.append(f"the folder of job {job.number:04d} is gone or closed to you")
         picture = self._newest_picture(view, troubles)
         return Focus(
             job=job,
@@ -90,10 +90,6 @@ class JobReader:
             step, path = self._frames[-1]
             return "newest", path, step
         return None
-
-    def _check_folder(self) -> None:
-        if not stat.S_ISDIR(self.folder.path.stat().st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.folder.path)
 
     def progress(self) -> Progress | None:
         """Return the newest line of the losses; None if there is none or it cannot be read."""
