@@ -6,6 +6,7 @@
     ├── SettingsError          a setting, styled.toml or job.toml is wrong
     ├── ImageError             an image cannot be used
     │   ├── UnreadableImage        not an image, truncated, or of an unknown format
+    │   ├── InputChanged           not the bytes that the job was made with
     │   └── ImageTooLarge          more pixels or bytes than the limit; refused before decoding
     ├── WeightsError           the VGG19 weights cannot be had
     │   ├── WeightsDamaged         wrong digest, missing layer, wrong shape
@@ -89,6 +90,10 @@ class UnreadableImage(ImageError):
 
 class ImageTooLarge(ImageError):
     """More pixels or bytes than the limit allows. Raised before the pixels are decoded."""
+
+
+class InputChanged(ImageError):
+    """An input of a job is not the file that was claimed: its digest differs."""
 
 
 class WeightsError(StyledError):

@@ -51,7 +51,10 @@ def stylize(
         WeightsError: the weights cannot be had.
         Diverged: the loss is no longer finite.
     """
-    from styled.engine.engine import paint  # TensorFlow, seconds
+    from styled.engine import device  # TensorFlow, seconds
+    from styled.engine.engine import paint
+
+    device.prepare()
 
     word = init if isinstance(init, str) and init in INIT_WORDS else None
     wanted = settings_from({**settings, "init": word or "image"})

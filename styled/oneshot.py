@@ -20,9 +20,11 @@ import msgspec
 import numpy as np
 
 from styled import durable, evolution, images
-from styled.errors import CheckpointError, OutputUnusable
+from styled.engine.weights import BUILTIN, describe
+from styled.errors import CheckpointError, OutputUnusable, SettingsError
 from styled.evolution import JobFile, JobFolder
 from styled.queue.job import JobState
+from styled.root import Root
 from styled.settings import INIT_WORDS, settings_from
 
 FOLDER_SUFFIX = ".styled"
@@ -81,7 +83,11 @@ def prepare(
     )
     with durable.disk_full_at(run.folder.path):
         run.folder.create()
-        _write_job(run, content, styles, mask, dict(values))
+        try:
+            _write_job(run, content, styles, mask, dict(values))
+        except BaseException:
+            shutil.rmtree(run.folder.path)  # nothing is in it yet that anybody could go on with
+            raise
     return run
 
 
@@ -207,6 +213,7 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
         mask=taken_mask,
         settings=msgspec.to_builtins(settings_from(values)),
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
+        weights_digest=describe(str(values.get("weights", BUILTIN))).digest,
         versions=evolution.versions(),
         created_at=time.time(),
         output=str(run.output),
@@ -218,13 +225,26 @@ def _with_paths(folder: JobFolder, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that name files, so that the worker finds them wherever it runs."""
     found = {}
     init = values.get("init", "content")
-    if init not in INIT_WORDS and not init.startswith("job:"):
-        images.probe(Path(init))
-        found["init"] = _take(folder, Path(init), "init")
+    if init not in INIT_WORDS:
+        source = _result_of(folder, init.removeprefix("job:")) if init.startswith("job:") else Path(init)
+        images.probe(source)
+        found["init"] = _take(folder, source, "init")
     weights = values.get("weights", "builtin")
     if weights not in {"builtin", "imagenet"}:
         found["weights"] = os.path.abspath(Path(weights).expanduser())  # noqa: PTH100  # resolve() would follow links
     return found
+
+
+def _result_of(folder: JobFolder, job_id: str) -> Path:
+    """Return the result of the job that ``init = "job:<id>"`` names: beside this run, or in the current root."""
+    for evolution_folder in (folder.path.parent, Root.at().evolution):
+        result = JobFolder(evolution_folder / job_id).result
+        if Path(job_id).name == job_id and result.is_file():
+            return result
+    raise SettingsError(
+        f"init = 'job:{job_id}': no such job with a result in {Root.at().evolution}",
+        "Give the name of a folder there, or set STYLED_ROOT to the root that has it.",
+    )
 
 
 def _take(folder: JobFolder, image: Path, name: str) -> str:

@@ -21,7 +21,7 @@ from styled import evolution, images, memory, vgg19
 from styled.engine.iterate import Iterate, Picture
 from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights, load_weights
-from styled.errors import CheckpointDamaged, Diverged, SettingsError
+from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
 from styled.evolution import Fence, JobFile, JobFolder, LossLog
 from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped, WorkerMessage
 from styled.settings import INIT_WORDS, Settings, settings_from
@@ -66,11 +66,16 @@ def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
         ImageError: one cannot be used.
         SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
     """
+    for name, recorded in job.digests.items():
+        if evolution.digest(folder.path / name) != recorded:
+            raise InputChanged(
+                f"{name} is not the file that the job was made with", "Drop the pair again as a new job."
+            )
     content = load_content(folder.path / job.content, settings)
     styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
     path = _init_path(folder, settings.init)
-    mask = None if job.mask is None else images.load(folder.path / job.mask).pixels
-    return Inputs(content, styles, None if path is None else images.load(path).pixels, mask)
+    mask = None if job.mask is None else images.load(folder.path / job.mask, long_side=settings.size).pixels
+    return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
 
 
 def load_content(path: Path, settings: Settings) -> images.Loaded:
@@ -181,7 +186,7 @@ class _Run:
         self._folder, self._fence, self._job = folder, fence, job
         self._settings, self._inputs, self._clock = settings, inputs, clock
         self._weights = _weights_for(settings)
-        self._fingerprint = evolution.fingerprint(job.digests, settings, self._weights.digest)
+        self._fingerprint = evolution.fingerprint(job.digests, job.settings, self._weights.digest)
         self.start = self._find_start()
         self._began = clock()
         self._saved_at = self._began

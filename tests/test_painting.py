@@ -16,7 +16,7 @@ from PIL import Image
 
 from styled import evolution, images, messages
 from styled.engine.iterate import Iterate, Losses
-from styled.errors import CheckpointMismatch, Diverged, SettingsError, Superseded, UnreadableImage
+from styled.errors import CheckpointMismatch, Diverged, InputChanged, SettingsError, Superseded, UnreadableImage
 from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped
 from styled.painting import paint_job
@@ -38,7 +38,7 @@ def make_job(folder: JobFolder, **settings: Any) -> JobFolder:
         content="input/content.jpg",
         styles=("input/style.jpg",),
         settings=msgspec.to_builtins(settings_from(FAST | settings)),
-        digests={"input/content.jpg": "c" * 64, "input/style.jpg": "d" * 64},
+        digests={f"input/{path.name}": evolution.digest(path) for path in folder.input.iterdir()},
         created_at=0.0,
     )
     evolution.write_job_file(folder, job)
@@ -310,3 +310,11 @@ def test_a_mask_in_the_jobs_folder_is_used(job: JobFolder) -> None:
     difference = np.abs(images.load(job.result).pixels.astype(np.int16) - photo)
     assert difference[:, :28].mean() < 2  # the photo is shrunk twice here, once there
     assert difference[:, 36:].mean() > 10
+
+
+def test_an_input_that_was_exchanged_is_refused(job: JobFolder) -> None:
+    """A checkpoint must not go on with another picture."""
+    make_job(job)
+    shutil.copy(SAMPLES / "starry_night.jpg", job.input / "content.jpg")
+    with pytest.raises(InputChanged, match=r"input/content\.jpg"):
+        list(paint_job(job, never))

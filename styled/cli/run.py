@@ -156,7 +156,7 @@ def _conclude(job: OneShot, ended: Ended, stopped: Stopped | None, display: Disp
         oneshot.record_state(job, JobState.DONE)
         oneshot.deliver(job)
         return
-    if ended.asked_to_stop:
+    if ended.asked_to_stop and ended.failure is None:
         _leave_stopped(job, stopped, display)
     oneshot.record_state(job, JobState.FAILED, reason)
     failure = ended.failure
@@ -164,8 +164,8 @@ def _conclude(job: OneShot, ended: Ended, stopped: Stopped | None, display: Disp
     if failure and failure.kind == "diverged":
         oneshot.deliver(job)
         advice = f"The last good picture is {job.output}. {advice}"
-    elif verdict is Verdict.HOPELESS:
-        oneshot.discard(job)
+    elif verdict is Verdict.HOPELESS and not any(job.folder.checkpoint.iterdir()):
+        oneshot.discard(job)  # nothing was painted that could be lost
     else:
         advice = f"{advice} Its log is {job.folder.log}; go on with: {_resume_command(job)}".lstrip()
     raise class_of(failure.kind if failure else verdict.value)(failure.message if failure else reason, advice)

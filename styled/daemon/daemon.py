@@ -67,7 +67,7 @@ class Daemon:
         self._beat_due = 0.0
         self._stopping = False
         self._draining = False
-        self._events_sent = 0
+        self._last_event = 0
         self._took_some = False
 
     def run(self) -> None:
@@ -121,7 +121,7 @@ class Daemon:
         self._store = stack.enter_context(Store.open(root))
         for note in self._store.notes:
             self._log.warning("opening the queue", note=note)
-        self._events_sent = self._store.last_event()
+        self._last_event = self._store.last_event()
         self._disk = Disk(root.path, int(config.disk.min_free_gb * 1e9))
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
@@ -183,7 +183,7 @@ class Daemon:
                 self._janitor.turn()
             if self._draining and not self._dispatcher.busy():
                 self._stopping = True
-            self._tell_subscribers()
+            self._follow_events()
             if time.monotonic() >= self._beat_due:
                 self._beat()
         self._beat()
@@ -209,7 +209,6 @@ class Daemon:
         self._took_some = False
         if self._inbox.turn(may_take=self._may_take()):
             self._took_some = True
-            self._dispatcher.changed()
 
     def _may_take(self) -> bool:
         """Whether pairs are taken from the inbox: also while the queue is held, but not onto a full disk."""
@@ -255,10 +254,12 @@ class Daemon:
         with self._room_or_later():
             self._reporter.beat(self.status())
 
-    def _tell_subscribers(self) -> None:
+    def _follow_events(self) -> None:
+        """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""
         last = self._store.last_event()
-        if last != self._events_sent:
-            self._events_sent = last
+        if last != self._last_event:
+            self._last_event = last
+            self._dispatcher.changed()
             self._server.publish()
 
     def _events(self, since: int, limit: int) -> Sequence[Mapping[str, Any]]:

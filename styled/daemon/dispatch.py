@@ -143,9 +143,12 @@ class Dispatcher:
 
     def _start_due(self) -> None:
         while self._is_due() and self._has_free_slot():
+            # Asked first: a claim is a transaction, also when there is nothing to claim.
+            self._due_at = self._store.next_due()
+            if not self._is_due():
+                return
             job = self._store.claim_next(self._clock())
-            if job is None:
-                self._due_at = self._next_due()
+            if job is None:  # the clock was set back in between
                 return
             self._start(job)
 
@@ -154,10 +157,6 @@ class Dispatcher:
 
     def _is_due(self) -> bool:
         return self._due_at is not None and self._clock() >= self._due_at
-
-    def _next_due(self) -> float | None:
-        """Return when the next waiting job's back-off ends, None if no job waits."""
-        return min((job.not_before for job in self._store.jobs([JobState.WAITING])), default=None)
 
     def _start(self, job: Job) -> None:
         if job.id in self.busy():
@@ -240,6 +239,8 @@ class Dispatcher:
             case Verdict.DISK_FULL:
                 self._wait_on(job, reason, 0.0)
                 self._disk_full(reason)
+            case Verdict.OUT_OF_MEMORY if ended.failure is None:
+                self._try_again(job, reason)  # the kernel chose it; another process may have been the glutton
             case Verdict.HOPELESS | Verdict.OUT_OF_MEMORY:
                 self._fail(job, reason)
             case _:

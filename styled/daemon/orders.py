@@ -90,8 +90,10 @@ class Orders:
         """
         job = self._ended_job(ref)
         if from_start or job.state is JobState.DONE:
+            waiting = self._store.move(job.id, JobState.WAITING, expect=job.state, step=0, loss=None)
+            # Only when the store has agreed; no worker starts before this returns.
             _forget_painting(JobFolder(self._root.evolution / job.id))
-            return self._moved(self._store.move(job.id, JobState.WAITING, expect=job.state, step=0, loss=None))
+            return self._moved(waiting)
         return self._moved(self._store.move(job.id, JobState.WAITING, expect=job.state))
 
     def prioritise(self, ref: str | int, priority: int) -> Job:

@@ -61,6 +61,7 @@ def paint(
         finite that is one with ``stopped_by = "diverged"`` and the last good picture.
 
     Raises:
+        OutOfMemory: a scale does not fit into ``settings.memory_limit``, however it is tiled.
         SettingsError: the mask's colours do not fit the styles, no style, or as many ``style_weights`` as do not fit the styles, or ``init`` missing.
         WeightsError: the weights cannot be had.
         CheckpointMismatch: ``resume`` is of another picture.
@@ -77,7 +78,7 @@ def paint(
     regions = None if mask is None else read_regions(mask, len(styles))
     run = _Run(extractor, content, styles, settings, scales, regions=regions)
     if resume is None:
-        first, step, picture = 0, 0, start.picture(content, styles, settings, init)
+        first, step, picture = 0, 0, start.picture(content, run.styles, settings, init)
     else:
         first, step, picture = _resumed(resume, scales)
     for index in range(first, len(scales)):
@@ -109,10 +110,16 @@ class _Run:
         *,
         regions: Sequence[Region] | None,
     ) -> None:
+        # All before the first step: a job that cannot be finished must not be begun.
+        limit, is_strict = _memory_limit(settings), settings.memory_limit > 0
+        self._ways = {
+            scale: footprint.choose(scale, extractor.convolutions, settings, limit, is_strict=is_strict)
+            for scale in scales
+        }
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
-        self._styles = [_recoloured(style, content, settings) for style in styles]
+        self.styles = [_recoloured(style, content, settings) for style in styles]
         self._settings, self._scales = settings, scales
         self._step_seconds: list[float] = []
         self._good: Any = None
@@ -121,7 +128,7 @@ class _Run:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized."""
         scale = self._scales[index]
         content = images.resize(self._content, scale.width, scale.height)
-        styles = [_style_at(style, scale, self._settings.style_scale) for style in self._styles]
+        styles = [_style_at(style, scale, self._settings.style_scale) for style in self.styles]
         regions = None if self._regions is None else at_size(self._regions, scale.width, scale.height)
         self._unpainted = None if regions is None else unpainted(regions)
         gradient = self._gradient_at(scale, _batch(content), [_batch(style) for style in styles], regions)
@@ -139,7 +146,7 @@ class _Run:
     def _gradient_at(self, scale: Scale, content: Any, styles: list[Any], regions: Sequence[Region] | None) -> Gradient:
         """Choose by memory whether to tile, and return the gradient, compiled."""
         extractor, settings = self._extractor, self._settings
-        choice = footprint.choose(scale, extractor.convolutions, settings, _memory_limit(settings))
+        choice = self._ways[scale]
         if choice.scheme == "off":
             compiled: Gradient = tf.function(
                 Objective(extractor, content, styles, settings, regions=regions).value_and_gradient, autograph=False
@@ -234,10 +241,13 @@ def _memory_limit(settings: Settings) -> float:
     """Return the bytes this process may have resident."""
     if settings.memory_limit > 0:
         return settings.memory_limit * 2**30
-    free = memory.sample().host_available
-    if free is None:
-        return float("inf")  # nothing is known; a real shortage is caught when it happens
-    return (memory.process_bytes() or 0) + 0.9 * free
+    now = memory.sample()
+    if now.gpus and tf.config.list_physical_devices("GPU"):
+        free = min((gpu.total - gpu.used for gpu in now.gpus if gpu.total and gpu.used is not None), default=None)
+        used = footprint.BASE_BYTES  # that is host memory, and not taken from the GPU
+    else:
+        free, used = now.host_available, memory.process_bytes() or 0
+    return float("inf") if free is None else used + 0.9 * free
 
 
 def _recoloured(style: Array, content: Array, settings: Settings) -> Array:

@@ -47,7 +47,9 @@ class Choice(NamedTuple):
     """Predicted peak resident memory of the process."""
 
 
-def choose(scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, limit_bytes: float) -> Choice:
+def choose(
+    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, limit_bytes: float, *, is_strict: bool = True
+) -> Choice:
     """Return the cheapest way to run ``scale`` within ``limit_bytes``: untiled, then front-tiled, then fully tiled.
 
     Args:
@@ -55,19 +57,23 @@ def choose(scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings
         layers: the convolutions up to the deepest in use.
         settings: ``tiling`` narrows the choice; optimiser and history count.
         limit_bytes: what the process may have resident.
+        is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
+            refuse a job whose user has set no limit.
 
     Raises:
-        OutOfMemory: nothing allowed fits.
+        OutOfMemory: nothing allowed fits, if strict.
     """
     choices = list(_choices(scale, layers, settings))
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
     if fitting:
         return fitting[0]
     least = min(choices, key=lambda choice: choice.bytes)
+    if not is_strict:
+        return least
     raise OutOfMemory(
         f"{scale.width}x{scale.height} needs about {least.bytes / 2**30:.1f} GiB, "
         f"and the limit is {limit_bytes / 2**30:.1f} GiB",
-        "Lower size, choose optimizer = 'adam' or a smaller history, or raise memory_limit.",
+        "Lower size, choose optimizer = 'adam' or a smaller history, leave tiling at 'auto', or raise memory_limit.",
     )
 
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from styled import durable
 from styled.errors import CheckpointDamaged, CheckpointMismatch
 from styled.evolution.folder import JobFolder
-from styled.settings import Settings, settings_table
+from styled.settings import settings_table
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
@@ -54,18 +54,23 @@ class _Head(msgspec.Struct):
     meta: dict[str, Any]
 
 
-def fingerprint(digests: Mapping[str, str], settings: Settings, weights_digest: str) -> str:
+_HOW_ONLY = frozenset({"tiling", "memory_limit"})
+
+
+def fingerprint(digests: Mapping[str, str], settings: Mapping[str, Any], weights_digest: str) -> str:
     """Return a SHA-256 over all that decides the picture: the inputs, the weights, the settings.
 
-    Settings of the group "files" (how often and how large frames and checkpoints are kept) may change between
-    a save and a load.
+    The settings are those that the job recorded, not those that this version has: a version with more of them, or
+    with other defaults, still takes the checkpoint. Those of the group "files" (how often and how large frames and checkpoints are kept) and those that
+    only say how to compute the same picture may change between a save and a load.
 
     Args:
         digests: path of each input to the SHA-256 of its bytes.
-        settings: the job's, in full.
+        settings: the job's, as ``job.json`` has them.
         weights_digest: of the VGG19 weights.
     """
-    kept = {row.name: getattr(settings, row.name) for row in settings_table() if row.group != "files"}
+    left_out = _HOW_ONLY | {row.name for row in settings_table() if row.group == "files"}
+    kept = {name: value for name, value in settings.items() if name not in left_out}
     decisive = [dict(digests), weights_digest, kept]
     return hashlib.sha256(msgspec.json.encode(decisive, order="deterministic")).hexdigest()
 

@@ -58,6 +58,7 @@ def admit(
         mask=target[pair.mask] if pair.mask else None,
         settings=msgspec.to_builtins(settings),
         digests=digests,
+        weights_digest=_weights_digest(settings.weights),
         versions=_versions(),
         created_at=now.timestamp(),
         priority=prepared.own.priority,
@@ -74,6 +75,14 @@ def admit(
         extras=tuple(encoded(name) for name in prepared.task.extras),
     )
     return Admission(claim, digest, same_as)
+
+
+@cache
+def _weights_digest(spec: str) -> str:
+    """Return the digest of the VGG19 weights, empty when they are still to be downloaded."""
+    from styled.engine.weights import describe  # loads NumPy, which the daemon has no other use for at its start
+
+    return describe(spec).digest
 
 
 @cache

@@ -31,7 +31,7 @@ from styled.queue.pairs import Misfit, Pair
 from styled.queue.preparing import Preparer
 from styled.queue.rebuild import job_fields
 from styled.queue.recovery import adopt, recover
-from styled.queue.rejection import reject, rejected
+from styled.queue.rejection import reject
 from styled.queue.sorting import Sorted
 from styled.queue.status import Incomplete, Rejected
 from styled.queue.store import Store
@@ -41,7 +41,7 @@ from styled.root import Root
 MAX_PER_TURN = 200
 """Pairs claimed in one turn at most."""
 
-TURN_S = 0.2
+TURN_S = 0.1
 """Seconds that one turn claims for; the claim that is begun is finished."""
 
 _PREPARED_AHEAD = 32
@@ -104,13 +104,12 @@ class Inbox:
         self._mend: Callable[[], list[str]] | None = self._recover
         self._mend_at, self._mend_blocks = clock(), True
         self._trouble = ""
-        self._rejected: tuple[list[Rejected], int] | None = None
         self._start(config, defaults or {})
 
     def _start(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
         self._config = config
         self._defaults = dict(defaults)
-        self._lookout = Lookout(self._root.inbox, config, wake=self._wake, clock=self._clock)
+        self._lookout = Lookout(self._root, config, wake=self._wake, clock=self._clock)
         self._preparer = Preparer(self._root.inbox, config, wake=self._wake)
 
     def reload(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
@@ -140,12 +139,7 @@ class Inbox:
 
     def rejected(self) -> tuple[list[Rejected], int]:
         """Return the newest rejections (at most ``LISTED``) and how many there are."""
-        if self._rejected is None:
-            try:
-                self._rejected = rejected(self._root)
-            except OSError:
-                return [], 0  # told as trouble by the next look
-        return self._rejected
+        return self._found.rejected, self._found.rejected_count
 
     @property
     def trouble(self) -> str:
@@ -274,7 +268,6 @@ class Inbox:
             if pair.content not in self._busy and pair.folder not in self._gone and self._gone.isdisjoint(pair.paths)
         )
         self._misfits = deque(misfit for misfit in found.misfits if self._gone.isdisjoint(misfit.paths))
-        self._rejected = None
         if not found.ready and not self._busy:
             self._trouble = ""
 
@@ -362,7 +355,6 @@ class Inbox:
             self._store.note_event("rejected", f"{escaped(name)}: {escaped(reason)}")
             self._gone.update(paths)
             self._log.warning("rejected", pair=escaped(name), reason=escaped(reason), to=place)
-        self._rejected = None
         self._lookout.look_soon()
 
     # -- mending -------------------------------------------------------------------------------------------

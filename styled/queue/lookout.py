@@ -6,11 +6,11 @@ is made in a thread, from the listing to what it means; only the result comes ba
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from concurrent.futures import Future, wait
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -18,15 +18,23 @@ from styled.config import InboxConfig
 from styled.queue.listing import Look, look_into
 from styled.queue.names import escaped
 from styled.queue.pairs import Ignored, Pairing, pair_up
+from styled.queue.rejection import rejected
 from styled.queue.sorting import Sorted, sort_out
 from styled.queue.tracker import NETWORK_SETTLE_S, Tracker
 from styled.queue.watcher import POLL_S, Watcher
+from styled.root import Root
 
 _HINT_DELAY_S = 0.1
 """From a hint to the look: files rarely come alone."""
 
 _SHARE = 0.1
 """Of the time at most is spent with looking, however much goes on in the inbox."""
+
+_HANGS_S = 30.0
+"""After which a look that has not come back is trouble."""
+
+_CLOSE_S = 5.0
+"""That closing waits for a look."""
 
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Between looks at an inbox that cannot be read; the last one repeats."""
@@ -46,7 +54,7 @@ class Lookout:
     """Looks at an inbox when it is time to.
 
     Args:
-        inbox: the folder.
+        root: whose inbox.
         config: times, and how to notice changes.
         wake: called from another thread when there is a hint or a result; must return at once.
         clock: monotonic seconds.
@@ -54,20 +62,19 @@ class Lookout:
 
     def __init__(
         self,
-        inbox: Path,
+        root: Root,
         config: InboxConfig,
         *,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._inbox = inbox
+        self._root = root
         self._config = config
         self._wake = wake
         self._clock = clock
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="styled-lookout")
         self._running: Future[_Result] | None = None
         self._log = structlog.get_logger("inbox")
-        self._watcher = Watcher(inbox, config.watch, wake=wake, clock=clock)
+        self._watcher = Watcher(root.inbox, config.watch, wake=wake, clock=clock)
         settle_s = max(config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else config.settle_s
         self.tracker = Tracker(settle_s=settle_s, clock=clock)
         self._due_at = self._earliest = clock()
@@ -79,10 +86,17 @@ class Lookout:
         self._told: set[Ignored] = set()
         self.begun = 0
         """How many looks were begun."""
-        self.trouble = ""
-        """Why the inbox cannot be looked at; empty if it can."""
+        self._begun_at = 0.0
+        self._failure = ""
         self.unhinted = 0
         """How many entries a look found without any event having hinted at them: events that were lost."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the inbox cannot be looked at; empty if it can."""
+        if self._running is not None and self._clock() - self._begun_at > _HANGS_S:
+            return "inbox/ does not answer; is its file server there?"
+        return self._failure
 
     @property
     def warning(self) -> str:
@@ -126,23 +140,36 @@ class Lookout:
         if self._running is None and now >= self._due_at:
             self.begun += 1
             self._look_was_hinted, self._hinted, self._again = self._hinted, False, False
-            self._running = self._thread.submit(
-                self._make_look, busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall
-            )
-            self._running.add_done_callback(lambda _: self._wake())
+            self._begun_at = now
+            self._running = self._in_thread(busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall)
         return found
 
     def close(self) -> None:
-        """End the watching, after the look that is being made."""
+        """End the watching, after the look that is being made, unless that hangs."""
         self._watcher.stop()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        if self._running is not None:
+            wait([self._running], timeout=_CLOSE_S)
+
+    def _in_thread(self, **arguments: Any) -> Future[_Result]:
+        """Make a look in a thread that cannot keep the daemon from ending: a dead file server may hold it for ever."""
+        future: Future[_Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._make_look(**arguments))
+            except BaseException as error:  # noqa: BLE001  # raised again where the result is fetched
+                future.set_exception(error)
+            self._wake()
+
+        threading.Thread(target=run, name="styled-lookout", daemon=True).start()
+        return future
 
     def _make_look(
         self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
     ) -> _Result:
         """Make a look, in the thread."""
         started = self._clock()
-        look = look_into(self._inbox)
+        look = look_into(self._root.inbox)
         self.tracker.observe(look.signatures)
         before = self._result
         if before is None or before.look.kinds != look.kinds:
@@ -153,6 +180,7 @@ class Lookout:
         else:
             pairing = before.pairing
         found = sort_out(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
+        found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
         return _Result(look, pairing, found, is_final, self._clock() - started)
 
@@ -185,9 +213,9 @@ class Lookout:
         self._due_at = max(now + wait, self._earliest)
 
     def _note_success(self, look: Look) -> None:
-        if self.trouble:
+        if self._failure:
             self._log.info("the inbox can be read again")
-            self.trouble = ""
+            self._failure = ""
         self._failures = 0
         if self._identity not in (None, look.identity):
             # Deleted and made again, mounted or unmounted. What lay in the other one is not "removed": it is not here.
@@ -202,9 +230,9 @@ class Lookout:
 
     def _note_failure(self, error: OSError) -> None:
         reason = f"inbox/ cannot be read: {error.strerror or error}"
-        if reason != self.trouble:
+        if reason != self._failure:
             self._log.error("the inbox cannot be read; trying again", reason=error.strerror)
-        self.trouble = reason
+        self._failure = reason
         self._due_at = self._clock() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
         self._failures += 1
 

@@ -17,7 +17,7 @@ from styled.errors import JobFileDamaged
 from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import JobFile, read_job_file, write_job_file
 from styled.queue.duplicates import pair_digest
-from styled.queue.job import Job, JobState
+from styled.queue.job import ENDED, Job, JobState
 from styled.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def adopt_folders(store: Store, evolution: Path) -> tuple[list[Job], list[str]]:
             found.append(msgspec.structs.replace(read_job_file(folder), id=folder.id))
         except JobFileDamaged as error:
             problems.append(str(error))
+    # A run of `styled run` that has not ended belongs to whoever watches it.
+    found = [file for file in found if not file.output or file.state in ENDED]
     found.sort(key=lambda file: (file.number <= 0, file.number, file.created_at))
     with store.batch():
         taken = {job.number for job in store.jobs()} if found else set()

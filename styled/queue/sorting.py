@@ -11,7 +11,7 @@ from styled.queue.judging import Task
 from styled.queue.listing import Look
 from styled.queue.names import escaped
 from styled.queue.pairs import Ignored, Kind, Misfit, Pair, Pairing
-from styled.queue.status import LISTED, Incomplete
+from styled.queue.status import LISTED, Incomplete, Rejected
 from styled.queue.tracker import Signature, Tracker
 
 
@@ -27,6 +27,9 @@ class Sorted:
     """The oldest first, at most ``LISTED``."""
     incomplete_count: int = 0
     ignored: list[Ignored] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    """What lies in ``rejected/``, the newest first, at most ``LISTED``."""
+    rejected_count: int = 0
     next_s: float | None = None
     """Seconds until something that is not quiet yet can be; None if there is nothing like that."""
     signatures: Mapping[str, Signature] = field(default_factory=dict)

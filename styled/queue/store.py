@@ -196,6 +196,15 @@ class Store:
             self._record("moved", job, JobState.WAITING, JobState.RUNNING, "")
         return job
 
+    def next_due(self) -> float | None:
+        """Return from when on :meth:`claim_next` has a job to give, Unix seconds, maybe past; None if no job waits."""
+        latest = self._clock() + _LONGEST_WAIT_S
+        row = self._db.execute(
+            "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
+            (latest,),
+        ).fetchone()
+        return None if row[0] is None else float(row[0])
+
     def requeue_running(self, reason: str) -> list[Job]:
         """Move every running job back to ``waiting``: at start, after the orphans of the last daemon are gone."""
         with self._transaction():

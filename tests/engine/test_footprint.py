@@ -41,3 +41,10 @@ def test_when_nothing_fits_the_error_says_what_would() -> None:
     with pytest.raises(OutOfMemory, match=r"12000x8400 needs about \d+\.\d GiB") as caught:
         footprint.choose(Scale(12000, 8400, 1), LAYERS, Settings(), 4 * GIB)
     assert "adam" in caught.value.advice
+
+
+def test_without_a_limit_of_the_users_own_the_least_is_tried() -> None:
+    """A prediction alone refuses nobody."""
+    choice = footprint.choose(Scale(1024, 768, 1), LAYERS, Settings(), 1.2 * GIB, is_strict=False)
+    assert choice.scheme == "full"
+    assert choice.tile == min(footprint.TILE_SIDES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from styled.engine import start
+from styled.engine.engine import paint
+from styled.engine.weights import Weights
 from styled.settings import Settings
 
 
@@ -31,3 +33,12 @@ def test_recolored_takes_each_style_by_its_weight() -> None:
 def test_a_picture_that_was_given_is_taken_as_it_is() -> None:
     given = _noisy(4, (9, 9, 9))
     assert start.picture(given, [given], Settings(init="job:x"), given) is given
+
+
+def test_colours_to_be_preserved_are_those_it_starts_with(
+    rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights
+) -> None:
+    """With a linear match the style has the content's colours, and so the start is the content."""
+    settings = Settings(size=96, steps=1, scales=(), preserve_color="linear", optimizer="adam", learning_rate=0.01)
+    (only,) = paint(rocket, [starry_night], settings, weights=vgg)
+    np.testing.assert_allclose(only.picture(), rocket, atol=3.0)
