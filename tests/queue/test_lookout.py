@@ -12,6 +12,7 @@ from styled.queue import lookout as looking
 from styled.queue.lookout import Lookout
 from styled.queue.sorting import Sorted
 from styled.queue.watcher import POLL_S
+from styled.root import Root
 from tests.queue.conftest import FakeClock
 
 
@@ -33,7 +34,7 @@ def look(lookout: Lookout) -> Sorted | None:
 
 @pytest.fixture
 def polling(inbox: Path, clock: FakeClock) -> Iterator[Lookout]:
-    lookout = Lookout(inbox, InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
     yield lookout
     lookout.close()
 
@@ -63,7 +64,7 @@ def test_files_that_are_not_quiet_make_it_look_sooner(polling: Lookout, inbox: P
 def test_with_events_it_looks_seldom_and_soon_after_a_hint(inbox: Path):
     """An inbox where nothing happens costs next to nothing, and a drop is seen at once."""
     woken = threading.Event()
-    lookout = Lookout(inbox, InboxConfig(rescan_s=3600.0), wake=woken.set)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=3600.0), wake=woken.set)
     try:
         look(lookout)
         while lookout.due_in() < 1 and not woken.wait(0.05):
@@ -86,7 +87,7 @@ def test_without_a_single_event_the_rescan_finds_everything_and_counts_it(
 ):
     """The watcher lives and reports nothing: its queue overflowed, or a folder was moved in."""
     monkeypatch.setattr(looking.Watcher, "on_any_event", lambda *_: None)
-    lookout = Lookout(inbox, InboxConfig(rescan_s=30.0, watch="native"), wake=lambda: None, clock=clock)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=30.0, watch="native"), wake=lambda: None, clock=clock)
     try:
         look(lookout)
         clock.pass_by(30)
@@ -124,7 +125,7 @@ def test_looking_takes_no_more_than_a_tenth_of_the_time(inbox: Path, clock: Fake
         return real(folder)
 
     monkeypatch.setattr(looking, "look_into", slowly)
-    lookout = Lookout(inbox, InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
     look(lookout)
     lookout.look_soon()
     assert lookout.due_in() == pytest.approx(20.0)
@@ -133,7 +134,7 @@ def test_looking_takes_no_more_than_a_tenth_of_the_time(inbox: Path, clock: Fake
 
 def test_on_a_network_filesystem_files_are_given_longer(inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("styled.queue.watcher.filesystem_type", lambda _: "cifs")
-    lookout = Lookout(inbox, InboxConfig(settle_s=1.0), wake=lambda: None, clock=clock)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(settle_s=1.0), wake=lambda: None, clock=clock)
     for name in ("a.content.png", "a.style.png"):
         (inbox / name).write_bytes(b"x")
     ready = []
@@ -171,7 +172,7 @@ def test_an_inbox_where_nothing_changes_is_only_listed(
 def test_an_inbox_that_is_swapped_for_another_is_watched(inbox: Path, tmp_path: Path):
     """Moving a folder away keeps its watch alive: on the wrong folder."""
     woken = threading.Event()
-    lookout = Lookout(inbox, InboxConfig(rescan_s=0.5), wake=woken.set)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=0.5), wake=woken.set)
     try:
         look(lookout)
         inbox.rename(tmp_path / "elsewhere")
@@ -188,3 +189,31 @@ def test_an_inbox_that_is_swapped_for_another_is_watched(inbox: Path, tmp_path: 
             time.sleep(0.01)
     finally:
         lookout.close()
+
+
+def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
+    inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    answer = threading.Event()
+    real = looking.look_into
+
+    def hang(folder: Path) -> object:
+        answer.wait(60)
+        return real(folder)
+
+    monkeypatch.setattr(looking, "look_into", hang)
+    monkeypatch.setattr(looking, "_CLOSE_S", 0.2)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    for _ in range(100):
+        assert lookout.look(busy=(), taken={}, notes={}, wall=0.0) is None
+        clock.pass_by(1)
+    assert "does not answer" in lookout.trouble
+    assert lookout.begun == 1
+    started = time.monotonic()
+    lookout.close()
+    assert time.monotonic() - started < 5
+    answer.set()
+    assert lookout._running is not None
+    lookout._running.result(timeout=30)
+    assert look(lookout) is not None
+    assert lookout.trouble == ""
