@@ -66,14 +66,15 @@ def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
         ImageError: one cannot be used.
         SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
     """
-    for name, recorded in job.digests.items():
-        if evolution.digest(folder.path / name) != recorded:
-            raise InputChanged(
-                f"{name} is not the file that the job was made with", "Drop the pair again as a new job."
-            )
     content = load_content(folder.path / job.content, settings)
     styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
     path = _init_path(folder, settings.init)
+    # After decoding: of a file that is damaged or gone, that is said first.
+    for name in (job.content, *job.styles, *([job.mask] if job.mask else [])):
+        if name in job.digests and evolution.digest(folder.path / name) != job.digests[name]:
+            raise InputChanged(
+                f"{name} is not the file that the job was made with", "Drop the pair again as a new job."
+            )
     mask = None if job.mask is None else images.load(folder.path / job.mask, long_side=settings.size).pixels
     return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
 
