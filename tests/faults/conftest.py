@@ -1,0 +1,26 @@
+"""Roots and daemons for the fault tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from styled.root import Root
+from tests.faults.daemon_process import DaemonProcess
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    """An empty root."""
+    root = Root.at(tmp_path / "root")
+    root.path.mkdir()
+    return root
+
+
+@pytest.fixture
+def daemon(root: Root) -> Iterator[DaemonProcess]:
+    """A running daemon with the synthetic worker."""
+    with DaemonProcess(root) as daemon:
+        yield daemon

@@ -1,0 +1,94 @@
+"""Killed at the worst moments, daemon and workers alike: nothing is lost, nothing done twice, nobody left behind."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import pytest
+
+from styled.evolution import JobFolder, read_losses
+from styled.queue.job import JobState
+from styled.root import Root
+from tests.faults.daemon_process import DaemonProcess, check_invariant, wait_until, workers_of
+
+
+@pytest.mark.parametrize("step", range(1, 10))
+def test_a_daemon_killed_at_each_step_of_a_claim_loses_and_doubles_nothing(root: Root, step: int) -> None:
+    daemon = DaemonProcess(root, STYLED_CRASH_AT=f"claim.{step}")
+    root.inbox.mkdir()
+    daemon.drop("harbour")
+    assert daemon.launch().wait(30) == 137
+    with DaemonProcess(root) as daemon:
+        daemon.until("harbour", JobState.DONE)
+        assert len(daemon.jobs()) == 1
+        assert daemon.end() == 0
+    check_invariant(root, {"harbour"})
+
+
+def test_sigterm_at_any_moment_of_a_workers_start_ends_well(root: Root) -> None:
+    daemon = DaemonProcess(root)
+    root.inbox.mkdir()
+    daemon.drop("harbour", settings={"steps": 200})
+    for delay in (0.0, 0.1, 0.3, 0.6):
+        daemon.start()
+        daemon.until("harbour", JobState.RUNNING)
+        time.sleep(delay)  # in the launcher, in the imports, in the first steps
+        assert daemon.end() == 0
+        job = daemon.job("harbour")
+        assert job is not None
+        assert (job.state, job.attempts, job.pid) == (JobState.WAITING, 0, None)
+        check_invariant(root, {"harbour"})
+
+
+def test_kills_at_random_moments_end_in_every_job_done_once(root: Root) -> None:
+    """The short form of the soak: a minute's worth of trouble in a few seconds."""
+    dice = random.Random(20261122)
+    names = {f"job{number}-slow" for number in range(5)}
+    daemon = DaemonProcess(root, STYLED_QUEUE__PARALLEL="2", STYLED_QUEUE__MAX_ATTEMPTS="100")
+    root.inbox.mkdir()
+    for number, name in enumerate(sorted(names)):
+        daemon.drop(name, levels=(number, 200), settings={"steps": 25})
+    daemon.start()
+    for _ in range(6):
+        time.sleep(dice.uniform(0.3, 1.5))
+        for worker in workers_of(root):
+            if dice.random() < 0.4:
+                worker.send_signal(dice.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM]))
+        if dice.random() < 0.7:
+            daemon.kill()
+            wait_until(lambda: not workers_of(root))
+            daemon.start()
+    for name in names:
+        job = daemon.until(name, JobState.DONE, seconds=90)
+        losses = read_losses(JobFolder(root.evolution / job.id)).losses
+        assert [line.step for line in losses] == list(range(1, 26))
+    assert daemon.end() == 0
+    check_invariant(root, names)
+
+
+def test_a_hanging_worker_costs_one_job_and_not_the_queue(root: Root) -> None:
+    with DaemonProcess(root, STYLED_QUEUE__STALL_S="1", STYLED_QUEUE__MAX_ATTEMPTS="1") as daemon:
+        daemon.drop("hang")
+        daemon.until_step("hang", 4)
+        daemon.drop("good", levels=(1, 2))
+        worker = workers_of(root)[0]
+        wait_until(lambda: "no sign of life" in root.log.read_text())
+        worker.kill()  # what the daemon itself does half a minute later
+        assert "no sign of life" in daemon.until("hang", JobState.FAILED).reason
+        daemon.until("good", JobState.DONE)
+        daemon.end()
+    check_invariant(root, {"hang", "good"})
+
+
+def test_poison_jobs_fail_and_the_rest_is_painted(root: Root) -> None:
+    bad = {"poison": "killed by SIGSEGV", "silent": "without a result", "broken": "cannot be read", "oom": "Lower size"}
+    with DaemonProcess(root, STYLED_QUEUE__MAX_ATTEMPTS="2") as daemon:
+        for number, name in enumerate([*bad, "good"]):
+            daemon.drop(name, levels=(number, 200))
+        for name, words in bad.items():
+            assert words in daemon.until(name, JobState.FAILED).reason
+        daemon.until("good", JobState.DONE)
+        daemon.end()
+    check_invariant(root, {*bad, "good"})

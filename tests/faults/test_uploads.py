@@ -1,0 +1,202 @@
+"""Uploads of every kind into a running daemon: one job each, with exactly the bytes that were sent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from styled.queue.job import JobState
+from styled.queue.reader import StoreReader
+from styled.root import Root
+from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, wait_until
+
+SETTLE_S = 0.5
+
+
+@pytest.fixture
+def daemon(root: Root):
+    """A daemon that waits a little longer for the rest of a file."""
+    with DaemonProcess(root, STYLED_INBOX__SETTLE_S=str(SETTLE_S)) as daemon:
+        yield daemon
+        assert daemon.end() == 0
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> tuple[bytes, bytes]:
+    """The bytes of a content and a style."""
+    return picture(tmp_path / "a.png", 40, 320, 240).read_bytes(), picture(tmp_path / "b.png", 200).read_bytes()
+
+
+def taken(daemon: DaemonProcess, name: str, sources: tuple[bytes, bytes]) -> None:
+    """Check that a pair became one job with these bytes."""
+    job = daemon.until(name, JobState.DONE)
+    folder = daemon.root.evolution / job.id
+    assert ((folder / job.content).read_bytes(), (folder / job.styles[0]).read_bytes()) == sources
+    assert [job.name for job in daemon.jobs()] == [name]
+
+
+def test_a_slow_writer_is_waited_for(daemon: DaemonProcess, sources: tuple[bytes, bytes]) -> None:
+    folder = daemon.root.inbox / "slow-upload"
+    folder.mkdir()
+    (folder / "style.png").write_bytes(sources[1])
+    size = len(sources[0]) // 6 + 1
+    for start in range(0, len(sources[0]), size):
+        with (folder / "content.png").open("ab") as file:  # closed each time: only quiet can tell
+            file.write(sources[0][start : start + size])
+        time.sleep(0.8 * SETTLE_S)
+        assert daemon.jobs() == []
+    taken(daemon, "slow-upload", sources)
+    check_invariant_after(daemon, {"slow-upload"})
+
+
+def test_a_stalled_writer_that_has_the_file_open_is_waited_for(
+    daemon: DaemonProcess, sources: tuple[bytes, bytes]
+) -> None:
+    folder = daemon.root.inbox / "stalled"
+    folder.mkdir()
+    (folder / "style.png").write_bytes(sources[1])
+    with (folder / "content.png").open("wb") as file:
+        file.write(sources[0][:-10])
+        file.flush()
+        time.sleep(4 * SETTLE_S)
+        assert daemon.jobs() == []
+        file.write(sources[0][-10:])
+    taken(daemon, "stalled", sources)
+
+
+def scp(target: Path, data: bytes) -> None:
+    """In place, in pieces."""
+    with target.open("wb") as file:
+        for start in range(0, len(data), 500):
+            file.write(data[start : start + 500])
+            file.flush()
+
+
+def rsync(target: Path, data: bytes) -> None:
+    """Under a hidden random name, then renamed."""
+    hidden = target.with_name(f".{target.name}.Xk3dq9")
+    scp(hidden, data)
+    time.sleep(2 * SETTLE_S)
+    hidden.rename(target)
+
+
+def ftp(target: Path, data: bytes) -> None:
+    """Under a name that says it is part of a file, then renamed."""
+    part = target.with_name(f"{target.name}.filepart")
+    scp(part, data)
+    time.sleep(2 * SETTLE_S)
+    part.rename(target)
+
+
+def webdav(target: Path, data: bytes) -> None:
+    """An empty file first."""
+    target.touch()
+    time.sleep(2 * SETTLE_S)
+    scp(target, data)
+
+
+def moved(target: Path, data: bytes) -> None:
+    """Written elsewhere on the disk and moved in."""
+    outside = target.parents[3] / f"outside-{target.name}"
+    outside.write_bytes(data)
+    outside.rename(target)
+
+
+def moved_over(target: Path, data: bytes) -> None:
+    """Something else first, then replaced by a rename."""
+    target.write_bytes(data[: len(data) // 2])
+    moved(target, data)
+
+
+@pytest.mark.parametrize("upload", [scp, rsync, ftp, webdav, moved, moved_over])
+def test_each_way_of_uploading_gives_one_job(
+    daemon: DaemonProcess, sources: tuple[bytes, bytes], upload: Callable[[Path, bytes], None]
+) -> None:
+    folder = daemon.root.inbox / "upload"
+    folder.mkdir()
+    upload(folder / "content.png", sources[0])
+    upload(folder / "style.png", sources[1])
+    taken(daemon, "upload", sources)
+    check_invariant_after(daemon, {"upload"})
+
+
+def test_a_folder_of_pairs_moved_in_is_found_and_so_is_what_is_added_inside(
+    daemon: DaemonProcess, sources: tuple[bytes, bytes]
+) -> None:
+    outside = daemon.root.path.parent / "trip"
+    outside.mkdir()
+    for name in ("one", "two"):
+        (outside / f"{name}.content.png").write_bytes(sources[0] + name.encode())
+        (outside / f"{name}.style.png").write_bytes(sources[1])
+    shutil.move(outside, daemon.root.inbox / "trip")
+    for name in ("one", "two"):
+        daemon.until(name, JobState.DONE)
+    inside = daemon.root.inbox / "trip"
+    inside.mkdir(exist_ok=True)
+    (inside / "three.content.png").write_bytes(sources[0] + b"three")
+    (inside / "three.style.png").write_bytes(sources[1])
+    daemon.until("three", JobState.DONE)
+
+
+def test_a_restart_in_the_middle_of_an_upload_waits_for_the_rest(root: Root, sources: tuple[bytes, bytes]) -> None:
+    folder = root.inbox / "restarted"
+    folder.mkdir(parents=True)
+    (folder / "style.png").write_bytes(sources[1])
+    with (folder / "content.png").open("wb") as file:
+        file.write(sources[0][:-10])
+        file.flush()
+        with DaemonProcess(root, STYLED_INBOX__SETTLE_S=str(SETTLE_S)) as daemon:
+            time.sleep(3 * SETTLE_S)
+            assert daemon.jobs() == []
+            file.write(sources[0][-10:])
+            file.close()
+            taken(daemon, "restarted", sources)
+            daemon.end()
+    check_invariant(root, {"restarted"})
+
+
+def test_a_touch_while_the_job_runs_starts_no_second_one_and_the_same_name_again_does(
+    daemon: DaemonProcess, sources: tuple[bytes, bytes]
+) -> None:
+    daemon.drop("slow-twice", settings={"steps": 30})
+    job = daemon.until_step("slow-twice", 1)
+    (daemon.root.inbox / "slow-twice").mkdir(exist_ok=True)
+    os.utime(daemon.root.inbox)
+    (daemon.root.inbox / "slow-twice").chmod(0o755)
+    time.sleep(2 * SETTLE_S)
+    assert [each.id for each in daemon.jobs()] == [job.id]
+    (daemon.root.inbox / "slow-twice" / "content.png").write_bytes(sources[0])
+    (daemon.root.inbox / "slow-twice" / "style.png").write_bytes(sources[1])
+    wait_until(lambda: len(daemon.jobs()) == 2)
+    assert len({each.id for each in daemon.jobs()}) == 2
+
+
+@pytest.mark.parametrize(("policy", "jobs", "rejected"), [("run", 2, 0), ("warn", 2, 0), ("skip", 1, 1)])
+def test_the_same_pair_again_follows_the_policy(root: Root, policy: str, jobs: int, rejected: int) -> None:
+    with DaemonProcess(root, STYLED_INBOX__DUPLICATES=policy) as daemon:
+        daemon.drop("first")
+        first = daemon.until("first", JobState.DONE)
+        daemon.drop("again")
+        if rejected:
+            reason = wait_until(lambda: list(root.rejected.glob("again*/REASON.txt")))[0].read_text()
+            assert first.id in reason
+        else:
+            daemon.until("again", JobState.DONE)
+            with StoreReader.open(root) as reader:
+                warnings = [event.note for event in reader.events() if event.kind == "duplicate"]
+            assert [first.id in note for note in warnings] == ([True] if policy == "warn" else [])
+        assert len(daemon.jobs()) == jobs
+        daemon.end()
+    check_invariant(root, {"first", "again"})
+
+
+def check_invariant_after(daemon: DaemonProcess, submitted: set[str]) -> None:
+    """Check the invariant with the daemon ended; it is started again for the fixture's own end."""
+    daemon.end()
+    check_invariant(daemon.root, submitted)
+    daemon.start()
