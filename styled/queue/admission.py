@@ -47,22 +47,7 @@ def admit(
     """
     pair = prepared.task.pair
     settings = job_toml.resolve(defaults, prepared.own.settings, source=pair.settings or "styled.toml")
-    digests = {f"input/{member.target}": member.digest for member in prepared.members}
-    target = {member.source: f"input/{member.target}" for member in prepared.members}
-    job = JobFile(
-        id=job_id(pair.name, now, evolution=root.evolution),
-        number=store.next_number(),
-        name=pair.name,
-        content=target[pair.content],
-        styles=tuple(target[style] for style in pair.styles),
-        mask=target[pair.mask] if pair.mask else None,
-        settings=msgspec.to_builtins(settings),
-        digests=digests,
-        weights_digest=_weights_digest(settings.weights),
-        versions=_versions(),
-        created_at=now.timestamp(),
-        priority=prepared.own.priority,
-    )
+    job = _job_file(root, store, prepared, msgspec.to_builtins(settings), now)
     digest = file_digest(job)
     seen = store.first_seen(digest)
     same_as = f"job {seen[0]:04d} ({seen[1]})" if seen else ""
@@ -80,9 +65,30 @@ def admit(
 @cache
 def _weights_digest(spec: str) -> str:
     """Return the digest of the VGG19 weights, empty when they are still to be downloaded."""
-    from styled.engine.weights import describe  # loads NumPy, which the daemon has no other use for at its start
+    from styled.engine.weights import BUILTIN, BUILTIN_SHA256, describe  # not before a pair comes
 
-    return describe(spec).digest
+    # The worker refuses packaged weights of another digest; reading them here would hold up the loop for nothing.
+    return BUILTIN_SHA256 if spec == BUILTIN else describe(spec).digest
+
+
+def _job_file(root: Root, store: Store, prepared: Prepared, settings: dict[str, Any], now: datetime) -> JobFile:
+    pair = prepared.task.pair
+    digests = {f"input/{member.target}": member.digest for member in prepared.members}
+    target = {member.source: f"input/{member.target}" for member in prepared.members}
+    return JobFile(
+        id=job_id(pair.name, now, evolution=root.evolution),
+        number=store.next_number(),
+        name=pair.name,
+        content=target[pair.content],
+        styles=tuple(target[style] for style in pair.styles),
+        mask=target[pair.mask] if pair.mask else None,
+        settings=settings,
+        digests=digests,
+        weights_digest=_weights_digest(settings["weights"]),
+        versions=_versions(),
+        created_at=now.timestamp(),
+        priority=prepared.own.priority,
+    )
 
 
 @cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
@@ -201,17 +202,7 @@ class Inbox:
         try:
             # One transaction and one flush for all; what is claimed and not in the store is found by the next turn.
             with self._store.batch():
-                while verdict is not None or self._misfits:
-                    if self._misfits:
-                        misfit = self._misfits.popleft()
-                        self._reject(misfit.name, misfit.reason, misfit.paths)
-                    if verdict is not None:
-                        self._obey(verdict, jobs)
-                    if len(jobs) >= limit or self._clock() >= deadline or self._full is not None:
-                        break
-                    verdict = self._next_verdict()
-                if jobs:
-                    durable.sync_folder(self._root.inbox)
+                self._obey_all(verdict, jobs, limit=limit, deadline=deadline)
         except StyledError:
             self._plan_to_mend(self._adopt)
             raise
@@ -221,6 +212,21 @@ class Inbox:
         if self._full is not None:
             raise self._full
         return jobs
+
+    def _obey_all(self, verdict: Verdict | None, jobs: list[Job], *, limit: int, deadline: float) -> None:
+        while verdict is not None or self._misfits:
+            if self._misfits:
+                misfit = self._misfits.popleft()
+                self._reject(misfit.name, misfit.reason, misfit.paths)
+            if verdict is not None:
+                self._obey(verdict, jobs)
+            if len(jobs) >= limit or self._clock() >= deadline or self._full is not None:
+                break
+            verdict = self._next_verdict()
+        if jobs:
+            # The inbox may have been unmounted since: the jobs have their files.
+            with suppress(FileNotFoundError, NotADirectoryError):
+                durable.sync_folder(self._root.inbox)
 
     def _next_verdict(self) -> Verdict | None:
         while self._ready and len(self._busy) < _PREPARED_AHEAD:

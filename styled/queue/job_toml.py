@@ -47,17 +47,7 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
             range, or one that names a path.
     """
     source = escaped(source)
-    if len(data) > MAX_BYTES:
-        raise SettingsError(f"{source} is larger than {MAX_BYTES // 1024} KiB", "It should hold a few settings.")
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{source} is not UTF-8 text (line {line})", "Save it as UTF-8.") from error
-    except (ValueError, RecursionError) as error:
-        # ValueError: also a number of thousands of digits. RecursionError: thousands of nested brackets.
-        reason = escaped(str(error))[:200] if isinstance(error, ValueError) else "it is nested too deeply"
-        raise SettingsError(f"{source} is not TOML: {reason}", "Correct that line.") from error
+    values = _read_toml(data, source)
     priority = values.pop("priority", 0)
     _check_names(values, source)
     for name, (allowed, words) in _ALLOWED_TEXTS.items():
@@ -86,6 +76,20 @@ def resolve(defaults: Mapping[str, Any], own: Mapping[str, Any], *, source: str)
         SettingsError: each is allowed, but not together.
     """
     return settings_from({**defaults, **own}, source=escaped(source))
+
+
+def _read_toml(data: bytes, source: str) -> dict[str, Any]:
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"{source} is larger than {MAX_BYTES // 1024} KiB", "It should hold a few settings.")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{source} is not UTF-8 text (line {line})", "Save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        # ValueError: also a number of thousands of digits. RecursionError: thousands of nested brackets.
+        reason = escaped(str(error))[:200] if isinstance(error, ValueError) else "it is nested too deeply"
+        raise SettingsError(f"{source} is not TOML: {reason}", "Correct that line.") from error
 
 
 def _check_names(values: Mapping[str, Any], source: str) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from styled.config import InboxConfig
 from styled.errors import DiskFull, StoreError
+from styled.engine.weights import describe
 from styled.evolution import JobFolder, read_job_file
 from styled.queue import claim as claiming
 from styled.queue import inbox as inbox_module
@@ -21,6 +22,7 @@ from styled.queue.inbox import Inbox
 from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
+from styled.settings import Settings
 from tests.queue.conftest import FakeClock, png
 
 CONFIG = InboxConfig(settle_s=5.0, rescan_s=30.0, watch="poll", truncated_grace_s=120.0, max_bytes=100_000)
@@ -96,7 +98,8 @@ def test_a_dropped_pair_becomes_a_job_once_it_is_quiet(drive: Driver, root: Root
     assert (drive.inbox.trouble, drive.inbox.incomplete(), drive.inbox.rejected()) == ("", ([], 0), ([], 0))
     file = read_job_file(JobFolder(root.evolution / job.id))
     assert (file.number, file.digests[job.content]) == (1, job.content_digest)
-    assert file.settings["steps"] == 300
+    assert file.settings.keys() == set(Settings.__struct_fields__)
+    assert file.weights_digest == describe("builtin").digest
     assert not (root.evolution / job.id / "claim.json").exists()
 
 
