@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from styled.config import InboxConfig
-from styled.errors import DiskFull, StoreError
 from styled.engine.weights import describe
+from styled.errors import DiskFull, StoreError
 from styled.evolution import JobFolder, read_job_file
 from styled.queue import claim as claiming
 from styled.queue import inbox as inbox_module
