@@ -32,14 +32,16 @@ def root(tmp_path: Path) -> Iterator[Root]:
     root.config.write_text("[inbox]\nsettle_s = 0.1\nrescan_s = 0.5\n")
     start_detached(root)
     client = Client(root)
-    client.request("pause")
-    image = tmp_path / "image.png"
-    Image.fromarray(picture(64, 48).astype(np.uint8)).save(image)
-    for count, name in enumerate(NAMES, 1):
-        drop(root, image, [image], name=name, settings={"seed": count})
-        wait_until(root, lambda reader, count=count: reader.counts()[JobState.WAITING] == count)
-    yield root
-    client.request("stop")
+    try:
+        client.request("pause")
+        image = tmp_path / "image.png"
+        Image.fromarray(picture(64, 48).astype(np.uint8)).save(image)
+        for count, name in enumerate(NAMES, 1):
+            drop(root, image, [image], name=name, settings={"seed": count})
+            wait_until(root, lambda reader, count=count: reader.counts()[JobState.WAITING] == count)
+        yield root
+    finally:
+        client.request("stop")
 
 
 def wait_until(root: Root, condition) -> None:
@@ -69,7 +71,9 @@ async def test_every_command(root: Root, size: tuple[int, int]) -> None:
         await until(pilot, lambda: names() == list(NAMES))
         assert "paused" in screen_text(app).splitlines()[0]
 
-        await pilot.press("G", "T")  # cat to the top; the cursor stays on it
+        await pilot.press("j", "j")
+        await until(pilot, lambda: app.screen.job is not None and app.screen.job.name == "cat")
+        await pilot.press("T")  # cat to the top; the cursor stays on it
         await until(pilot, lambda: names()[0] == "cat")
         assert "has priority 1 now" in screen_text(app)
         await pilot.press("g")

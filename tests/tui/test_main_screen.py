@@ -72,9 +72,10 @@ async def test_the_cursor_stays_on_its_job_when_the_order_changes(desk: Desk, ro
         assert queue(app).row.name == "harbour"
 
 
-async def test_the_filter_takes_words_and_states_and_escape_takes_it_back(desk: Desk, root: Root) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_filter_takes_words_and_states_and_escape_takes_it_back(desk: Desk, root: Root, size) -> None:
     desk.usual()
-    async with make_app(root).run_test(size=(80, 24)) as pilot:
+    async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         await pilot.press("slash", *"harb")
         await until(pilot, lambda: queue(app).length == 1)
@@ -114,9 +115,10 @@ async def test_a_terminal_too_small_gets_a_clear_word(desk: Desk, root: Root) ->
         await until(pilot, lambda: "portrait" in screen_text(pilot.app))  # type: ignore[arg-type]
 
 
-async def test_sort_goes_round(desk: Desk, root: Root) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_sort_goes_round(desk: Desk, root: Root, size) -> None:
     desk.usual()
-    async with make_app(root).run_test(size=(80, 24)) as pilot:
+    async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         names = []
         for _ in range(3):
@@ -141,9 +143,10 @@ async def test_the_picture_goes_from_blocks_to_ascii_to_off(desk: Desk, root: Ro
         await until(pilot, lambda: "off (t shows it)" in screen_text(app))
 
 
-async def test_brackets_scrub_the_frames(desk: Desk, root: Root) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_brackets_scrub_the_frames(desk: Desk, root: Root, size) -> None:
     desk.usual()
-    async with make_app(root).run_test(size=(80, 24)) as pilot:
+    async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         await pilot.press("left_square_bracket", "left_square_bracket")
         await until(pilot, lambda: "frame 20 of 40" in screen_text(app))
@@ -151,32 +154,37 @@ async def test_brackets_scrub_the_frames(desk: Desk, root: Root) -> None:
         await until(pilot, lambda: "frame 40 " in screen_text(app) and " of 40" not in screen_text(app))
 
 
-async def test_v_plots_the_next_term(desk: Desk, root: Root) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_v_plots_the_next_term(desk: Desk, root: Root, size) -> None:
     desk.usual()
-    async with make_app(root).run_test(size=(80, 24)) as pilot:
+    async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         seen = []
         for _ in range(4):
             await pilot.press("v")
-            await until(pilot, lambda: f"log10 of {'TV' if app.term == 'tv' else app.term}" in screen_text(app))
+            await until(pilot, lambda: app.snapshot.view.term == app.term)
+            plotted = "TV" if app.term == "tv" else app.term
+            assert f"log10 of {plotted}" in screen_text(app) or size[0] < 80
             seen.append(app.term)
         assert seen == ["content", "style", "tv", "total"]
 
 
-async def test_a_number_enlarges_a_panel_and_puts_it_back(desk: Desk, root: Root) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_number_enlarges_a_panel_and_puts_it_back(desk: Desk, root: Root, size) -> None:
     desk.usual()
-    async with make_app(root).run_test(size=(80, 24)) as pilot:
+    async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         await pilot.press("3")
-        await until(pilot, lambda: app.screen.query_one("#losses").size.width == 80)
+        await until(pilot, lambda: app.screen.query_one("#losses").size.width == size[0])
         assert not app.screen.query_one("#picture").display
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query_one("#picture").display)
 
 
-async def test_z_freezes_the_screen(desk: Desk, root: Root) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_z_freezes_the_screen(desk: Desk, root: Root, size) -> None:
     jobs = desk.usual()
-    async with make_app(root).run_test(size=(80, 24)) as pilot:
+    async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         await pilot.press("z")
         assert "FROZEN" in screen_text(app)
@@ -242,6 +250,17 @@ async def test_a_command_that_does_not_fit_the_state_says_why(desk: Desk, root: 
         app = await settled(pilot)
         await pilot.press("r")
         assert "0001 is running: it cannot be retried now" in screen_text(app)
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_both_keys_open_help(desk: Desk, root: Root, key: str) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(60, 16)) as pilot:
+        app = await settled(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: "The job" in screen_text(app))
+        await pilot.press("pagedown", "pagedown", "G")
+        assert "Leave; the daemon and its jobs run on." in screen_text(app)
 
 
 async def test_help_lists_every_key(desk: Desk, root: Root) -> None:
