@@ -54,7 +54,9 @@ class StopRequest:
     """Whether somebody wants this worker to stop: a signal, or the end of standard input."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        # Not an Event: its lock is no reentrant one, and a second signal may come inside the first one's handler.
+        # It does when the daemon is killed: the kernel tells a child of each of its parent's threads that ends.
+        self._made = False
 
     def listen(self) -> None:
         """Install the signal handlers and watch standard input if it is a pipe or a socket.
@@ -69,20 +71,20 @@ class StopRequest:
 
     def made(self) -> bool:
         """Return whether to stop."""
-        return self._event.is_set()
+        return self._made
 
     def make(self) -> None:
         """Ask to stop."""
-        self._event.set()
+        self._made = True
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._event.set()
+        self._made = True
 
     def _watch_input(self) -> None:
         # os.read, not sys.stdin: a thread inside a buffered read makes the interpreter abort on exit.
         while os.read(0, 4096):
             pass
-        self._event.set()
+        self._made = True
 
 
 class Outlet:

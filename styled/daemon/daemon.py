@@ -252,7 +252,7 @@ class Daemon:
         if self._disk.room is Room.NONE:
             self._dispatcher.stop_running(self._config.queue.stop_grace_s)
         with self._room_or_later():
-            self._reporter.beat(self.status())
+            self._reporter.beat(*self._state())
 
     def _follow_events(self) -> None:
         """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 
+import msgspec
 import psutil
 import structlog
 
@@ -43,6 +44,7 @@ class Reporter:
         self._dispatcher = dispatcher
         self._notifier = notifier
         self._started_at = time.time()
+        self._last: DaemonStatus | None = None
         self._process = psutil.Process()
         self._metrics_due = 0.0
         self._metrics_failed = False
@@ -51,12 +53,17 @@ class Reporter:
         self._log = structlog.get_logger("daemon")
 
     def status(self, state: str, note: str) -> DaemonStatus:
-        """Return how the daemon is now.
+        """Return how the daemon is now; the figures beside its state are those of the last beat.
 
         Args:
             state: one of the words of :class:`DaemonStatus`.
             note: why it is not simply running.
         """
+        if self._last is not None:
+            return msgspec.structs.replace(self._last, state=state, note=note, beat_at=time.time())
+        return self._look(state, note)
+
+    def _look(self, state: str, note: str) -> DaemonStatus:
         incomplete, incomplete_count = self._inbox.incomplete()
         rejected, rejected_count = self._inbox.rejected()
         return DaemonStatus(
@@ -73,12 +80,17 @@ class Reporter:
             memory=memory.sample(),
         )
 
-    def beat(self, status: DaemonStatus) -> None:
-        """Publish a status everywhere.
+    def beat(self, state: str, note: str) -> None:
+        """Look at everything and publish it everywhere.
+
+        Args:
+            state: one of the words of :class:`DaemonStatus`.
+            note: why it is not simply running.
 
         Raises:
             DiskFull: the store has no room for it.
         """
+        status = self._last = self._look(state, note)
         # Only a loop that turns and a store that takes writes feed the watchdog.
         self._store.publish(status)
         self._notifier.alive()

@@ -29,11 +29,8 @@ LINE_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 600.0
 """A client without a request for this long is hung up on, unless it has subscribed."""
 
-MAX_UNREAD = 4 * 1024 * 1024
-"""Bytes kept for a client that does not read; then it is hung up on and has to ask again."""
-
-REQUESTS_PER_TURN = 16
-"""Of one client, before the others get their turn."""
+TURN_S = 0.05
+"""Seconds for answering in one turn of the loop; what is left is answered in the next, the longest waiting first."""
 
 EVENTS_PER_TURN = 200
 """Read for one subscriber at once."""
@@ -65,8 +62,8 @@ class _Connection:
     heard_at: float
     received: bytearray = field(default_factory=bytearray)
     unsent: bytearray = field(default_factory=bytearray)
-    greeted: bool = False
-    """Whether it has sent a whole request."""
+    served_at: float = 0.0
+    """When its last request was answered."""
     line_since: float | None = None
     """When the first byte of an incomplete line came."""
     cursor: int | None = None
@@ -75,6 +72,11 @@ class _Connection:
     """More events are waiting for it."""
     closing: bool = False
     """Nothing more is read; it is closed once all is sent."""
+
+    @property
+    def has_request(self) -> bool:
+        """Whether a whole request is there, and its sender reads the answers."""
+        return b"\n" in self.received and not self.unsent and not self.closing
 
 
 class ControlServer:
@@ -148,24 +150,34 @@ class ControlServer:
     def backlog(self) -> bool:
         """Whether something can be done without hearing from anybody; then the loop must not sleep."""
         return any(
-            b"\n" in connection.received or (connection.lagging and not connection.unsent)
-            for connection in self._connections
+            connection.has_request or (connection.lagging and not connection.unsent) for connection in self._connections
         )
 
     def turn(self) -> None:
-        """Answer what is left from the last turn, and hang up on those who took too long."""
-        now = self._clock()
+        """Answer requests for a short while, feed subscribers, and hang up on those who took too long."""
+        until = self._clock() + TURN_S
+        asking = [connection for connection in self._connections if connection.has_request]
+        for connection in sorted(asking, key=lambda connection: connection.served_at):
+            self._answer(connection)
+            if self._clock() >= until:
+                break
         for connection in list(self._connections):
-            if b"\n" in connection.received:
-                self._answer(connection)
-            elif connection.line_since is not None and now - connection.line_since > LINE_TIMEOUT_S:
-                self._hang_up(connection, "its request did not end")
-            elif not connection.greeted and now - connection.heard_at > LINE_TIMEOUT_S:
-                self._hang_up(connection, "it asked nothing")
-            elif connection.cursor is None and now - connection.heard_at > IDLE_TIMEOUT_S:
-                self._hang_up(connection, "it was idle")
-            elif connection.lagging:
+            if connection.lagging:
                 self._feed(connection)
+            why = self._overdue(connection)
+            if why:
+                self._hang_up(connection, why)
+
+    def _overdue(self, connection: _Connection) -> str:
+        """Return why a client is to be hung up on, empty if it is not."""
+        now = self._clock()
+        if connection.line_since is not None and now - connection.line_since > LINE_TIMEOUT_S:
+            return "its request did not end"
+        if not connection.served_at and not connection.received and now - connection.heard_at > LINE_TIMEOUT_S:
+            return "it asked nothing"
+        if connection.cursor is None and now - connection.heard_at > IDLE_TIMEOUT_S:
+            return "it was idle"
+        return ""
 
     def publish(self) -> None:
         """Send new events to all who have subscribed."""
@@ -215,9 +227,11 @@ class ControlServer:
         self._selector.register(accepted, selectors.EVENT_READ, lambda: self._ready(connection))
 
     def _ready(self, connection: _Connection) -> None:
+        if connection not in self._connections:
+            return  # hung up on since the selector saw it
         if connection.unsent:
             self._send(connection)
-        if connection in self._connections and not connection.closing:
+        else:
             self._receive(connection)
 
     def _receive(self, connection: _Connection) -> None:
@@ -236,22 +250,20 @@ class ControlServer:
         now = self._clock()
         connection.heard_at = now
         connection.received += chunk
-        if b"\n" in chunk:
-            self._answer(connection)
+        if b"\n" in connection.received:
+            connection.line_since = None
         elif len(connection.received) > MAX_LINE:
             self._refuse(connection, ControlError(f"a request is longer than {MAX_LINE} bytes", "Send less."))
         elif connection.line_since is None:
             connection.line_since = now
 
     def _answer(self, connection: _Connection) -> None:
-        for _ in range(REQUESTS_PER_TURN):
-            line, newline, rest = connection.received.partition(b"\n")
-            if not newline or connection not in self._connections or connection.closing:
-                break
-            connection.received = rest
-            connection.greeted = True
-            self._handle(connection, bytes(line))
-        connection.line_since = self._clock() if connection.received else None
+        """Answer the first request of a client."""
+        line, _, rest = connection.received.partition(b"\n")
+        connection.received = rest
+        connection.line_since = self._clock() if rest and b"\n" not in rest else None
+        self._handle(connection, bytes(line))
+        connection.served_at = self._clock()
 
     def _handle(self, connection: _Connection, line: bytes) -> None:
         try:
@@ -281,8 +293,6 @@ class ControlServer:
     def _queue(self, connection: _Connection, line: bytes) -> None:
         connection.unsent += line
         self._send(connection)
-        if len(connection.unsent) > MAX_UNREAD:
-            self._hang_up(connection, "it does not read")
 
     def _send(self, connection: _Connection) -> None:
         if connection not in self._connections:
@@ -299,8 +309,8 @@ class ControlServer:
         if connection.closing and not connection.unsent:
             self._hang_up(connection, "")
             return
-        events = selectors.EVENT_READ if not connection.closing else 0
-        events |= selectors.EVENT_WRITE if connection.unsent else 0
+        # A client that does not read its answers is not read from either: nothing piles up for it here.
+        events = selectors.EVENT_WRITE if connection.unsent else selectors.EVENT_READ
         key = self._selector.get_key(connection.socket)
         if key.events != events:
             self._selector.modify(connection.socket, events, key.data)

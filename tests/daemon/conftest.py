@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def root(tmp_path: Path) -> Root:
 @pytest.fixture
 def workshop(root: Root, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """A dispatcher to turn by hand; no back-off, two attempts."""
-    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+    monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
     workshop = Workshop(root, QueueConfig(max_attempts=2, backoff_s=(0.0,), stop_grace_s=20.0))
     yield workshop
     workshop.close()

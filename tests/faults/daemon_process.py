@@ -69,7 +69,8 @@ class DaemonProcess:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start it without waiting for an answer."""
-        environment = {**os.environ, "PYTHONPATH": str(FAULTS), "STYLED_TEST_WORKER": "synthetic_worker", **QUICK}
+        paths = os.pathsep.join([str(FAULTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, "PYTHONPATH": paths, "STYLED_TEST_WORKER": "synthetic_worker", **QUICK}
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "styled", "daemon", "--root", str(self.root.path), *self._flags],
