@@ -79,8 +79,6 @@ class Daemon:
             SettingsError: the socket's group does not exist.
         """
         with ExitStack() as stack:
-            stack.enter_context(RootLock(self._root))
-            start_logging(self._root.log, self._config.log, terminal=self._terminal)
             self._notifier = Notifier()
             self._selector = stack.enter_context(selectors.DefaultSelector())
             self._signals = stack.enter_context(Signals(self._selector))
@@ -100,6 +98,9 @@ class Daemon:
         while True:
             with ExitStack() as attempt:
                 try:
+                    attempt.enter_context(RootLock(self._root))
+                    with durable.disk_full_at(self._root.log):
+                        start_logging(self._root.log, self._config.log, terminal=self._terminal)
                     self._open_queue(attempt)
                     self._open_doors(attempt)
                 except DiskFull as error:

@@ -14,6 +14,9 @@ RESUME_FACTOR = 1.5
 _REPORTED_FULL_S = 60.0
 """How long a worker's word that the disk is full counts, when the free space says otherwise (a quota, say)."""
 
+_FREED = 16 * 1024**2
+"""Bytes more than at that time end it earlier: somebody has made room."""
+
 
 class Room(IntEnum):
     """How much room there is."""
@@ -51,11 +54,14 @@ class Disk:
         self._clock = clock
         self._measure = free
         self._full_until: float | None = None
+        self._free_when_full = 0
 
     def look(self) -> Room:
         """Look again."""
         self.free = self._measure(self._path)
-        if self._full_until is not None and self._clock() >= self._full_until:
+        if self._full_until is not None and (
+            self._clock() >= self._full_until or self.free > self._free_when_full + _FREED
+        ):
             self._full_until = None
         if self.free < self.limit / 2:
             self.room = Room.NONE
@@ -69,6 +75,7 @@ class Disk:
     def reported_full(self) -> None:
         """Take somebody's word that there is no room: he could not write."""
         self._full_until = self._clock() + _REPORTED_FULL_S
+        self._free_when_full = self._measure(self._path)
         self.room = min(self.room, Room.LITTLE)
 
     @property

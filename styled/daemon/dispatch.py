@@ -102,7 +102,11 @@ class Dispatcher:
         Raises:
             DiskFull: the store has no room. Nothing is forgotten; the next call goes on where this one stopped.
         """
-        self._reports.extend(self.runner.poll())
+        reports = self.runner.poll()
+        for report in reports:
+            if isinstance(report.what, Ended):
+                self._note_end(report.id, report.what)
+        self._reports.extend(reports)
         while self._reports:
             self._hear(self._reports[0])
             self._reports.popleft()
@@ -216,12 +220,18 @@ class Dispatcher:
             if progress is not None:
                 self._store.update_progress(job, step=progress.step, steps=progress.steps, loss=progress.loss)
 
+    def _note_end(self, job_id: str, ended: Ended) -> None:
+        """Tell of a worker's end, once; what follows from it may have to be tried more than once."""
+        verdict, reason = judge(ended)
+        self.ends[verdict] += 1
+        self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
+        if verdict is Verdict.DISK_FULL:
+            self._disk_full(reason)
+
     def _end(self, job_id: str, ended: Ended) -> None:
         self._due_at = 0.0
         job = self._store.get(job_id)
         verdict, reason = judge(ended)
-        self.ends[verdict] += 1
-        self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
         if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was told to stop
             self._slots.pop(job_id, None)
             self._store.change(job_id, pid=None, pid_started=None)
@@ -238,7 +248,6 @@ class Dispatcher:
                 self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self.config.backoff_s[0])
             case Verdict.DISK_FULL:
                 self._wait_on(job, reason, 0.0)
-                self._disk_full(reason)
             case Verdict.OUT_OF_MEMORY if ended.failure is None:
                 self._try_again(job, reason)  # the kernel chose it; another process may have been the glutton
             case Verdict.HOPELESS | Verdict.OUT_OF_MEMORY:

@@ -13,7 +13,8 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from styled.errors import DaemonAlreadyRunning, DaemonError
+from styled import durable
+from styled.errors import DaemonAlreadyRunning, DaemonError, DiskFull
 from styled.root import Root
 
 PATIENCE_S = 1.0
@@ -50,13 +51,18 @@ class RootLock:
         Raises:
             DaemonAlreadyRunning: another process holds it; the message names its pid.
             DaemonError: the root is not a folder, or cannot be written.
+            DiskFull: no room for the lock file.
         """
         try:
-            self._root.state.mkdir(parents=True, exist_ok=True)
-            folder = os.open(self._root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._descriptors.append(folder)
-            file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-            self._descriptors.append(file)
+            with durable.disk_full_at(self._root.lock):
+                self._root.state.mkdir(parents=True, exist_ok=True)
+                folder = os.open(self._root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._descriptors.append(folder)
+                file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+                self._descriptors.append(file)
+        except DiskFull:
+            self.release()
+            raise
         except OSError as error:
             self.release()
             raise DaemonError(

@@ -37,6 +37,16 @@ def test_somebody_who_could_not_write_is_believed_for_a_minute() -> None:
     assert (disk.look(), disk.note) == (Room.ENOUGH, "")
 
 
+def test_room_that_somebody_made_is_used_at_once() -> None:
+    free = [10**9]
+    disk = Disk(Path("/"), 0, free=lambda _: free[0], clock=lambda: 0.0)
+    disk.reported_full()
+    free[0] += 10**6
+    assert disk.look() is Room.LITTLE
+    free[0] += 10**8
+    assert disk.look() is Room.ENOUGH
+
+
 def test_the_real_disk_is_measured(tmp_path: Path) -> None:
     disk = Disk(tmp_path, 0)
     assert disk.look() is Room.ENOUGH
