@@ -99,6 +99,7 @@ class Soak:
         self.root.config.write_text(self.dice.choice(["", "[queue]\nparalel = 3\n", "[inbox]\nrescan_s = 2.5\n"]))
         with contextlib.suppress(StyledError):
             self.daemon.client.request("reload")
+        self.root.config.unlink()  # a daemon that is started with a wrong one ends at once, as it should
 
     def lose_inbox(self) -> None:
         away = self.root.path / "inbox-away"
