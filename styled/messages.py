@@ -58,6 +58,9 @@ class Progress(Message, frozen=True, tag="progress"):
     """Peak resident memory of the worker."""
     gpu_memory_bytes: int | None = None
     """Peak GPU memory of the worker, None without a GPU."""
+    layers: dict[str, float] | None = None
+    """What each layer adds to ``content_loss`` or ``style_loss``, by names such as ``style.block3_conv1``, to six
+    digits; None where an older version painted."""
 
 
 class Frame(Message, frozen=True, tag="frame"):

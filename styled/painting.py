@@ -269,6 +269,7 @@ class _Run:
             content_loss=losses.content,
             style_loss=losses.style,
             tv_loss=losses.tv,
+            layers={name: float(f"{value:.6g}") for name, value in losses.layers.items()} or None,
             seconds=self._seconds(),
             step_seconds=iterate.step_seconds,
             left_seconds=iterate.left_seconds,

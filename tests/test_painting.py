@@ -95,6 +95,10 @@ class TestToTheEnd:
         for each in losses:
             assert each.loss == pytest.approx(each.content_loss + each.style_loss + each.tv_loss, rel=1e-3)
             assert each.memory_bytes > 0
+            assert each.layers
+            for kind, whole in (("content", each.content_loss), ("style", each.style_loss)):
+                parts = [value for name, value in each.layers.items() if name.startswith(f"{kind}.")]
+                assert sum(parts) == pytest.approx(whole, rel=1e-3, abs=1e-6)
 
     def test_frames_and_the_result_decode_at_the_size_asked_for(self, finished: Any) -> None:
         folder, _ = finished

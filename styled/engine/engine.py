@@ -17,7 +17,7 @@ from styled import images, memory, vgg19
 from styled.engine import colour, footprint, precision, start
 from styled.engine.features import FeatureExtractor
 from styled.engine.iterate import Iterate, Losses, Picture
-from styled.engine.objective import Objective
+from styled.engine.objective import Objective, layer_terms
 from styled.engine.optimizers import optimizer_for
 from styled.engine.pyramid import Scale, plan_scales
 from styled.engine.regions import Region, at_size, read_regions, unpainted
@@ -121,6 +121,7 @@ class _Run:
         self._extractor, self._content = extractor, content
         self.styles = [_recoloured(style, content, settings) for style in styles]
         self._settings, self._scales = settings, scales
+        self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
         self._good: Any = None
 
@@ -161,7 +162,7 @@ class _Run:
         """Do one step and report it."""
         scale, scales = self._scales[index], self._scales
         before, start = time.monotonic(), tf.identity(optimizer.image)
-        total, content, style, tv = (float(term) for term in optimizer.step().numpy())
+        total, content, style, tv, *layers = (float(term) for term in optimizer.step().numpy())
         self._step_seconds.append(time.monotonic() - before)
         steps = sum(each.steps for each in scales)
         diverged = not np.isfinite(total)
@@ -190,7 +191,7 @@ class _Run:
             height=scale.height,
             step=step,
             steps=steps,
-            losses=Losses(total, content, style, tv),
+            losses=Losses(total, content, style, tv, dict(zip(self._layer_terms, layers, strict=True))),
             step_seconds=self._step_seconds[-1],
             left_seconds=self._left(index, step),
             picture=picture,

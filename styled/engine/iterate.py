@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ class Losses:
     content: float
     style: float
     tv: float
+    layers: dict[str, float] = field(default_factory=dict)
+    """What each layer adds to ``content`` or ``style``, weighted, by names such as ``style.block3_conv1``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,16 @@ from styled.settings import Settings
 Tensor = Any
 
 TERMS = ("total", "content", "style", "tv")
-"""What the first result of :meth:`Objective.value_and_gradient` holds, in order."""
+"""What the first result of :meth:`Objective.value_and_gradient` begins with; :func:`layer_terms` follow."""
+
+
+def layer_terms(settings: Settings) -> list[str]:
+    """Return the names of the layers' own terms, in order: ``content.block4_conv2``, ``style.block1_conv1`` ...
+
+    Those whose weight is 0 are not computed and have none.
+    """
+    layers = (("content", settings.content_layers), ("style", settings.style_layers))
+    return [f"{kind}.{name}" for kind, weights in layers for name, weight in weights.items() if weight > 0]
 
 
 class Objective:
@@ -58,23 +67,28 @@ class Objective:
         return {name: losses.gram_matrix(features[name]) for name in self._style_layers}
 
     def terms(self, image: Tensor) -> Tensor:
-        """Return total, content, style and TV loss at ``image`` (1, H, W, 3): shape (4,), each weighted."""
+        """Return the weighted losses at ``image`` (1, H, W, 3): shape (4 + layers,).
+
+        Total, content, style and TV loss, then what each layer adds to content or style, see :func:`layer_terms`.
+        """
         settings = self._settings
         features = self._extractor(image)
         zero = tf.zeros((), image.dtype)
-        content = sum(
-            (w * losses.content_loss(features[n], self._content_targets[n]) for n, w in self._content_layers.items()),
-            zero,
-        )
-        style = zero
+        contents = {
+            name: weight * losses.content_loss(features[name], self._content_targets[name])
+            for name, weight in self._content_layers.items()
+        }
+        styles = dict.fromkeys(self._style_layers, zero)
         for target in self._style_targets:
             for name, gram in target.grams.items():
                 distance = losses.style_loss(losses.gram_matrix(features[name], target.cover(name)), gram)
-                style += target.share * self._style_layers[name] * distance
-        content *= settings.content_weight
-        style *= settings.style_weight
+                styles[name] += target.share * self._style_layers[name] * distance
+        content = settings.content_weight * sum(contents.values(), zero)
+        style = settings.style_weight * sum(styles.values(), zero)
         tv = settings.tv_weight * losses.total_variation(image) if settings.tv_weight > 0 else zero
-        return tf.stack([content + style + tv, content, style, tv])
+        layers = [settings.content_weight * each for each in contents.values()]
+        layers += [settings.style_weight * each for each in styles.values()]
+        return tf.stack([content + style + tv, content, style, tv, *layers])
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""

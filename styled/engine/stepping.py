@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Tensor = Any
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Maps an image (1, H, W, 3) to its loss terms, shape (4,), and the gradient of the first of them. Compiled or not."""
+"""Maps an image (1, H, W, 3) to its loss terms, shape (n,), and the gradient of the first of them. Compiled or not."""
 State = dict[str, npt.NDArray[np.generic]]
 
 
@@ -21,7 +21,7 @@ class Optimizer(Protocol):
     """``tf.Variable``, float32, shape (1, H, W, 3), 0..255."""
 
     def step(self) -> Tensor:
-        """Evaluate the gradient once, move the image, return the loss terms *before* the move, shape (4,)."""
+        """Evaluate the gradient once, move the image, return the loss terms *before* the move, shape (n,)."""
 
     def state(self) -> State:
         """Return everything but the image, as arrays."""

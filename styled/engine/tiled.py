@@ -72,31 +72,33 @@ class TiledObjective:
         self._style_targets = style_targets([self._grams(style) for style in styles], settings, regions)
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the four loss terms and the gradient of the total, as the untiled objective does.
+        """Return the loss terms and the gradient of the total, as the untiled objective does.
 
         Args:
             image: float32 (or float64), shape (1, H, W, 3), RGB 0..255.
         """
         places = self._places(image)
         sums, pooled = self._first_pass(image, places, self._style_targets)
-        content, style, tv = (tf.zeros((), image.dtype) for _ in range(3))
-        above = None
+        zero = tf.zeros((), image.dtype)
+        contents, styles = dict.fromkeys(self._content_layers, zero), dict.fromkeys(self._style_layers, zero)
+        above, tv = None, zero
         matrices: list[dict[str, Tensor]] = []
         for target, of_target in zip(self._style_targets, sums, strict=True):
             matrices.append({})
             for name, total in of_target.items():
                 loss, matrices[-1][name] = self._style_of(target, name, total, image)
-                style += loss
+                styles[name] += loss
         if pooled is not None:
-            (content, deep_style), above = self._deep_gradient(pooled)
-            style += deep_style
+            deep_contents, deep_styles, above = self._deep_gradient(pooled)
+            contents |= deep_contents
+            styles |= deep_styles
         gradient = tf.Variable(tf.zeros_like(image), trainable=False)
         for tile in places:
             targets = {
                 name: target[tile.cells(_stride(name))] for name, target in self._in_front(self._content_targets)
             }
             tile_above = None if above is None else above[tile.cells(self._pooled_stride)]
-            part, tile_content, tile_tv = self._backward_tile(
+            part, tile_contents, tile_tv = self._backward_tile(
                 image[tile.cut],
                 tile.relative,
                 matrices,
@@ -105,9 +107,12 @@ class TiledObjective:
                 above=tile_above,
                 size=image.shape[1:3],
             )
-            content, tv = content + tile_content, tv + tile_tv
+            contents |= {name: contents[name] + value for name, value in tile_contents.items()}
+            tv += tile_tv
             gradient[tile.cut].assign(gradient[tile.cut] + part)
-        return tf.stack([content + style + tv, content, style, tv]), tf.convert_to_tensor(gradient)
+        layers = [tf.cast(each, image.dtype) for each in (*contents.values(), *styles.values())]
+        content, style = sum(layers[: len(contents)], zero), sum(layers[len(contents) :], zero)
+        return tf.stack([content + style + tv, content, style, tv, *layers]), tf.convert_to_tensor(gradient)
 
     def _places(self, image: Tensor) -> list[Tile]:
         return tiles(image.shape[1], image.shape[2], tile=self._tile, halo=self._halo)
@@ -178,22 +183,26 @@ class TiledObjective:
         derivative = tape.gradient(loss, total)
         return tf.cast(loss, image.dtype), derivative + tf.transpose(derivative)
 
-    def _deep_value_and_gradient(self, pooled: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """Return content and style loss of the deep layers and their gradient with respect to ``pooled``."""
+    def _deep_value_and_gradient(self, pooled: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+        """Return the deep layers' content and style losses, and the gradient of their sum by ``pooled``."""
         settings = self._settings
         with tf.GradientTape() as tape:
             tape.watch(pooled)
             features = self._extractor.run(pooled, self._deep, is_pooled=True)
-            content = style = tf.zeros((), losses.dtype_of_sums(pooled))
-            for name, weight in self._in_deep(self._content_layers):
-                content += weight * losses.content_loss(features[name], self._content_targets[name])
+            zero = tf.zeros((), losses.dtype_of_sums(pooled))
+            contents = {
+                name: settings.content_weight
+                * weight
+                * losses.content_loss(features[name], self._content_targets[name])
+                for name, weight in self._in_deep(self._content_layers)
+            }
+            styles = {name: zero for name, _ in self._in_deep(self._style_layers)}
             for target in self._style_targets:
                 for name, gram in self._in_deep(target.grams):
                     distance = losses.style_loss(losses.gram_matrix(features[name], target.cover(name)), gram)
-                    style += target.share * self._style_layers[name] * distance
-            content, style = settings.content_weight * content, settings.style_weight * style
-            total = content + style
-        return (content, style), tape.gradient(total, pooled)
+                    styles[name] += settings.style_weight * target.share * self._style_layers[name] * distance
+            total = sum((*contents.values(), *styles.values()), zero)
+        return contents, styles, tape.gradient(total, pooled)
 
     def _backward(
         self,
@@ -205,9 +214,9 @@ class TiledObjective:
         *,
         above: Tensor | None,
         size: Sequence[int],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the gradient, with respect to the cut, of all that the tile owns, and its content and TV loss."""
-        content = tf.zeros((), cut.dtype)
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Return the gradient, by the cut, of all that the tile owns, its content losses by layer and its TV loss."""
+        contents = {}
         with tf.GradientTape() as tape:
             tape.watch(cut)
             features = self._extractor.run(self._extractor.centred(cut), self._front)
@@ -216,7 +225,7 @@ class TiledObjective:
             for name, target in targets.items():
                 share = _positions(owned[name], 1) / ((size[0] // _stride(name)) * (size[1] // _stride(name)))
                 loss = losses.content_loss(owned[name], target) * share
-                content += self._settings.content_weight * self._content_layers[name] * tf.cast(loss, cut.dtype)
+                contents[name] = self._settings.content_weight * self._content_layers[name] * tf.cast(loss, cut.dtype)
             for name in matrices[0]:
                 outputs.append(owned[name])
                 upstream.append(_slope(owned[name], name, matrices, covers))
@@ -225,8 +234,9 @@ class TiledObjective:
                 outputs.append(pooled[tile.own_cells(self._pooled_stride)])
                 upstream.append(above)
             tv = self._settings.tv_weight * _tv_share(cut, tile, size)
-        outputs, upstream = [*outputs, content, tv], [*upstream, tf.ones_like(content), tf.ones_like(tv)]
-        return tape.gradient(outputs, cut, output_gradients=upstream), content, tv
+        terms = [*contents.values(), tv]
+        outputs, upstream = [*outputs, *terms], [*upstream, *map(tf.ones_like, terms)]
+        return tape.gradient(outputs, cut, output_gradients=upstream), contents, tv
 
     # --- targets ---
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from styled.engine.features import FeatureExtractor
-from styled.engine.objective import TERMS, Objective
+from styled.engine.objective import TERMS, Objective, layer_terms
 from styled.engine.style_target import style_weights
 from styled.engine.weights import Weights
 from styled.settings import Settings
@@ -54,12 +54,27 @@ def test_each_term_is_its_formula(extractor: FeatureExtractor) -> None:
     )
     down, right = np.diff(IMAGE.numpy(), axis=1), np.diff(IMAGE.numpy(), axis=2)
     expected_tv = 0.07 * (np.mean(down**2) + np.mean(right**2))
-    terms = dict(zip(TERMS, build(extractor).terms(IMAGE).numpy(), strict=True))
+    terms = dict(zip(TERMS, build(extractor).terms(IMAGE).numpy()[:4], strict=True))
     assert terms["content"] == pytest.approx(expected_content, rel=1e-10)
     assert terms["style"] == pytest.approx(expected_style, rel=1e-10)
     assert terms["tv"] == pytest.approx(expected_tv, rel=1e-10)
     assert terms["total"] == pytest.approx(expected_content + expected_style + expected_tv, rel=1e-10)
     assert min(terms.values()) > 0.001 * terms["total"], "a term too small to be tested"
+
+
+def test_the_layers_terms_are_their_parts_of_content_and_style(extractor: FeatureExtractor) -> None:
+    """A layer's term is what the loss falls by without the layer; together they are the whole."""
+    values = build(extractor).terms(IMAGE).numpy()
+    layers = dict(zip(layer_terms(SETTINGS), values[len(TERMS) :], strict=True))
+    for term, kind in ((1, "content"), (2, "style")):
+        names = [name.removeprefix(f"{kind}.") for name in layers if name.startswith(kind)]
+        assert names == list(LAYERS[f"{kind}_layers"])
+        assert sum(layers[f"{kind}.{name}"] for name in names) == pytest.approx(values[term], rel=1e-10)
+        for left_out in names:
+            rest = {name: weight * (name != left_out) for name, weight in LAYERS[f"{kind}_layers"].items()}
+            if any(rest.values()):
+                without = build(extractor, **{f"{kind}_layers": rest}).terms(IMAGE).numpy()[term]
+                assert layers[f"{kind}.{left_out}"] == pytest.approx(values[term] - without, rel=1e-9)
 
 
 def test_the_total_gradient_is_that_of_finite_differences(extractor: FeatureExtractor) -> None:
