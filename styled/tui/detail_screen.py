@@ -17,6 +17,7 @@ from styled.tui.headings import heading
 from styled.tui.job_lines import job_lines, settings_lines
 from styled.tui.job_screen import JobScreen
 from styled.tui.keys_line import KeysLine
+from styled.tui.layer_lines import layer_lines
 from styled.tui.line_view import LineView
 from styled.tui.lines import Line, inert, spread
 from styled.tui.loss_lines import loss_lines, plot_columns, term_word
@@ -55,7 +56,7 @@ class DetailScreen(JobScreen):
                     (
                         "the picture",
                         "content, style and result side by side",
-                        "the losses and the job's facts",
+                        "the losses, each layer's part, and the job's facts",
                         "the settings",
                         "the log",
                     ),
@@ -201,9 +202,11 @@ class DetailScreen(JobScreen):
         title = heading("3 losses", view.size.width, app.glyphs, extra=f"log10 of {term_word(app.term)}")
         view.show([title, *loss_lines(focus, snapshot.memory, size, app.glyphs, app.term)])
         facts = self.query_one("#facts", Pager)
+        cells = facts.size.width - 1
+        layers = layer_lines(focus.progress, cells, app.glyphs)
         facts.show_text(
-            job_lines(focus, snapshot.memory, facts.size.width - 1, app.glyphs),
-            title=heading("job", facts.size.width, app.glyphs),
+            [*layers, *([((" ", ""),)] if layers else []), *job_lines(focus, snapshot.memory, cells, app.glyphs)],
+            title=heading("layers, job" if layers else "job", facts.size.width, app.glyphs),
         )
 
     def _draw_text(self, focus: Focus) -> None:

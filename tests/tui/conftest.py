@@ -104,6 +104,11 @@ def progress(step: int, steps: int, **changes: Any) -> Progress:
         "step_seconds": 0.5,
         "left_seconds": (steps - step) * 0.5,
         "memory_bytes": int(3.2 * GIB),
+        "layers": {
+            "content.block4_conv2": content,
+            "style.block1_conv1": 0.7 * style,
+            "style.block3_conv1": 0.3 * style,
+        },
     }
     return Progress(**(values | changes))
 
