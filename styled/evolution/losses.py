@@ -16,6 +16,9 @@ from styled.evolution.folder import JobFolder
 _READ_BYTES = 8 * 2**20
 """Most that one call of read_losses reads: about 14,000 steps."""
 
+_LINE_BYTES = 8192
+"""No line is longer: VGG19 has 16 layers."""
+
 _decoder = msgspec.json.Decoder(messages.Progress)
 
 
@@ -93,6 +96,18 @@ def read_losses(folder: JobFolder, offset: int = 0) -> LossPart:
     end = data.rfind(b"\n") + 1
     losses = [progress for line in data[:end].splitlines() if (progress := _decoded(line)) is not None]
     return LossPart(losses, start + end, restarted)
+
+
+def last_loss(folder: JobFolder) -> messages.Progress | None:
+    """Read the newest whole line only; None if there is none."""
+    try:
+        with folder.losses.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = os.pread(file.fileno(), _LINE_BYTES, max(0, size - _LINE_BYTES))
+    except FileNotFoundError:
+        return None
+    lines = data[: data.rfind(b"\n") + 1].splitlines()
+    return _decoded(lines[-1]) if lines else None
 
 
 def _is_line_start(descriptor: int, offset: int) -> bool:

@@ -204,8 +204,9 @@ class DetailScreen(JobScreen):
         facts = self.query_one("#facts", Pager)
         cells = facts.size.width - 1
         layers = layer_lines(focus.progress, cells, app.glyphs)
+        gap: list[Line] = [((" ", ""),)] if layers else []
         facts.show_text(
-            [*layers, *([((" ", ""),)] if layers else []), *job_lines(focus, snapshot.memory, cells, app.glyphs)],
+            [*layers, *gap, *job_lines(focus, snapshot.memory, cells, app.glyphs)],
             title=heading("layers, job" if layers else "job", facts.size.width, app.glyphs),
         )
 

@@ -59,6 +59,18 @@ def age(seconds: float) -> str:
     return f"{whole}s"
 
 
+def about(seconds: float | None) -> str:
+    """Format a length of time that is a guess: ``~40s``, ``~4m``, ``~3h``, ``~12d``; at least ten seconds."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNKNOWN
+    if seconds < 55:
+        return f"~{max(1, round(seconds / 10))}0s"
+    for unit, length, most in (("m", 60, 99), ("h", 3600, 47)):
+        if round(seconds / length) <= most:
+            return f"~{round(seconds / length)}{unit}"
+    return f"~{min(round(seconds / 86400), 9999)}d"
+
+
 def gibibytes(value: int | None) -> str:
     """Format bytes as GiB with one decimal and no unit: ``61.2``."""
     return UNKNOWN if value is None else f"{value / _GIB:.1f}"

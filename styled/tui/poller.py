@@ -20,11 +20,13 @@ from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
+from styled.queue.status import DaemonStatus
 from styled.root import Root
 from styled.tui.snapshot import Compared, Focus, Happening, Snapshot, View
-from styled.tui.status_lines import happening
+from styled.tui.status_lines import STALE_S, happening
 
 if TYPE_CHECKING:
+    from styled.tui.forecast import Forecaster
     from styled.tui.job_reader import JobReader
 
 MEMORY_S = 2.0
@@ -121,6 +123,7 @@ class SnapshotMaker:
         self._memory: MemorySample | None = None
         self._memory_due = -1e9
         self._jobs: dict[str, JobReader] = {}
+        self._forecaster: Forecaster | None = None
 
     def close(self) -> None:
         """Let go of the store."""
@@ -150,6 +153,7 @@ class SnapshotMaker:
             top_priority=queue.top_priority,
             jobs=tuple(queue.jobs),
             progress=progress,
+            foreseen={} if queue_only else self._foreseen(status),
             incomplete=tuple(status.incomplete) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
             focus=focus,
@@ -165,6 +169,19 @@ class SnapshotMaker:
         running = [job.id for job in self._queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
+
+    def _foreseen(self, status: DaemonStatus | None) -> dict[str, float]:
+        """Foretell when the waiting jobs end; nothing while no daemon works on them."""
+        if status is None or status.state == "paused" or self._clock() - status.beat_at > STALE_S:
+            return {}
+        if self._forecaster is None:
+            from styled.tui.forecast import Forecaster
+
+            self._forecaster = Forecaster(self._root, self._reader, clock=self._clock)
+        try:
+            return self._forecaster.left()
+        except StyledError:
+            return {}  # what is wrong with the store was said by those who read it first
 
     def _compare(self, view: View) -> tuple[Compared, ...]:
         """Read the jobs to compare; one that is gone is left out."""

@@ -60,7 +60,15 @@ def header(cells: int, position: str = "") -> Line:
     return ((text, "muted"),)
 
 
-def queue_row(row: Row, cells: int, glyphs: Glyphs, *, progress: Progress | None = None, picked: bool = False) -> Line:
+def queue_row(
+    row: Row,
+    cells: int,
+    glyphs: Glyphs,
+    *,
+    progress: Progress | None = None,
+    foreseen: float | None = None,
+    picked: bool = False,
+) -> Line:
     """Return one row of the table without its cursor.
 
     Args:
@@ -68,25 +76,29 @@ def queue_row(row: Row, cells: int, glyphs: Glyphs, *, progress: Progress | None
         cells: width of the table.
         glyphs: drawing characters.
         progress: the job's newest losses, fresher than the store's.
+        foreseen: seconds until a waiting job may be done.
         picked: the job was picked for a comparison.
     """
     if isinstance(row, Job):
-        return _job_row(row, cells, glyphs, progress, picked=picked)
+        return _job_row(row, cells, glyphs, progress, foreseen, picked=picked)
     word, reason = (
         ("incomplete", f"waits for {row.missing}") if isinstance(row, Incomplete) else ("rejected", row.reason)
     )
     return _words_row(word, row.name, reason, cells, glyphs)
 
 
-def _job_row(job: Job, cells: int, glyphs: Glyphs, progress: Progress | None, *, picked: bool) -> Line:
+def _job_row(
+    job: Job, cells: int, glyphs: Glyphs, progress: Progress | None, foreseen: float | None, *, picked: bool
+) -> Line:
     number = f"{'*' if picked else ''}{job.number:04d}"
     if job.state in {JobState.FAILED, JobState.CANCELLED} and job.reason:
         return _words_row(job.state, job.name, job.reason, cells, glyphs, number=number)
     columns = layout(cells)
     step, loss, steps = job.step, job.loss, job.steps
-    remaining: float | None = None
+    remaining = figures.about(foreseen) if job.state is JobState.WAITING else figures.UNKNOWN
     if progress is not None and job.state is JobState.RUNNING:
-        step, loss, steps, remaining = progress.step, progress.loss, progress.steps, progress.left_seconds
+        step, loss, steps = progress.step, progress.loss, progress.steps
+        remaining = figures.duration(progress.left_seconds)
     done = f"{step}/{steps}" if steps else figures.UNKNOWN
     middle = _names(job, columns, glyphs)
     if columns.size:
@@ -98,7 +110,7 @@ def _job_row(job: Job, cells: int, glyphs: Glyphs, progress: Progress | None, *,
         (middle, ""),
         (f"{right(done, _STEP)} ", ""),
         (f"{right(figures.loss(loss), _LOSS)} ", ""),
-        (right(figures.duration(remaining), _LEFT), ""),
+        (right(remaining, _LEFT), ""),
     )
 
 

@@ -56,6 +56,7 @@ class QueueTable(LineView, can_focus=True):
         self._total = 0
         self._extras: tuple[Row, ...] = ()
         self._progress: dict[str, Progress] = {}
+        self._foreseen: dict[str, float] = {}
         self._anchor: str | None = None
         self._words: tuple[str, ...] = ()
         self.cursor = 0
@@ -95,7 +96,7 @@ class QueueTable(LineView, can_focus=True):
         """Show a snapshot's rows; ``empty`` is what to say when there are none."""
         self._offset, self._jobs, self._total = snapshot.view.offset, snapshot.jobs, snapshot.total
         self._extras = () if snapshot.view.filter else (*snapshot.incomplete, *snapshot.rejected)
-        self._progress = snapshot.progress
+        self._progress, self._foreseen = snapshot.progress, snapshot.foreseen
         self._words = empty
         self._follow_anchor()
         self._draw()
@@ -202,7 +203,8 @@ class QueueTable(LineView, can_focus=True):
             return ((f"{mark} ", ""), ("...", "muted"))
         picked = isinstance(row, Job) and row.id == self.picked
         progress = self._progress.get(row.id) if isinstance(row, Job) else None
-        line = queue_row(row, cells, self._glyphs, progress=progress, picked=picked)
+        foreseen = self._foreseen.get(row.id) if isinstance(row, Job) else None
+        line = queue_row(row, cells, self._glyphs, progress=progress, foreseen=foreseen, picked=picked)
         if at_cursor:
             # One tone for the whole row: every state's colour would have to contrast with the cursor's too.
             return ((plain(fit_line(((f"{mark} ", ""), *line), cells)), "cursor"),)

@@ -158,6 +158,8 @@ class Snapshot:
     """The rows from ``view.offset`` on."""
     progress: dict[str, Progress] = field(default_factory=dict)
     """Newest losses of the running jobs on the screen, by id; fresher than the store's."""
+    foreseen: dict[str, float] = field(default_factory=dict)
+    """Seconds until each waiting job is done, by id, as far as that can be foreseen."""
     incomplete: tuple[Incomplete, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     focus: Focus | None = None
