@@ -123,6 +123,12 @@ class HooksConfig(Section, frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="seconds a hook may take")] = 60.0
 
 
+class GalleryConfig(Section, frozen=True, kw_only=True):
+    """``[gallery]``: the page of all results, ``evolution/index.html``."""
+
+    auto: Annotated[bool, Meta(description="write it again after jobs have ended; else: styled gallery")] = True
+
+
 class TuiConfig(Section, frozen=True, kw_only=True):
     """``[tui]``: the terminal UI."""
 
@@ -139,6 +145,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()
     hooks: HooksConfig = HooksConfig()
+    gallery: GalleryConfig = GalleryConfig()
     tui: TuiConfig = TuiConfig()
     job: dict[str, Any] = msgspec.field(default_factory=dict)
     """Settings every job starts from, as plain values; already checked."""
@@ -152,6 +159,7 @@ SECTIONS: dict[str, type[Section]] = {
     "retention": RetentionConfig,
     "log": LogConfig,
     "hooks": HooksConfig,
+    "gallery": GalleryConfig,
     "tui": TuiConfig,
 }
 """Each section's name and type; ``[job]`` is apart, because its keys are those of ``Settings``."""

@@ -18,6 +18,7 @@ import structlog
 
 from styled import __version__, durable, memory
 from styled.config import Config, RetentionConfig
+from styled.daemon.curator import Curator
 from styled.daemon.disk import Disk, Room
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.holds import Holds
@@ -126,6 +127,8 @@ class Daemon:
         self._disk = Disk(root.path, int(config.disk.min_free_gb * 1e9))
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
+        self._curator = Curator(root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH)
+        stack.callback(self._curator.close)
         self._runner = LocalRunner(
             self._selector,
             stall_s=config.queue.stall_s,
@@ -180,6 +183,7 @@ class Daemon:
             with self._room_or_later():
                 self._take_pairs()
             self._hooks.turn()
+            self._curator.turn()
             with self._room_or_later():
                 self._janitor.turn()
             if self._draining and not self._dispatcher.busy():
@@ -199,6 +203,7 @@ class Daemon:
             self._beat_due - time.monotonic(),
             self._dispatcher.wake_after(),
             self._hooks.wake_after(),
+            self._curator.wake_after(),
             self._janitor.wake_after(),
         ]
         if self._may_take():
@@ -259,6 +264,7 @@ class Daemon:
         """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""
         last = self._store.last_event()
         if last != self._last_event:
+            self._curator.hear(self._store.events(self._last_event))
             self._last_event = last
             self._dispatcher.changed()
             self._server.publish()
@@ -327,6 +333,7 @@ class Daemon:
         self._dispatcher.config = config.queue
         self._dispatcher.changed()
         self._hooks.config, self._janitor.config = config.hooks, config.retention
+        self._curator.config = config.gallery
         if (config.inbox, config.job) != (self._config.inbox, self._config.job):
             self._inbox.reload(config.inbox, config.job)
         if config.log != self._config.log:
