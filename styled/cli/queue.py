@@ -20,6 +20,7 @@ from styled.root import Root
 @root_option
 @click.argument("content", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--mask", type=click.Path(path_type=Path), help="An image that says which style goes where.")
 @click.option("--name", default="", help="The job's name; the content file's by default.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of this job.")
 @click.option("--priority", type=int, default=0, help="Higher runs first.")
@@ -28,6 +29,7 @@ def add(
     content: Path,
     styles: tuple[Path, ...],
     *,
+    mask: Path | None,
     name: str,
     assignments: tuple[str, ...],
     priority: int,
@@ -41,7 +43,7 @@ def add(
 
     root = Root.at(root_path)
     settings = dict(parse_assignment(text) for text in assignments)
-    dropped = drop(root, content, styles, name=name, settings=settings, priority=priority)
+    dropped = drop(root, content, styles, mask=mask, name=name, settings=settings, priority=priority)
     click.echo(f"{dropped} is in the inbox")
     try:
         Client(root).request("ping")

@@ -25,6 +25,7 @@ def drop(
     content: Path,
     styles: Sequence[Path],
     *,
+    mask: Path | None = None,
     name: str = "",
     settings: Mapping[str, Any] | None = None,
     priority: int = 0,
@@ -37,6 +38,7 @@ def drop(
         root: whose inbox; made if it is not there.
         content: path of the content image.
         styles: paths of the style images, in order.
+        mask: path of the image that says which style goes where.
         name: of the pair; the content's by default. A taken name gets ``-2``, ``-3`` … after it.
         settings: what the pair's ``job.toml`` shall say.
         priority: higher runs first.
@@ -47,7 +49,7 @@ def drop(
         PairRejected: the folder cannot be made, or a file not be read.
         DiskFull: there is no room.
     """
-    for path in (content, *styles):
+    for path in (content, *styles, *([mask] if mask else [])):
         _check(path)
     toml = _job_toml(settings or {}, priority)
     parse_job_toml(toml, "job.toml")
@@ -60,6 +62,8 @@ def drop(
                 _copy(content, hidden / f"content{content.suffix.lower()}")
                 for number, style in enumerate(styles, start=1):
                     _copy(style, hidden / f"style{f'-{number}' if number > 1 else ''}{style.suffix.lower()}")
+                if mask is not None:
+                    _copy(mask, hidden / f"mask{mask.suffix.lower()}")
                 if toml:
                     durable.write_bytes(hidden / "job.toml", toml)
                 durable.sync_folder(hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -284,10 +285,15 @@ class StyledApp(App[None]):
         snapshot = self.snapshot
         daemon = snapshot.daemon if snapshot is not None else None
         if snapshot is None or daemon is None or self._clock() - daemon.beat_at > STALE_S:
-            return "No daemon runs here. Start it with: styled daemon"
+            return f"No daemon runs here. Start it with: styled daemon{self._root_flag()}"
         waiting = snapshot.counts.get(JobState.WAITING, 0)
         running = snapshot.counts.get(JobState.RUNNING, 0)
-        return f"styled runs on (pid {daemon.pid}, {running} running, {waiting} waiting). Stop it with: styled stop"
+        counts = f"{running} running, {waiting} waiting"
+        return f"styled runs on (pid {daemon.pid}, {counts}). Stop it with: styled stop{self._root_flag()}"
+
+    def _root_flag(self) -> str:
+        """Return what a command typed here needs to mean this root."""
+        return "" if Root.at() == self.root else f" --root {shlex.quote(str(self.root.path))}"
 
     def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
         """Say something in the event line for a while; ``whole`` keeps paths as they are."""

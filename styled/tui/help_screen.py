@@ -11,10 +11,11 @@ from textual.screen import ModalScreen, Screen
 from styled.tui.headings import heading
 from styled.tui.keys_line import KeysLine
 from styled.tui.line_view import LineView
-from styled.tui.lines import Line, left, wrap
+from styled.tui.lines import Line, left, right, width, wrap
 from styled.tui.pager import Pager
 
 _KEY_CELLS = 14
+_OTHER_KEYS = 'Other keys: in styled.toml under [tui], by the names at the right: keys = {"job.pause" = "space"}'
 
 
 class HelpScreen(ModalScreen[None]):
@@ -71,6 +72,8 @@ class HelpRow(NamedTuple):
     group: str
     keys: str
     text: str
+    name: str
+    """For ``[tui] keys``."""
 
 
 def binding_rows(screen: Screen[object]) -> list[HelpRow]:
@@ -84,7 +87,8 @@ def binding_rows(screen: Screen[object]) -> list[HelpRow]:
         keys.append(screen.app.get_key_display(binding))
     order = list(GROUPS)
     rows = [
-        HelpRow(name.partition(".")[0], " ".join(dict.fromkeys(keys)), text) for name, (keys, text) in found.items()
+        HelpRow(name.partition(".")[0], " ".join(dict.fromkeys(keys)), text, name)
+        for name, (keys, text) in found.items()
     ]
     return sorted(rows, key=lambda row: order.index(row.group) if row.group in GROUPS else len(order))
 
@@ -99,6 +103,11 @@ def help_lines(rows: list[HelpRow], cells: int) -> list[Line]:
             if lines:
                 lines.append(((" ", ""),))
             lines.append(((f" {title}", "strong"),))
-        for index, part in enumerate(wrap(row.text, max(10, cells - _KEY_CELLS))):
+        room = max(10, cells - _KEY_CELLS)
+        parts = wrap(row.text, room)
+        if width(parts[-1]) + 2 + len(row.name) > room:
+            parts.append("")  # the name gets a line of its own
+        for index, part in enumerate(parts):
             lines.append(((left(f" {row.keys}" if index == 0 else "", _KEY_CELLS), "key"), (part, "")))
-    return lines
+        lines[-1] = (*lines[-1], (right(row.name, room - width(parts[-1])), "muted"))
+    return [*lines, ((" ", ""),), *(((f" {part}", "muted"),) for part in wrap(_OTHER_KEYS, max(10, cells - 1)))]

@@ -33,12 +33,14 @@ def test_what_is_added_is_painted_and_waited_for(
     assert '"event": "done"' in styled("log").stdout
 
 
-def test_several_styles_are_kept_in_order(daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path]) -> None:
-    assert styled("add", *pair, pair[0], "--name", "two styles").returncode == 0
+def test_several_styles_are_kept_in_order_and_a_mask_with_them(
+    daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path]
+) -> None:
+    assert styled("add", *pair, pair[0], "--name", "two styles", "--mask", pair[1]).returncode == 0
     assert styled("wait", "two-styles").returncode == 0
     job = daemon.job("two-styles")
     assert job is not None
-    assert job.styles == ("input/style.png", "input/style-2.png")
+    assert (job.styles, job.mask) == (("input/style.png", "input/style-2.png"), "input/mask.png")
 
 
 @pytest.mark.parametrize(

@@ -264,32 +264,38 @@ async def test_both_keys_open_help(desk: Desk, root: Root, key: str) -> None:
 
 
 async def test_help_lists_every_key(desk: Desk, root: Root) -> None:
-    """The list comes from the bindings: each binding with a name of its own is in it."""
+    """The list comes from the bindings: each binding with a name of its own is in it, with the name."""
     desk.usual()
     async with make_app(root).run_test(size=(160, 70)) as pilot:
         app = await settled(pilot)
         wanted = {
-            active.binding.tooltip for active in app.screen.active_bindings.values() if active.binding.id is not None
+            word
+            for active in app.screen.active_bindings.values()
+            if active.binding.id is not None
+            for word in (active.binding.tooltip, active.binding.id)
         }
         await pilot.press("question_mark")
         await pilot.pause()
         text = " ".join(screen_text(app).split())
-        assert len(wanted) > 20
-        for tooltip in wanted:
-            assert " ".join(tooltip.split()) in text
+        assert len(wanted) > 40
+        for word in wanted:
+            assert " ".join(word.split()) in text
         await pilot.press("q")
         await pilot.pause()
         assert isinstance(app.screen, MainScreen)
 
 
-async def test_q_leaves(desk: Desk, root: Root) -> None:
+async def test_q_leaves(desk: Desk, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.usual()
     app = make_app(root)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         await pilot.press("q")
     assert app.return_code == 0
-    assert app.farewell() == "styled runs on (pid 4711, 1 running, 2 waiting). Stop it with: styled stop"
+    words = "styled runs on (pid 4711, 1 running, 2 waiting). Stop it with: styled stop"
+    assert app.farewell() == f"{words} --root {root.path}", "the command would mean another root here"
+    monkeypatch.chdir(root.path)
+    assert app.farewell() == words
 
 
 async def test_keys_can_be_given_other_keys(desk: Desk, root: Root) -> None:
