@@ -132,6 +132,10 @@ class GalleryConfig(Section, frozen=True, kw_only=True):
 class TuiConfig(Section, frozen=True, kw_only=True):
     """``[tui]``: the terminal UI."""
 
+    pictures: Annotated[
+        Literal["characters", "kitty"],
+        Meta(description="real pictures by kitty's protocol, in terminals that have it (kitty, Ghostty; not in tmux)"),
+    ] = "characters"
     keys: Annotated[dict[str, str], Meta(description='other keys, by the name in the help: "job.pause" = "space"')] = {}
 
 

@@ -27,6 +27,11 @@ from styled.tui.options import Options
     show_default=True,
     help="Seconds between two looks.",
 )
+@click.option(
+    "--pictures",
+    type=click.Choice(["characters", "kitty"]),
+    help="Real pictures, in kitty or Ghostty; 60 to 500 kB a frame  [default: [tui] pictures, else characters]",
+)
 @click.pass_context
 def tui(
     ctx: click.Context,
@@ -37,6 +42,7 @@ def tui(
     slow: bool = False,
     mouse: bool = False,
     refresh: float = 0.5,
+    pictures: str | None = None,
 ) -> None:
     """Open the terminal UI (the default without a command).
 
@@ -48,7 +54,7 @@ def tui(
         click.echo(f"styled: {why_not}, so here is the status as text. (styled --help lists all commands.)", err=True)
         _print_status(ctx, root_path)
         return
-    config = load_config(root.config)
+    config = load_config(root.config, flags={"tui.pictures": pictures})
     options = Options(
         readonly=readonly,
         ascii=ascii_only or not speaks_utf8(),
@@ -56,6 +62,7 @@ def tui(
         slow=slow,
         mouse=mouse,
         refresh_s=refresh,
+        kitty=config.tui.pictures == "kitty",
         keys=config.tui.keys,
     )
     _open(root, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -39,7 +40,7 @@ from styled.tui.palette import Command, Palette, commands_of
 from styled.tui.poller import Poller
 from styled.tui.queue_table import QueueTable
 from styled.tui.requests import Answer, Request, Requests
-from styled.tui.snapshot import Canvas, PictureMode, Snapshot, View
+from styled.tui.snapshot import PICTURE_MODES, Canvas, PictureMode, Snapshot, View
 from styled.tui.status_lines import STALE_S, event_lines, status_line
 from styled.tui.tether import Tether
 
@@ -138,9 +139,27 @@ class StyledApp(App[None]):
     @property
     def first_mode(self) -> PictureMode:
         """How pictures are drawn at first: half blocks need colours and Unicode."""
+        if self.options.kitty and self.no_kitty == "":
+            return "kitty"
         few_colours = self.console.color_system not in {"256", "truecolor"}
         plain = self.options.ascii or self.options.slow or self.options.no_colour or few_colours
         return "ascii" if plain else "blocks"
+
+    @property
+    def no_kitty(self) -> str:
+        """Why real pictures cannot be drawn here, as far as one can tell without asking the terminal; empty if not."""
+        if os.environ.get("TMUX") or os.environ.get("STY"):
+            return "not inside tmux or screen"
+        if self.console.color_system != "truecolor" or self.options.no_colour:
+            return "only with COLORTERM=truecolor and colours"
+        return "not with ASCII" if self.options.ascii else ""
+
+    @property
+    def picture_modes(self) -> tuple[PictureMode, ...]:
+        """The ways to draw pictures that the key goes through."""
+        can_kitty = self.options.kitty and not self.no_kitty
+        can = {"kitty": can_kitty, "blocks": self.glyphs.unicode}
+        return tuple(mode for mode in PICTURE_MODES if can.get(mode, True))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Name the tones' colours for the style sheet, which is read before a theme is chosen."""
@@ -161,6 +180,8 @@ class StyledApp(App[None]):
         self._map_keys()
         self._watch_terminal()
         self._poller.start()
+        if self.options.kitty and self.no_kitty:
+            self.say(f"No real pictures: {self.no_kitty}; characters instead.", "warn")
         self.set_interval(1.0, self._tick)
         if self._start_daemon:
             threading.Thread(target=self._ensure_daemon, name="styled-start", daemon=True).start()

@@ -12,7 +12,7 @@ from styled.queue.job import ENDED, Job, JobState
 from styled.tui.lines import inert
 from styled.tui.question import Notice, Question
 from styled.tui.requests import Request
-from styled.tui.snapshot import PICTURE_MODES, Focus, PictureMode, Snapshot, View
+from styled.tui.snapshot import Focus, PictureMode, Snapshot, View
 
 if TYPE_CHECKING:
     from styled.tui.app import StyledApp
@@ -305,9 +305,8 @@ class JobScreen(Screen[None]):
 
     def action_picture_mode(self) -> None:
         """Draw the picture in the next way."""
-        self.mode = PICTURE_MODES[(PICTURE_MODES.index(self.mode) + 1) % len(PICTURE_MODES)]
-        if self.mode == "blocks" and not self.styled_app.glyphs.unicode:
-            self.mode = "ascii"
+        modes = self.styled_app.picture_modes
+        self.mode = modes[(modes.index(self.mode) + 1) % len(modes)]
         self.look_again()
 
     def action_older_frame(self) -> None:

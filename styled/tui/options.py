@@ -22,5 +22,7 @@ class Options:
     """Take mouse events; off keeps the terminal's own selection."""
     refresh_s: float = 0.5
     """Seconds between two looks at the disk, 0.25..60."""
+    kitty: bool = False
+    """Draw real pictures, by kitty's protocol."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Binding id to key, from ``[keys]`` in styled.toml."""

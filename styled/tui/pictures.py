@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from styled import images
-from styled.tui import preview
-from styled.tui.snapshot import Canvas, Picture
+from styled.tui import kitty, preview
+from styled.tui.snapshot import Canvas, Graphic, Picture
 
 _MAX_PIXELS = 250_000_000
 
@@ -44,11 +44,18 @@ class PictureMaker:
 def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
     """Draw the image at ``path``; see :meth:`PictureMaker.make`."""
     # Four pixels for each one shown: the decoder may shrink a JPEG early, the rest is averaged in linear light.
-    long_side = 4 * max(canvas.columns, 2 * canvas.rows)
+    scale = kitty.CELL[0] if canvas.mode == "kitty" else 4
+    long_side = scale * max(canvas.columns, 2 * canvas.rows)
     loaded = images.load(path, max_pixels=_MAX_PIXELS, long_side=long_side)
     picture = Image.fromarray(loaded.pixels)
     columns, rows = preview.fit_cells(picture.width, picture.height, canvas.columns, canvas.rows)
     info = loaded.info
+    if canvas.mode == "kitty":
+        columns, rows = preview.fit_cells(
+            picture.width, picture.height, canvas.columns, min(canvas.rows, kitty.MAX_ROWS)
+        )
+        graphic = Graphic(kitty.encode(picture, columns, rows), columns, rows)
+        return Picture(caption, info.width, info.height, step, graphic=graphic)
     if canvas.mode == "ascii":
         text = preview.ascii_art(picture, columns, rows)
         return Picture(caption, info.width, info.height, step, text=text)

@@ -17,8 +17,8 @@ from styled.tui.history import ScaleStart, Term
 from styled.tui.lines import Run
 from styled.tui.plot import Column
 
-PictureMode = Literal["blocks", "ascii", "off"]
-PICTURE_MODES: tuple[PictureMode, ...] = ("blocks", "ascii", "off")
+PictureMode = Literal["kitty", "blocks", "ascii", "off"]
+PICTURE_MODES: tuple[PictureMode, ...] = ("kitty", "blocks", "ascii", "off")
 
 ORDERS: tuple[Order, ...] = ("queue", "newest", "name")
 """The orders that the sort key goes through."""
@@ -70,8 +70,18 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Graphic:
+    """A real picture for terminals that can show one; see :mod:`styled.tui.kitty`."""
+
+    png: bytes
+    columns: int
+    """Cells."""
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as cells, ready to draw: ``blocks`` or ``text``."""
+    """A picture as cells, ready to draw: ``blocks``, ``text`` or ``graphic``."""
 
     caption: str
     """What it shows: ``frame 120``, ``content``."""
@@ -82,6 +92,7 @@ class Picture:
     """Of the frame."""
     blocks: tuple[tuple[Run, ...], ...] = ()
     text: tuple[str, ...] = ()
+    graphic: Graphic | None = None
 
 
 @dataclass(frozen=True, slots=True)
