@@ -24,7 +24,7 @@ from styled.root import Root
 from styled.settings import settings_from
 
 EVERY_S = 5.0
-"""Between two forecasts."""
+"""Between two forecasts, unless the queue changed."""
 
 _FORESEEN = 200
 """Waiting jobs looked at; those behind them are too far away to say."""
@@ -46,6 +46,7 @@ class Forecaster:
     def __init__(self, root: Root, reader: StoreReader, *, clock: Callable[[], float]) -> None:
         self._root, self._reader, self._clock = root, reader, clock
         self._due = -1e9
+        self._event = -1
         self._left: dict[str, float] = {}
 
     def left(self) -> dict[str, float]:
@@ -54,8 +55,9 @@ class Forecaster:
         Raises:
             StoreError: the queue cannot be read.
         """
-        if time.monotonic() >= self._due:
-            self._left = self._foresee()
+        event = self._reader.last_event()
+        if event != self._event or time.monotonic() >= self._due:
+            self._left, self._event = self._foresee(), event
             self._due = time.monotonic() + EVERY_S
         return self._left
 

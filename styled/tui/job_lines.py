@@ -50,7 +50,10 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
         ]
     lines.append(fact("content", job.content))
     lines += [fact("style" if len(job.styles) == 1 else f"style {n}", path) for n, path in enumerate(job.styles[:4], 1)]
-    lines.append(fact("times", _times(job)))
+    lines += [
+        ((left("times" if index == 0 else "", _LABEL), "muted"), (text, ""))
+        for index, text in enumerate(wrap(_times(job), room))
+    ]
     if job.settings:
         lines.append(fact("settings", ", ".join(f"{key} {shown(value)}" for key, value in job.settings.items())))
     if focus.progress is not None:

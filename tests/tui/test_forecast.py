@@ -69,6 +69,15 @@ def test_nothing_is_foretold_before_a_job_has_run(desk: Desk, root: Root) -> Non
         assert Forecaster(root, reader, clock=lambda: NOW).left() == {}
 
 
+def test_it_follows_a_new_order_at_once(desk: Desk, root: Root) -> None:
+    _, first, second, *_ = desk.usual()
+    with StoreReader.open(root) as reader:
+        forecaster = Forecaster(root, reader, clock=lambda: NOW)
+        assert forecaster.left()[first.id] < forecaster.left()[second.id]
+        desk.store.set_priority(second.id, 5)
+        assert forecaster.left()[first.id] > forecaster.left()[second.id]
+
+
 async def test_the_queue_shows_it_while_a_daemon_runs(desk: Desk, root: Root) -> None:
     jobs = desk.usual()
     for now, shown in ((NOW, True), (NOW + 60.0, False)):
