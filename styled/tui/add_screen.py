@@ -14,7 +14,6 @@ from textual.message import Message
 from textual.screen import Screen
 
 from styled.errors import StyledError
-from styled.queue.drop import drop
 from styled.root import Root
 from styled.settings import Settings
 from styled.tui.background import in_background
@@ -240,6 +239,8 @@ class AddScreen(Screen[str]):
 
     def _drop(self, content: Path, styles: tuple[Path, ...], values: dict[str, int]) -> Added:
         """Put the pair into the inbox; runs on a thread."""
+        from styled.queue.drop import drop  # loads NumPy, which the first screen must not wait for
+
         try:
             return self.Added(drop(self._root, content, styles, settings=values), "")
         except StyledError as error:
