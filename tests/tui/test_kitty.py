@@ -104,6 +104,8 @@ async def test_the_screen_draws_cells_and_sends_each_picture_once(
         assert drawn() != before
         await pilot.press("escape")
         await until(pilot, lambda: drawn() == before)
+        view = app.screen.query_one(PictureView)
+        view.show_picture(view.picture, "", (("another title", ""),))
         assert len(graphics()) == 1, "sent again without need"
 
         folder = evolution.JobFolder(root.evolution / job.id)
