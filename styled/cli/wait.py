@@ -16,6 +16,7 @@ from styled.queue.job import ENDED, Job, JobState
 from styled.queue.listing import look_into
 from styled.queue.names import escaped
 from styled.queue.pairs import pair_up
+from styled.queue.plan import PLAN, read_plan
 from styled.queue.reader import StoreReader
 from styled.root import Root
 
@@ -68,6 +69,8 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | N
     """Look at one job again and again; None while it has not ended."""
     known = False
     while True:
+        # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
+        to_come = set() if known else _names_to_come(root)
         try:
             job = find(reader, ref)
         except NoSuchJob:
@@ -76,7 +79,7 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | N
             rejected = root.rejected / ref / "REASON.txt"
             if rejected.is_file():
                 yield 1, f"{ref} was rejected: {escaped(rejected.read_text(errors='replace').partition(chr(10))[0])}"
-            if ref not in _names_to_take(root):
+            if ref not in to_come:
                 raise
         else:
             ref, known = job.id, True
@@ -89,10 +92,8 @@ def _everything(root: Root, reader: StoreReader) -> Iterator[_Outcome | None]:
     """Look at the whole queue again and again; None while something in it or in the inbox will still run."""
     start = reader.last_event()
     while True:
-        # The inbox first: what leaves it in between is then seen in the queue.
-        to_take = _names_to_take(root)
-        counts = reader.counts()
-        if not (to_take or counts[JobState.WAITING] or counts[JobState.RUNNING]):
+        # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
+        if not (_is_busy(reader) or _names_to_come(root) or _is_busy(reader)):
             ended = _ended_since(reader, start)
             failed = sum(state is not JobState.DONE for state in ended)
             yield (
@@ -100,6 +101,11 @@ def _everything(root: Root, reader: StoreReader) -> Iterator[_Outcome | None]:
                 f"{len(ended)} jobs ended, {failed} of them without a result" if ended else "nothing to wait for",
             )
         yield None
+
+
+def _is_busy(reader: StoreReader) -> bool:
+    counts = reader.counts()
+    return bool(counts[JobState.WAITING] or counts[JobState.RUNNING])
 
 
 def _ended_since(reader: StoreReader, seq: int) -> list[JobState]:
@@ -116,9 +122,12 @@ def _told(job: Job) -> str:
     return f"{words}: {job.reason}" if job.reason else words
 
 
-def _names_to_take(root: Root) -> set[str]:
-    """Return the names of the pairs that lie complete in the inbox."""
+def _names_to_come(root: Root) -> set[str]:
+    """Return the names of the pairs that lie complete in the inbox, then of those that are just being claimed."""
     try:
-        return {pair.name for pair in pair_up(look_into(root.inbox).kinds).pairs}
+        waiting = {pair.name for pair in pair_up(look_into(root.inbox).kinds).pairs}
     except OSError:
-        return set()  # no inbox, nothing to take
+        waiting = set()  # no inbox, nothing to take
+    # A claim has its plan beside it until the job is in the store; of finished ones none is left to find.
+    plans = (read_plan(path.parent) for path in root.evolution.glob(f"*/{PLAN}"))
+    return waiting | {plan.job.name for plan in plans if plan is not None}
