@@ -17,7 +17,7 @@ from styled.tui.snapshot import Focus, PictureMode, Snapshot, View
 if TYPE_CHECKING:
     from styled.tui.app import StyledApp
 
-COMMANDS = frozenset({"pause", "cancel", "retry", "priority", "to_top", "remove", "pause_queue"})
+COMMANDS = frozenset({"pause", "cancel", "retry", "priority", "to_top", "remove", "remove_ended", "pause_queue"})
 """Actions that change the queue; hidden and refused with --readonly."""
 
 TOP_MARGIN = 1
@@ -194,6 +194,8 @@ class JobScreen(Screen[None]):
             return None
         if name == "pause_queue":
             return "resume queue" if self._queue_is_paused else ""
+        if name == "remove_ended":
+            return ""
         job = self.job
         if job is None:
             return None
@@ -256,9 +258,8 @@ class JobScreen(Screen[None]):
         if job is None:
             return
         request = Request("cancel", {"job": job.id}, f"{job.number:04d} is cancelled; its files stay")
-        self._ask_first(
-            f"Cancel job {job.number:04d} {inert(job.name)}?", "Its files stay; r queues it again.", request
-        )
+        question = Question(f"Cancel job {job.number:04d} {inert(job.name)}?", "Its files stay; r queues it again.")
+        self._ask_first(question, request)
 
     def action_retry(self) -> None:
         """Queue the ended job again."""
@@ -290,18 +291,18 @@ class JobScreen(Screen[None]):
             return
         request = Request("remove", {"job": job.id}, f"{job.number:04d} is removed")
         folder = inert(job.id)
-        self._ask_first(
+        question = Question(
             f"Remove job {job.number:04d} {inert(job.name)}?",
             f"This deletes evolution/{folder} with its frames and its result. It cannot be undone.",
-            request,
         )
+        self._ask_first(question, request)
 
-    def _ask_first(self, question: str, explanation: str, request: Request) -> None:
+    def _ask_first(self, question: Question, *requests: Request) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
-                self.styled_app.ask(request)
+                self.styled_app.ask(*requests)
 
-        self.app.push_screen(Question(question, explanation), answered)
+        self.app.push_screen(question, answered)
 
     def action_picture_mode(self) -> None:
         """Draw the picture in the next way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -14,8 +15,10 @@ from textual.widgets import Input
 from styled.queue.job import Job
 from styled.queue.status import Incomplete
 from styled.tui.add_screen import AddScreen
+from styled.tui.background import in_background
 from styled.tui.compare_screen import CompareScreen
 from styled.tui.detail_screen import DetailScreen, Page
+from styled.tui.ended_jobs import EndedFound, find_ended
 from styled.tui.headings import heading
 from styled.tui.job_lines import job_lines
 from styled.tui.job_screen import JobScreen
@@ -77,6 +80,14 @@ class MainScreen(JobScreen):
             show=False,
             id="main.add",
             tooltip="Add a job: choose a content and styles in a file browser.",
+        ),
+        Binding(
+            "X",
+            "remove_ended",
+            "remove ended",
+            show=False,
+            id="main.remove-ended",
+            tooltip="Remove all jobs that are done, failed or cancelled and match the filter; asks first.",
         ),
         Binding(
             "s",
@@ -351,6 +362,20 @@ class MainScreen(JobScreen):
                 f"{name} is in the inbox; it is queued as soon as its files are seen to be whole", "good"
             )
         self._resized()
+
+    def action_remove_ended(self) -> None:
+        """Remove all ended jobs that the filter leaves, after a question."""
+        if not self._refused("be removed"):
+            in_background(self, "ended", partial(find_ended, self.styled_app.root, self._filter))
+
+    @on(EndedFound)
+    def _ended_found(self, found: EndedFound) -> None:
+        if found.trouble:
+            self.styled_app.say(found.trouble, "bad")
+        elif not found.ids:
+            self.styled_app.say("No job here has ended.", "warn")
+        else:
+            self._ask_first(found.question(), *found.requests())
 
     def action_detail(self) -> None:
         """Open the job under the cursor."""

@@ -18,6 +18,7 @@ from styled.queue.reader import StoreReader
 from styled.root import Root
 from styled.tui.app import StyledApp
 from styled.tui.options import Options
+from styled.tui.question import Question
 from styled.tui.queue_table import QueueTable
 from tests.tui.conftest import HOST, picture, screen_text, settled, until
 
@@ -59,7 +60,7 @@ def states(root: Root) -> dict[str, JobState]:
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
 async def test_every_command(root: Root, size: tuple[int, int]) -> None:
-    """Pause, resume, priority, to the top, cancel, retry, remove, pause and resume the queue."""
+    """Pause, resume, priority, to the top, cancel, retry, remove one and all, pause and resume the queue."""
     app = StyledApp(root, Options(refresh_s=0.25), start_daemon=False, measure=lambda: HOST)
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
@@ -118,6 +119,23 @@ async def test_every_command(root: Root, size: tuple[int, int]) -> None:
         await until(pilot, lambda: app.snapshot.daemon.state == "running")
         await pilot.press("P")
         await until(pilot, lambda: app.snapshot.daemon.state == "paused")
+
+        await pilot.press("slash", *"alps", "enter", "X")
+        await until(pilot, lambda: "Remove the one ended job (filter: alps)?" in screen_text(app))
+        await pilot.press("n")
+        await pilot.pause()
+        assert set(states(root)) == {"alps", "cat"}
+        await pilot.press("X")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("y")
+        await until(pilot, lambda: set(states(root)) == {"cat"})
+        await pilot.press("escape", "X")
+        await until(pilot, lambda: "Remove the one ended job?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: not states(root) and "1 of 1 removed" in screen_text(app))
+        assert not [path for path in root.evolution.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        await pilot.press("X")
+        await until(pilot, lambda: "No job here has ended." in screen_text(app))
 
 
 async def test_the_app_starts_a_daemon_where_none_runs(tmp_path: Path) -> None:

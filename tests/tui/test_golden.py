@@ -118,7 +118,7 @@ async def test_four_gpus(desk: Desk, root: Root) -> None:
 
 async def test_help(desk: Desk, root: Root) -> None:
     desk.usual()
-    check_golden("help", await shot(root, (80, 60), "question_mark"))
+    check_golden("help", await shot(root, (80, 62), "question_mark"))
 
 
 async def test_question(desk: Desk, root: Root) -> None:

@@ -223,7 +223,7 @@ async def test_readonly_hides_and_refuses_commands(desk: Desk, root: Root, size)
     async with make_app(root, readonly=True).run_test(size=size) as pilot:
         app = await settled(pilot)
         assert "pause" not in screen_text(app).splitlines()[-1]
-        for key in ("p", "x", "r", "plus", "minus", "T", "D", "P"):
+        for key in ("p", "x", "r", "plus", "minus", "T", "D", "X", "P"):
             await pilot.press(key)
             assert "Read-only" in screen_text(app)
             assert isinstance(app.screen, MainScreen)
