@@ -152,6 +152,12 @@ def last_event(db: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def set_sequence(db: sqlite3.Connection, table: str, last: int) -> None:
+    """Make ``table`` number its next row ``last + 1``."""
+    db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+    db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last))
+
+
 def meta(db: sqlite3.Connection, key: str) -> str | None:
     """Return a value of the meta table."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -77,12 +77,12 @@ class Store:
         """Fill new tables with what the job folders tell."""
         jobs, problems = adopt_folders(self, self._root.evolution)
         with self._transaction():
-            self._set_sequence("jobs", self._numbers.last)
+            records.set_sequence(self._db, "jobs", self._numbers.last)
             if not (jobs or problems or opened.notes):
                 return  # a new root
             note = f"rebuilt from evolution/: {len(jobs)} jobs"
             # Subscribers of the lost database must notice the gap, so its numbers must not come again.
-            self._set_sequence("events", int(self._clock() * 1000))
+            records.set_sequence(self._db, "events", int(self._clock() * 1000))
             self._record("rebuilt", None, "", "", note)
         self.notes += [note, *problems]
 
@@ -341,10 +341,6 @@ class Store:
     def meta(self, key: str) -> str | None:
         """Return the value kept under a key."""
         return records.meta(self._db, key)
-
-    def _set_sequence(self, table: str, last: int) -> None:
-        self._db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-        self._db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last))
 
     # -- inside --------------------------------------------------------------------------------------------
 
