@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from styled.errors import SettingsError
+from styled.presets import expanded
 from styled.settings import Settings, nearest, settings_from
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -192,9 +193,14 @@ def load_config(
     """
     environment = os.environ if environment is None else environment
     layers: dict[str, dict[str, _Value]] = {name: {} for name in (*SECTIONS, "job")}
-    for section, key, found in (*_from_file(path), *_from_environment(environment), *_from_flags(flags or {})):
-        _check_name(section, key, found.source)
-        layers[section][key] = found
+    for source in (_from_file(path), _from_environment(environment), _from_flags(flags or {})):
+        read: dict[str, dict[str, _Value]] = {name: {} for name in layers}
+        for section, key, found in source:
+            _check_name(section, key, found.source)
+            read[section][key] = found
+        read["job"] = _with_preset(read["job"])
+        for name in layers:
+            layers[name] |= read[name]
     sections = {name: _section(kind, name, layers[name]) for name, kind in SECTIONS.items()}
     return Config(**sections, job=_job(layers["job"]))  # type: ignore[arg-type]  # each name has its own type
 
@@ -283,6 +289,14 @@ def _meaning(kind: type[Section], key: str) -> str:
         if field.name == key and isinstance(field.type, msgspec.inspect.Metadata):
             return str((field.type.extra_json_schema or {}).get("description", key))
     return key
+
+
+def _with_preset(layer: dict[str, _Value]) -> dict[str, _Value]:
+    """Put the settings of one source's preset under those that it names itself."""
+    preset = layer.get("preset")
+    if preset is None:
+        return layer
+    return {key: _Value(value, preset.source) for key, value in expanded({"preset": preset.value}).items()} | layer
 
 
 def _job(layer: Mapping[str, _Value]) -> dict[str, Any]:

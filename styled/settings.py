@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from styled import vgg19
 from styled.errors import SettingsError
+from styled.presets import expanded
 
 DEFAULT_CONTENT_LAYERS = {"block4_conv2": 1.0}
 """Gatys et al. (2016), section 2: content from relu4_2."""
@@ -40,10 +41,16 @@ Weight = Annotated[float, Meta(ge=0.0, le=1e12)]
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides how one picture is painted and kept. Units and ranges beside each field.
 
+    ``preset`` is the name of what the others began as; only :func:`settings_from` turns it into values.
+
     Raises:
         SettingsError: from :func:`settings_from` when a name, type or value is not allowed.
     """
 
+    preset: Annotated[
+        Literal["draft", "balanced", "fine", "print"],
+        _about("picture", "settings to start from; what is set beside it wins"),
+    ] = "balanced"
     size: Annotated[int, _about("picture", "long side of the result, px", ge=32, le=65536)] = 1024
     upscale: Annotated[bool, _about("picture", "paint larger than the content image is")] = False
     seed: Annotated[int, _about("picture", "random seed", ge=0, le=2**31 - 1)] = 0
@@ -146,7 +153,7 @@ def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
     """Build ``Settings`` from plain values, as TOML or JSON gives them.
 
     Args:
-        values: setting name to value; missing names take their default.
+        values: setting name to value; missing names take the value of the preset that is named, or their default.
         source: where the values come from (a file's name), for the error.
 
     Raises:
@@ -164,9 +171,10 @@ def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
         except msgspec.ValidationError as error:
             if isinstance(error.__cause__, SettingsError):
                 continue  # a check across fields: judged below, on the whole
-            raise SettingsError(f"{where}{key} = {_shown(value)} is not allowed", f"Give {_range_of(key)}.") from None
+            advice = f"{_nearest_choice(key, value)}Give {_range_of(key)}."
+            raise SettingsError(f"{where}{key} = {_shown(value)} is not allowed", advice) from None
     try:
-        return msgspec.convert(dict(values), Settings)
+        return msgspec.convert(expanded(values), Settings)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, SettingsError):
             cause = error.__cause__
@@ -206,12 +214,23 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _choices_of(name: str) -> tuple[str, ...]:
+    """Return the words that the setting ``name`` may be, empty when it is no choice of words."""
+    choices = get_args(get_args(get_type_hints(Settings, include_extras=True)[name])[0])
+    return choices if all(isinstance(choice, str) for choice in choices) else ()
+
+
+def _nearest_choice(name: str, value: Any) -> str:
+    choices = _choices_of(name)
+    return f"Did you mean {nearest(value, choices)!r}? " if choices and isinstance(value, str) else ""
+
+
 def _range_of(name: str) -> str:
     """Say in words what the setting ``name`` may be."""
     annotation = get_type_hints(Settings, include_extras=True)[name]
     kind, meta = get_args(annotation)[:2]
-    if get_args(kind) and all(isinstance(choice, str) for choice in get_args(kind)):
-        return "one of " + ", ".join(repr(choice) for choice in get_args(kind))
+    if choices := _choices_of(name):
+        return "one of " + ", ".join(map(repr, choices))
     if kind in (int, float):
         word = "a whole number" if kind is int else "a number"
         low = f"from {meta.ge:g}" if meta.ge is not None else f"above {meta.gt:g}"

@@ -10,12 +10,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from styled.cli.main import COMMANDS
+from styled.presets import presets
 from styled.settings import settings_table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-_TABLE = re.compile(r"(?<=<!-- settings -->\n).*(?=<!-- /settings -->)", re.DOTALL)
+_TABLES = {
+    name: re.compile(rf"(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", re.DOTALL) for name in ("settings", "presets")
+}
 
 
 def toml(value: Any) -> str:
@@ -33,16 +38,31 @@ def toml(value: Any) -> str:
             return repr(value)
 
 
-def table() -> str:
+def tables() -> dict[str, str]:
+    """Return the tables that are written from the code, by the name of their place."""
+    return {"settings": _settings_table(), "presets": _presets_table()}
+
+
+def _presets_table() -> str:
+    names = list(presets()[0].settings)
+    lines = [f"| preset | for | {' | '.join(f'`{name}`' for name in names)} |", "|---|---|" + "---|" * len(names)]
+    for preset in presets():
+        values = " | ".join(f"`{toml(preset.settings[name])}`" for name in names)
+        lines.append(f"| `{preset.name}` | {preset.description} | {values} |")
+    return "\n".join(lines) + "\n"
+
+
+def _settings_table() -> str:
     lines = ["| setting | meaning | values | default |", "|---|---|---|---|"]
     lines += [f"| `{row.name}` | {row.description} | {row.range} | `{toml(row.default)}` |" for row in settings_table()]
     return "\n".join(lines) + "\n"
 
 
-def test_the_settings_table_is_that_of_the_code() -> None:
-    found = _TABLE.search(README.read_text())
+@pytest.mark.parametrize("name", _TABLES)
+def test_the_table_is_that_of_the_code(name: str) -> None:
+    found = _TABLES[name].search(README.read_text())
     assert found is not None
-    assert found[0] == table(), "write it anew with: python tests/test_readme.py"
+    assert found[0] == tables()[name], "write it anew with: python tests/test_readme.py"
 
 
 def test_every_command_it_names_exists() -> None:
@@ -63,4 +83,7 @@ def test_the_check_script_finds_the_test_command() -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(_TABLE.sub(lambda _: table(), README.read_text()))
+    text = README.read_text()
+    for name, table in tables().items():
+        text = _TABLES[name].sub(lambda _, table=table: table, text)
+    README.write_text(text)

@@ -21,6 +21,7 @@ from styled.daemon.service import start_detached
 from styled.errors import DaemonNotRunning, StyledError
 from styled.evolution import JobFolder, read_losses
 from styled.messages import Progress
+from styled.presets import layered
 from styled.queue.drop import drop
 from styled.queue.job import ENDED, Job, JobState
 from styled.queue.reader import StoreReader
@@ -47,7 +48,7 @@ def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as Ctrl-C: the daemon must not be left behind
-    settings = SETTINGS | dict(parse_assignment(text) for text in assignments)
+    settings = layered(SETTINGS, dict(parse_assignment(text) for text in assignments))
     root = Root.at(root_path or tempfile.mkdtemp(prefix="styled-demo-"))
     display = TextLines(sys.stderr)
     with _daemon(root, display):

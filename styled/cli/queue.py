@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from styled.cli.job_ids import job_ids
+from styled.cli.preset_option import preset_option
 from styled.cli.root_option import root_option
 from styled.daemon.control import Client
 from styled.daemon.lock import holder_of
@@ -22,6 +23,7 @@ from styled.root import Root
 @click.argument("styles", metavar="STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--mask", type=click.Path(path_type=Path), help="An image that says which style goes where.")
 @click.option("--name", default="", help="The job's name; the content file's by default.")
+@preset_option
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of this job.")
 @click.option("--priority", type=int, default=0, help="Higher runs first.")
 def add(
@@ -31,6 +33,7 @@ def add(
     *,
     mask: Path | None,
     name: str,
+    preset: str | None,
     assignments: tuple[str, ...],
     priority: int,
 ) -> None:
@@ -42,7 +45,7 @@ def add(
     from styled.settings import parse_assignment
 
     root = Root.at(root_path)
-    settings = dict(parse_assignment(text) for text in assignments)
+    settings = dict(parse_assignment(text) for text in assignments) | ({"preset": preset} if preset else {})
     dropped = drop(root, content, styles, mask=mask, name=name, settings=settings, priority=priority)
     click.echo(f"{dropped} is in the inbox")
     try:

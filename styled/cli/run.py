@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from styled import oneshot
+from styled.cli.preset_option import preset_option
 from styled.cli.progress import Display, JsonLines, TextLines
 from styled.config import load_config
 from styled.daemon.runner import LocalRunner, Task
@@ -20,6 +21,7 @@ from styled.daemon.verdict import Ended, Verdict, judge
 from styled.errors import class_of
 from styled.messages import Progress, Stopped
 from styled.oneshot import OneShot
+from styled.presets import layered
 from styled.queue.job import JobState
 from styled.root import Root
 from styled.settings import parse_assignment
@@ -30,7 +32,7 @@ STOP_GRACE_S = 600.0
 """Seconds for the step in work and the checkpoint after Ctrl-C; a second Ctrl-C does not wait."""
 
 
-_SHORTCUTS = ("size", "steps", "optimizer", "seed")
+_SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed")
 """Settings with an option of their own."""
 
 
@@ -48,6 +50,7 @@ _SHORTCUTS = ("size", "steps", "optimizer", "seed")
     type=click.Path(path_type=Path),
     help="An image with a colour for each style, dark to bright: where each is painted.",
 )
+@preset_option
 @click.option("--size", type=int, help="Long side of the result, px.")
 @click.option("--steps", type=int, help="Optimiser steps.")
 @click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser.")
@@ -95,9 +98,9 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
 
 
 def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) -> OneShot:
-    values = dict(load_config(Root.at().config).job)
-    values |= dict(parse_assignment(text) for text in options["assignments"])
-    values |= {name: options[name] for name in _SHORTCUTS if options[name] is not None}
+    own = dict(parse_assignment(text) for text in options["assignments"])
+    own |= {name: options[name] for name in _SHORTCUTS if options[name] is not None}
+    values = layered(load_config(Root.at().config).job, own)
     return oneshot.prepare(
         content,
         styles,

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from styled.errors import SettingsError
+from styled.presets import layered
 from styled.queue.names import escaped
 from styled.settings import INIT_WORDS, Settings, nearest, settings_from
 
@@ -75,7 +76,7 @@ def resolve(defaults: Mapping[str, Any], own: Mapping[str, Any], *, source: str)
     Raises:
         SettingsError: each is allowed, but not together.
     """
-    return settings_from({**defaults, **own}, source=escaped(source))
+    return settings_from(layered(defaults, own), source=escaped(source))
 
 
 def _read_toml(data: bytes, source: str) -> dict[str, Any]:

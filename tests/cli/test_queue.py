@@ -21,13 +21,13 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 def test_what_is_added_is_painted_and_waited_for(
     daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path]
 ) -> None:
-    added = styled("add", *pair, "--set", "steps=10", "--priority", "7")
+    added = styled("add", *pair, "--preset", "draft", "--set", "steps=10", "--priority", "7")
     assert (added.returncode, added.stdout) == (0, "harbour is in the inbox\n")
     waited = styled("wait", "harbour")
     job = daemon.job("harbour")
     assert job is not None
     assert (waited.returncode, waited.stdout) == (0, f"{job.number:04d} harbour: done\n")
-    assert (job.steps, job.priority) == (10, 7)
+    assert (job.steps, job.priority, job.settings["preset"], job.settings["size"]) == (10, 7, "draft", 512)
     assert styled("wait").stdout == "nothing to wait for\n"
     assert "result written" in styled("log", str(job.number)).stdout
     assert '"event": "done"' in styled("log").stdout
@@ -49,6 +49,7 @@ def test_several_styles_are_kept_in_order_and_a_mask_with_them(
         (("missing.png", "style.png"), 65, "missing.png"),
         (("notes.txt", "style.png"), 65, "notes.txt"),
         (("harbour.png", "style.png", "--set", "stps=3"), 78, "Did you mean 'steps'?"),
+        (("harbour.png", "style.png", "--preset", "draftt"), 78, "Did you mean 'draft'?"),
         (("harbour.png", "style.png", "--set", "steps"), 78, "is not key=value"),
         (("harbour.png", "style.png", "--set", "weights=/etc/passwd"), 78, "weights = '/etc/passwd' is not allowed"),
         (("harbour.png", "style.png", "--priority", "100000"), 78, "-1000 to 1000"),

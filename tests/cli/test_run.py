@@ -104,9 +104,10 @@ class TestToTheEnd:
 
     def test_settings_come_from_styled_toml_and_flags_win(self, here: Path) -> None:
         """The result is named after the pair; a path given for init is found wherever the worker runs."""
-        (here / "styled.toml").write_text('[job]\nsize = 64\nsteps = 9\noptimizer = "adam"\nscales = []\n')
+        (here / "styled.toml").write_text('[job]\npreset = "print"\nsteps = 9\noptimizer = "adam"\nscales = []\n')
         shutil.copy(SAMPLES / "starry_night.jpg", here / "start.jpg")
-        done = styled("run", *PAIR, "--steps", "1", "--set", "init=start.jpg", "--json")
+        command = ["run", *PAIR, "--preset", "draft", "--size", "64", "--steps", "1"]
+        done = styled(*command, "--set", "init=start.jpg", "--json")
         assert done.returncode == 0, done.stderr
         started = json.loads(done.stdout.splitlines()[0])
         assert (started["width"], started["steps"]) == (64, 1)
