@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,24 +15,21 @@ from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
 
+from styled.config import load_config
 from styled.errors import StyledError
 from styled.root import Root
-from styled.settings import Settings
 from styled.tui.background import in_background
 from styled.tui.file_list import FileList
 from styled.tui.headings import heading
 from styled.tui.keys_line import KeysLine
 from styled.tui.line_view import LineView
-from styled.tui.lines import Line, cut_middle, inert
+from styled.tui.lines import Line, inert
+from styled.tui.new_job import NewJob
 from styled.tui.picture_view import PictureView
 from styled.tui.snapshot import Canvas, Picture
 
 if TYPE_CHECKING:
     from styled.tui.app import StyledApp
-
-SIZES = (256, 512, 1024, 2048, 4096)
-"""Long sides offered, px."""
-STEPS = (50, 100, 300, 500, 1000)
 
 
 class AddScreen(Screen[str]):
@@ -52,6 +51,10 @@ class AddScreen(Screen[str]):
         ),
         Binding("c", "content", "content", id="add.content", tooltip="Take the image as the content."),
         Binding("s", "style", "style", id="add.style", tooltip="Take the image as a style too, or no longer."),
+        Binding("m", "mask", "mask", show=False, id="add.mask", tooltip="Take the image as the mask, or no longer."),
+        Binding(
+            "p", "preset", "preset", id="add.preset", tooltip="Choose the next preset: draft, balanced, fine, print."
+        ),
         Binding("z", "size", "size", id="add.size", tooltip="Choose the next size (long side of the result, px)."),
         Binding("n", "steps", "steps", id="add.steps", tooltip="Choose the next number of steps."),
         Binding("a", "add", "add", id="add.add", tooltip="Copy the images into the inbox: the job is queued."),
@@ -65,6 +68,13 @@ class AddScreen(Screen[str]):
             super().__init__()
             self.path, self.picture, self.words = path, picture, words
 
+    class Configured(Message, bubble=False):
+        """The settings that jobs start from were read, or could not be."""
+
+        def __init__(self, values: Mapping[str, Any], trouble: str) -> None:
+            super().__init__()
+            self.values, self.trouble = values, trouble
+
     class Added(Message, bubble=False):
         """The pair is in the inbox, or could not be put there."""
 
@@ -76,10 +86,7 @@ class AddScreen(Screen[str]):
         super().__init__()
         self._root = root
         self._folder = folder or _current_folder(root)
-        self.content: Path | None = None
-        self.chosen_styles: list[Path] = []
-        defaults = dict(zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True))
-        self._values: dict[str, int] = {"size": defaults["size"], "steps": defaults["steps"]}
+        self.new_job = NewJob()
         self._said: Line = ()
         self._adding = False
 
@@ -98,8 +105,23 @@ class AddScreen(Screen[str]):
         yield KeysLine(id="keys")
 
     def on_mount(self) -> None:
-        """Give the list the keys."""
+        """Give the list the keys; read the configuration."""
         self.query_one(FileList).focus()
+        in_background(self, "configured", self._read_config)
+
+    def _read_config(self) -> Configured:
+        """Read what jobs start from; runs on a thread."""
+        try:
+            return self.Configured(load_config(self._root.config).job, "")
+        except StyledError as error:
+            return self.Configured({}, str(error))
+
+    def on_add_screen_configured(self, message: Configured) -> None:
+        """Show the settings as they will be."""
+        self.new_job.configured = message.values
+        if message.trouble:
+            self._said = ((f" {inert(message.trouble)}", "bad"),)
+        self._draw()
 
     def on_resize(self, _event: Resize) -> None:
         """Draw for the new size."""
@@ -150,34 +172,8 @@ class AddScreen(Screen[str]):
         cells = view.size.width
         glyphs = self.styled_app.glyphs
 
-        def path_line(label: str, path: Path | None) -> Line:
-            text = "-" if path is None else cut_middle(inert(str(path), ascii_only=not glyphs.unicode), cells - 11)
-            return ((f"{label:<10}", "muted"), (text, ""))
-
-        more = f"  (and {len(self.chosen_styles) - 1} more)" if len(self.chosen_styles) > 1 else ""
-        missing = [
-            word for word, there in (("a content (c)", self.content), ("a style (s)", self.chosen_styles)) if not there
-        ]
-        ready: Line = (
-            ((f"still needed: {' and '.join(missing)}", "warn"),)
-            if missing
-            else (("a", "key"), (" adds it to the queue", "good"))
-        )
-        style = path_line(f"style{'s' if more else ''}", self.chosen_styles[0] if self.chosen_styles else None)
-        view.show(
-            [
-                heading("new job", cells, glyphs),
-                path_line("content", self.content),
-                (*style, (more, "muted")),
-                (("size      ", "muted"), (f"{self._values['size']} px", ""), ("   z: next", "muted")),
-                (("steps     ", "muted"), (f"{self._values['steps']}", ""), ("   n: next", "muted")),
-                ready,
-            ]
-        )
-        marks = dict.fromkeys(self.chosen_styles, "style")
-        if self.content is not None:
-            marks[self.content] = "content" if self.content not in marks else "both"
-        self.query_one(FileList).mark(marks)
+        view.show([heading("new job", cells, glyphs), *self.new_job.lines(cells, glyphs), self.new_job.ready_line()])
+        self.query_one(FileList).mark(self.new_job.marks())
         self.query_one("#event", LineView).show([self._said])
 
     def _image(self) -> Path | None:
@@ -191,7 +187,7 @@ class AddScreen(Screen[str]):
             return
         if entry.is_folder:
             self.query_one(FileList).open(entry.path)
-        elif self.content is None:
+        elif self.new_job.content is None:
             self.action_content()
         else:
             self.action_style()
@@ -200,49 +196,55 @@ class AddScreen(Screen[str]):
         """Take the image as the content."""
         image = self._image()
         if image is not None:
-            self.content = image
+            self.new_job.content = image
             self._draw()
 
     def action_style(self) -> None:
         """Take the image as a style, or no longer."""
         image = self._image()
-        if image is None:
-            return
-        if image in self.chosen_styles:
-            self.chosen_styles.remove(image)
-        else:
-            self.chosen_styles.append(image)
+        if image is not None:
+            self.new_job.toggle_style(image)
+            self._draw()
+
+    def action_mask(self) -> None:
+        """Take the image as the mask, or no longer."""
+        image = self._image()
+        if image is not None:
+            self.new_job.toggle_mask(image)
+            self._draw()
+
+    def action_preset(self) -> None:
+        """Choose the next preset."""
+        self.new_job.next_preset()
         self._draw()
 
     def action_size(self) -> None:
         """Choose the next size."""
-        self._next("size", SIZES)
+        self.new_job.next_size()
+        self._draw()
 
     def action_steps(self) -> None:
         """Choose the next number of steps."""
-        self._next("steps", STEPS)
-
-    def _next(self, name: str, choices: tuple[int, ...]) -> None:
-        larger = [choice for choice in choices if choice > self._values[name]]
-        self._values[name] = larger[0] if larger else choices[0]
+        self.new_job.next_steps()
         self._draw()
 
     def action_add(self) -> None:
         """Copy the images into the inbox, on a thread: they may be large."""
-        if self.content is None or not self.chosen_styles or self._adding:
+        content = self.new_job.content
+        if content is None or not self.new_job.styles or self._adding:
             return
         self._adding = True
         self._said = ((" copying into the inbox...", "muted"),)
         self._draw()
-        content, styles, values = self.content, tuple(self.chosen_styles), dict(self._values)
-        in_background(self, "add", lambda: self._drop(content, styles, values))
+        job = replace(self.new_job, styles=list(self.new_job.styles), own=dict(self.new_job.own))
+        in_background(self, "add", lambda: self._drop(content, job))
 
-    def _drop(self, content: Path, styles: tuple[Path, ...], values: dict[str, int]) -> Added:
+    def _drop(self, content: Path, job: NewJob) -> Added:
         """Put the pair into the inbox; runs on a thread."""
         from styled.queue.drop import drop  # loads NumPy, which the first screen must not wait for
 
         try:
-            return self.Added(drop(self._root, content, styles, settings=values), "")
+            return self.Added(drop(self._root, content, job.styles, mask=job.mask, settings=job.settings), "")
         except StyledError as error:
             return self.Added("", str(error))
 

@@ -75,12 +75,42 @@ async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
         await pilot.press("s", "z", "n")
         assert "a adds it to the queue" in screen_text(app)
         assert "2048 px" in screen_text(app)
+        assert "preset    as configured" in screen_text(app)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, MainScreen))
         assert "alps is in the inbox" in screen_text(app)
     dropped = root.inbox / "alps"
     assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "style.jpg"]
     assert tomllib.loads((dropped / "job.toml").read_text()) == {"size": 2048, "steps": 500}
+
+
+async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, album: Path) -> None:
+    (root.path / "styled.toml").write_text("[job]\npreset = 'draft'\n")
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        files = await open_add(pilot)
+        await until(pilot, lambda: "512 px" in screen_text(app))  # as configured
+        await go_to(pilot, files, "alps.png")
+        await pilot.press("c", "m")
+        await go_to(pilot, files, "boat.png")
+        await pilot.press("s", "p", "z", "p", "p", "p", "n")
+        shown = screen_text(app)
+        assert "preset    print   p: next   for posters" in shown
+        assert "4096 px" in shown
+        assert "steps  500" in shown
+        assert "mask alps.png" in shown
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+    dropped = root.inbox / "alps"
+    assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "mask.png", "style.png"]
+    assert tomllib.loads((dropped / "job.toml").read_text()) == {"preset": "print", "steps": 500}
+
+
+async def test_a_wrong_configuration_is_said(desk: Desk, root: Root, album: Path) -> None:
+    (root.path / "styled.toml").write_text("[job]\nstps = 3\n")
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        await open_add(pilot)
+        await until(pilot, lambda: "unknown key job.stps" in screen_text(pilot.app).splitlines()[-2])
 
 
 async def test_going_up_puts_the_cursor_on_the_folder_left(desk: Desk, root: Root, album: Path) -> None:
@@ -115,7 +145,7 @@ async def test_s_twice_takes_a_style_back(desk: Desk, root: Root, album: Path) -
         await pilot.press("s")
         assert "style   boat.png" in screen_text(pilot.app)
         await pilot.press("s")
-        assert pilot.app.screen.chosen_styles == []
+        assert pilot.app.screen.new_job.styles == []
 
 
 async def test_readonly_adds_nothing(desk: Desk, root: Root, album: Path) -> None:
