@@ -14,6 +14,7 @@
     ├── EngineError            painting went wrong
     │   ├── Diverged               the loss became NaN, infinite or exploded
     │   └── OutOfMemory            host or GPU memory ran out
+    │       └── DoesNotFit             no way of painting it fits into memory_limit; not even tried
     ├── CheckpointError        a checkpoint cannot be used
     │   ├── CheckpointDamaged      checksum or content wrong, in both slots
     │   └── CheckpointMismatch     made from other images or settings
@@ -125,6 +126,10 @@ class OutOfMemory(EngineError):
 
     exit_code = 137
     advice_default = "Lower size, or free memory and retry."
+
+
+class DoesNotFit(OutOfMemory):
+    """The picture needs more than ``memory_limit`` in every way it could be painted; it was not tried."""
 
 
 class CheckpointError(StyledError):

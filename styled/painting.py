@@ -43,6 +43,7 @@ class Paint(Protocol):
         init: npt.NDArray[Any] | None = None,
         mask: npt.NDArray[Any] | None = None,
         resume: Mapping[str, npt.NDArray[np.generic]] | None = None,
+        step_down: int = 0,
     ) -> Iterator[Iterate]:
         """Paint; see there."""
 
@@ -215,8 +216,14 @@ class _Run:
             width=last.width,
             height=last.height,
             device=device.name(),
-            note=self.start.note,
+            note="; ".join(filter(None, [self.start.note, self._leanness()])),
         )
+
+    def _leanness(self) -> str:
+        times = self._job.step_down
+        if not times:
+            return ""
+        return f"memory ran out {'once' if times == 1 else f'{times} times'}; it is painted with less"
 
     def paint(self, paint: Paint, log: LossLog, should_stop: Callable[[], bool]) -> Iterator[WorkerMessage]:
         """Drive the engine to its end, or until told to stop."""
@@ -228,6 +235,7 @@ class _Run:
             init=self._inputs.init,
             mask=self._inputs.mask,
             resume=self.start.arrays,
+            step_down=self._job.step_down,
         )
         for iterate in iterates:
             self._fence.check()

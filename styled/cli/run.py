@@ -19,6 +19,7 @@ from styled.config import load_config
 from styled.daemon.runner import LocalRunner, Task
 from styled.daemon.verdict import Ended, Verdict, judge
 from styled.errors import class_of
+from styled.evolution import MAX_STEP_DOWNS, step_down
 from styled.messages import Progress, Stopped
 from styled.oneshot import OneShot
 from styled.presets import layered
@@ -89,7 +90,7 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
     if not as_json:
         display.note("starting")  # TensorFlow takes some seconds to load
     try:
-        ended, stopped = _paint(job, display)
+        ended, stopped = _paint_within_memory(job, display)
     finally:
         display.close()
     _conclude(job, ended, stopped, display)
@@ -122,6 +123,19 @@ class _Interrupts:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
+
+
+def _paint_within_memory(job: OneShot, display: Display) -> tuple[Ended, Stopped | None]:
+    """Run workers, each with less memory than the one before whose memory ran out; see :func:`_paint`."""
+    step_downs = 0
+    while True:
+        ended, stopped = _paint(job, display)
+        step_downs = 0 if ended.progressed else step_downs
+        if judge(ended)[0] is not Verdict.OUT_OF_MEMORY or ended.asked_to_stop or step_downs == MAX_STEP_DOWNS:
+            return ended, stopped
+        step_down(job.folder)
+        step_downs += 1
+        display.note("memory ran out; going on with less")
 
 
 def _paint(job: OneShot, display: Display) -> tuple[Ended, Stopped | None]:

@@ -16,8 +16,8 @@ from styled.config import QueueConfig
 from styled.daemon.job_record import record
 from styled.daemon.runner import Process, Report, Runner, Task, end_orphan
 from styled.daemon.verdict import Ended, Verdict, judge
-from styled.errors import DiskFull, IllegalMove, ImageError, NoSuchJob
-from styled.evolution import JobFolder
+from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
+from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
 from styled.messages import Checkpointed, Result, Started
 from styled.queue.job import Job, JobState
 from styled.queue.store import Store
@@ -75,6 +75,8 @@ class Dispatcher:
         self._disk_full = disk_full
         self._clock = clock
         self._slots: dict[str, int] = {}
+        self._step_downs: Counter[str] = Counter()
+        """How often memory ran out for a job since it last made progress."""
         self._reports: deque[Report] = deque()
         self._checking: dict[str, tuple[Result, Future[None]]] = {}
         self._checker: Executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
@@ -243,14 +245,15 @@ class Dispatcher:
         self._slots.pop(job_id, None)
         if ended.progressed:
             job = self._store.change(job_id, attempts=0)
+            self._step_downs.pop(job_id, None)
         match verdict:
             case Verdict.STOPPED:
                 self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self.config.backoff_s[0])
             case Verdict.DISK_FULL:
                 self._wait_on(job, reason, 0.0)
-            case Verdict.OUT_OF_MEMORY if ended.failure is None:
-                self._try_again(job, reason)  # the kernel chose it; another process may have been the glutton
-            case Verdict.HOPELESS | Verdict.OUT_OF_MEMORY:
+            case Verdict.OUT_OF_MEMORY:
+                self._step_down(job, reason)
+            case Verdict.HOPELESS:
                 self._fail(job, reason)
             case _:
                 self._try_again(job, reason)
@@ -306,13 +309,32 @@ class Dispatcher:
         )
         record(self._root, waiting)
 
+    def _step_down(self, job: Job, reason: str) -> None:
+        """Queue a job again whose memory ran out, to go on with less of it, or give it up."""
+        if self._step_downs[job.id] >= MAX_STEP_DOWNS:
+            self._fail(job, f"{reason} It was tried {MAX_STEP_DOWNS} times with less memory, without progress")
+            return
+        try:
+            times = step_down(JobFolder(self._root.evolution / job.id))
+        except (JobFileDamaged, OSError) as error:  # it is written anew with the next move
+            self._try_again(job, f"{reason} (and it cannot be painted with less: {error})")
+            return
+        self._step_downs[job.id] += 1
+        # Later each time, as after a crash: another process may have been the glutton, and may have ended by then.
+        delay = self._delay(self._step_downs[job.id])
+        self._log.warning("memory ran out; going on with less", job=job.id, times=times, seconds=delay, reason=reason)
+        self._wait_on(job, f"{reason.partition('. ')[0]}; it goes on with less memory", delay)
+
+    def _delay(self, times: int) -> float:
+        backoff = self.config.backoff_s
+        return backoff[min(max(times, 1), len(backoff)) - 1]
+
     def _try_again(self, job: Job, reason: str) -> None:
         """Queue a job again after a crash, later each time, or give it up."""
         if job.attempts >= self.config.max_attempts:
             self._fail(job, f"{reason}. It was tried {job.attempts} times without progress")
             return
-        backoff = self.config.backoff_s
-        delay = backoff[min(max(job.attempts, 1), len(backoff)) - 1]
+        delay = self._delay(job.attempts)
         waiting = self._store.move(
             job.id,
             JobState.WAITING,
@@ -325,6 +347,7 @@ class Dispatcher:
         record(self._root, waiting)
 
     def _fail(self, job: Job, reason: str) -> None:
+        self._step_downs.pop(job.id, None)
         failed = self._store.move(job.id, JobState.FAILED, expect=JobState.RUNNING, reason=reason)
         self._log.error("failed", job=job.id, reason=reason)
         record(self._root, failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -11,8 +12,8 @@ from styled.daemon.dispatch import Dispatcher
 from styled.daemon.job_record import record
 from styled.daemon.runner import Runner
 from styled.daemon.trash import Trash
-from styled.errors import ControlError, IllegalMove
-from styled.evolution import JobFolder
+from styled.errors import ControlError, IllegalMove, JobFileDamaged
+from styled.evolution import JobFolder, forget_step_downs
 from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
@@ -147,3 +148,5 @@ def _forget_painting(folder: JobFolder) -> None:
             shutil.rmtree(old)
         old.mkdir(exist_ok=True)
     folder.losses.unlink(missing_ok=True)
+    with suppress(JobFileDamaged):  # then it is written anew, and starts from nothing too
+        forget_step_downs(folder)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from styled.errors import (
     CheckpointMismatch,
     Diverged,
+    DoesNotFit,
     ImageError,
     JobFileDamaged,
     OutOfMemory,
@@ -42,6 +43,7 @@ class Verdict(StrEnum):
     HOPELESS = "hopeless"
     """It fails now: the same would happen again."""
     OUT_OF_MEMORY = "out-of-memory"
+    """It goes on from its checkpoint with less memory, a few times."""
     DISK_FULL = "disk-full"
     CRASHED = "crashed"
     """It is tried again, if it has attempts left."""
@@ -73,7 +75,7 @@ def _kinds(*classes: type[StyledError]) -> frozenset[str]:
 
 
 _HOPELESS = _kinds(
-    SettingsError, ImageError, WeightsDamaged, CheckpointMismatch, Diverged, PairRejected, JobFileDamaged
+    SettingsError, ImageError, WeightsDamaged, CheckpointMismatch, Diverged, DoesNotFit, PairRejected, JobFileDamaged
 )
 
 

@@ -43,6 +43,7 @@ def paint(
     init: Array | None = None,
     mask: Array | None = None,
     resume: Snapshot | None = None,
+    step_down: int = 0,
 ) -> Iterator[Iterate]:
     """Paint ``content`` in the style of ``styles``.
 
@@ -54,14 +55,15 @@ def paint(
         init: the picture to start from, same form, any size. Needed when ``settings.init`` names an image or
             a job; None otherwise.
         mask: which style goes where, uint8, shape (H, W, 3), any size; see :func:`styled.engine.regions.read_regions`.
-        resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments.
+        resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments, ``step_down`` apart.
+        step_down: how often memory ran out in earlier runs: so much less of it is used, by smaller tiles.
 
     Yields:
         One ``Iterate`` after each step; the one with ``last`` set is the result. When the loss is no longer
         finite that is one with ``stopped_by = "diverged"`` and the last good picture.
 
     Raises:
-        OutOfMemory: a scale does not fit into ``settings.memory_limit``, however it is tiled.
+        DoesNotFit: a scale does not fit into ``settings.memory_limit``, however it is tiled.
         SettingsError: the mask's colours do not fit the styles, no style, or as many ``style_weights`` as do not fit the styles, or ``init`` missing.
         WeightsError: the weights cannot be had.
         CheckpointMismatch: ``resume`` is of another picture.
@@ -76,7 +78,7 @@ def paint(
         weights, layers, pooling=settings.pooling, precision=dtype, fast=precision.prefers_winograd(dtype)
     )
     regions = None if mask is None else read_regions(mask, len(styles))
-    run = _Run(extractor, content, styles, settings, scales, regions=regions)
+    run = _Run(extractor, content, styles, settings, scales, regions=regions, step_down=step_down)
     if resume is None:
         first, step, picture = 0, 0, start.picture(content, run.styles, settings, init)
     else:
@@ -109,11 +111,14 @@ class _Run:
         scales: tuple[Scale, ...],
         *,
         regions: Sequence[Region] | None,
+        step_down: int,
     ) -> None:
         # All before the first step: a job that cannot be finished must not be begun.
         limit, is_strict = _memory_limit(settings), settings.memory_limit > 0
         self._ways = {
-            scale: footprint.choose(scale, extractor.convolutions, settings, limit, is_strict=is_strict)
+            scale: footprint.choose(
+                scale, extractor.convolutions, settings, limit, is_strict=is_strict, step_down=step_down
+            )
             for scale in scales
         }
         self._regions = regions

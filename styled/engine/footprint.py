@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from styled import vgg19
 from styled.engine.pyramid import Scale
 from styled.engine.tiling import ALIGNMENT_PX, halo
-from styled.errors import OutOfMemory
+from styled.errors import DoesNotFit
 from styled.settings import Settings
 
 Scheme = Literal["off", "front", "full"]
@@ -37,6 +37,10 @@ TILE_SIDES = (1024, 768, 512, 384, 256, 160, 96)
 """Tried from large to small: a large tile wastes less on its halo."""
 
 
+_STEP_DOWN = 0.6
+"""Of the bytes predicted for the way before, what a step down may need: enough less to matter, few enough steps."""
+
+
 class Choice(NamedTuple):
     """How one scale is run."""
 
@@ -48,7 +52,13 @@ class Choice(NamedTuple):
 
 
 def choose(
-    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, limit_bytes: float, *, is_strict: bool = True
+    scale: Scale,
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    limit_bytes: float,
+    *,
+    is_strict: bool = True,
+    step_down: int = 0,
 ) -> Choice:
     """Return the cheapest way to run ``scale`` within ``limit_bytes``: untiled, then front-tiled, then fully tiled.
 
@@ -59,22 +69,25 @@ def choose(
         limit_bytes: what the process may have resident.
         is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
             refuse a job whose user has set no limit.
+        step_down: how often memory ran out nevertheless. For each time the way needs at most 60 % of the one before,
+            down to the one that needs least.
 
     Raises:
-        OutOfMemory: nothing allowed fits, if strict.
+        DoesNotFit: nothing allowed fits, if strict.
     """
     choices = list(_choices(scale, layers, settings))
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
-    if fitting:
-        return fitting[0]
     least = min(choices, key=lambda choice: choice.bytes)
-    if not is_strict:
-        return least
-    raise OutOfMemory(
-        f"{scale.width}x{scale.height} needs about {least.bytes / 2**30:.1f} GiB, "
-        f"and the limit is {limit_bytes / 2**30:.1f} GiB",
-        "Lower size, choose optimizer = 'adam' or a smaller history, leave tiling at 'auto', or raise memory_limit.",
-    )
+    if is_strict and not fitting:
+        raise DoesNotFit(
+            f"{scale.width}x{scale.height} needs about {least.bytes / 2**30:.1f} GiB, "
+            f"and the limit is {limit_bytes / 2**30:.1f} GiB",
+            "Lower size, choose optimizer = 'adam' or a smaller history, leave tiling at 'auto', or raise memory_limit.",
+        )
+    way = fitting[0] if fitting else least
+    for _ in range(step_down):
+        way = next((choice for choice in choices if choice.bytes <= _STEP_DOWN * way.bytes), least)
+    return way
 
 
 def _choices(scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings) -> list[Choice]:

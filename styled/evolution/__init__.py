@@ -37,4 +37,7 @@ from styled.evolution.losses import LossLog as LossLog
 from styled.evolution.losses import LossPart as LossPart
 from styled.evolution.losses import last_loss as last_loss
 from styled.evolution.losses import read_losses as read_losses
+from styled.evolution.step_down import MAX_STEP_DOWNS as MAX_STEP_DOWNS
+from styled.evolution.step_down import forget_step_downs as forget_step_downs
+from styled.evolution.step_down import step_down as step_down
 from styled.evolution.timelapse import write_timelapse as write_timelapse

@@ -18,7 +18,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from styled import evolution, images
+from styled import evolution, images, oneshot
+from styled.cli import run
+from styled.cli.progress import JsonLines
+from styled.daemon.verdict import Ended
 from styled.evolution import JobFolder
 from styled.queue.job import JobState
 
@@ -191,6 +194,29 @@ class TestRefused:
             pytest.skip("root may write everywhere")
         (here / "locked").mkdir(mode=0o500)
         assert styled("run", *PAIR, "-o", "locked/out.png").returncode == 73
+
+
+@pytest.mark.parametrize(
+    ("ends", "steps_down", "code"),
+    [
+        ([Ended(137), Ended(137), Ended(75, asked_to_stop=True)], 2, 75),
+        ([Ended(137)] * 4, 3, 137),
+        ([Ended(137, progressed=True)] * 5 + [Ended(0)], 5, 0),
+        ([Ended(137, asked_to_stop=True)], 0, 137),
+    ],
+    ids=["until it fits", "three times", "again after progress", "not when told to stop"],
+)
+def test_when_memory_runs_out_it_goes_on_with_less(
+    here: Path, monkeypatch: pytest.MonkeyPatch, ends: list[Ended], steps_down: int, code: int
+) -> None:
+    """The worker's ends are given; what the worker makes of ``step_down`` is tested where the engine is."""
+    job = oneshot.prepare(Path(PAIR[0]), [Path(PAIR[1])], {}, output=here / "out.png")
+    left = iter(ends)
+    monkeypatch.setattr(run, "_paint", lambda *_: (next(left), None))
+    ended, _ = run._paint_within_memory(job, JsonLines())
+    assert ended.returncode == code
+    assert next(left, None) is None
+    assert evolution.read_job_file(job.folder).step_down == steps_down
 
 
 def test_on_a_terminal_one_line_changes(here: Path) -> None:

@@ -15,7 +15,7 @@ from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
-from styled.queue.job import JobState
+from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from tests.daemon.workshop import Workshop
 
@@ -103,16 +103,60 @@ def test_the_back_off_grows_and_is_waited_for(workshop: Workshop) -> None:
     workshop.until(job, JobState.FAILED)
 
 
-def test_a_lack_of_memory_that_the_worker_tells_of_fails_at_once_with_advice(workshop: Workshop) -> None:
-    failed = workshop.until(workshop.add("oom"), JobState.FAILED)
-    assert "Lower size, or free memory and retry." in failed.reason
+@pytest.mark.parametrize(
+    ("name", "words"), [("oom", "there is not enough memory. Lower size"), ("killed", "memory ran out. Lower size")]
+)
+def test_a_lack_of_memory_that_stays_fails_with_advice(workshop: Workshop, name: str, words: str) -> None:
+    job = workshop.add(name, checkpoint_s=1000.0)
+    failed = workshop.until(job, JobState.FAILED)
+    assert words in failed.reason
+    assert failed.reason.endswith("It was tried 3 times with less memory, without progress")
+    assert (starts(workshop), lessened(workshop, job)) == (4, 3)
+
+
+def lessened(workshop: Workshop, job: Job) -> int:
+    """Return how often a job was given less memory."""
+    return read_job_file(JobFolder(workshop.root.evolution / job.id)).step_down
+
+
+def test_after_a_lack_of_memory_a_job_goes_on_with_less_and_says_so(workshop: Workshop) -> None:
+    job = workshop.add("hungry", checkpoint_s=1000.0)
+    done = workshop.until(job, JobState.DONE)
+    assert (starts(workshop), lessened(workshop, job), done.attempts) == (3, 2, 0)
+    moves = [event.note for event in workshop.store.events(0) if event.after == "waiting" and event.kind == "moved"]
+    assert moves == ["the kernel ended the worker because memory ran out; it goes on with less memory"] * 2
+    assert done.reason == "memory ran out 2 times; it is painted with less"
+
+
+def test_progress_between_two_lacks_of_memory_counts(workshop: Workshop) -> None:
+    job = workshop.add("greedy-slow", steps=20)
+    workshop.until(job, JobState.DONE)
+    assert lessened(workshop, job) > 3
+
+
+def test_less_memory_is_waited_for_a_little_longer_each_time(workshop: Workshop) -> None:
+    workshop.dispatcher.config = QueueConfig(max_attempts=1, backoff_s=(100.0, 1000.0))
+    job = workshop.add("killed", checkpoint_s=1000.0)
+    for delay in (100.0, 1000.0):
+        workshop.turn_until(lambda: workshop.store.get(job.id).not_before > workshop.clock())
+        waiting = workshop.store.get(job.id)
+        assert waiting.not_before - workshop.clock() == pytest.approx(delay, abs=10.0)
+        workshop.shift += delay
+        workshop.turn_until(lambda: workshop.state(job) is JobState.RUNNING)
+
+
+def test_what_fits_into_no_limit_fails_at_once(workshop: Workshop) -> None:
+    failed = workshop.until(workshop.add("unfit"), JobState.FAILED)
+    assert "the limit is 1.0 GiB. Lower size" in failed.reason
     assert starts(workshop) == 1
 
 
-def test_a_worker_that_the_kernel_chose_is_tried_again_and_fails_with_advice(workshop: Workshop) -> None:
-    failed = workshop.until(workshop.add("killed"), JobState.FAILED)
-    assert "memory ran out. Lower size" in failed.reason
-    assert starts(workshop) == 2
+def test_a_job_painted_again_from_the_start_has_all_memory_again(workshop: Workshop) -> None:
+    job = workshop.add("hungry", checkpoint_s=1000.0)
+    workshop.until(job, JobState.DONE)
+    workshop.may_start = False
+    workshop.orders.retry(job.id)
+    assert lessened(workshop, job) == 0
 
 
 @pytest.mark.parametrize(

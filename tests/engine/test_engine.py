@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from styled import images
-from styled.engine import engine
+from styled.engine import engine, footprint
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
 from styled.engine.objective import Objective
@@ -245,6 +245,31 @@ class TestResume:
         assert [iterate.step for iterate in rest] == list(range(stop + 1, 8))
         assert [iterate.losses for iterate in rest] == [iterate.losses for iterate in iterates[stop:]]
         np.testing.assert_array_equal(rest[-1].picture(), iterates[-1].picture())
+
+    def test_resumed_with_less_memory_it_is_tiled_and_gives_the_same_picture(
+        self, vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Memory ran out after the fourth step: the rest is painted in four tiles from the same checkpoint."""
+        schemes: list[str] = []
+        tiled = engine.TiledObjective
+
+        def spy(*arguments: object, scheme: str, tile: int, **rest: object) -> object:
+            schemes.append(f"{scheme} {tile}")
+            return tiled(*arguments, scheme=scheme, tile=tile, **rest)
+
+        monkeypatch.setattr(engine, "TiledObjective", spy)
+        # So small a picture would not be tiled: its tiles' halos are nearly as large as itself.
+        monkeypatch.setattr(footprint, "TILE_SIDES", (48,))
+        monkeypatch.setattr(footprint, "halo", lambda layers: 0)
+        values = Settings(size=96, steps=8, scales=(), history=3, precision="float32", **SHALLOW)
+        whole = [kept(iterate) for iterate in paint(rocket, [starry_night], values, weights=vgg)]
+        assert schemes == []
+        resume = whole[3].snapshot()
+        rest = [kept(i) for i in paint(rocket, [starry_night], values, weights=vgg, resume=resume, step_down=1)]
+        assert schemes == ["full 48"]
+        assert [iterate.step for iterate in rest] == [5, 6, 7, 8]
+        assert psnr(rest[-1].picture(), whole[-1].picture()) > 45.0
+        assert psnr(rest[-1].picture(), whole[3].picture()) < 40.0, "it did not paint on"
 
     def test_a_snapshot_is_plain_arrays(self, run: Run) -> None:
         for array in run(steps=1)[0].snapshot().values():

@@ -5,7 +5,8 @@ real inputs and writes real frames, losses, checkpoints and results. The job's n
 
 ``crash`` dies by SIGSEGV at step 5 of each attempt; ``poison`` at step 0, so never with progress;
 ``once`` dies by SIGSEGV on its first attempt only; ``hang`` stops doing anything after step 5;
-``oom`` raises MemoryError; ``killed`` exits with 137; ``silent`` exits with 0 and no result;
+``oom`` raises MemoryError at step 5; ``killed`` exits with 137 then; ``hungry`` does so until it uses less
+memory for the second time; ``greedy`` five steps into each attempt; ``unfit`` is too large for its limit; ``silent`` exits with 0 and no result;
 ``broken`` writes a result that does not decode; ``stubborn`` ignores requests to stop; ``full`` meets a full disk while a
 file ``FULL`` lies in the root; ``slow`` takes 50 ms a step.
 """
@@ -39,6 +40,7 @@ sys.modules["styled.engine.device"] = device
 
 from styled import painting, worker  # noqa: E402  # the real ones, after their TensorFlow was taken away
 from styled.engine.iterate import Iterate, Losses  # noqa: E402
+from styled.errors import DoesNotFit  # noqa: E402
 from styled.settings import Settings  # noqa: E402
 
 
@@ -58,15 +60,20 @@ def paint(
     init: Any = None,
     mask: Any = None,
     resume: Mapping[str, np.ndarray] | None = None,
+    step_down: int = 0,
 ) -> Iterator[Iterate]:
     """Move the picture towards the style's mean colour, by the same amount each step."""
     first = int(resume["step"]) if resume else 0
     picture = np.array(resume["picture"] if resume else content, dtype=np.float32)
     target = np.float32(styles[0].mean(axis=(0, 1)))
     misbehave(first)
+    if "unfit" in NAME:
+        raise DoesNotFit("32x24 needs about 9.9 GiB, and the limit is 1.0 GiB")
     for step in range(first + 1, settings.steps + 1):
         time.sleep(0.05 if "slow" in NAME else STEP_S)
         misbehave(step, first)
+        if ("hungry" in NAME and step == 5 and step_down < 2) or ("greedy" in NAME and step == first + 5):
+            os._exit(137)
         picture += (target - picture) * np.float32(0.05)
         loss = float(np.mean((picture - target) ** 2)) + 1.0
         yield Iterate(
