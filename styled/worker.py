@@ -43,11 +43,12 @@ from styled.messages import (
 
 STOPPED_EXIT_CODE = 75  # EX_TEMPFAIL: nothing is wrong, run it again
 
-_TENSORFLOW_ENVIRONMENT = {
+TENSORFLOW_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # other programs use the GPU too
     "KERAS_BACKEND": "tensorflow",  # whatever the user's keras.json says
 }
+"""Set where it is not set, before TensorFlow is imported."""
 
 
 class StopRequest:
@@ -167,7 +168,7 @@ def main() -> int:
 
 
 def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
-    for name, value in _TENSORFLOW_ENVIRONMENT.items():
+    for name, value in TENSORFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from styled.painting import paint_job  # after the environment is set: it will import TensorFlow
 

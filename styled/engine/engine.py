@@ -13,17 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled import images, memory, vgg19
-from styled.engine import colour, footprint, precision, start
+from styled import images
+from styled.engine import colour, footprint, start
+from styled.engine.budget import budget
 from styled.engine.features import FeatureExtractor
+from styled.engine.gradient import extractor_for, gradient_for
 from styled.engine.iterate import Iterate, Losses, Picture
-from styled.engine.objective import Objective, layer_terms
+from styled.engine.objective import layer_terms
 from styled.engine.optimizers import optimizer_for
-from styled.engine.pyramid import Scale, plan_scales
+from styled.engine.pyramid import Scale, plan_scales, style_size
 from styled.engine.regions import Region, at_size, read_regions, unpainted
-from styled.engine.stepping import Gradient, Optimizer
-from styled.engine.tiled import TiledObjective
-from styled.engine.weights import Weights, load_weights
+from styled.engine.stepping import Optimizer
+from styled.engine.weights import Weights
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
 
@@ -70,13 +71,7 @@ def paint(
     """
     _check(styles, settings, init)
     scales = plan_scales(content.shape[1], content.shape[0], settings)
-    layers = {*settings.content_layers, *settings.style_layers}
-    if weights is None:
-        weights = load_weights(settings.weights, [layer.name for layer in vgg19.up_to(vgg19.deepest(layers))])
-    dtype = precision.dtype_for(settings.precision)
-    extractor = FeatureExtractor(
-        weights, layers, pooling=settings.pooling, precision=dtype, fast=precision.prefers_winograd(dtype)
-    )
+    extractor = extractor_for(settings, weights)
     regions = None if mask is None else read_regions(mask, len(styles))
     run = _Run(extractor, content, styles, settings, scales, regions=regions, step_down=step_down)
     if resume is None:
@@ -114,10 +109,15 @@ class _Run:
         step_down: int,
     ) -> None:
         # All before the first step: a job that cannot be finished must not be begun.
-        limit, is_strict = _memory_limit(settings), settings.memory_limit > 0
+        allowed = budget(settings, on_gpu=bool(tf.config.list_physical_devices("GPU")))
         self._ways = {
             scale: footprint.choose(
-                scale, extractor.convolutions, settings, limit, is_strict=is_strict, step_down=step_down
+                scale,
+                extractor.convolutions,
+                settings,
+                allowed.bytes,
+                is_strict=allowed.is_strict,
+                step_down=step_down,
             )
             for scale in scales
         }
@@ -137,7 +137,14 @@ class _Run:
         styles = [_style_at(style, scale, self._settings.style_scale) for style in self.styles]
         regions = None if self._regions is None else at_size(self._regions, scale.width, scale.height)
         self._unpainted = None if regions is None else unpainted(regions)
-        gradient = self._gradient_at(scale, _batch(content), [_batch(style) for style in styles], regions)
+        gradient = gradient_for(
+            self._extractor,
+            _batch(content),
+            [_batch(style) for style in styles],
+            self._settings,
+            way=self._ways[scale],
+            regions=regions,
+        )
         self._step_seconds, self._good = [], None
         start = self._with_photo(images.resize(picture.astype(np.float32), scale.width, scale.height), content)
         return optimizer_for(self._settings, _batch(start), gradient)
@@ -148,20 +155,6 @@ class _Run:
             return picture
         photo = self._unpainted[..., None]
         return picture * (1.0 - photo) + content.astype(np.float32) * photo
-
-    def _gradient_at(self, scale: Scale, content: Any, styles: list[Any], regions: Sequence[Region] | None) -> Gradient:
-        """Choose by memory whether to tile, and return the gradient, compiled."""
-        extractor, settings = self._extractor, self._settings
-        choice = self._ways[scale]
-        if choice.scheme == "off":
-            compiled: Gradient = tf.function(
-                Objective(extractor, content, styles, settings, regions=regions).value_and_gradient, autograph=False
-            )
-            return compiled
-        tiled = TiledObjective(
-            extractor, content, styles, settings, scheme=choice.scheme, tile=choice.tile, regions=regions
-        )
-        return tiled.value_and_gradient
 
     def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
         """Do one step and report it."""
@@ -243,19 +236,6 @@ def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, A
     return index, step, snapshot["picture"]
 
 
-def _memory_limit(settings: Settings) -> float:
-    """Return the bytes this process may have resident."""
-    if settings.memory_limit > 0:
-        return settings.memory_limit * 2**30
-    now = memory.sample()
-    if now.gpus and tf.config.list_physical_devices("GPU"):
-        free = min((gpu.total - gpu.used for gpu in now.gpus if gpu.total and gpu.used is not None), default=None)
-        used = footprint.BASE_BYTES  # that is host memory, and not taken from the GPU
-    else:
-        free, used = now.host_available, memory.process_bytes() or 0
-    return float("inf") if free is None else used + 0.9 * free
-
-
 def _recoloured(style: Array, content: Array, settings: Settings) -> Array:
     if settings.preserve_color == "linear":
         return colour.match_linear(style, content)
@@ -265,16 +245,8 @@ def _recoloured(style: Array, content: Array, settings: Settings) -> Array:
 
 
 def _style_at(style: Array, scale: Scale, style_scale: float) -> Array:
-    """Resize a style to as many pixels as the scale has, times ``style_scale`` squared.
-
-    Never larger than the painting itself unless ``style_scale`` asks for it: an enlarged painting has no
-    brush strokes to learn from, only blur.
-    """
     height, width = style.shape[:2]
-    factor = (scale.pixels / (width * height)) ** 0.5 * style_scale
-    factor = min(factor, max(1.0, style_scale))
-    # 16 px is one cell of the deepest layer.
-    return images.resize(style, max(16, round(width * factor)), max(16, round(height * factor)))
+    return images.resize(style, *style_size(width, height, scale, style_scale))
 
 
 def _batch(image: Array) -> Any:

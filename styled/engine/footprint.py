@@ -33,6 +33,9 @@ TARGET_BYTES_PX = 32.0
 IMAGE_BYTES_PX = 12.0
 """One float32 RGB image."""
 
+FRONT_BLOCKS = 3
+"""Blocks that the scheme ``front`` tiles."""
+
 TILE_SIDES = (1024, 768, 512, 384, 256, 160, 96)
 """Tried from large to small: a large tile wastes less on its halo."""
 
@@ -88,6 +91,13 @@ def choose(
     for _ in range(step_down):
         way = next((choice for choice in choices if choice.bytes <= _STEP_DOWN * way.bytes), least)
     return way
+
+
+def front_of(layers: Sequence[vgg19.Convolution], way: Choice) -> tuple[vgg19.Convolution, ...]:
+    """Return the convolutions that ``way`` runs tile by tile; none if it is untiled."""
+    if way.scheme == "off":
+        return ()
+    return tuple(layer for layer in layers if layer.block <= (FRONT_BLOCKS if way.scheme == "front" else 5))
 
 
 def _choices(scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings) -> list[Choice]:

@@ -65,6 +65,18 @@ def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...
     return tuple(Scale(*size, steps) for size, steps in zip(sizes, _shares(settings.steps, len(sizes)), strict=True))
 
 
+def style_size(width: int, height: int, scale: Scale, style_scale: float) -> tuple[int, int]:
+    """Return the size of a style of ``width`` x ``height`` at a scale: its pixels, times ``style_scale`` squared.
+
+    Never larger than the painting itself unless ``style_scale`` asks for it: an enlarged painting has no
+    brush strokes to learn from, only blur.
+    """
+    factor = (scale.pixels / (width * height)) ** 0.5 * style_scale
+    factor = min(factor, max(1.0, style_scale))
+    # 16 px is one cell of the deepest layer.
+    return max(16, round(width * factor)), max(16, round(height * factor))
+
+
 def _shares(steps: int, count: int) -> list[int]:
     """Split ``steps`` over ``count`` scales by :data:`STEP_RATIO`, each at least 1, adding up exactly."""
     parts = [STEP_RATIO**index for index in range(count)]

@@ -22,15 +22,13 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
+from styled.engine.footprint import FRONT_BLOCKS
 from styled.engine.regions import Region
 from styled.engine.style_target import StyleTarget, style_targets
 from styled.engine.tiling import Tile, halo, tiles
 from styled.settings import Settings
 
 Tensor = Any
-
-FRONT_BLOCKS = 3
-"""Blocks that the scheme ``front`` tiles."""
 
 
 class TiledObjective:

@@ -1,0 +1,67 @@
+"""The child process that measures this machine: ``python -m styled.measurer`` with ``Trials`` on standard input.
+
+It answers with one JSON object on standard output; everything else that is printed goes to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import msgspec
+
+from styled.planning.probing import Answer, Trial, Trials
+from styled.planning.speeds import Speed
+from styled.worker import TENSORFLOW_ENVIRONMENT
+
+
+def main() -> int:
+    """Measure what is asked; return the exit code."""
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # TensorFlow's C++ prints where it likes
+    for name, value in TENSORFLOW_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Trials)
+    from styled.engine import device, measuring  # after the environment is set: it will import TensorFlow
+
+    device.prepare()
+    start_seconds = time.time() - asked.started_at
+    gflops = measuring.matmul_gflops() if asked.matmul else None
+    measured = tuple(_measure(trial, start_seconds, is_alone=len(asked.trials) == 1) for trial in asked.trials)
+    answer = Answer(
+        measured=measured,
+        default_precision=measuring.precision_of("auto"),
+        device=device.name(),
+        matmul_gflops=gflops,
+    )
+    stream.write(msgspec.json.encode(answer))
+    stream.close()
+    return 0
+
+
+def _measure(trial: Trial, start_seconds: float, *, is_alone: bool) -> Speed:
+    from styled.engine import measuring
+    from styled.engine.footprint import Choice
+    from styled.settings import settings_from
+
+    settings = settings_from(trial.settings)
+    way = Choice(trial.scheme, trial.tile, 0)
+    found = measuring.measure(trial.width, trial.height, settings, way, steps=trial.steps)
+    return Speed(
+        width=trial.width,
+        height=trial.height,
+        scheme=trial.scheme,
+        tile=trial.tile,
+        precision=measuring.precision_of(settings.precision),
+        optimizer=settings.optimizer,
+        step_seconds=found.step_seconds,
+        prepare_seconds=found.prepare_seconds,
+        start_seconds=start_seconds,
+        peak_bytes=found.peak_bytes if is_alone else None,
+        at=time.time(),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""What a job will take: sizes, schemes, seconds and memory, from the headers of its images alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from styled import images, vgg19
+from styled.engine import footprint
+from styled.engine.budget import budget
+from styled.engine.footprint import Choice, Scheme
+from styled.engine.pyramid import Scale, plan_scales, style_size
+from styled.planning import cost, probing, speeds
+from styled.planning.speeds import Speed, Speeds
+from styled.settings import Settings
+
+_COMPILE_SECONDS = {"off": 1.0, "front": 0.7, "full": 1.2}
+"""For each shape that is compiled; processors differ less in this than in the rest."""
+
+_SAVE_SECONDS_PX = 0.5e-6
+"""To write the result."""
+
+
+class ScalePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One scale of a plan."""
+
+    width: int
+    """Pixels."""
+    height: int
+    steps: int
+    scheme: Scheme
+    """``off``: untiled; ``front``: the network's front in tiles; ``full``: all of it."""
+    tile: int
+    """Side of a tile, px; 0 when untiled."""
+    step_seconds: float | None
+    """Of one step; None while no speed of this machine is known."""
+    seconds: float | None
+    """Of all its steps, with the preparation; None likewise."""
+    peak_bytes: int
+    """Predicted peak memory of the process."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job will take."""
+
+    width: int
+    """Of the result, px."""
+    height: int
+    steps: int
+    scales: tuple[ScalePlan, ...]
+    """Coarse to fine."""
+    seconds: float | None
+    """From the start of the worker to the result; None while no speed of this machine is known."""
+    peak_bytes: int
+    limit_bytes: int | None
+    """What the job may take; None where nothing limits it."""
+    limit_source: str
+    """Who sets that limit, in a few words."""
+    precision: str
+    """That the convolutions run in."""
+    machine: str
+    """That the time is for."""
+
+
+def plan(
+    content: Path, styles: Sequence[Path], settings: Settings, *, known: Speeds | None = None, may_probe: bool = True
+) -> Plan:
+    """Foretell a job.
+
+    Blocks while it probes, ten seconds or more, the first time on a machine: not for an event loop.
+
+    Args:
+        content: the content image; only its header is read.
+        styles: the style images, likewise.
+        settings: of the job.
+        known: speeds of this machine; None takes those in the user's cache.
+        may_probe: measure, in a child process, when none are known; else the times are None.
+
+    Raises:
+        ImageError: an image cannot be used.
+        SettingsError: the result would be too thin for the network.
+        DoesNotFit: a scale does not fit into ``settings.memory_limit``, however it is tiled.
+        EngineError: the probe failed.
+    """
+    header = images.probe(content)
+    sizes = [(info.width, info.height) for info in map(images.probe, styles)]
+    known = known or speeds.load()
+    if may_probe and not _comparable(known, settings):
+        known = speeds.keep(probing.probe(settings.precision))
+    return of_sizes(header.width, header.height, sizes, settings, known)
+
+
+def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], settings: Settings, known: Speeds) -> Plan:
+    """Foretell a job from the sizes of its images, px; else as :func:`plan`, and it never measures."""
+    # As the worker does: the content is decoded no larger than the result.
+    width, height = images.fit(width, height, settings.size, upscale=False)
+    scales = plan_scales(width, height, settings)
+    layers = vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers}))
+    allowed = budget(settings, on_gpu=known.device != "cpu")
+    foretold = []
+    for scale in scales:
+        way = footprint.choose(scale, layers, settings, allowed.bytes, is_strict=allowed.is_strict)
+        of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]
+        pixels = [style_width * style_height for style_width, style_height in of_styles]
+        foretold.append(_foretell(scale, layers, way, pixels, _comparable(known, settings)))
+    seconds = [each.seconds for each in foretold if each.seconds is not None]
+    start = _start_seconds(known) + scales[-1].pixels * _SAVE_SECONDS_PX
+    return Plan(
+        width=scales[-1].width,
+        height=scales[-1].height,
+        steps=settings.steps,
+        scales=tuple(foretold),
+        seconds=start + sum(seconds) if len(seconds) == len(scales) else None,
+        peak_bytes=max(each.peak_bytes for each in foretold),
+        limit_bytes=None if allowed.bytes == float("inf") else round(allowed.bytes),
+        limit_source=allowed.source,
+        precision=_precision(known, settings),
+        machine=known.machine,
+    )
+
+
+def _foretell(
+    scale: Scale, layers: Sequence[vgg19.Convolution], way: Choice, styles: Sequence[int], known: Sequence[Speed]
+) -> ScalePlan:
+    step = seconds = None
+    if known:
+        step = _seconds(cost.of_step(scale, layers, way), known)
+        targets = _seconds(cost.of_targets(scale, layers, way, styles), known)
+        compiling = _COMPILE_SECONDS[way.scheme] * cost.shapes(scale, layers, way)
+        seconds = scale.steps * step + targets + compiling
+    return ScalePlan(
+        width=scale.width,
+        height=scale.height,
+        steps=scale.steps,
+        scheme=way.scheme,
+        tile=way.tile,
+        step_seconds=step,
+        seconds=seconds,
+        peak_bytes=way.bytes,
+    )
+
+
+def _seconds(pieces: Sequence[cost.Piece], known: Sequence[Speed]) -> float:
+    return sum(piece.cost * speeds.seconds_per_pixel(known, piece.pixels) for piece in pieces)
+
+
+def _comparable(known: Speeds, settings: Settings) -> list[Speed]:
+    """Return the untiled measurements in the precision that the job will have."""
+    precision = _precision(known, settings)
+    return [speed for speed in known.measured if speed.scheme == "off" and speed.precision == precision]
+
+
+def _precision(known: Speeds, settings: Settings) -> str:
+    return known.default_precision if settings.precision == "auto" else settings.precision
+
+
+def _start_seconds(known: Speeds) -> float:
+    return known.measured[-1].start_seconds if known.measured else 0.0

@@ -1,0 +1,101 @@
+"""Measures this machine in child processes: TensorFlow's memory is back when they end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from styled.engine.footprint import Scheme
+from styled.errors import EngineError
+from styled.planning.speeds import Speed, Speeds, machine
+
+CHILD_SECONDS = 3600.0
+"""A child that takes longer is ended."""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One size to measure."""
+
+    width: int
+    """Of the picture, px."""
+    height: int
+    scheme: Scheme = "off"
+    tile: int = 0
+    steps: int = 3
+    """After a first one."""
+    settings: dict[str, str | int | float] = {}
+    """That differ from the defaults."""
+
+
+class Trials(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child is asked."""
+
+    trials: tuple[Trial, ...]
+    started_at: float
+    """Unix seconds at which the child was started."""
+    matmul: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child says: one for all trials."""
+
+    measured: tuple[Speed, ...]
+    default_precision: str
+    device: str
+    matmul_gflops: float | None = None
+
+
+PROBE = (
+    Trial(width=128, height=128, steps=5),
+    Trial(width=384, height=384, steps=2),
+)
+"""The short probe: a small picture and one that is large enough for the speed to be that of all larger ones."""
+
+
+def ask(trials: Sequence[Trial], *, matmul: bool = False) -> Answer:
+    """Measure in one child, in order; its peak memory belongs to a trial only if it is alone.
+
+    Raises:
+        EngineError: the child failed, with what it said last.
+    """
+    request = msgspec.json.encode(Trials(trials=tuple(trials), started_at=time.time(), matmul=matmul))
+    command = [sys.executable, "-W", "ignore", "-m", "styled.measurer"]
+    try:
+        done = subprocess.run(command, input=request, capture_output=True, check=False, timeout=CHILD_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise EngineError("measuring this machine took longer than an hour", "Give smaller sizes.") from error
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        raise EngineError(
+            f"measuring this machine failed with {ended}: {said or 'it said nothing'}",
+            "Look whether memory ran out, or try a smaller size.",
+        )
+    return msgspec.json.decode(done.stdout, type=Answer)
+
+
+def probe(precision: str) -> Speeds:
+    """Measure this machine in some ten seconds.
+
+    Args:
+        precision: the setting of that name.
+
+    Raises:
+        EngineError: it failed.
+    """
+    return speeds_of(ask([msgspec.structs.replace(trial, settings={"precision": precision}) for trial in PROBE]))
+
+
+def speeds_of(answer: Answer) -> Speeds:
+    """Return what a child found as measurements of this machine."""
+    return Speeds(
+        machine=machine(),
+        measured=answer.measured,
+        default_precision=answer.default_precision,
+        device=answer.device,
+        matmul_gflops=answer.matmul_gflops,
+    )

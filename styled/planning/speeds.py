@@ -1,0 +1,154 @@
+"""How fast this machine paints, as measured: kept in the user's cache, one file for all roots."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import os
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import platformdirs
+
+from styled import durable, memory
+from styled.engine.footprint import Scheme
+from styled.errors import DiskFull
+
+VERSION = 1
+"""Of the file's layout."""
+
+_KEPT = 200
+"""Measurements in the file at most; the oldest go."""
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """What one measured size took on this machine."""
+
+    width: int
+    """Of the picture, px."""
+    height: int
+    scheme: Scheme
+    tile: int
+    """As in :class:`styled.engine.footprint.Choice`."""
+    precision: str
+    """That the convolutions ran in: float32 or bfloat16."""
+    optimizer: Literal["lbfgs", "adam"]
+    step_seconds: float
+    """Median of some steps."""
+    prepare_seconds: float
+    """Network, targets, and the first step, which also compiles."""
+    start_seconds: float
+    """From the start of the process until TensorFlow was loaded."""
+    peak_bytes: int | None = None
+    """Peak resident memory of the process that measured this alone; None when it measured more."""
+    at: float
+    """Unix seconds."""
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+class Speeds(msgspec.Struct, frozen=True, kw_only=True):
+    """The measurements of one machine, in the order they were made."""
+
+    machine: str
+    matmul_gflops: float | None = None
+    """Speed of the matrix product in float32; None when not measured."""
+    default_precision: str = "float32"
+    """What ``precision = auto`` is here."""
+    device: str = "cpu"
+    """``cpu`` or the GPU's name."""
+    measured: tuple[Speed, ...] = ()
+    version: int = VERSION
+
+
+def default_path() -> Path:
+    """Return the file in the user's cache."""
+    return Path(platformdirs.user_cache_path("styled")) / "speeds.json"
+
+
+def machine() -> str:
+    """Name what decides the speed: processor, cores that may be used, GPUs, TensorFlow's version."""
+    gpus = [gpu.name or "GPU" for gpu in memory.sample().gpus]
+    try:
+        version = metadata.version("tensorflow")
+    except metadata.PackageNotFoundError:
+        version = "?"
+    return "; ".join([f"{_processor()}, {_cores()} cores", *gpus, f"TensorFlow {version}"])
+
+
+def load(path: Path | None = None) -> Speeds:
+    """Read what was measured on this machine; empty when nothing was, or elsewhere, or the file is no good.
+
+    A cache: whatever is wrong with it, it can be measured again.
+    """
+    here = machine()
+    try:
+        found = msgspec.json.decode((path or default_path()).read_bytes(), type=Speeds)
+    except (OSError, msgspec.MsgspecError):
+        return Speeds(machine=here)
+    return found if found.machine == here and found.version == VERSION else Speeds(machine=here)
+
+
+def keep(new: Speeds, path: Path | None = None) -> Speeds:
+    """Add measurements to the file and return all. A new one takes the place of an older one of the same kind.
+
+    A cache that cannot be written is no error: the next time it is measured again.
+    """
+    path = path or default_path()
+    kinds = {_kind(speed) for speed in new.measured}
+    old = [speed for speed in load(path).measured if _kind(speed) not in kinds]
+    merged = msgspec.structs.replace(
+        new,
+        measured=(*old, *new.measured)[-_KEPT:],
+        matmul_gflops=new.matmul_gflops or load(path).matmul_gflops,
+    )
+    with contextlib.suppress(OSError, DiskFull):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.write_json(path, merged)
+    return merged
+
+
+def seconds_per_pixel(measured: Sequence[Speed], pixels: float) -> float:
+    """Return the seconds a step takes for each pixel that is in the network at once.
+
+    Between two measured sizes straight over the logarithm of the pixels: small pictures cost more for each pixel.
+    Beyond them it is that of the nearest.
+
+    Args:
+        measured: untiled ones, at least one.
+        pixels: how many are in the network at once.
+    """
+    # Of several measurements of one size the newest: they are kept in that order.
+    points = sorted({speed.pixels: speed.step_seconds / speed.pixels for speed in measured}.items())
+    for (small, fast), (large, slow) in itertools.pairwise(points):
+        if small <= pixels <= large:
+            share = math.log(pixels / small) / math.log(large / small)
+            return fast + share * (slow - fast)
+    return points[0][1] if pixels < points[0][0] else points[-1][1]
+
+
+def _kind(speed: Speed) -> tuple[object, ...]:
+    return speed.width, speed.height, speed.scheme, speed.tile, speed.precision, speed.optimizer
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next(named, "unknown processor")
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1  # not Linux

@@ -1,0 +1,41 @@
+"""What the tests of planning share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from styled.planning import speeds
+from styled.planning.speeds import Speed, Speeds
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own; children inherit it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "styled" / "speeds.json"
+
+
+def speed(
+    side: int, seconds: float, *, scheme: Literal["off", "front", "full"] = "off", precision: str = "float32"
+) -> Speed:
+    """Return a measurement of a square picture."""
+    return Speed(
+        width=side,
+        height=side,
+        scheme=scheme,
+        tile=0 if scheme == "off" else 256,
+        precision=precision,
+        optimizer="lbfgs",
+        step_seconds=seconds,
+        prepare_seconds=1.0,
+        start_seconds=2.0,
+        at=0.0,
+    )
+
+
+def known(*measured: Speed) -> Speeds:
+    """Return measurements of this machine."""
+    return Speeds(machine=speeds.machine(), measured=measured)

@@ -1,0 +1,98 @@
+"""A plan says what a run then takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from styled import evolution, planning
+from styled.cli.plan import plan as command
+from styled.errors import DoesNotFit, UnreadableImage
+from styled.evolution import JobFolder
+from styled.planning import Plan
+from styled.planning.plan import of_sizes
+from styled.settings import Settings
+from tests.engine.pictures import SAMPLES
+from tests.planning.conftest import known, speed
+
+GIB = 2**30
+MEASURED = known(speed(100, 0.04), speed(1000, 4.0))  # 4 µs a pixel at any size
+
+
+def test_a_plan_has_the_scales_that_will_be_painted() -> None:
+    foretold = of_sizes(3000, 2000, [(800, 600)], Settings(size=1024, steps=100), MEASURED)
+    assert [(scale.width, scale.height) for scale in foretold.scales] == [(256, 171), (512, 342), (1024, 683)]
+    assert sum(scale.steps for scale in foretold.scales) == foretold.steps == 100
+    assert (foretold.width, foretold.height) == (1024, 683)
+
+
+def test_untiled_steps_take_what_was_measured() -> None:
+    [scale] = of_sizes(500, 500, [(500, 500)], Settings(size=500, scales=(), steps=10), MEASURED).scales
+    assert scale.scheme == "off"
+    assert scale.step_seconds == pytest.approx(1.0, rel=0.02)
+    assert scale.seconds is not None
+    assert 10.0 < scale.seconds < 14.0  # the targets and the compiling come on top
+
+
+def test_less_memory_means_smaller_tiles_and_more_time() -> None:
+    plans = [
+        of_sizes(2000, 2000, [(500, 500)], Settings(size=2000, scales=(), memory_limit=limit), MEASURED)
+        for limit in (64.0, 6.0, 4.0)
+    ]
+    assert [each.scales[0].scheme for each in plans] == ["off", "front", "full"]
+    seconds = [each.scales[0].step_seconds for each in plans]
+    assert seconds == sorted(seconds)
+    for each, limit in zip(plans, (64.0, 6.0, 4.0), strict=True):
+        assert each.peak_bytes <= limit * GIB == each.limit_bytes
+        assert each.limit_source == "memory_limit"
+
+
+def test_what_fits_nowhere_is_an_error() -> None:
+    with pytest.raises(DoesNotFit):
+        of_sizes(9000, 9000, [(500, 500)], Settings(size=9000, memory_limit=2.0), MEASURED)
+
+
+def test_without_speeds_the_memory_is_known_and_the_time_not() -> None:
+    content = SAMPLES / "rocket.jpg"
+    foretold = planning.plan(content, [content], Settings(size=256), may_probe=False)
+    assert foretold.seconds is None
+    assert {scale.step_seconds for scale in foretold.scales} == {None}
+    assert foretold.peak_bytes > 0.5 * GIB
+
+
+def test_speeds_in_another_precision_do_not_count() -> None:
+    bfloat16 = Settings(size=256, precision="bfloat16")
+    assert of_sizes(500, 500, [(500, 500)], bfloat16, MEASURED).seconds is None
+
+
+def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(UnreadableImage):
+        planning.plan(tmp_path / "a.png", [SAMPLES / "starry_night.jpg"], Settings(), known=MEASURED)
+
+
+def test_a_plan_is_near_a_real_run(tmp_path: Path) -> None:
+    """The command probes this machine and foretells a run; on a busy machine within a factor of three."""
+    content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
+    settings = ("--set", "size=192", "--set", "steps=12", "--set", "scales=[]")
+    foretold = CliRunner().invoke(command, [str(content), str(style), *settings, "--json"], catch_exceptions=False)
+    plan = msgspec.json.decode(foretold.output, type=Plan)
+    before = time.monotonic()
+    arguments = [content, style, "-o", tmp_path / "out.png", "--evolution", tmp_path, *settings]
+    subprocess.run([sys.executable, "-m", "styled", "run", *map(str, arguments)], check=True, capture_output=True)
+    taken = time.monotonic() - before
+    assert plan.seconds is not None
+    assert plan.seconds / 3 < taken < plan.seconds * 3
+    [folder] = [JobFolder(path.parent) for path in tmp_path.glob("*/job.json")]
+    last = evolution.last_loss(folder)
+    assert last is not None
+    assert last.step == plan.steps == 12
+    again = CliRunner().invoke(command, [str(content), str(style), *settings], catch_exceptions=False)
+    assert "192x128" in again.output
+    assert "untiled" in again.output
