@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from styled import planning
-from styled.config import load_config
+from styled.cli.settings_options import settings_options, settings_values
 from styled.planning import Plan
-from styled.root import Root
-from styled.settings import parse_assignment, settings_from
+from styled.settings import settings_from
 from styled.tui import figures
 
 
 @click.command()
 @click.argument("content", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="STYLE...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting; repeat for more.")
+@settings_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def plan(content: Path, styles: tuple[Path, ...], assignments: tuple[str, ...], as_json: bool) -> None:
+def plan(content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Foretell how long a job will take, and how much memory.
 
     Nothing is painted, and only the headers of the images are read. The speed of this machine is what `styled
     bench` has measured; where it has not, a short probe measures it first. Settings that are not given come from
     styled.toml of the current root, if there is one.
     """
-    values = dict(load_config(Root.at().config).job)
-    values |= dict(parse_assignment(text) for text in assignments)
-    foretold = planning.plan(content, styles, settings_from(values))
+    foretold = planning.plan(content, styles, settings_from(settings_values(options)))
     if as_json:
         click.echo(msgspec.json.encode(foretold))
         return

@@ -13,28 +13,20 @@ from typing import Any
 import click
 
 from styled import oneshot
-from styled.cli.preset_option import preset_option
 from styled.cli.progress import Display, JsonLines, TextLines
-from styled.config import load_config
+from styled.cli.settings_options import SHORTCUTS, settings_options, settings_values
 from styled.daemon.runner import LocalRunner, Task
 from styled.daemon.verdict import Ended, Verdict, judge
 from styled.errors import class_of
 from styled.evolution import MAX_STEP_DOWNS, step_down
 from styled.messages import Progress, Stopped
 from styled.oneshot import OneShot
-from styled.presets import layered
 from styled.queue.job import JobState
-from styled.root import Root
-from styled.settings import parse_assignment
 
 INTERRUPTED_EXIT_CODE = 130  # what a shell reports after Ctrl-C
 
 STOP_GRACE_S = 600.0
 """Seconds for the step in work and the checkpoint after Ctrl-C; a second Ctrl-C does not wait."""
-
-
-_SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed")
-"""Settings with an option of their own."""
 
 
 @click.command()
@@ -51,12 +43,7 @@ _SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed")
     type=click.Path(path_type=Path),
     help="An image with a colour for each style, dark to bright: where each is painted.",
 )
-@preset_option
-@click.option("--size", type=int, help="Long side of the result, px.")
-@click.option("--steps", type=int, help="Optimiser steps.")
-@click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser.")
-@click.option("--seed", type=int, help="Random seed.")
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting; repeat for more.")
+@settings_options
 @click.option(
     "--evolution",
     type=click.Path(path_type=Path),
@@ -78,7 +65,7 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
     current root, if there is one.
     """
     if resume is not None:
-        if content is not None or any(options[name] for name in ("assignments", "evolution", "mask", *_SHORTCUTS)):
+        if content is not None or any(options[name] for name in ("assignments", "evolution", "mask", *SHORTCUTS)):
             raise click.UsageError("--resume goes on with the images and settings of the stopped run; give none.")
         job = oneshot.reopen(resume, output=options["output"], overwrite=options["overwrite"])
     elif content is None or not styles:
@@ -99,13 +86,10 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
 
 
 def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) -> OneShot:
-    own = dict(parse_assignment(text) for text in options["assignments"])
-    own |= {name: options[name] for name in _SHORTCUTS if options[name] is not None}
-    values = layered(load_config(Root.at().config).job, own)
     return oneshot.prepare(
         content,
         styles,
-        values,
+        settings_values(options),
         output=options["output"] or Path(f"{content.stem}-{styles[0].stem}.png"),
         mask=options["mask"],
         evolution_folder=options["evolution"],

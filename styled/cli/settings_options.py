@@ -1,0 +1,44 @@
+"""The options that set a job's settings, shared by the commands that paint one now or foretell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from styled.cli.preset_option import preset_option
+from styled.config import load_config
+from styled.presets import layered
+from styled.root import Root
+from styled.settings import parse_assignment
+
+SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed")
+"""Settings with an option of their own."""
+
+_OPTIONS = (
+    preset_option,
+    click.option("--size", type=int, help="Long side of the result, px."),
+    click.option("--steps", type=int, help="Optimiser steps."),
+    click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser."),
+    click.option("--seed", type=int, help="Random seed."),
+    click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting; repeat for more."),
+)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, in this order."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the options ask for, over those of the current root's styled.toml.
+
+    Raises:
+        SettingsError: a ``--set`` is no ``key=value``, or styled.toml is wrong.
+    """
+    own = dict(parse_assignment(text) for text in options["assignments"])
+    own |= {name: options[name] for name in SHORTCUTS if options[name] is not None}
+    return layered(load_config(Root.at().config).job, own)
