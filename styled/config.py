@@ -51,6 +51,9 @@ class InboxConfig(Section, frozen=True, kw_only=True):
     duplicates: Annotated[
         Literal["run", "warn", "skip"], Meta(description="what to do with a pair whose bytes were seen before")
     ] = "warn"
+    max_queue: Annotated[
+        int, Meta(ge=1, description="waiting jobs after which pairs stay in the inbox until there is room")
+    ] = 20_000
 
 
 class QueueConfig(Section, frozen=True, kw_only=True):

@@ -222,9 +222,9 @@ class ControlError(DaemonError):
     """A request or reply on the control socket was malformed, too large or refused."""
 
 
-def class_of(kind: str) -> type[StyledError]:
-    """Return the class whose errors have ``kind``; the base class for a kind that is not in this tree."""
+def class_of(kind: str, default: type[StyledError] = StyledError) -> type[StyledError]:
+    """Return the class whose errors have ``kind``; ``default`` for a kind that is not in this tree."""
     classes: list[type[StyledError]] = [StyledError]
     for each in classes:
         classes.extend(each.__subclasses__())
-    return next((each for each in classes if each("").kind == kind), StyledError)
+    return next((each for each in classes if each("").kind == kind), default)

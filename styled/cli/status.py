@@ -15,8 +15,9 @@ from styled.daemon.control import Client
 from styled.errors import ControlError, DaemonNotRunning
 from styled.queue.job import ENDED, Job, JobState
 from styled.queue.reader import StoreReader
-from styled.queue.status import DaemonStatus
+from styled.queue.status import OVERDUE_S, DaemonStatus
 from styled.root import Root
+from styled.tui import figures
 
 VERSION = 1
 """Of the JSON's shape: fields are only ever added under one version."""
@@ -111,11 +112,18 @@ def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
         lines += [_job_line(job)[:width] for job in jobs]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
-    for key, title, word in (("incomplete", "waiting in the inbox", "missing"), ("rejected", "rejected", "reason")):
-        if report[key]:
-            lines += ["", f"{title} ({report[key + '_count']}):"]
-            lines += [f"  {entry['name']}: {entry[word]}"[:width] for entry in report[key]]
+    if report["incomplete"]:
+        lines += ["", f"waiting in the inbox ({report['incomplete_count']}):"]
+        lines += [_incomplete_line(entry)[:width] for entry in report["incomplete"]]
+    if report["rejected"]:
+        lines += ["", f"rejected ({report['rejected_count']}):"]
+        lines += [f"  {entry['name']}: {entry['reason']}"[:width] for entry in report["rejected"]]
     return lines
+
+
+def _incomplete_line(entry: dict[str, Any]) -> str:
+    age = time.time() - entry["since"]
+    return f"  {entry['name']}: {entry['missing']}" + (f" ({figures.age(age)})" if age >= OVERDUE_S else "")
 
 
 def _daemon_line(daemon: dict[str, Any], root: Root) -> str:

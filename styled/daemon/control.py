@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from styled.errors import ControlError, DaemonNotRunning, StyledError
+from styled.errors import ControlError, DaemonNotRunning, StyledError, class_of
 from styled.root import Root
 
 VERSION = 1
@@ -89,13 +89,7 @@ def error_reply(error: StyledError) -> ErrorReply:
 
 def error_from(reply: ErrorReply) -> StyledError:
     """Turn it back into the error it was; an unknown kind becomes a ControlError."""
-    classes = [StyledError]
-    for found in classes:
-        classes.extend(found.__subclasses__())
-        error = found(reply.message, reply.advice)
-        if error.kind == reply.kind:
-            return error
-    return ControlError(reply.message, reply.advice)
+    return class_of(reply.kind, ControlError)(reply.message, reply.advice)
 
 
 @contextlib.contextmanager

@@ -53,28 +53,34 @@ def drop(
         _check(path)
     toml = _job_toml(settings or {}, priority)
     parse_job_toml(toml, "job.toml")
-    wanted = safe_name(name or content.stem)
-    hidden = root.inbox / f".add-{secrets.token_hex(4)}"
+    parts = {f"content{content.suffix.lower()}": content}
+    for number, style in enumerate(styles, start=1):
+        parts[f"style{f'-{number}' if number > 1 else ''}{style.suffix.lower()}"] = style
+    if mask is not None:
+        parts[f"mask{mask.suffix.lower()}"] = mask
     try:
         with durable.disk_full_at(root.inbox):
-            hidden.mkdir(parents=True)
-            try:
-                _copy(content, hidden / f"content{content.suffix.lower()}")
-                for number, style in enumerate(styles, start=1):
-                    _copy(style, hidden / f"style{f'-{number}' if number > 1 else ''}{style.suffix.lower()}")
-                if mask is not None:
-                    _copy(mask, hidden / f"mask{mask.suffix.lower()}")
-                if toml:
-                    durable.write_bytes(hidden / "job.toml", toml)
-                durable.sync_folder(hidden)
-                return _rename(hidden, root.inbox, wanted)
-            except BaseException:
-                shutil.rmtree(hidden, ignore_errors=True)
-                raise
+            return _put(root.inbox, parts, toml, safe_name(name or content.stem))
     except OSError as error:
         raise PairRejected(
             f"{escaped(str(error.filename or root.inbox))}: {error.strerror}", "Check the folder's permissions."
         ) from error
+
+
+def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> str:
+    """Copy files into a hidden folder under the names they get, then give that its name; return the name."""
+    hidden = inbox / f".add-{secrets.token_hex(4)}"
+    hidden.mkdir(parents=True)
+    try:
+        for part, source in parts.items():
+            _copy(source, hidden / part)
+        if toml:
+            durable.write_bytes(hidden / "job.toml", toml)
+        durable.sync_folder(hidden)
+        return _rename(hidden, inbox, wanted)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
 
 
 def _check(path: Path) -> None:

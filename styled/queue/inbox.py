@@ -24,14 +24,15 @@ from styled.evolution.folder import JobFolder
 from styled.queue.admission import Admission, admit
 from styled.queue.claim import clear, forget_plan, take
 from styled.queue.failpoint import crash_point
-from styled.queue.job import Job
+from styled.queue.job import Job, JobState
 from styled.queue.judging import Changed, NotYet, Prepared, Unusable, Verdict
 from styled.queue.lookout import Lookout
+from styled.queue.mending import Mender
 from styled.queue.names import escaped
+from styled.queue.overdue import Overdue
 from styled.queue.pairs import Misfit, Pair
 from styled.queue.preparing import Preparer
 from styled.queue.rebuild import job_fields
-from styled.queue.recovery import adopt, recover
 from styled.queue.rejection import reject
 from styled.queue.sorting import Sorted
 from styled.queue.status import Incomplete, Rejected
@@ -50,10 +51,6 @@ _PREPARED_AHEAD = 32
 
 _BLOCKED_S = 60.0
 """Between two tries of what the filesystem refuses: no permission, an inbox that cannot be written."""
-
-
-_MEND_S = 5.0
-"""Between two tries to put the inbox in order after something failed."""
 
 
 class _Note(NamedTuple):
@@ -102,9 +99,10 @@ class Inbox:
         self._found = Sorted()
         self._taken = store.taken()
         self._full: DiskFull | None = None
-        self._mend: Callable[[], list[str]] | None = self._recover
-        self._mend_at, self._mend_blocks = clock(), True
+        self._mender = Mender(root, store, clock=clock)
+        self._overdue = Overdue(store)
         self._trouble = ""
+        self._queue_full = False
         self._start(config, defaults or {})
 
     def _start(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
@@ -145,13 +143,14 @@ class Inbox:
     @property
     def trouble(self) -> str:
         """Why pairs are not, or not wholly, taken out of the inbox; one line; empty if all is well."""
-        if self._lookout.trouble or self._trouble:
-            return self._lookout.trouble or self._trouble
-        return "inbox/ cannot be written: pairs are copied and stay there" if self._taken else ""
+        stays = "inbox/ cannot be written: pairs are copied and stay there" if self._taken else ""
+        return self._lookout.trouble or self._mender.trouble or self._trouble or stays
 
     @property
     def warning(self) -> str:
         """Something less: events do not come, say. One line; empty if all is well."""
+        if self._queue_full:
+            return f"the queue is full ({self._config.max_queue} jobs wait): other pairs stay in inbox/ until there is room"
         return self._lookout.warning
 
     @property
@@ -172,8 +171,8 @@ class Inbox:
         """Return the seconds until :meth:`turn` wants to be called, if ``wake`` does not ask for it earlier."""
         if self._misfits:
             return 0.0
-        mend_in = max(self._mend_at - self._clock(), 0.0) if self._mend is not None else self._config.rescan_s
-        return min(self._lookout.due_in(), mend_in)
+        mend_in = self._mender.due_in()
+        return min(self._lookout.due_in(), self._config.rescan_s if mend_in is None else mend_in)
 
     # -- what it does --------------------------------------------------------------------------------------
 
@@ -190,13 +189,15 @@ class Inbox:
             StoreError: the store refused the jobs; their folders are whole, and a later turn adds them.
         """
         deadline = self._clock() + seconds
-        self._try_to_mend()
+        if self._mender.turn():
+            self._taken = self._store.taken()
         self._look()
-        if not may_take or (self._mend is not None and self._mend_blocks):
+        if not may_take or self._mender.blocks:
             return []
+        limit = self._within_queue(limit)
         jobs: list[Job] = []
         self._full = None
-        verdict = self._next_verdict()
+        verdict = self._next_verdict() if limit else None
         if verdict is None and not self._misfits:
             return jobs
         try:
@@ -204,7 +205,7 @@ class Inbox:
             with self._store.batch():
                 self._obey_all(verdict, jobs, limit=limit, deadline=deadline)
         except StyledError:
-            self._plan_to_mend(self._adopt)
+            self._mender.plan_adoption()
             raise
         crash_point("claim.8")
         for job in jobs:
@@ -227,6 +228,15 @@ class Inbox:
             # The inbox may have been unmounted since: the jobs have their files.
             with suppress(FileNotFoundError, NotADirectoryError):
                 durable.sync_folder(self._root.inbox)
+
+    def _within_queue(self, limit: int) -> int:
+        """Return how many pairs may be claimed now: no more than leave room in the queue."""
+        if not (self._ready or self._busy):
+            self._queue_full = False
+            return limit
+        room = max(0, self._config.max_queue - self._store.counts()[JobState.WAITING])
+        self._queue_full = room == 0
+        return min(limit, room)
 
     def _next_verdict(self) -> Verdict | None:
         while self._ready and len(self._busy) < _PREPARED_AHEAD:
@@ -260,6 +270,7 @@ class Inbox:
         found = self._lookout.look(busy=self._busy, taken=self._taken, notes=notes, wall=self._wall())
         if found is not None:
             self._take_in(found, notes)
+            self._overdue.tell(found.incomplete, self._wall())
         if self._begun != self._lookout.begun:
             self._begun = self._lookout.begun
             self._gone.clear()
@@ -306,7 +317,7 @@ class Inbox:
         except OSError as error:
             self._trouble = f"pairs cannot be claimed: {escaped(str(error))}"
             self._log.error("a pair could not be claimed; trying again", pair=pair.name, reason=str(error))
-            self._plan_to_mend(self._recover)
+            self._mender.plan_recovery()
             return None
         self._trouble = ""
         self._notes.pop(pair.content, None)
@@ -344,7 +355,7 @@ class Inbox:
         if path in pair.kept:
             self._reject(path.partition("/")[0], reason, sorted(pair.kept))
         elif pair.folder:
-            self._reject(pair.name, reason, [pair.folder])
+            self._reject(pair.name, reason, [pair.folder, *([pair.ready] if pair.ready else [])])
         else:
             self._reject(pair.name, reason, [each for each in pair.paths if each not in pair.kept])
 
@@ -362,34 +373,3 @@ class Inbox:
             self._gone.update(paths)
             self._log.warning("rejected", pair=escaped(name), reason=escaped(reason), to=place)
         self._lookout.look_soon()
-
-    # -- mending -------------------------------------------------------------------------------------------
-
-    def _recover(self) -> list[str]:
-        recovered = recover(self._root, self._store)
-        if recovered.unfinished:
-            # Safe where they are, and no reason to keep other pairs waiting.
-            self._plan_to_mend(self._recover, seconds=_BLOCKED_S, blocks=False)
-        return recovered.notes + recovered.unfinished
-
-    def _adopt(self) -> list[str]:
-        return adopt(self._root, self._store)[1]
-
-    def _plan_to_mend(self, how: Callable[[], list[str]], *, seconds: float = _MEND_S, blocks: bool = True) -> None:
-        self._mend, self._mend_at, self._mend_blocks = how, self._clock() + seconds, blocks
-
-    def _try_to_mend(self) -> None:
-        """Bring files and store together again, if that is wanted and due."""
-        if self._mend is None or self._clock() < self._mend_at:
-            return
-        mend, self._mend = self._mend, None
-        try:
-            notes = mend()
-        except (OSError, StyledError) as error:
-            self._trouble = f"the inbox cannot be put in order: {escaped(str(error))}"
-            self._log.error("the inbox cannot be put in order; trying again", reason=str(error))
-            self._plan_to_mend(mend)
-            return
-        for note in notes:
-            self._log.warning("put in order", note=escaped(note))
-        self._taken = self._store.taken()

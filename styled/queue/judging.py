@@ -151,7 +151,7 @@ class Judge:
         if known is not None and known[0] == before:
             digest = known[1]
         else:
-            if path != task.pair.settings:
+            if path not in (task.pair.settings, task.pair.ready):
                 # By way of the open folder: the last part is checked not to be a link, and the rest cannot be.
                 self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2])
             os.lseek(file, 0, os.SEEK_SET)
@@ -183,6 +183,8 @@ def _targets(pair: Pair) -> list[tuple[str, str]]:
         targets.append((pair.mask, f"mask.{_suffix(pair.mask)}"))
     if pair.settings:
         targets.append((pair.settings, "job.toml"))
+    if pair.ready:
+        targets.append((pair.ready, "ready"))
     return targets
 
 

@@ -16,6 +16,9 @@ CONTENT_FOLDER = "content"
 STYLE_FOLDER = "style"
 REJECTED_FOLDER = "rejected"
 SETTINGS_NAME = "job.toml"
+SETTINGS_SUFFIX = ".toml"
+READY_SUFFIX = ".ready"
+"""Of an empty file that says that a pair is complete."""
 
 _ROLE = r"(?P<role>content|style(?:-(?P<position>[2-9]|[1-9][0-9]))?|mask)"
 _WHOLE_ROLE = re.compile(_ROLE, re.IGNORECASE)

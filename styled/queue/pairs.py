@@ -4,6 +4,7 @@
 2. ``NAME.content.EXT`` + ``NAME.style.EXT`` (``-`` and ``_`` do as well as the dot; ``NAME.toml`` beside them),
    in the inbox itself or together in a folder of it.
 3. ``content/NAME.EXT`` + ``style/NAME.EXT`` (``content/NAME.toml``): the same name in two folders.
+   ``NAME.ready`` beside the files or the folder of rules 1 to 3 says that all of them are complete.
 4. ``NAME/`` with ``style.EXT`` and no content: a hot folder, where every other image is a content of its own;
    the style and the folder stay.
 
@@ -45,6 +46,8 @@ class Pair:
     mask: str | None = None
     settings: str | None = None
     """The pair's TOML file."""
+    ready: str | None = None
+    """The file by which the sender says that the pair is complete; it goes with the pair."""
     folder: str | None = None
     """The folder that is consumed with the pair."""
     kept: frozenset[str] = frozenset()
@@ -52,8 +55,8 @@ class Pair:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every file: content, styles, mask, settings."""
-        return (self.content, *self.styles, *(path for path in (self.mask, self.settings) if path))
+        """Every file: content, styles, mask, settings, and the one that says that they are complete."""
+        return (self.content, *self.styles, *(path for path in (self.mask, self.settings, self.ready) if path))
 
 
 class Half(NamedTuple):
@@ -96,6 +99,7 @@ class _Group:
         self.name = name
         self._parts: dict[tuple[str, int], list[str]] = {}
         self._settings: str | None = None
+        self._ready: str | None = None
         self._faults: list[str] = []
 
     def add(self, part: Part, path: str, kind: Kind) -> None:
@@ -110,11 +114,21 @@ class _Group:
             self._faults.append(_not_a_file(path, kind))
         self._settings = path
 
+    def add_ready(self, path: str, kind: Kind) -> None:
+        """Add the file that says that the pair is complete."""
+        if kind is not Kind.FILE:
+            self._faults.append(_not_a_file(path, kind))
+        self._ready = path
+
     @property
     def paths(self) -> tuple[str, ...]:
         """Every file of the group."""
         files = [path for paths in self._parts.values() for path in paths]
-        return (*sorted(files), *([self._settings] if self._settings else []))
+        return (*sorted(files), *(path for path in (self._settings, self._ready) if path))
+
+    def outside(self) -> tuple[str, ...]:
+        """Return what lies in the inbox itself."""
+        return tuple(path for path in self.paths if "/" not in path)
 
     def has(self, role: str) -> bool:
         """Say whether any file has this part."""
@@ -143,7 +157,7 @@ class _Group:
     def pair(self, name: str, *, content: str, folder: str | None = None, kept: frozenset[str] = frozenset()) -> Pair:
         """Make a pair of the group's style, mask and settings with a content."""
         styles = tuple(paths[0] for (role, _), paths in sorted(self._parts.items()) if role == "style")
-        return Pair(name, content, styles, self.first("mask"), self._settings, folder, kept)
+        return Pair(name, content, styles, self.first("mask"), self._settings, self._ready, folder, kept)
 
 
 def pair_up(listing: Listing) -> Pairing:
@@ -161,11 +175,12 @@ def pair_up(listing: Listing) -> Pairing:
         if folder in folders:
             folders[folder].add(name, kind, pairing)
     _pair_across(folders.pop(names.CONTENT_FOLDER, None), folders.pop(names.STYLE_FOLDER, None), pairing)
-    _pair_files(folders.pop(""), pairing)
+    inbox = folders.pop("")
     folders.pop(names.REJECTED_FOLDER, None)
     for found in folders.values():
         if not passed_over(found.name):
-            _pair_folder(found, pairing)
+            _pair_folder(found, inbox, pairing)
+    _pair_files(inbox, pairing)
     return pairing
 
 
@@ -194,7 +209,7 @@ class _Folder:
         return f"{self.name}/{name}" if self.name else name
 
 
-def _pair_folder(folder: _Folder, pairing: Pairing) -> None:
+def _pair_folder(folder: _Folder, inbox: _Folder, pairing: Pairing) -> None:
     """Judge one folder of the inbox by what it holds: rule 1, rule 4, rule 2 inside it, or nothing yet."""
     group = _Group(folder.name)
     others = {}
@@ -207,6 +222,9 @@ def _pair_folder(folder: _Folder, pairing: Pairing) -> None:
         else:
             others[name] = kind
     if group.has("content"):
+        ready = folder.name + names.READY_SUFFIX
+        if ready in inbox.entries:
+            group.add_ready(ready, inbox.entries.pop(ready))
         _pair_own_folder(folder, group, pairing)
     elif group.has("style"):
         _pair_hot_folder(folder, group, others, pairing)
@@ -222,7 +240,7 @@ def _pair_own_folder(folder: _Folder, group: _Group, pairing: Pairing) -> None:
     """Rule 1."""
     wrong = group.wrong()
     if wrong:
-        pairing.misfits.append(Misfit(folder.name, wrong, (folder.name,)))
+        pairing.misfits.append(Misfit(folder.name, wrong, (folder.name, *group.outside())))
     elif folder.unfinished:
         missing = f"the rest of {names.escaped(folder.unfinished[0])}, which is still being written"
         pairing.halves.append(Half(folder.name, missing, (folder.name,)))
@@ -260,21 +278,32 @@ def _pair_hot_folder(folder: _Folder, group: _Group, others: Mapping[str, Kind],
 def _pair_files(folder: _Folder, pairing: Pairing) -> None:
     """Rule 2."""
     groups: dict[str, _Group] = {}
-    settings, others = {}, {}
+    beside: list[tuple[str, str, Kind]] = []
+    others = {}
     for name, kind in folder.entries.items():
         part = names.named_part(name)
         if part is not None:
             groups.setdefault(names.key(part.name), _Group(part.name)).add(part, folder.path(name), kind)
-        elif name.endswith(".toml") and kind is not Kind.FOLDER:
-            settings[name.removesuffix(".toml")] = folder.path(name), kind
+        elif name.endswith((names.SETTINGS_SUFFIX, names.READY_SUFFIX)) and kind is not Kind.FOLDER:
+            beside.append((name, folder.path(name), kind))
         elif not (kind is Kind.FOLDER and not folder.name):
             others[name] = kind
-    for name, (path, kind) in settings.items():
-        groups.setdefault(names.key(name), _Group(name)).add_settings(path, kind)
+    for name, path, kind in beside:
+        _add_beside(groups, name, path, kind)
     for group in groups.values():
         _judge(group, pairing)
     for name, kind in others.items():
         _left_over(name, folder.path(name), kind, pairing)
+
+
+def _add_beside(groups: dict[str, _Group], name: str, path: str, kind: Kind) -> None:
+    """Add a file that is no picture to the group whose name it carries: settings, or that it is complete."""
+    stem, _, suffix = name.rpartition(".")
+    group = groups.setdefault(names.key(stem), _Group(stem))
+    if f".{suffix}" == names.SETTINGS_SUFFIX:
+        group.add_settings(path, kind)
+    else:
+        group.add_ready(path, kind)
 
 
 def _left_over(name: str, path: str, kind: Kind, pairing: Pairing) -> None:
@@ -299,9 +328,8 @@ def _pair_across(contents: _Folder | None, styles: _Folder | None, pairing: Pair
             if kind in (Kind.FILE, Kind.LINK, Kind.OTHER) and stem is not None:
                 group = groups.setdefault(names.key(stem), _Group(stem))
                 group.add(Part(stem, role, 1, name.rpartition(".")[2].lower()), path, kind)
-            elif kind is Kind.FILE and role == "content" and name.endswith(".toml"):
-                stem = name.removesuffix(".toml")
-                groups.setdefault(names.key(stem), _Group(stem)).add_settings(path, kind)
+            elif kind is Kind.FILE and role == "content" and name.endswith((names.SETTINGS_SUFFIX, names.READY_SUFFIX)):
+                _add_beside(groups, name, path, kind)
             elif kind in (Kind.LINK, Kind.OTHER):
                 pairing.misfits.append(Misfit(name, _not_a_file(path, kind), (path,)))
             else:

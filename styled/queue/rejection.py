@@ -52,7 +52,7 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
         root: whose inbox.
         name: the pair's; a taken one gets ``-2``, ``-3`` … after it.
         reason: one line or more.
-        paths: relative to the root. A single folder means all that is in it, and the folder is removed.
+        paths: relative to the root. A folder may come first: that means all that is in it, and the folder is removed.
 
     Returns:
         the folder's path relative to the root.
@@ -178,15 +178,15 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _expand(base: int, paths: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the folder that ``paths`` is, if it is a single one, and all files meant."""
-    if len(paths) == 1:
+    """Return the folder that ``paths`` begins with, if it does, and all files meant."""
+    if paths:
         try:
             with (
                 parent_of(paths[0], base=base) as (parent, name),
                 folder_at(name, inside=parent) as folder,
                 os.scandir(folder) as entries,
             ):
-                return paths[0], sorted(f"{paths[0]}/{entry.name}" for entry in entries)
+                return paths[0], [*sorted(f"{paths[0]}/{entry.name}" for entry in entries), *paths[1:]]
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):  # a file, or a link
                 raise

@@ -65,7 +65,7 @@ def sort_out(
         notes: content of a pair, or first path of a misfit, to what is known to be awaited.
         wall: Unix seconds now.
     """
-    sorter = _Sorter(look, tracker, notes)
+    sorter = _Sorter(look, tracker, notes, wall)
     for half in pairing.halves:
         sorter.wait(half.name, half.missing, half.paths)
     for folder, why in look.unreadable.items():
@@ -76,14 +76,15 @@ def sort_out(
     for misfit in pairing.misfits:
         sorter.add_misfit(misfit)
     sorter.found.ignored = pairing.ignored
-    return sorter.result(wall)
+    return sorter.result()
 
 
 class _Sorter:
-    def __init__(self, look: Look, tracker: Tracker, notes: Mapping[str, str]) -> None:
+    def __init__(self, look: Look, tracker: Tracker, notes: Mapping[str, str], wall: float) -> None:
         self._look = look
         self._tracker = tracker
         self._notes = notes
+        self._wall = wall
         self._inside: dict[str, list[str]] = defaultdict(list)
         for path in look.kinds:
             folder, slash, _ = path.rpartition("/")
@@ -94,13 +95,16 @@ class _Sorter:
         self.found = Sorted(signatures=look.signatures, inside=self._inside)
 
     def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
-        age = max((self._tracker.age(path) for path in paths), default=0.0)
-        self._waiting.append((-age, name, missing))
+        # The tracker knows no longer than the daemon runs. The files' own times are only shown, never decided by: a
+        # file server's clock may be wrong.
+        since = [self._wall - self._tracker.age(path) for path in paths]
+        since += [self._look.signatures[path].ctime_ns / 1e9 for path in paths if path in self._look.signatures]
+        self._waiting.append((min(since, default=self._wall), name, missing))
 
     def add_pair(self, pair: Pair, *, busy: bool) -> None:
         paths = [*pair.paths, *((pair.folder, *self._inside[pair.folder]) if pair.folder else ())]
         note = self._notes.get(pair.content, "")
-        still = [] if busy else self._still_changing(paths)
+        still = [] if busy else self._still_changing(paths, is_declared=pair.ready is not None)
         if note or still:
             # With a note also while it is looked at again, or it would come and go in the list.
             self.wait(pair.name, note or self._rest_of(still), paths)
@@ -114,19 +118,19 @@ class _Sorter:
         else:
             self.found.misfits.append(misfit)
 
-    def result(self, wall: float) -> Sorted:
+    def result(self) -> Sorted:
         found = self.found
         found.ready.sort(key=lambda pair: (self._tracker.changed_at(pair.content), _natural(pair.content)))
         found.next_s = self._tracker.quiet_in_least(self._unquiet)
         found.incomplete_count = len(self._waiting)
         found.incomplete = [
-            Incomplete(name=escaped(name), missing=escaped(missing), since=wall + minus_age)
-            for minus_age, name, missing in sorted(self._waiting)[:LISTED]
+            Incomplete(name=escaped(name), missing=escaped(missing), since=since)
+            for since, name, missing in sorted(self._waiting)[:LISTED]
         ]
         return found
 
-    def _still_changing(self, paths: Collection[str]) -> list[str]:
-        still = self._tracker.not_quiet(paths)
+    def _still_changing(self, paths: Collection[str], *, is_declared: bool = False) -> list[str]:
+        still = self._tracker.held_back(paths) if is_declared else self._tracker.not_quiet(paths)
         self._unquiet += still
         return still
 

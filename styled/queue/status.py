@@ -12,6 +12,10 @@ LISTED = 100
 """At most so many incomplete and rejected names are listed; the counts are always right."""
 
 
+OVERDUE_S = 3600.0
+"""After which it is told that something is still incomplete: no upload takes so long between two files."""
+
+
 class Incomplete(msgspec.Struct, frozen=True, kw_only=True):
     """Something in the inbox that waits for the rest of itself. Texts are safe to print."""
 

@@ -87,6 +87,10 @@ class Tracker:
         """Return those files that were not the same over the whole quiet time, up to their last observation."""
         return [path for path in paths if (seen := self._files.get(path)) is None or seen.last_at < self._due_at(seen)]
 
+    def held_back(self, paths: Iterable[str]) -> list[str]:
+        """Return those files that are postponed: all that keeps a pair from being taken whose sender calls it complete."""
+        return [path for path in paths if (seen := self._files.get(path)) is None or seen.last_at < seen.not_before]
+
     def quiet_in_least(self, paths: Iterable[str]) -> float | None:
         """Return in how many seconds the first of these files can be quiet, 0 for "look now"; None for no files."""
         now = self._clock()

@@ -20,8 +20,9 @@ from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
-from styled.queue.status import DaemonStatus
+from styled.queue.status import OVERDUE_S, DaemonStatus, Incomplete
 from styled.root import Root
+from styled.tui.figures import age as age_of
 from styled.tui.snapshot import Compared, Focus, Happening, Snapshot, View
 from styled.tui.status_lines import STALE_S, happening
 
@@ -154,7 +155,7 @@ class SnapshotMaker:
             jobs=tuple(queue.jobs),
             progress=progress,
             foreseen={} if queue_only else self._foreseen(status),
-            incomplete=tuple(status.incomplete) if status is not None else (),
+            incomplete=tuple(self._with_age(entry) for entry in status.incomplete) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
             focus=focus,
             compared=() if queue_only else self._compare(view),
@@ -236,6 +237,11 @@ class SnapshotMaker:
         """Return the job with paths in its reason relative to the root: rows are short."""
         reason = job.reason.replace(f"{self._root.path}/", "")
         return job if reason == job.reason else msgspec.structs.replace(job, reason=reason)
+
+    def _with_age(self, entry: Incomplete) -> Incomplete:
+        """Return what waits in the inbox with for how long it has, once that is long."""
+        age = self._clock() - entry.since
+        return entry if age < OVERDUE_S else msgspec.structs.replace(entry, missing=f"{entry.missing} ({age_of(age)})")
 
     def _job_reader(self, job_id: str) -> JobReader:
         from styled.tui.job_reader import JobReader

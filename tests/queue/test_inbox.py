@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 
@@ -50,9 +51,25 @@ class Driver:
             self.clock.pass_by(0.5)
         return jobs
 
+    def until(self, number: int) -> list[Job]:
+        """Turn until there are so many new jobs, and a little longer: no more may come."""
+        jobs: list[Job] = []
+        give_up = time.monotonic() + 30
+        while len(jobs) < number and time.monotonic() < give_up:
+            jobs += self._one_turn()
+        for _ in range(10):
+            jobs += self._one_turn()
+        return jobs
+
+    def _one_turn(self) -> list[Job]:
+        jobs = self.inbox.turn()
+        time.sleep(0.01)
+        self.clock.pass_by(1.0)
+        return jobs
+
     def busy(self, may_take: bool) -> bool:
         """Whether a thread works: a look, or the preparer's."""
-        return self.inbox._lookout.looking or (may_take and self.inbox.waiting() > 0 and self.inbox._mend is None)
+        return self.inbox._lookout.looking or (may_take and self.inbox.waiting() > 0 and not self.inbox._mender.planned)
 
     def drop(self, **files: bytes) -> None:
         """Write ``a__content=…`` as ``a.content.png``."""
@@ -541,3 +558,82 @@ def test_clock_jumps_cause_no_early_claim(drive: Driver, clock: FakeClock):
     assert drive.run(4) == []
     clock.pass_by(3600)  # suspended: the next look is the second one, an hour later
     assert len(drive.run(1)) == 1
+
+
+@pytest.mark.parametrize("place", ["a", "."])
+def test_a_pair_that_its_sender_calls_complete_is_not_waited_for(drive: Driver, root: Root, place: str):
+    """In a folder and beside its files. The file that says so goes with the pair: the next one is waited for again."""
+    folder = root.inbox / place
+    folder.mkdir(exist_ok=True)
+    prefix = "" if place == "a" else "a."
+    (folder / f"{prefix}content.png").write_bytes(png(40))
+    (folder / f"{prefix}style.png").write_bytes(png(50))
+    assert drive.run(0.5) == []
+    (root.inbox / "a.ready").touch()
+    drive.inbox._lookout.look_soon()
+    assert [job.name for job in drive.run(0.5)] == ["a"]
+    assert drive.left() == []
+    drive.drop(a__content=png(60), a__style=png(70))
+    drive.inbox._lookout.look_soon()
+    assert drive.run(0.5) == []
+    assert len(drive.run(6)) == 1
+
+
+def test_what_is_called_complete_and_is_being_written_is_waited_for(drive: Driver, root: Root):
+    drive.drop(a__style=png(50))
+    (root.inbox / "a.ready").touch()
+    with (root.inbox / "a.content.png").open("wb") as writing:
+        writing.write(png(40))
+        writing.flush()
+        assert drive.run(20) == []
+        assert drive.waits() == {"a": "the rest of a.content.png, which is open for writing"}
+    assert len(drive.run(20)) == 1
+
+
+def test_what_is_called_complete_and_is_rejected_takes_the_call_with_it(drive: Driver, root: Root):
+    (root.inbox / "a").mkdir()
+    (root.inbox / "a" / "content.png").write_bytes(png(40))
+    (root.inbox / "a" / "style.png").write_bytes(png(50))
+    (root.inbox / "a" / "job.toml").write_text("sise = 3")
+    (root.inbox / "a.ready").touch()
+    drive.run(1)
+    assert drive.left() == []
+    assert {path.name for path in (root.rejected / "a").iterdir()} == {
+        "content.png",
+        "style.png",
+        "job.toml",
+        "a.ready",
+        "REASON.txt",
+    }
+
+
+def test_a_full_queue_leaves_pairs_in_the_inbox_until_there_is_room(drive: Driver, store: Store):
+    drive.use(msgspec.structs.replace(CONFIG, max_queue=2))
+    for number in range(5):
+        drive.drop(**{f"p{number}__content": png(number), f"p{number}__style": png(99)})
+    assert len(drive.until(2)) == 2
+    assert drive.inbox.warning == "the queue is full (2 jobs wait): other pairs stay in inbox/ until there is room"
+    assert len(drive.left()) == 6
+    store.claim_next()
+    assert len(drive.until(1)) == 1
+    drive.use(CONFIG)
+    assert len(drive.run(10)) == 2
+    assert (drive.left(), drive.inbox.warning) == ([], "")
+
+
+def test_what_waits_for_an_hour_is_told_once(drive: Driver, store: Store):
+    drive.drop(lonely__content=png(40))
+
+    def told() -> list[str]:
+        return [event.note for event in store.events(0) if event.kind == "incomplete"]
+
+    drive.run(1)
+    drive.clock.pass_by(3590)
+    drive.run(1)
+    assert told() == []
+    drive.clock.pass_by(60)
+    drive.run(1)
+    assert told() == ["lonely waits for a style"]
+    drive.clock.pass_by(7200)
+    drive.run(1)
+    assert len(told()) == 1

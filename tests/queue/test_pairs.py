@@ -70,6 +70,27 @@ def test_rule_3_the_same_name_in_two_folders():
     assert [(half.name, half.missing) for half in pairing.halves] == [("cat", "a style")]
 
 
+@pytest.mark.parametrize(
+    ("paths", "ready"),
+    [
+        (["a/content.jpg", "a/style.jpg", "a.ready"], "a.ready"),
+        (["a.content.jpg", "a.style.jpg", "a.ready"], "a.ready"),
+        (["batch/a.content.jpg", "batch/a.style.jpg", "batch/a.ready"], "batch/a.ready"),
+        (["content/a.jpg", "style/a.jpg", "content/a.ready"], "content/a.ready"),
+    ],
+)
+def test_a_file_that_says_that_a_pair_is_complete_belongs_to_it(paths: list[str], ready: str):
+    pairing = pair_up(listing(*paths))
+    assert [(pair.name, pair.ready) for pair in pairing.pairs] == [("a", ready)]
+    assert set(pairing.pairs[0].paths) == set(paths)
+    assert pairing == Pairing(pairs=pairing.pairs)
+
+
+def test_a_pair_that_is_called_complete_and_is_not_waits_for_the_rest():
+    pairing = pair_up(listing("a.content.jpg", "a.ready"))
+    assert [(half.name, half.missing) for half in pairing.halves] == [("a", "a style")]
+
+
 def test_rule_4_a_hot_folder_makes_a_pair_of_every_other_image_and_keeps_the_style():
     pairing = pair_up(
         listing("starry/style.jpg", "starry/job.toml", "starry/a.jpg", "starry/b.png", "starry/notes.txt")
@@ -194,7 +215,7 @@ word = st.sampled_from(
         "\udcff",
     ]
 )
-ending = st.sampled_from([".jpg", ".png", ".toml", ".txt", ".jpg.part", "", "~"])
+ending = st.sampled_from([".jpg", ".png", ".toml", ".ready", ".txt", ".jpg.part", "", "~"])
 file_name = st.builds(lambda stem, end: stem + end, word, ending)
 entries = st.dictionaries(
     st.one_of(
