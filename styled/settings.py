@@ -73,6 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     learning_rate: Annotated[float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)] = 8.0
     history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 10
 
+    strength: Annotated[
+        float, _about("loss", "0 = nearly the photo, 1 = all painting; multiplies the weights", ge=0.0, le=1.0)
+    ] = 0.5
     content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 40.0
     style_weight: Annotated[float, _about("loss", "factor of the style loss", ge=0.0, le=1e12)] = 1000.0
     tv_weight: Annotated[float, _about("loss", "factor of the total variation", ge=0.0, le=1e12)] = 0.0
@@ -92,6 +95,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["no", "luminance", "linear", "histogram"],
         _about("loss", "keep the content's colours: not, by luminance only, by linear match, by histogram match"),
     ] = "no"
+    normalize: Annotated[
+        Literal["none", "energy"],
+        _about("loss", "divide each loss by its target's energy, so that weights mean the same for all images"),
+    ] = "none"
+    statistic: Annotated[
+        Literal["gram", "wasserstein"],
+        _about("loss", "what is matched of the style: Gram matrices, or means and covariances"),
+    ] = "gram"
     pooling: Annotated[Literal["max", "average"], _about("loss", "max or average pooling in VGG19")] = "max"
 
     weights: Annotated[

@@ -1,7 +1,8 @@
 """The objective at one scale: targets from the content and the styles, and its value and gradient.
 
 ``content_weight Σ v_l mse(F_l, P_l) + style_weight Σ w_l mse(G_l, A_l) / C_l² + tv_weight TV``
-(Gatys et al. 2016, equations 5 and 7).
+(Gatys et al. 2016, equations 5 and 7); the settings ``statistic`` and ``normalize`` put other distances for the two
+mean squares.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import tensorflow as tf
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
 from styled.engine.regions import Region
+from styled.engine.statistic import moments
 from styled.engine.style_target import style_targets
+from styled.engine.term_weights import content_factors, style_factors
 from styled.settings import Settings
 
 Tensor = Any
@@ -54,17 +57,17 @@ class Objective:
     ) -> None:
         self._extractor = extractor
         self._settings = settings
-        self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
-        self._style_layers = {name: weight for name, weight in settings.style_layers.items() if weight > 0}
+        self._style_factors = style_factors(settings)
         # Run eagerly, each layer freed once the next has it: tracing a graph for one use would take longer.
         features = extractor(content)
-        self._content_targets = {name: features[name] for name in self._content_layers}
+        self._content_targets = {name: features[name] for name, weight in settings.content_layers.items() if weight > 0}
         del features
-        self._style_targets = style_targets([self._grams(style) for style in styles], settings, regions)
+        self._content_factors = content_factors(settings, self._content_targets)
+        self._style_targets = style_targets([self._moments(style) for style in styles], settings, regions)
 
-    def _grams(self, style: Tensor) -> dict[str, Tensor]:
+    def _moments(self, style: Tensor) -> dict[str, Tensor]:
         features = self._extractor(style)
-        return {name: losses.gram_matrix(features[name]) for name in self._style_layers}
+        return {name: moments(features[name], self._settings.statistic) for name in self._style_factors}
 
     def terms(self, image: Tensor) -> Tensor:
         """Return the weighted losses at ``image`` (1, H, W, 3): shape (4 + layers,).
@@ -75,20 +78,17 @@ class Objective:
         features = self._extractor(image)
         zero = tf.zeros((), image.dtype)
         contents = {
-            name: weight * losses.content_loss(features[name], self._content_targets[name])
-            for name, weight in self._content_layers.items()
+            name: factor * losses.content_loss(features[name], self._content_targets[name])
+            for name, factor in self._content_factors.items()
         }
-        styles = dict.fromkeys(self._style_layers, zero)
+        styles = dict.fromkeys(self._style_factors, zero)
         for target in self._style_targets:
-            for name, gram in target.grams.items():
-                distance = losses.style_loss(losses.gram_matrix(features[name], target.cover(name)), gram)
-                styles[name] += target.share * self._style_layers[name] * distance
-        content = settings.content_weight * sum(contents.values(), zero)
-        style = settings.style_weight * sum(styles.values(), zero)
+            for name, distance in target.distances.items():
+                found = moments(features[name], settings.statistic, target.cover(name))
+                styles[name] += target.share * self._style_factors[name] * distance(found)
+        content, style = sum(contents.values(), zero), sum(styles.values(), zero)
         tv = settings.tv_weight * losses.total_variation(image) if settings.tv_weight > 0 else zero
-        layers = [settings.content_weight * each for each in contents.values()]
-        layers += [settings.style_weight * each for each in styles.values()]
-        return tf.stack([content + style + tv, content, style, tv, *layers])
+        return tf.stack([content + style + tv, content, style, tv, *contents.values(), *styles.values()])
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""

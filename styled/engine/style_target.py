@@ -1,4 +1,4 @@
-"""What the style loss compares with: Gram matrices of the styles, for the whole picture or region by region."""
+"""What the style loss compares with: moments of the styles, for the whole picture or region by region."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import regions
 from styled.engine.regions import Region
+from styled.engine.statistic import Distance, distance_to
 from styled.settings import Settings
 
 Tensor = Any
@@ -21,8 +22,8 @@ class StyleTarget(NamedTuple):
 
     share: float
     """Part of the picture's pixels, 0..1: the weight of this region's loss."""
-    grams: dict[str, Tensor]
-    """Layer name to the style's Gram matrix, float32, shape (C, C)."""
+    distances: dict[str, Distance]
+    """Layer name to the distance from the style's moments there."""
     covers: dict[int, Tensor] | None
     """Stride to the part of each cell that belongs to the region, float32, shape (H, W); None: all of it."""
 
@@ -51,13 +52,13 @@ def style_targets(
 ) -> list[StyleTarget]:
     """Build the targets of a picture.
 
-    Without regions, several styles blend into one target: with weights that add up to 1, the gradient of the
-    weighted sum of ``mse(G, A_i)`` equals the gradient of ``mse(G, Σ w_i A_i)``; only a constant of the value is
-    lost. With regions each has one style, and ``style_weights`` do not apply.
+    Without regions, several styles blend into one target of averaged moments: with weights that add up to 1, the
+    gradient of the weighted sum of ``mse(G, A_i)`` equals the gradient of ``mse(G, Σ w_i A_i)``; only a constant of
+    the value is lost. With regions each has one style, and ``style_weights`` do not apply.
 
     Args:
-        styles: for each style, layer name to Gram matrix.
-        settings: the weights of the styles.
+        styles: for each style, layer name to its moments.
+        settings: the weights of the styles, what their statistic is and whether it is normalised.
         painted: the regions at the picture's size, or None.
     """
     if painted is None:
@@ -67,14 +68,19 @@ def style_targets(
             )
             for name in styles[0]
         }
-        return [StyleTarget(1.0, blend, None)]
-    return [_of_region(region, styles[region.style]) for region in painted if region.style is not None]
+        return [StyleTarget(1.0, _distances(blend, settings), None)]
+    return [_of_region(region, styles[region.style], settings) for region in painted if region.style is not None]
 
 
-def _of_region(region: Region, style: Mapping[str, Tensor]) -> StyleTarget:
+def _distances(moments: Mapping[str, Tensor], settings: Settings) -> dict[str, Distance]:
+    relative = settings.normalize == "energy"
+    return {name: distance_to(each, settings.statistic, relative=relative) for name, each in moments.items()}
+
+
+def _of_region(region: Region, style: Mapping[str, Tensor], settings: Settings) -> StyleTarget:
     strides = {vgg19.BY_NAME[name].stride for name in style}
     covers = {stride: regions.cells(region.cover, stride) for stride in strides}
     # A region smaller than a deep layer's cell has no style there.
-    seen = {name: gram for name, gram in style.items() if covers[vgg19.BY_NAME[name].stride].sum() > 0.5}
+    seen = {name: each for name, each in style.items() if covers[vgg19.BY_NAME[name].stride].sum() > 0.5}
     held = {stride: tf.constant(cover) for stride, cover in covers.items()}
-    return StyleTarget(float(np.mean(region.cover)), seen, held)
+    return StyleTarget(float(np.mean(region.cover)), _distances(seen, settings), held)

@@ -1,8 +1,8 @@
 """The objective's exact gradient in bounded memory: the network, or its expensive front, runs tile by tile.
 
-The loss sees a layer only through its Gram matrix and its squared distance to the content, both of which are
-sums over positions. So: a first pass over the tiles adds up the sums, without gradient; the derivative of the
-loss with respect to each Gram matrix follows in closed form; a second pass runs each tile again, feeds
+The loss sees a layer only through its moments (its Gram matrix, say) and its squared distance to the content,
+both of which are sums over positions. So: a first pass over the tiles adds up the sums, without gradient; the
+derivative of the loss with respect to the moments follows from them alone; a second pass runs each tile again, feeds
 ``dL/dF`` at the cells the tile owns, zero elsewhere, and adds *all* pixel gradients that come out, halo
 included, to the image's. Every ``dF/dx`` counts once, in a tile where F is exact, so the result is the gradient
 of the whole image's loss, not an approximation.
@@ -24,7 +24,9 @@ from styled.engine import losses
 from styled.engine.features import FeatureExtractor
 from styled.engine.footprint import FRONT_BLOCKS
 from styled.engine.regions import Region
+from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.style_target import StyleTarget, style_targets
+from styled.engine.term_weights import content_factors, style_factors
 from styled.engine.tiling import Tile, halo, tiles
 from styled.settings import Settings
 
@@ -57,7 +59,7 @@ class TiledObjective:
     ) -> None:
         self._extractor, self._settings, self._tile = extractor, settings, tile
         self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
-        self._style_layers = {name: weight for name, weight in settings.style_layers.items() if weight > 0}
+        self._style_factors = style_factors(settings)
         blocks = FRONT_BLOCKS if scheme == "front" else len(vgg19.BLOCKS)
         self._front = tuple(each for each in extractor.convolutions if each.block <= blocks)
         self._deep = extractor.convolutions[len(self._front) :]
@@ -67,7 +69,8 @@ class TiledObjective:
         self._backward_tile = tf.function(self._backward, autograph=False)
         self._deep_gradient = tf.function(self._deep_value_and_gradient, autograph=False)
         self._content_targets = self._content_features(content)
-        self._style_targets = style_targets([self._grams(style) for style in styles], settings, regions)
+        self._content_factors = content_factors(settings, self._content_targets)
+        self._style_targets = style_targets([self._moments(style) for style in styles], settings, regions)
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss terms and the gradient of the total, as the untiled objective does.
@@ -78,7 +81,7 @@ class TiledObjective:
         places = self._places(image)
         sums, pooled = self._first_pass(image, places, self._style_targets)
         zero = tf.zeros((), image.dtype)
-        contents, styles = dict.fromkeys(self._content_layers, zero), dict.fromkeys(self._style_layers, zero)
+        contents, styles = dict.fromkeys(self._content_layers, zero), dict.fromkeys(self._style_factors, zero)
         above, tv = None, zero
         matrices: list[dict[str, Tensor]] = []
         for target, of_target in zip(self._style_targets, sums, strict=True):
@@ -127,7 +130,7 @@ class TiledObjective:
         """Return, per style target, what its region covers of the cells a tile owns, by layer."""
         covers: list[dict[str, Tensor] | None] = []
         for target in self._style_targets:
-            layers = {name: target.cover(name) for name, _ in self._in_front(target.grams)}
+            layers = {name: target.cover(name) for name, _ in self._in_front(target.distances)}
             cut = {name: cover[tile.cells(_stride(name))[1:]] for name, cover in layers.items() if cover is not None}
             covers.append(cut or None)
         return covers
@@ -135,7 +138,7 @@ class TiledObjective:
     def _first_pass(
         self, image: Tensor, places: Sequence[Tile], targets: Sequence[StyleTarget] | None
     ) -> tuple[list[dict[str, Tensor]], Tensor | None]:
-        """Return per style target ``F^T F`` of each tiled layer, and the pooled front if there is a deep part.
+        """Return per style target the moment sums of each tiled layer, and the pooled front if there is a deep part.
 
         Without targets the sums are over the whole image.
         """
@@ -158,11 +161,14 @@ class TiledObjective:
     def _forward(
         self, cut: Tensor, tile: Tile, covers: Sequence[dict[str, Tensor] | None]
     ) -> tuple[list[dict[str, Tensor]], Tensor | None]:
-        """Return ``F^T F`` summed over what a tile owns, per target and layer, and its share of the pooled front."""
+        """Return the moment sums over what a tile owns, per target and layer, and its share of the pooled front."""
         features = self._extractor.run(self._extractor.centred(cut), self._front)
-        owned = {name: features[name][tile.own_cells(_stride(name))] for name, _ in self._in_front(self._style_layers)}
+        owned = {name: features[name][tile.own_cells(_stride(name))] for name, _ in self._in_front(self._style_factors)}
         sums = [
-            {name: losses.gram_sum(x, None if cover is None else cover.get(name)) for name, x in owned.items()}
+            {
+                name: moment_sums(x, self._settings.statistic, None if cover is None else cover.get(name))
+                for name, x in owned.items()
+            }
             for cover in covers
         ]
         if not self._deep:
@@ -170,35 +176,32 @@ class TiledObjective:
         return sums, self._extractor.pool(features[self._front[-1].name])[tile.own_cells(self._pooled_stride)]
 
     def _style_of(self, target: StyleTarget, name: str, total: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the weighted style loss of one layer and the symmetric matrix K with ``dL/dF = w F K``."""
-        if name not in target.grams:
+        """Return the weighted style loss of one layer and the matrix K that :func:`statistic.slope` takes."""
+        if name not in target.distances:
             return tf.zeros((), image.dtype), tf.zeros_like(total)
         positions = target.positions(name, *image.shape[1:3])
-        weight = self._settings.style_weight * self._style_layers[name] * target.share
+        weight = self._style_factors[name] * target.share
         with tf.GradientTape() as tape:
             tape.watch(total)
-            loss = weight * losses.style_loss(total / positions, target.grams[name])
+            loss = weight * target.distances[name](total / positions)
         derivative = tape.gradient(loss, total)
         return tf.cast(loss, image.dtype), derivative + tf.transpose(derivative)
 
     def _deep_value_and_gradient(self, pooled: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """Return the deep layers' content and style losses, and the gradient of their sum by ``pooled``."""
-        settings = self._settings
         with tf.GradientTape() as tape:
             tape.watch(pooled)
             features = self._extractor.run(pooled, self._deep, is_pooled=True)
             zero = tf.zeros((), losses.dtype_of_sums(pooled))
             contents = {
-                name: settings.content_weight
-                * weight
-                * losses.content_loss(features[name], self._content_targets[name])
-                for name, weight in self._in_deep(self._content_layers)
+                name: factor * losses.content_loss(features[name], self._content_targets[name])
+                for name, factor in self._in_deep(self._content_factors)
             }
-            styles = {name: zero for name, _ in self._in_deep(self._style_layers)}
+            styles = {name: zero for name, _ in self._in_deep(self._style_factors)}
             for target in self._style_targets:
-                for name, gram in self._in_deep(target.grams):
-                    distance = losses.style_loss(losses.gram_matrix(features[name], target.cover(name)), gram)
-                    styles[name] += settings.style_weight * target.share * self._style_layers[name] * distance
+                for name, distance in self._in_deep(target.distances):
+                    found = moments(features[name], self._settings.statistic, target.cover(name))
+                    styles[name] += target.share * self._style_factors[name] * distance(found)
             total = sum((*contents.values(), *styles.values()), zero)
         return contents, styles, tape.gradient(total, pooled)
 
@@ -223,10 +226,10 @@ class TiledObjective:
             for name, target in targets.items():
                 share = _positions(owned[name], 1) / ((size[0] // _stride(name)) * (size[1] // _stride(name)))
                 loss = losses.content_loss(owned[name], target) * share
-                contents[name] = self._settings.content_weight * self._content_layers[name] * tf.cast(loss, cut.dtype)
+                contents[name] = self._content_factors[name] * tf.cast(loss, cut.dtype)
             for name in matrices[0]:
                 outputs.append(owned[name])
-                upstream.append(_slope(owned[name], name, matrices, covers))
+                upstream.append(_slope(owned[name], name, matrices, covers, self._settings.statistic))
             if above is not None:
                 pooled = self._extractor.pool(features[self._front[-1].name])
                 outputs.append(pooled[tile.own_cells(self._pooled_stride)])
@@ -238,14 +241,15 @@ class TiledObjective:
 
     # --- targets ---
 
-    def _grams(self, style: Tensor) -> dict[str, Tensor]:
-        """Return the Gram matrices of a style image, tiled as the picture is."""
+    def _moments(self, style: Tensor) -> dict[str, Tensor]:
+        """Return the moments of a style image, tiled as the picture is."""
         sums, pooled = self._first_pass(style, self._places(style), None)
-        grams = {name: total / _positions(style, _stride(name)) for name, total in sums[0].items()}
+        found = {name: total / _positions(style, _stride(name)) for name, total in sums[0].items()}
         if pooled is not None:
             features = self._extractor.run(pooled, self._deep, is_pooled=True)
-            grams |= {name: losses.gram_matrix(features[name]) for name, _ in self._in_deep(self._style_layers)}
-        return grams
+            statistic = self._settings.statistic
+            found |= {name: moments(features[name], statistic) for name, _ in self._in_deep(self._style_factors)}
+        return found
 
     def _content_features(self, content: Tensor) -> dict[str, Tensor]:
         """Return the content's features at the content layers, whole, computed as the picture's are."""
@@ -269,16 +273,20 @@ class TiledObjective:
 
 
 def _slope(
-    features: Tensor, name: str, matrices: Sequence[dict[str, Tensor]], covers: Sequence[dict[str, Tensor] | None]
+    features: Tensor,
+    name: str,
+    matrices: Sequence[dict[str, Tensor]],
+    covers: Sequence[dict[str, Tensor] | None],
+    statistic: Statistic,
 ) -> Tensor:
     """Return ``dL/dF`` of the style loss at features (1, H, W, C), summed over the style targets."""
     flat = tf.reshape(tf.stop_gradient(losses.in_dtype_of_sums(features)), [-1, features.shape[-1]])
-    slope = tf.zeros_like(flat)
+    total = tf.zeros_like(flat)
     for of_target, cover in zip(matrices, covers, strict=True):
-        part = tf.matmul(flat, of_target[name])
+        part = slope(flat, of_target[name], statistic)
         here = None if cover is None else cover.get(name)
-        slope += part if here is None else part * tf.cast(tf.reshape(here, [-1, 1]), part.dtype)
-    return tf.cast(tf.reshape(slope, features.shape), features.dtype)
+        total += part if here is None else part * tf.cast(tf.reshape(here, [-1, 1]), part.dtype)
+    return tf.cast(tf.reshape(total, features.shape), features.dtype)
 
 
 def _stride(name: str) -> int:

@@ -104,4 +104,4 @@ def test_a_region_too_small_for_a_deep_layer_has_no_style_there() -> None:
     cover[:3, :3] = 1.0
     grams = {"block1_conv1": tf.ones((2, 2)), "block5_conv1": tf.ones((2, 2))}
     (target,) = style_targets([grams], Settings(), [Region(0, cover)])
-    assert set(target.grams) == {"block1_conv1"}
+    assert set(target.distances) == {"block1_conv1"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -26,9 +26,12 @@ def extractor(narrow: Weights) -> FeatureExtractor:
     return FeatureExtractor(narrow, {*settings.style_layers, *settings.content_layers}, precision=tf.float64)
 
 
-def _settings() -> Settings:
+def _settings(**changes: Any) -> Settings:
     content = {"block2_conv2": 0.5, "block4_conv2": 1.0}
-    return settings_from({"tv_weight": 3.0, "content_weight": 50.0, "content_layers": content})
+    return settings_from({"tv_weight": 3.0, "content_weight": 50.0, "content_layers": content} | changes)
+
+
+WASSERSTEIN = {"statistic": "wasserstein", "style_weight": 1e4, "strength": 0.7, "normalize": "energy"}
 
 
 def _image(height: int, width: int, seed: int) -> tf.Tensor:
@@ -40,30 +43,41 @@ def _relative_error(got: tf.Tensor, wanted: tf.Tensor) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["front", "full"])
-@pytest.mark.parametrize(("height", "width", "tile"), [(97, 70, 32), (64, 131, 64)])
+@pytest.mark.parametrize(
+    ("sides", "tile", "way"), [((97, 70), 32, {}), ((64, 131), 64, {"normalize": "energy"})], ids=["plain", "energy"]
+)
 def test_tiled_equals_untiled(
-    extractor: FeatureExtractor, scheme: Literal["front", "full"], height: int, width: int, tile: int
+    extractor: FeatureExtractor,
+    scheme: Literal["front", "full"],
+    sides: tuple[int, int],
+    tile: int,
+    way: dict[str, Any],
 ) -> None:
     """In float64, on odd sizes, the loss terms and the gradient agree to 1e-10."""
-    content, style, image = _image(height, width, 1), _image(101, 77, 2), _image(height, width, 3)
-    whole = Objective(extractor, content, [style], _settings())
-    parts = TiledObjective(extractor, content, [style], _settings(), scheme=scheme, tile=tile)
+    content, style, image = _image(*sides, 1), _image(101, 77, 2), _image(*sides, 3)
+    settings = _settings(**way)
+    whole = Objective(extractor, content, [style], settings)
+    parts = TiledObjective(extractor, content, [style], settings, scheme=scheme, tile=tile)
     wanted_terms, wanted = whole.value_and_gradient(image)
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
     assert _relative_error(gradient, wanted) < 1e-10
 
 
+@pytest.mark.parametrize("way", [{}, WASSERSTEIN], ids=["gram", "wasserstein"])
 @pytest.mark.parametrize("scheme", ["front", "full"])
-def test_tiled_equals_untiled_with_a_mask(extractor: FeatureExtractor, scheme: Literal["front", "full"]) -> None:
+def test_tiled_equals_untiled_with_a_mask(
+    extractor: FeatureExtractor, scheme: Literal["front", "full"], way: dict[str, Any]
+) -> None:
     """Two styles, each in its own region, and a part that is not painted: terms and gradient agree to 1e-10."""
     height, width = 97, 131
     mask = np.zeros((height, width, 3), np.uint8)
     mask[:, 30:90], mask[40:, 90:] = 120, 255
     painted = regions.at_size(regions.read_regions(mask, 2), width, height)
     content, image, *styles = (_image(height, width, seed) for seed in range(4))
-    whole = Objective(extractor, content, styles, _settings(), regions=painted)
-    parts = TiledObjective(extractor, content, styles, _settings(), scheme=scheme, tile=64, regions=painted)
+    settings = _settings(**way)
+    whole = Objective(extractor, content, styles, settings, regions=painted)
+    parts = TiledObjective(extractor, content, styles, settings, scheme=scheme, tile=64, regions=painted)
     wanted_terms, wanted = whole.value_and_gradient(image)
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)

@@ -1,0 +1,59 @@
+"""What each layer's loss is multiplied with: the weights of the settings, ``strength``, and the terms' own scale.
+
+``strength`` s multiplies the style weight by q and divides the content weight by q, with ``q = 10^(3 s - 1.5)``: the
+ratio of the two changes a thousandfold to either side of 0.5, where it is what the weights say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from styled.engine import losses
+from styled.settings import Settings
+
+Tensor = Any
+
+CONTENT_ENERGY = 5e5
+"""Typical ``mean(P²)`` of photos at block4_conv2. With ``normalize = "energy"`` content losses are in units of it,
+so that ``content_weight`` means about the same as without."""
+
+STYLE_ENERGY = 1e6
+"""The same for styles: ``mean(A²) / C²`` of paintings at block4_conv1, which without normalisation outweighs the
+other layers."""
+
+
+def content_and_style_weight(settings: Settings) -> tuple[float, float]:
+    """Return the weights of content and style after ``strength`` and with the unit of ``normalize``."""
+    q = 10.0 ** (3.0 * settings.strength - 1.5)
+    content, style = settings.content_weight / q, settings.style_weight * q
+    if settings.normalize == "energy":
+        return content * CONTENT_ENERGY, style * STYLE_ENERGY
+    return content, style
+
+
+def content_factors(settings: Settings, targets: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return what ``mean((F - P)²)`` is multiplied with, by layer.
+
+    Args:
+        settings: weights and layers; those of weight 0 are left out.
+        targets: the content's features at these layers.
+    """
+    weight, _ = content_and_style_weight(settings)
+    return {
+        name: weight * share / (_energy(targets[name]) if settings.normalize == "energy" else 1.0)
+        for name, share in settings.content_layers.items()
+        if share > 0
+    }
+
+
+def style_factors(settings: Settings) -> dict[str, float]:
+    """Return what a layer's style distance is multiplied with, by layer; those of weight 0 are left out."""
+    _, weight = content_and_style_weight(settings)
+    return {name: weight * share for name, share in settings.style_layers.items() if share > 0}
+
+
+def _energy(features: Tensor) -> float:
+    return max(float(tf.reduce_mean(tf.square(losses.in_dtype_of_sums(features)))), 1e-30)
