@@ -23,7 +23,8 @@
     ├── QueueError             the queue refused a request
     │   ├── NoSuchJob              no job has that number or id
     │   ├── IllegalMove            the job's state does not allow the move
-    │   ├── StoreError             the database is damaged, locked for too long, or newer than this styled
+    │   ├── StoreError             the database is damaged, out of reach, or newer than this styled
+    │   │   └── StoreLocked            another program holds the database locked
     │   └── JobFileDamaged         a job's job.json is missing, damaged, or newer than this styled
     ├── Superseded             another worker has taken over the job's folder
     ├── OutputUnusable         the result cannot be written where it is asked for
@@ -174,7 +175,13 @@ class IllegalMove(QueueError):
 
 
 class StoreError(QueueError):
-    """The database is damaged, locked for too long, or was written by a newer styled."""
+    """The database is damaged, out of reach, or was written by a newer styled."""
+
+
+class StoreLocked(StoreError):
+    """Another program holds the database locked. Nothing is lost; it is tried again."""
+
+    advice_default = "Close the program that has opened it for writing."
 
 
 class JobFileDamaged(QueueError):

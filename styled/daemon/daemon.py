@@ -34,7 +34,7 @@ from styled.daemon.server import ControlServer
 from styled.daemon.service import Notifier
 from styled.daemon.signals import Signals
 from styled.daemon.trash import Trash
-from styled.errors import DiskFull, StyledError
+from styled.errors import DiskFull, StoreLocked, StyledError
 from styled.queue.inbox import Inbox
 from styled.queue.status import DaemonStatus
 from styled.queue.store import Store
@@ -70,6 +70,7 @@ class Daemon:
         self._draining = False
         self._last_event = 0
         self._took_some = False
+        self._locked_out = ""
 
     def run(self) -> None:
         """Run until told to stop; everything is in order when it returns.
@@ -95,7 +96,10 @@ class Daemon:
     # -- setting up ----------------------------------------------------------------------------------------
 
     def _open_when_there_is_room(self, stack: ExitStack) -> bool:
-        """Open everything; on a full disk, try until there is room. Return False if told to stop meanwhile."""
+        """Open everything; on a full disk, or while another program locks the queue, try until it can be done.
+
+        Return False if told to stop meanwhile.
+        """
         while True:
             with ExitStack() as attempt:
                 try:
@@ -104,12 +108,13 @@ class Daemon:
                         start_logging(self._root.log, self._config.log, terminal=self._terminal)
                     self._open_queue(attempt)
                     self._open_doors(attempt)
-                except DiskFull as error:
-                    self._log.error("the disk is full; trying again", reason=error.message)
+                except (DiskFull, StoreLocked) as error:
+                    waiting_for = "room on the disk" if isinstance(error, DiskFull) else "the queue's database"
+                    self._log.error(f"waiting for {waiting_for}; trying again", reason=error.message)
                 else:
                     stack.push(attempt.pop_all())
                     return True
-            self._notifier.status("waiting for room on the disk")
+            self._notifier.status(f"waiting for {waiting_for}")
             self._signals.wait(_FULL_RETRY_S)
             if Signals.STOP.intersection(self._signals.received()):
                 return False
@@ -225,11 +230,15 @@ class Daemon:
 
     @contextmanager
     def _room_or_later(self) -> Iterator[None]:
-        """Do a part of the turn; if the disk is full, it is done again later."""
+        """Do a part of the turn; if the disk is full, or the queue locked, it is done again later."""
         try:
             yield
         except DiskFull as error:
             self._no_room(error.message)
+        except StoreLocked as error:
+            if not self._locked_out:
+                self._log.error("the queue cannot be written; trying again", reason=error.message)
+            self._locked_out = error.message
 
     def _no_room(self, reason: str) -> None:
         if self._disk.room is Room.ENOUGH:
@@ -259,6 +268,9 @@ class Daemon:
             self._dispatcher.stop_running(self._config.queue.stop_grace_s)
         with self._room_or_later():
             self._reporter.beat(*self._state())
+            if self._locked_out:
+                self._locked_out = ""
+                self._log.info("the queue can be written again")
 
     def _follow_events(self) -> None:
         """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""
@@ -285,6 +297,8 @@ class Daemon:
             return "paused", self._holds.reason
         if self._disk.room is not Room.ENOUGH:
             return "degraded", self._disk.note
+        if self._locked_out:
+            return "degraded", self._locked_out
         if self._inbox.trouble or self._inbox.warning:
             return "degraded", self._inbox.trouble or self._inbox.warning
         return "running", ""

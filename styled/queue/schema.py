@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from styled.errors import DiskFull, StoreError
+from styled.errors import DiskFull, StoreError, StoreLocked
 
 APPLICATION_ID = 0x5354594C
 """``STYL``: marks the file as ours (``PRAGMA application_id``)."""
@@ -21,7 +21,10 @@ SCHEMA_VERSION = 1
 """``PRAGMA user_version`` of what this code writes."""
 
 BUSY_MS = 5000
-"""How long a reader or the writer waits for a lock, milliseconds."""
+"""How long a reader waits for a lock, milliseconds."""
+
+WRITER_BUSY_MS = 1000
+"""How long the daemon does: readers hold it up for moments only, and clients wait for its answers meanwhile."""
 
 SCHEMA = """
 CREATE TABLE jobs (
@@ -90,7 +93,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     db = sqlite3.connect(path, isolation_level=None, cached_statements=0)
     try:
-        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MS}")
         db.execute("PRAGMA trusted_schema = OFF")
         # Setting the mode takes a lock even when it is set already.
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -226,12 +229,12 @@ def migrate(db: sqlite3.Connection, path: Path) -> Path | None:
 def store_error(error: sqlite3.Error, path: Path) -> StoreError | DiskFull:
     """Translate an error of SQLite into ours."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreLocked(f"{path} is locked by another program")
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path} cannot grow: the disk is full")
     if is_damage(error):
         advice = "Restart the daemon: it keeps the damaged file aside and rebuilds the queue from evolution/."
-    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        advice = "Another program holds it locked; close that and try again."
     else:
         advice = "Check the disk and the permissions of that folder."
     return StoreError(f"{path}: {error}", advice)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,11 @@ def picture(path: Path, level: int = 40, width: int = 32, height: int = 24) -> P
 class DaemonProcess:
     """``styled daemon`` on a root, for the length of a block; killed at its end if it still runs."""
 
-    def __init__(self, root: Root, *flags: str, **environment: str) -> None:
+    def __init__(self, root: Root, *flags: str, through: Sequence[str] = (), **environment: str) -> None:
         self.root = root
         self.client = Client(root)
         self._flags = flags
+        self._through = through
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self.output = root.path.parent / "daemon-output.txt"
@@ -74,7 +75,7 @@ class DaemonProcess:
         environment = {**os.environ, "PYTHONPATH": paths, "STYLED_TEST_WORKER": "synthetic_worker", **QUICK}
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "styled", "daemon", "--root", str(self.root.path), *self._flags],
+                [*self._through, sys.executable, "-m", "styled", "daemon", "--root", str(self.root.path), *self._flags],
                 env={**environment, **self._environment},
                 stdout=output,
                 stderr=output,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -139,3 +142,51 @@ def test_a_stale_lock_socket_and_pid_do_not_stop_the_next_daemon(root: Root) -> 
     root.lock.write_text(f'{{"pid": {os.getpid()}, "started_at": 1.0, "host": "here"}}')
     with DaemonProcess(root) as daemon:
         assert daemon.end() == 0
+
+
+def test_another_program_that_locks_the_database_is_waited_for_and_the_watchdog_is_not_fed(
+    root: Root, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+
+        def heard() -> list[bytes]:
+            words = []
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    words.append(manager.recv(4096))
+            return words
+
+        with DaemonProcess(root, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="1000000") as daemon:
+            daemon.drop("slow", settings={"steps": 30})
+            daemon.until_step("slow", 2)
+            wait_until(lambda: b"WATCHDOG=1" in heard())
+            with contextlib.closing(sqlite3.connect(root.database, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                wait_until(lambda: daemon.client.request("status")["status"]["state"] == "degraded")
+                heard()
+                assert "locked by another program" in daemon.client.request("status")["status"]["note"]
+                time.sleep(4)  # the worker ends meanwhile, and nobody can note it
+                assert b"WATCHDOG=1" not in heard()
+                other.execute("ROLLBACK")
+            daemon.until("slow", JobState.DONE)
+            wait_until(lambda: b"WATCHDOG=1" in heard())
+            wait_until(lambda: daemon.client.request("status")["status"]["state"] == "running")
+            assert daemon.end() == 0
+    check_invariant(root, {"slow"})
+
+
+def test_a_daemon_started_while_the_database_is_locked_waits_for_it(root: Root) -> None:
+    with DaemonProcess(root) as daemon:
+        daemon.drop("harbour")
+        daemon.until("harbour", JobState.DONE)
+        assert daemon.end() == 0
+        with contextlib.closing(sqlite3.connect(root.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            daemon.launch()
+            wait_until(lambda: "waiting for the queue's database" in root.log.read_text())
+            other.execute("ROLLBACK")
+        wait_until(daemon.answers)
+        assert daemon.end() == 0
+    check_invariant(root, {"harbour"})

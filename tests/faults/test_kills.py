@@ -6,8 +6,10 @@ import random
 import signal
 import time
 
+import numpy as np
 import pytest
 
+from styled import images
 from styled.evolution import JobFolder, read_losses
 from styled.queue.job import JobState
 from styled.root import Root
@@ -102,3 +104,23 @@ def test_a_job_whose_memory_runs_out_goes_on_with_less_and_the_log_says_so(root:
         assert root.log.read_text().count("memory ran out; going on with less") == 2
         assert daemon.end() == 0
     check_invariant(root, {"hungry"})
+
+
+def test_a_job_whose_daemon_was_killed_ends_with_the_picture_of_an_undisturbed_one(root: Root) -> None:
+    with DaemonProcess(root, STYLED_INBOX__DUPLICATES="run") as daemon:
+        daemon.drop("calm-slow", settings={"steps": 25})
+        calm = daemon.until("calm-slow", JobState.DONE)
+        daemon.drop("struck-slow", settings={"steps": 25})
+        folder = JobFolder(root.evolution / daemon.until_step("struck-slow", 8).id)
+        wait_until(lambda: any(folder.checkpoint.iterdir()))
+        daemon.kill()
+        wait_until(lambda: not workers_of(root))
+        daemon.start()
+        daemon.until("struck-slow", JobState.DONE)
+        assert daemon.end() == 0
+    began = [line for line in folder.log.read_text().splitlines() if "after_step=" in line]
+    assert len(began) == 2
+    assert "after_step=0 " not in began[1]
+    before, after = images.load(JobFolder(root.evolution / calm.id).result), images.load(folder.result)
+    np.testing.assert_array_equal(before.pixels, after.pixels)
+    check_invariant(root, {"calm-slow", "struck-slow"})

@@ -12,7 +12,7 @@ import pytest
 
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant
+from tests.faults.daemon_process import DaemonProcess, check_invariant, wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
 
@@ -81,3 +81,20 @@ def test_doctor_sees_that_files_cannot_be_moved(root: Root, mount: Mount) -> Non
         [sys.executable, "-m", "styled", "doctor", "--root", root.path], capture_output=True, text=True, check=False
     )
     assert "warning  moving files: a file cannot be moved from inbox/ to evolution/" in told.stdout
+
+
+def test_job_folders_that_cannot_be_written_stop_the_intake_and_no_more(root: Root, mount: Mount) -> None:
+    with DaemonProcess(root) as daemon:
+        daemon.drop("before")
+        daemon.until("before", JobState.DONE)
+        mount("--bind", root.evolution, root.evolution)
+        mount("-o", "remount,bind,ro", root.evolution)
+        daemon.drop("harbour", levels=(1, 2))
+        status = wait_until(lambda: (s := daemon.client.request("status")["status"])["state"] == "degraded" and s)
+        assert "Read-only file system" in status["note"]
+        assert [path.name for path in root.inbox.iterdir()] == ["harbour"]
+        mount("-o", "remount,bind,rw", root.evolution)
+        daemon.until("harbour", JobState.DONE)
+        wait_until(lambda: daemon.client.request("status")["status"]["state"] == "running")
+        assert daemon.end() == 0
+    check_invariant(root, {"before", "harbour"})
