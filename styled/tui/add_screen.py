@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -75,6 +75,13 @@ class AddScreen(Screen[str]):
             super().__init__()
             self.values, self.trouble = values, trouble
 
+    class Foretold(Message, bubble=False):
+        """What the job will take was worked out, or could not be."""
+
+        def __init__(self, job: NewJob, words: Line, *, is_timed: bool, has_measured: bool) -> None:
+            super().__init__()
+            self.job, self.words, self.is_timed, self.has_measured = job, words, is_timed, has_measured
+
     class Added(Message, bubble=False):
         """The pair is in the inbox, or could not be put there."""
 
@@ -88,6 +95,9 @@ class AddScreen(Screen[str]):
         self._folder = folder or _current_folder(root)
         self.new_job = NewJob()
         self._said: Line = ()
+        self._planned: NewJob | None = None
+        self._plan: Line = ()
+        self._is_measuring = False
         self._adding = False
 
     @property
@@ -121,7 +131,7 @@ class AddScreen(Screen[str]):
         self.new_job.configured = message.values
         if message.trouble:
             self._said = ((f" {inert(message.trouble)}", "bad"),)
-        self._draw()
+        self._changed()
 
     def on_resize(self, _event: Resize) -> None:
         """Draw for the new size."""
@@ -167,12 +177,46 @@ class AddScreen(Screen[str]):
 
     # -- choice -------------------------------------------------------------------------------------------------
 
+    def _changed(self) -> None:
+        """Draw the choice, and work out anew what it will take."""
+        if self.new_job != self._planned:
+            self._planned, self._plan = self.new_job.copy(), ()
+            if self.new_job.is_whole:
+                in_background(self, "plan", partial(self._foretell, self._planned, may_measure=False))
+        self._draw()
+
+    def _foretell(self, job: NewJob, *, may_measure: bool) -> Foretold:
+        """Work out what a job will take; runs on a thread."""
+        from styled.tui.foretelling import foretell  # loads NumPy, which the first screen must not wait for
+
+        words, is_timed = foretell(job, may_measure=may_measure)
+        return self.Foretold(job, words, is_timed=is_timed, has_measured=may_measure)
+
+    def on_add_screen_foretold(self, message: Foretold) -> None:
+        """Show it, unless something else was chosen meanwhile; measure this machine if nobody has."""
+        if message.has_measured:
+            self._is_measuring = False
+        if message.job != self.new_job:
+            if message.has_measured and self.new_job.is_whole:  # its time can be told now
+                in_background(self, "plan", partial(self._foretell, self.new_job.copy(), may_measure=False))
+            return
+        self._plan = message.words
+        if not message.is_timed:
+            self._plan = (*self._plan, ("   measuring this machine for the time...", "muted"))
+            if not self._is_measuring:
+                self._is_measuring = True
+                in_background(self, "measure", partial(self._foretell, message.job, may_measure=True))
+        self._draw()
+
     def _draw(self) -> None:
         view = self.query_one("#choice", LineView)
         cells = view.size.width
         glyphs = self.styled_app.glyphs
 
-        view.show([heading("new job", cells, glyphs), *self.new_job.lines(cells, glyphs), self.new_job.ready_line()])
+        plan: Line = (("plan      ", "muted"), *self._plan)
+        view.show(
+            [heading("new job", cells, glyphs), *self.new_job.lines(cells, glyphs), plan, self.new_job.ready_line()]
+        )
         self.query_one(FileList).mark(self.new_job.marks())
         self.query_one("#event", LineView).show([self._said])
 
@@ -197,36 +241,36 @@ class AddScreen(Screen[str]):
         image = self._image()
         if image is not None:
             self.new_job.content = image
-            self._draw()
+            self._changed()
 
     def action_style(self) -> None:
         """Take the image as a style, or no longer."""
         image = self._image()
         if image is not None:
             self.new_job.toggle_style(image)
-            self._draw()
+            self._changed()
 
     def action_mask(self) -> None:
         """Take the image as the mask, or no longer."""
         image = self._image()
         if image is not None:
             self.new_job.toggle_mask(image)
-            self._draw()
+            self._changed()
 
     def action_preset(self) -> None:
         """Choose the next preset."""
         self.new_job.next_preset()
-        self._draw()
+        self._changed()
 
     def action_size(self) -> None:
         """Choose the next size."""
         self.new_job.next_size()
-        self._draw()
+        self._changed()
 
     def action_steps(self) -> None:
         """Choose the next number of steps."""
         self.new_job.next_steps()
-        self._draw()
+        self._changed()
 
     def action_add(self) -> None:
         """Copy the images into the inbox, on a thread: they may be large."""
@@ -236,8 +280,7 @@ class AddScreen(Screen[str]):
         self._adding = True
         self._said = ((" copying into the inbox...", "muted"),)
         self._draw()
-        job = replace(self.new_job, styles=list(self.new_job.styles), own=dict(self.new_job.own))
-        in_background(self, "add", lambda: self._drop(content, job))
+        in_background(self, "add", partial(self._drop, content, self.new_job.copy()))
 
     def _drop(self, content: Path, job: NewJob) -> Added:
         """Put the pair into the inbox; runs on a thread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class NewJob:
     """None leaves the settings as configured."""
     own: dict[str, int] = field(default_factory=dict)
     """Size and steps, if chosen here."""
+
+    def copy(self) -> NewJob:
+        """Return the same choice, for a thread to keep."""
+        return replace(self, styles=list(self.styles), own=dict(self.own))
 
     @property
     def is_whole(self) -> bool:

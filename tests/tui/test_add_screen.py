@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from styled.planning import probing, speeds
+from styled.planning.speeds import Speed, Speeds
 from styled.root import Root
 from styled.tui.add_screen import AddScreen
 from styled.tui.file_list import FileList
@@ -16,6 +18,33 @@ from styled.tui.files import MOST, list_folder
 from styled.tui.main_screen import MainScreen
 from styled.tui.picture_view import PictureView
 from tests.tui.conftest import Desk, make_app, picture, screen_text, settled, until
+
+
+@pytest.fixture(autouse=True)
+def speeds_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The speeds of this machine, known already: 10 s a megapixel and step."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here = Speeds(
+        machine=speeds.machine(),
+        measured=(
+            Speed(
+                width=1000,
+                height=1000,
+                scheme="off",
+                tile=0,
+                precision="float32",
+                optimizer="lbfgs",
+                step_seconds=10.0,
+                prepare_seconds=1.0,
+                start_seconds=1.0,
+                at=0.0,
+            ),
+        ),
+        default_precision="float32",
+        device="cpu",
+    )
+    speeds.keep(here)
+    return tmp_path / "cache" / "styled" / "speeds.json"
 
 
 @pytest.fixture
@@ -104,6 +133,45 @@ async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, albu
     dropped = root.inbox / "alps"
     assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "mask.png", "style.png"]
     assert tomllib.loads((dropped / "job.toml").read_text()) == {"preset": "print", "steps": 500}
+
+
+async def choose_two(pilot, files: FileList) -> None:
+    await go_to(pilot, files, "alps.png")
+    await pilot.press("c")
+    await go_to(pilot, files, "boat.png")
+    await pilot.press("s")
+
+
+async def test_the_plan_follows_what_is_chosen(desk: Desk, root: Root, album: Path) -> None:
+    def plan(app) -> str:
+        return next(line for line in screen_text(app).splitlines() if line.startswith("plan"))
+
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        assert plan(pilot.app).split() == ["plan"]
+        await choose_two(pilot, files)
+        await until(pilot, lambda: "60x40, memory 1." in plan(pilot.app))
+        first = plan(pilot.app)
+        await pilot.press("n")  # 500 steps instead of 300
+        await until(pilot, lambda: "60x40" in plan(pilot.app) and plan(pilot.app) != first)
+        await go_to(pilot, files, "broken.jpg")
+        await pilot.press("c")
+        await until(pilot, lambda: "broken.jpg" in plan(pilot.app) and "not an image" in plan(pilot.app))
+
+
+async def test_a_machine_never_measured_is_measured(
+    desk: Desk, root: Root, album: Path, speeds_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds_file.unlink()
+    monkeypatch.setattr(probing, "PROBE", (probing.Trial(width=64, height=64, steps=1),))
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await choose_two(pilot, files)
+        await until(pilot, lambda: "measuring this machine" in screen_text(pilot.app))
+        await pilot.press("n")  # the plan of what is chosen when the measurement ends, not of what was when it began
+        await until(pilot, lambda: "measuring" not in screen_text(pilot.app), seconds=120.0)
+        assert "60x40, memory 1." in screen_text(pilot.app)
+    assert speeds_file.is_file()
 
 
 async def test_a_wrong_configuration_is_said(desk: Desk, root: Root, album: Path) -> None:
