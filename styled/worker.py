@@ -41,6 +41,9 @@ from styled.messages import (
     encode,
 )
 
+_ONEDNN_OUT_OF_MEMORY = "Status: 1,"
+"""In what TensorFlow says when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
+
 STOPPED_EXIT_CODE = 75  # EX_TEMPFAIL: nothing is wrong, run it again
 
 TENSORFLOW_ENVIRONMENT = {
@@ -195,12 +198,17 @@ def _in_the_tree(error: Exception) -> StyledError:
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"no space left on the disk of {error.filename or 'the job folder'}")
     # By name: TensorFlow may not have been imported when memory ran out.
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    kind = type(error).__name__
+    if (
+        isinstance(error, MemoryError)
+        or kind == "ResourceExhaustedError"
+        or (kind == "AbortedError" and _ONEDNN_OUT_OF_MEMORY in str(error))
+    ):
         tensor = re.search(r"tensor with shape\[([\d,]+)\] and type (\w+)", str(error))
         what = f" for a {tensor[2]} tensor of {tensor[1].replace(',', 'x')}" if tensor else ""
         return OutOfMemory(f"there is not enough memory{what}")
     return StyledError(
-        f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}",
+        f"unexpected {kind}: {str(error).partition(chr(10))[0]}",
         "The job's log.txt has the details; please report it.",
     )
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from styled import evolution, images, messages
+from styled import worker as worker_module
 from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Failure, Progress, Result, Started, Stopped
 from styled.settings import settings_from
@@ -159,6 +160,20 @@ def test_out_of_memory_is_told_apart(job_of: Any) -> None:
     assert isinstance(failure, Failure)
     assert (failure.kind, done.returncode) == ("out-of-memory", 137)
     assert "tensor of 1x" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("ResourceExhaustedError", "OOM when allocating tensor with shape[1,64,99,99] and type float", "out-of-memory"),
+        ("AbortedError", "Status: 1, message: could not create a primitive", "out-of-memory"),
+        ("AbortedError", "Status: 3, message: could not create a primitive", "styled-error"),
+    ],
+)
+def test_what_tensorflow_says_when_memory_runs_out_is_understood(name: str, text: str, kind: str) -> None:
+    """The messages are TensorFlow's own, seen under a limit on the address space."""
+    error: Exception = type(name, (Exception,), {})(text)
+    assert worker_module._in_the_tree(error).kind == kind
 
 
 def test_an_unexpected_error_leaves_its_traceback_in_the_log(job_of: Any) -> None:
