@@ -103,7 +103,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["gram", "wasserstein"],
         _about("loss", "what is matched of the style: Gram matrices, or means and covariances"),
     ] = "gram"
-    pooling: Annotated[Literal["max", "average"], _about("loss", "max or average pooling in VGG19")] = "max"
+    pooling: Annotated[
+        Literal["max", "average", "l2"],
+        _about("loss", "how VGG19 halves its layers: max, average, or root mean square"),
+    ] = "max"
 
     weights: Annotated[
         str, _about("engine", "builtin (8-bit, in the package), imagenet (Keras' own), or an .h5 path", min_length=1)

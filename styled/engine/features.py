@@ -17,13 +17,20 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled import vgg19
-from styled.engine import winograd
+from styled.engine import losses, winograd
 from styled.engine.weights import Weights
 
 Tensor = Any
 """A ``tf.Tensor``; TensorFlow ships no types."""
 
 Convolve = Callable[[Tensor], Tensor]
+
+Pooling = Literal["max", "average", "l2"]
+
+POOLING_SCALE = {"average": 1.4, "l2": 0.64}
+"""Factors after each pool that keep activations about as large as with max pooling, which the deeper layers were
+trained for. Measured: within a half, to block5_conv1 (Katherine Crowson's 2.0 and 0.78 in style-transfer-pytorch, for
+other weights, make these three and two times too large)."""
 
 WINOGRAD_CHANNELS = 128
 """Fewest channels, in and out, from which Winograd's convolution is faster than oneDNN's."""
@@ -35,7 +42,8 @@ class FeatureExtractor:
     Args:
         weights: kernels and biases of at least the layers up to the deepest of ``layers``.
         layers: Keras' layer names; the features are taken after the ReLU, as Gatys et al. do.
-        pooling: ``max`` as VGG19 was trained, or ``average``, which Gatys et al. (2016), section 2, prefer.
+        pooling: ``max`` as VGG19 was trained; ``average``, which Gatys et al. (2016), section 2, prefer; or ``l2``, the
+            root of the sum of squares. The last two are rescaled, see :data:`POOLING_SCALE`.
         padding: ``replicate`` repeats the border pixels before the first convolution instead of adding
             zeros (mean grey), which shows as a frame in the result; ``zero`` is what VGG19 was trained with.
         precision: dtype of the convolutions, for example ``tf.float32`` or ``tf.bfloat16``.
@@ -48,7 +56,7 @@ class FeatureExtractor:
         weights: Weights,
         layers: Collection[str],
         *,
-        pooling: Literal["max", "average"] = "max",
+        pooling: Pooling = "max",
         padding: Literal["replicate", "zero"] = "replicate",
         precision: Any = tf.float32,
         fast: bool = False,
@@ -119,7 +127,11 @@ class FeatureExtractor:
         """Halve height and width (rounding down) as the setting ``pooling`` says."""
         if self.pooling == "max":
             return tf.nn.max_pool2d(x, 2, 2, "VALID")
-        return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+        if self.pooling == "average":
+            return POOLING_SCALE["average"] * tf.nn.avg_pool2d(x, 2, 2, "VALID")
+        # Squares in float32: float16 ends at 65504. Kept from zero, where a root has no derivative.
+        squares = 4.0 * tf.nn.avg_pool2d(tf.square(losses.in_dtype_of_sums(x)), 2, 2, "VALID")
+        return tf.cast(POOLING_SCALE["l2"] * tf.sqrt(tf.maximum(squares, 1e-12)), x.dtype)
 
     def _convolve(self, x: Tensor, convolution: vgg19.Convolution) -> Tensor:
         layer = self._layers[convolution.name]

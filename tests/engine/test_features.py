@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -16,15 +18,22 @@ from tests.engine.pictures import random_picture
 EVERY_BLOCK = ("block1_conv1", "block2_conv2", "block3_conv4", "block4_conv2", "block5_conv1")
 
 
+POOLS = {
+    "max": lambda x: tf.nn.pool(x, [2, 2], "MAX", strides=[2, 2]),
+    "average": lambda x: 1.4 * tf.nn.pool(x, [2, 2], "AVG", strides=[2, 2]),
+    "l2": lambda x: 0.64 * tf.maximum(4 * tf.nn.pool(x**2, [2, 2], "AVG", strides=[2, 2]), 1e-12) ** 0.5,
+}
+
+
 def reference(
-    weights: Weights, image: tf.Tensor, *, pooling: str = "MAX", padding: str = "SYMMETRIC"
+    weights: Weights, image: tf.Tensor, *, pooling: str = "max", padding: str = "SYMMETRIC"
 ) -> dict[str, tf.Tensor]:
     """VGG19 in the words of its definition: pad by one, convolve, add, clip below, pool between the blocks."""
     x = image[..., ::-1] - tf.constant(vgg19.MEAN_BGR, image.dtype)
     result, block = {}, 1
     for layer in vgg19.CONVOLUTIONS:
         if layer.block != block:
-            x, block = tf.nn.pool(x, [2, 2], pooling, strides=[2, 2]), layer.block
+            x, block = POOLS[pooling](x), layer.block
         mode = padding if layer is vgg19.CONVOLUTIONS[0] else "CONSTANT"
         x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode=mode)
         kernel = tf.constant(weights.kernels[layer.name], image.dtype)
@@ -85,13 +94,35 @@ class TestPooling:
     def test_each_kind_follows_the_definition_and_they_differ(self, narrow: Weights) -> None:
         image = tf.constant(random_picture(35, 33))
         pooled = {}
-        for ours, theirs in (("max", "MAX"), ("average", "AVG")):
-            extractor = FeatureExtractor(narrow, EVERY_BLOCK, pooling=ours, precision=tf.float64)
-            pooled[ours] = extractor(image)
-            expected = reference(narrow, image, pooling=theirs)
+        for kind in POOLS:
+            extractor = FeatureExtractor(narrow, EVERY_BLOCK, pooling=kind, precision=tf.float64)
+            pooled[kind] = extractor(image)
+            expected = reference(narrow, image, pooling=kind)
             for name in EVERY_BLOCK:
-                np.testing.assert_allclose(pooled[ours][name], expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
-        assert not np.allclose(pooled["max"]["block2_conv2"], pooled["average"]["block2_conv2"], rtol=0.01)
+                np.testing.assert_allclose(pooled[kind][name], expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+        for one, other in itertools.combinations(pooled.values(), 2):
+            assert not np.allclose(one["block2_conv2"], other["block2_conv2"], rtol=0.01)
+
+    def test_activations_stay_about_as_large_whatever_the_kind(self, vgg: Weights, starry_night: np.ndarray) -> None:
+        """Else each kind would need weights of its own."""
+        image = tf.constant(starry_night[None].astype(np.float32))
+        sizes = {}
+        for kind in POOLS:
+            features = FeatureExtractor(vgg, EVERY_BLOCK, pooling=kind)(image)
+            sizes[kind] = np.array([float(tf.reduce_mean(features[name] ** 2)) ** 0.5 for name in EVERY_BLOCK])
+        for kind in ("average", "l2"):
+            ratios = sizes[kind] / sizes["max"]
+            assert 0.6 < ratios.min(), ratios
+            assert ratios.max() < 1.5, ratios
+
+    def test_empty_cells_have_no_slope_that_is_not_a_number(self, narrow: Weights) -> None:
+        """The root of a sum of squares has none at zero, and ReLU makes many zeros."""
+        extractor = FeatureExtractor(narrow, ["block2_conv1"], pooling="l2", precision=tf.float64)
+        x = tf.zeros((1, 4, 4, 3), tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            pooled = extractor.pool(x)
+        assert np.isfinite(tape.gradient(pooled, x).numpy()).all()
 
 
 class TestLayers:
@@ -123,7 +154,7 @@ class TestGradient:
     """The weighted sum of one layer's features, whose gradient is known in two other ways."""
 
     @pytest.mark.parametrize("name", vgg19.LAYER_NAMES)
-    @pytest.mark.parametrize(("pooling", "padding"), [("max", "replicate"), ("average", "zero")])
+    @pytest.mark.parametrize(("pooling", "padding"), [("max", "replicate"), ("average", "zero"), ("l2", "replicate")])
     def test_every_layers_gradient_is_that_of_automatic_differentiation(
         self, narrow: Weights, name: str, pooling: str, padding: str
     ) -> None:
@@ -193,9 +224,8 @@ def _gradient(extractor: FeatureExtractor, image: tf.Tensor) -> np.ndarray:
 def _gradients(weights: Weights, image: tf.Tensor, name: str, pooling: str, padding: str) -> list[np.ndarray]:
     """Return our gradient and automatic differentiation's of one random weighting of one layer."""
     extractor = FeatureExtractor(weights, [name], pooling=pooling, padding=padding, precision=tf.float64)
-    kind = {"max": "MAX", "average": "AVG"}[pooling]
     border = {"replicate": "SYMMETRIC", "zero": "CONSTANT"}[padding]
-    functions = (extractor, lambda at: reference(weights, at, pooling=kind, padding=border))
+    functions = (extractor, lambda at: reference(weights, at, pooling=pooling, padding=border))
     results = []
     for function in functions:
         with tf.GradientTape() as tape:

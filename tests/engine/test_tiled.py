@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from styled import vgg19
 from styled.engine import regions, tiled, tiling
-from styled.engine.features import FeatureExtractor
+from styled.engine.features import FeatureExtractor, Pooling
 from styled.engine.objective import Objective
 from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights
@@ -22,8 +22,13 @@ from styled.settings import Settings, settings_from
 @pytest.fixture(scope="module")
 def extractor(narrow: Weights) -> FeatureExtractor:
     """A narrow random VGG19 in float64."""
+    return _extractor(narrow)
+
+
+def _extractor(narrow: Weights, pooling: Pooling = "max") -> FeatureExtractor:
     settings = _settings()
-    return FeatureExtractor(narrow, {*settings.style_layers, *settings.content_layers}, precision=tf.float64)
+    layers = {*settings.style_layers, *settings.content_layers}
+    return FeatureExtractor(narrow, layers, precision=tf.float64, pooling=pooling)
 
 
 def _settings(**changes: Any) -> Settings:
@@ -79,6 +84,17 @@ def test_tiled_equals_untiled_with_a_mask(
     whole = Objective(extractor, content, styles, settings, regions=painted)
     parts = TiledObjective(extractor, content, styles, settings, scheme=scheme, tile=64, regions=painted)
     wanted_terms, wanted = whole.value_and_gradient(image)
+    terms, gradient = parts.value_and_gradient(image)
+    np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
+    assert _relative_error(gradient, wanted) < 1e-10
+
+
+@pytest.mark.parametrize("pooling", ["average", "l2"])
+def test_tiled_equals_untiled_with_other_pooling(narrow: Weights, pooling: Pooling) -> None:
+    extractor = _extractor(narrow, pooling)
+    content, style, image = _image(64, 70, 1), _image(50, 77, 2), _image(64, 70, 3)
+    wanted_terms, wanted = Objective(extractor, content, [style], _settings()).value_and_gradient(image)
+    parts = TiledObjective(extractor, content, [style], _settings(), scheme="front", tile=32)
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
     assert _relative_error(gradient, wanted) < 1e-10
