@@ -69,6 +69,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["auto"] | tuple[Annotated[int, Meta(ge=32, le=65536)], ...],
         _about("optimiser", "long side of each scale, coarse to fine, px; the last is size; [] paints at one scale"),
     ] = "auto"
+    stop: Annotated[
+        Literal["steps", "plateau"],
+        _about("optimiser", "end a scale after its steps, or sooner when nothing visible changes any more"),
+    ] = "steps"
+    average: Annotated[
+        float,
+        _about(
+            "optimiser", "decay of a moving average of the pictures, which is the result; 0 = none", ge=0.0, le=0.999
+        ),
+    ] = 0.0
     optimizer: Annotated[Literal["lbfgs", "adam"], _about("optimiser", "lbfgs or adam")] = "lbfgs"
     learning_rate: Annotated[float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)] = 8.0
     history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 10

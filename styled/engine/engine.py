@@ -20,19 +20,16 @@ from styled.engine.features import FeatureExtractor
 from styled.engine.gradient import extractor_for, gradient_for
 from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import layer_terms
+from styled.engine.open_scale import OpenScale
 from styled.engine.optimizers import optimizer_for
 from styled.engine.pyramid import Scale, plan_scales, style_size
 from styled.engine.regions import Region, at_size, read_regions, unpainted
-from styled.engine.stepping import Optimizer
 from styled.engine.weights import Weights
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
 
 Array = npt.NDArray[Any]
 Snapshot = Mapping[str, npt.NDArray[np.generic]]
-
-_OPTIMIZER = "optimizer."
-"""Prefix of the optimiser's arrays in a snapshot."""
 
 
 def paint(
@@ -79,19 +76,18 @@ def paint(
     else:
         first, step, picture = _resumed(resume, scales)
     for index in range(first, len(scales)):
-        optimizer = run.open_scale(index, picture)
+        scale = run.open_scale(index, picture)
         if resume is not None and index == first:
-            optimizer.restore(
-                {name.removeprefix(_OPTIMIZER): value for name, value in resume.items() if name.startswith(_OPTIMIZER)}
-            )
-        ends = sum(scale.steps for scale in scales[: index + 1])
-        while step < ends:
+            # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
+            done = np.array([step - sum(each.steps for each in scales[:index])])
+            scale.restore({"done": done, **resume})
+        while scale.steps_left > 0:
             step += 1
-            iterate = run.step(index, step, optimizer)
+            iterate = run.step(scale, step)
             yield iterate
             if iterate.last:
                 return
-        picture = optimizer.image.numpy()[0]
+        picture = scale.picture()
 
 
 class _Run:
@@ -128,9 +124,8 @@ class _Run:
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
-        self._good: Any = None
 
-    def open_scale(self, index: int, picture: Array) -> Optimizer:
+    def open_scale(self, index: int, picture: Array) -> OpenScale:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized."""
         scale = self._scales[index]
         content = images.resize(self._content, scale.width, scale.height)
@@ -145,9 +140,9 @@ class _Run:
             way=self._ways[scale],
             regions=regions,
         )
-        self._step_seconds, self._good = [], None
+        self._step_seconds = []
         start = self._with_photo(images.resize(picture.astype(np.float32), scale.width, scale.height), content)
-        return optimizer_for(self._settings, _batch(start), gradient)
+        return OpenScale(index, scale, optimizer_for(self._settings, _batch(start), gradient), self._settings)
 
     def _with_photo(self, picture: Array, content: Array) -> Array:
         """Put the content back where the mask says that nothing is painted; same shapes, (H, W, 3)."""
@@ -156,58 +151,53 @@ class _Run:
         photo = self._unpainted[..., None]
         return picture * (1.0 - photo) + content.astype(np.float32) * photo
 
-    def step(self, index: int, step: int, optimizer: Optimizer) -> Iterate:
+    def step(self, scale: OpenScale, step: int) -> Iterate:
         """Do one step and report it."""
-        scale, scales = self._scales[index], self._scales
-        before, start = time.monotonic(), tf.identity(optimizer.image)
-        total, content, style, tv, *layers = (float(term) for term in optimizer.step().numpy())
+        before = time.monotonic()
+        total, content, style, tv, *layers = scale.step()
         self._step_seconds.append(time.monotonic() - before)
-        steps = sum(each.steps for each in scales)
+        later = sum(each.steps for each in self._scales[scale.index + 1 :])
+        steps = step + scale.steps_left + later
         diverged = not np.isfinite(total)
-        if self._good is None or not diverged:
-            self._good = start  # its loss is the last one that was a number
+        stopped_by = "plateau" if scale.is_flat else "steps"
 
         def picture() -> Picture:
-            image = self._good if diverged else optimizer.image
-            shown: Picture = np.clip(image.numpy()[0], 0.0, 255.0)
+            shown: Picture = np.clip(scale.picture(diverged=diverged), 0.0, 255.0)
             if self._settings.preserve_color != "luminance" and self._unpainted is None:
                 return shown
-            content = images.resize(self._content, scale.width, scale.height)
+            content = images.resize(self._content, width, height)
             if self._settings.preserve_color == "luminance":
                 shown = colour.with_colours_of(shown, content)
             return self._with_photo(shown, content)
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
-            state = {_OPTIMIZER + name: value for name, value in optimizer.state().items()}
-            place = np.array([index, step, scale.width, scale.height], np.int64)
-            return {"place": place, "picture": optimizer.image.numpy()[0], **state}
+            return {"place": np.array([scale.index, step, width, height], np.int64), **scale.state()}
 
+        width, height = scale.scale[:2]
         return Iterate(
-            scale=index + 1,
-            scales=len(scales),
-            width=scale.width,
-            height=scale.height,
+            scale=scale.index + 1,
+            scales=len(self._scales),
+            width=width,
+            height=height,
             step=step,
             steps=steps,
             losses=Losses(total, content, style, tv, dict(zip(self._layer_terms, layers, strict=True))),
             step_seconds=self._step_seconds[-1],
-            left_seconds=self._left(index, step),
+            left_seconds=self._left(scale),
             picture=picture,
             snapshot=snapshot,
             last=step == steps or diverged,
-            stopped_by="diverged" if diverged else "steps" if step == steps else "",
+            stopped_by="diverged" if diverged else stopped_by if step == steps else "",
         )
 
-    def _left(self, index: int, step: int) -> float | None:
+    def _left(self, scale: OpenScale) -> float | None:
         """Predict the seconds to the last step: time grows with pixels. None before the second step."""
         if len(self._step_seconds) < 2:
             return None  # the first step of a scale also compiles
         recent = float(np.median(self._step_seconds[1:][-20:]))
-        scales = self._scales
-        done_here = step - sum(scale.steps for scale in scales[:index])
-        pixel_steps = (scales[index].steps - done_here) * scales[index].pixels
-        pixel_steps += sum(scale.steps * scale.pixels for scale in scales[index + 1 :])
-        return recent * pixel_steps / scales[index].pixels
+        pixel_steps = scale.steps_left * scale.scale.pixels
+        pixel_steps += sum(each.steps * each.pixels for each in self._scales[scale.index + 1 :])
+        return recent * pixel_steps / scale.scale.pixels
 
 
 def _check(styles: Sequence[Array], settings: Settings, init: Array | None) -> None:

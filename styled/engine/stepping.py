@@ -14,17 +14,21 @@ Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 State = dict[str, npt.NDArray[np.generic]]
 
 
-class Optimizer(Protocol):
-    """What the engine needs of an optimiser."""
+class Stateful(Protocol):
+    """What has a part in a checkpoint."""
+
+    def state(self) -> State:
+        """Return it as arrays."""
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Take back what :meth:`state` gave."""
+
+
+class Optimizer(Stateful, Protocol):
+    """What the engine needs of an optimiser; its state is everything but the image."""
 
     image: Any
     """``tf.Variable``, float32, shape (1, H, W, 3), 0..255."""
 
     def step(self) -> Tensor:
         """Evaluate the gradient once, move the image, return the loss terms *before* the move, shape (n,)."""
-
-    def state(self) -> State:
-        """Return everything but the image, as arrays."""
-
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Take back what :meth:`state` gave."""

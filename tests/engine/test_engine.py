@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from styled import images
-from styled.engine import engine, footprint
+from styled.engine import engine, footprint, gradient
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
 from styled.engine.objective import Objective
+from styled.engine.plateau import WINDOW
 from styled.engine.weights import Weights
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import Settings
@@ -251,13 +252,13 @@ class TestResume:
     ) -> None:
         """Memory ran out after the fourth step: the rest is painted in four tiles from the same checkpoint."""
         schemes: list[str] = []
-        tiled = engine.TiledObjective
+        tiled = gradient.TiledObjective
 
         def spy(*arguments: object, scheme: str, tile: int, **rest: object) -> object:
             schemes.append(f"{scheme} {tile}")
             return tiled(*arguments, scheme=scheme, tile=tile, **rest)
 
-        monkeypatch.setattr(engine, "TiledObjective", spy)
+        monkeypatch.setattr(gradient, "TiledObjective", spy)
         # So small a picture would not be tiled: its tiles' halos are nearly as large as itself.
         monkeypatch.setattr(footprint, "TILE_SIDES", (48,))
         monkeypatch.setattr(footprint, "halo", lambda layers: 0)
@@ -280,6 +281,46 @@ class TestResume:
         snapshot = run(steps=2, size=48)[0].snapshot()
         with pytest.raises(CheckpointMismatch, match="48x32 at scale 1"):
             run(steps=2, size=64, resume=snapshot)
+
+
+RESTING = MappingProxyType({"steps": 60, "scales": (32,), "stop": "plateau", "learning_rate": 0.01, "average": 0.5})
+"""Two scales in which nothing visible ever changes."""
+
+
+@pytest.fixture(scope="module")
+def resting(run: Run) -> list[Iterate]:
+    return run(**RESTING)
+
+
+class TestPlateau:
+    def test_each_scale_ends_when_nothing_visible_changes_any_more(self, resting: list[Iterate]) -> None:
+        assert [iterate.scale for iterate in resting] == [1] * WINDOW + [2] * WINDOW
+        assert [iterate.step for iterate in resting] == list(range(1, 2 * WINDOW + 1))
+        assert [resting[place].stopped_by for place in (WINDOW - 1, -2, -1)] == ["", "", "plateau"]
+        assert [resting[place].last for place in (WINDOW - 1, -2, -1)] == [False, False, True]
+        assert (resting[0].steps, resting[-1].steps, resting[-1].left_seconds) == (60, 2 * WINDOW, 0.0)
+
+    @pytest.mark.parametrize("stop", [WINDOW - 3, WINDOW, WINDOW + 4], ids=["before it", "at it", "after it"])
+    def test_resumed_is_uninterrupted_bit_for_bit(self, run: Run, resting: list[Iterate], stop: int) -> None:
+        """The average with it: both are in the checkpoint."""
+        rest = run(**RESTING, resume=resting[stop - 1].snapshot())
+        assert [iterate.step for iterate in rest] == [iterate.step for iterate in resting[stop:]]
+        assert [iterate.losses for iterate in rest] == [iterate.losses for iterate in resting[stop:]]
+        np.testing.assert_array_equal(rest[-1].picture(), resting[-1].picture())
+
+
+class TestAverage:
+    def test_pictures_are_averages_and_the_next_scale_starts_from_one(self, run: Run) -> None:
+        """By the formula, from what the optimiser's own pictures were."""
+        iterates = run(steps=5, scales=(32,), average=0.6)
+        own = [iterate.snapshot()["picture"] for iterate in iterates]
+        at_first = [index for index, iterate in enumerate(iterates) if iterate.scale == 1]
+        weights = np.array([0.6**k for k in reversed(at_first)])
+        expected = np.tensordot(weights / weights.sum(), np.stack([own[index] for index in at_first]), 1)
+        np.testing.assert_allclose(iterates[at_first[-1]].picture(), expected, rtol=1e-4, atol=1e-3)
+        start, first_of_the_fine = images.resize(expected, 48, 32).clip(0, 255), own[len(at_first)]
+        assert np.abs(first_of_the_fine - start).max() < 9.0, "one step of Adam moves a pixel by 8 levels at most"
+        assert np.abs(own[at_first[-1]] - expected).max() > 2.0, "the average differs from the newest picture"
 
 
 class TestDiverged:
@@ -345,6 +386,6 @@ class TestErrors:
         self, rocket: np.ndarray, monkeypatch: pytest.MonkeyPatch, vgg: Weights
     ) -> None:
         asked = []
-        monkeypatch.setattr(engine, "load_weights", lambda spec, layers: asked.append((spec, layers)) or vgg)
+        monkeypatch.setattr(gradient, "load_weights", lambda spec, layers: asked.append((spec, layers)) or vgg)
         next(paint(rocket, [rocket], Settings(size=32, steps=1, precision="float32", **SHALLOW)))
         assert asked == [("builtin", ["block1_conv1", "block1_conv2", "block2_conv1"])]
