@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from styled import images
+from styled import durable, images
 from styled.evolution.folder import JobFolder
 from styled.images import AnyPicture
 
@@ -30,6 +30,7 @@ def write_frame(folder: JobFolder, step: int, picture: AnyPicture, frame_size: i
     height, width = picture.shape[:2]
     width, height = images.fit(width, height, frame_size, upscale=False)
     folder.frames.mkdir(exist_ok=True)
+    durable.require_space(folder.frames, width * height * 3)  # a JPEG is smaller, and never larger
     path = folder.frames / f"{step:06d}.jpg"
     images.save(images.resize(picture, width, height), path, quality=90)
     return path

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 
+from styled.errors import DiskFull
 from styled.evolution import JobFolder, frames, write_frame
 
 Picture = npt.NDArray[np.float32]
@@ -43,3 +47,11 @@ def test_writing_makes_the_folder(job: JobFolder, picture: Picture) -> None:
     job.frames.rmdir()
     write_frame(job, 1, picture, 16)
     assert len(frames(job)) == 1
+
+
+def test_without_room_no_frame_is_begun(job: JobFolder, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil.disk_usage(job.path)._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(DiskFull, match="0 MB free"):
+        write_frame(job, 1, picture, 16)
+    assert list(job.frames.iterdir()) == []
