@@ -22,6 +22,7 @@ PAIRS = int(os.environ.get("STYLED_LOAD_PAIRS", "10000"))
 MAX_RSS = 200e6
 MAX_REPLY_S = 1.0
 MAX_STATUS_S = 0.3
+MAX_IDLE = 0.005
 
 pytestmark = [pytest.mark.load, pytest.mark.timeout(3600)]
 
@@ -70,6 +71,9 @@ def test_ten_thousand_pairs_become_jobs_though_the_kernels_queue_of_events_overf
         told = [status_seconds(root) for _ in range(5)]
         print(f"status --json with {PAIRS} ended jobs: {sorted(told)[2]:.2f} s, daemon of {resident_mb(daemon):.0f} MB")  # noqa: T201  # figures to read
         assert min(told) < MAX_STATUS_S
+        share = idle_share(daemon)
+        print(f"idle: {share:.2%} of a core")  # noqa: T201  # figures to read
+        assert share < MAX_IDLE
         assert resident_mb(daemon) < MAX_RSS / 1e6
         assert daemon.end() == 0
 
@@ -81,6 +85,15 @@ def status_seconds(root: Root) -> float:
     report = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert report["counts"][JobState.DONE] == PAIRS
     return time.monotonic() - began
+
+
+def idle_share(daemon: DaemonProcess) -> float:
+    """Return the share of a core that the daemon takes while nothing happens."""
+    process = psutil.Process(daemon.process.pid)
+    time.sleep(5)  # the first looks around are over
+    before, began = sum(process.cpu_times()[:2]), time.monotonic()
+    time.sleep(20)
+    return (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began)
 
 
 def resident_mb(daemon: DaemonProcess) -> float:
