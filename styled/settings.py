@@ -82,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     optimizer: Annotated[Literal["lbfgs", "adam"], _about("optimiser", "lbfgs or adam")] = "lbfgs"
     learning_rate: Annotated[float, _about("optimiser", "Adam's step, in levels of 0..255", gt=0.0, le=255.0)] = 8.0
     history: Annotated[int, _about("optimiser", "pairs that L-BFGS remembers", ge=1, le=200)] = 10
+    preconditioner: Annotated[
+        Literal["frequency", "none"],
+        _about("optimiser", "L-BFGS's first guess: learned for each frequency of the picture, or none"),
+    ] = "frequency"
 
     strength: Annotated[
         float, _about("loss", "0 = nearly the photo, 1 = all painting; multiplies the weights", ge=0.0, le=1.0)

@@ -1,7 +1,7 @@
 """L-BFGS on the device, without a line search: one gradient per step.
 
 Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980); Liu & Nocedal (1989). The image-sized
-vectors stay on the device, in four compiled functions; decisions and the small matrices are made on the host,
+vectors stay on the device, in five compiled functions; decisions and the small matrices are made on the host,
 in float64.
 """
 
@@ -15,21 +15,25 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from styled.engine.metric import Metric
 from styled.engine.stepping import Gradient, State, Tensor
 
 Floats = npt.NDArray[np.float64]
 
 _VECTORS = ("best", "moves", "changes", "last_move", "last_gradient")
-_MATRICES = ("move_dot_change", "change_dot_change", "order")
+_MATRICES = ("move_dot_change", "order")
 _NUMBERS = ("count", "stamp", "best_loss", "scale", "caution")
 
 
 class LBFGS:
     """Minimise by the compact form of the inverse Hessian (Byrd, Nocedal & Schnabel 1994, theorem 2.2).
 
-    It takes two passes over the history where the two-loop recursion makes a sequence of 4m vector operations.
-    Differences from the textbook:
+    With R the upper triangle of ``S^T Y`` and D its diagonal, the direction is ``H0 q + S c`` for ``p = R^-1 S^T g``,
+    ``q = g - Y p`` and ``c = R^-T (D p - Y^T H0 q)``: four passes over the history where the two-loop recursion makes
+    a sequence of 4m vector operations. Differences from the textbook:
 
+    - ``H0`` is a :class:`~styled.engine.metric.Metric` that may change in every step, times the factor that makes it
+      right along the newest pair.
     - Step length 1 from the second step on; a pair is kept only if its curvature is positive. The first step
       moves the picture by ``first_move`` levels (root mean square) down the gradient.
     - A step never moves the picture by more than ``largest_move`` levels (root mean square).
@@ -41,16 +45,18 @@ class LBFGS:
         image: float, shape (1, H, W, 3), where to start.
         gradient: the objective.
         history: pairs kept; memory is ``2 * history`` images.
+        metric: the first guess of the inverse Hessian.
     """
 
     first_move = 2.0
     largest_move = 30.0
     tolerated_growth = 4.0
 
-    def __init__(self, image: Tensor, gradient: Gradient, *, history: int) -> None:
+    def __init__(self, image: Tensor, gradient: Gradient, *, history: int, metric: Metric) -> None:
         size = int(np.prod(image.shape))
         dtype = image.dtype
         self._gradient = gradient
+        self._metric = metric
         self.image = tf.Variable(image, trainable=False)
         self.best = tf.Variable(image, trainable=False)
         self.moves = tf.Variable(tf.zeros((history, size), dtype), trainable=False)  # s_i, one a slot
@@ -58,16 +64,16 @@ class LBFGS:
         self.last_move = tf.Variable(tf.zeros((size,), dtype), trainable=False)
         self.last_gradient = tf.Variable(tf.zeros((size,), dtype), trainable=False)
         self.move_dot_change: Floats = np.zeros((history, history))  # S^T Y, in slot order
-        self.change_dot_change: Floats = np.zeros((history, history))  # Y^T Y
         self.order = np.zeros(history, np.int64)  # when each slot was filled, 0 = empty
         self.count = 0  # moves since the last reset
         self.stamp = 0  # pairs ever kept
         self.best_loss = math.inf
-        self.scale = 1.0  # gamma: the initial inverse Hessian
+        self.scale = 1.0  # gamma: the factor of the metric
         self.caution = 1.0  # halves with each reset
         self._curvature = tf.function(self._curvature_of, autograph=False)
         self._store = tf.function(self._store_pair, autograph=False)
         self._project = tf.function(self._products, autograph=False)
+        self._guess = tf.function(self._guess_of, autograph=False)
         self._apply = tf.function(self._move_by, autograph=False)
 
     def step(self) -> Tensor:
@@ -99,39 +105,33 @@ class LBFGS:
         if not curvature > 1e-8 * math.sqrt(change * move):
             return
         slot = int(np.argmin(self.order))
-        with_moves, with_changes = (each.numpy() for each in self._store(tf.constant(slot), gradient))
+        with_moves, of_move, of_change = (each.numpy() for each in self._store(tf.constant(slot), gradient))
         # The row of S^T Y is not needed: only pairs i older than j are read, and this one is the youngest.
         self.move_dot_change[:, slot] = with_moves
-        self.change_dot_change[:, slot] = self.change_dot_change[slot, :] = with_changes
         self.stamp += 1
         self.order[slot] = self.stamp
-        self.scale = float(curvature / change)
+        self._metric.learn(of_move, of_change, float(curvature))
+        self.scale = float(curvature / (self._metric.factors @ of_change))
 
     def _move(self, gradient: Tensor) -> None:
-        with_moves, with_changes, squared = (each.numpy() for each in self._project(gradient))
-        root = math.sqrt(gradient.shape[0])
-        if self.order.any():
-            for_moves, for_changes = self._coefficients(with_moves, with_changes)
-            scale, largest = self.scale, self.caution * self.largest_move * root
+        with_moves, squared = (each.numpy() for each in self._project(gradient))
+        dtype, root = gradient.dtype, math.sqrt(gradient.shape[0])
+        if not self.order.any():
+            length = self.caution * self.first_move * root
+            direction, for_moves = gradient, np.zeros(len(self.order))
+            scale = length / max(math.sqrt(squared), 1e-300)
         else:
-            for_moves = for_changes = np.zeros(len(self.order))
-            largest = self.caution * self.first_move * root
-            scale = largest / max(math.sqrt(squared), 1e-300)
-        dtype = gradient.dtype
-        factors = (tf.constant(each, dtype) for each in (scale, for_moves, for_changes, largest))
-        self._apply(gradient, *factors)
+            length, scale = self.caution * self.largest_move * root, 1.0
+            by_age = np.argsort(self.order)[-np.count_nonzero(self.order) :]
+            upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
+            for_changes, for_moves = np.zeros((2, len(self.order)))
+            for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
+            factors = (self.scale * self._metric.factors, for_changes)
+            direction, with_changes = self._guess(gradient, *(tf.constant(each, dtype) for each in factors))
+            right = np.diag(upper) * solved - with_changes.numpy()[by_age]
+            for_moves[by_age] = np.linalg.solve(upper.T, right)
+        self._apply(gradient, direction, *(tf.constant(each, dtype) for each in (scale, for_moves, length)))
         self.count += 1
-
-    def _coefficients(self, with_moves: Floats, with_changes: Floats) -> tuple[Floats, Floats]:
-        """Return a and b of ``H g = gamma g + S a + Y b`` from ``S^T g`` and ``Y^T g``, in slot order."""
-        by_age = np.argsort(self.order)[-np.count_nonzero(self.order) :]
-        upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
-        middle = np.diag(np.diag(upper)) + self.scale * self.change_dot_change[np.ix_(by_age, by_age)]
-        solved = np.linalg.solve(upper, with_moves[by_age])
-        for_moves, for_changes = np.zeros_like(with_moves), np.zeros_like(with_changes)
-        for_moves[by_age] = np.linalg.solve(upper.T, middle @ solved - self.scale * with_changes[by_age])
-        for_changes[by_age] = -self.scale * solved
-        return for_moves, for_changes
 
     # --- on the device ---
 
@@ -140,25 +140,27 @@ class LBFGS:
         move = tf.convert_to_tensor(self.last_move)
         return tf.stack([_dot(move, change), _dot(change, change), _dot(move, move)])
 
-    def _store_pair(self, slot: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """Put the pair into ``slot`` and return ``S^T y`` and ``Y^T y``."""
+    def _store_pair(self, slot: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Put the pair into ``slot`` and return ``S^T y``, and the energies of ``s`` and ``y`` in the metric's bands."""
         change = gradient - self.last_gradient
-        moves = self.moves.scatter_nd_update([[slot]], self.last_move[None])
-        changes = self.changes.scatter_nd_update([[slot]], change[None])
-        return _wide(tf.linalg.matvec(moves, change)), _wide(tf.linalg.matvec(changes, change))
+        move = tf.convert_to_tensor(self.last_move)
+        moves = self.moves.scatter_nd_update([[slot]], move[None])
+        self.changes.scatter_nd_update([[slot]], change[None])
+        return _wide(tf.linalg.matvec(moves, change)), self._metric.energies(move), self._metric.energies(change)
 
-    def _products(self, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return ``S^T g``, ``Y^T g`` and ``g^T g``."""
-        moves, changes = tf.linalg.matvec(self.moves, gradient), tf.linalg.matvec(self.changes, gradient)
-        return _wide(moves), _wide(changes), _dot(gradient, gradient)
+    def _products(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``S^T g`` and ``g^T g``."""
+        return _wide(tf.linalg.matvec(self.moves, gradient)), _dot(gradient, gradient)
 
-    def _move_by(
-        self, gradient: Tensor, scale: Tensor, for_moves: Tensor, for_changes: Tensor, largest: Tensor
-    ) -> None:
-        """Move the image by ``-(scale g + S a + Y b)``, shortened to a length of at most ``largest``."""
-        direction = scale * gradient
-        direction += tf.linalg.matvec(self.moves, for_moves, transpose_a=True)
-        direction += tf.linalg.matvec(self.changes, for_changes, transpose_a=True)
+    def _guess_of(self, gradient: Tensor, factors: Tensor, for_changes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
+        left = gradient - tf.linalg.matvec(self.changes, for_changes, transpose_a=True)
+        guess = self._metric.apply(left, factors)
+        return guess, _wide(tf.linalg.matvec(self.changes, guess))
+
+    def _move_by(self, gradient: Tensor, guess: Tensor, scale: Tensor, for_moves: Tensor, largest: Tensor) -> None:
+        """Move the image by ``-(scale guess + S c)``, shortened to a length of at most ``largest``."""
+        direction = scale * guess + tf.linalg.matvec(self.moves, for_moves, transpose_a=True)
         length = tf.sqrt(_dot(direction, direction))
         factor = tf.minimum(tf.constant(1.0, tf.float64), _wide(largest) / tf.maximum(length, 1e-300))
         move = -tf.cast(factor, direction.dtype) * direction
@@ -172,7 +174,12 @@ class LBFGS:
         """Return the history and its bookkeeping."""
         vectors = {name: getattr(self, name).numpy() for name in _VECTORS}
         matrices = {name: getattr(self, name).copy() for name in _MATRICES}
-        return {**vectors, **matrices, **{name: np.array([getattr(self, name)]) for name in _NUMBERS}}
+        return {
+            **vectors,
+            **matrices,
+            **{name: np.array([getattr(self, name)]) for name in _NUMBERS},
+            **self._metric.state(),
+        }
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave."""
@@ -182,6 +189,7 @@ class LBFGS:
             setattr(self, name, np.array(state[name]))
         for name in _NUMBERS:
             setattr(self, name, state[name][0].item())
+        self._metric.restore(state)
 
 
 def _wide(x: Tensor) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from styled.engine.adam import Adam
 from styled.engine.lbfgs import LBFGS
+from styled.engine.metric import FrequencyMetric, Identity
 from styled.engine.stepping import Gradient, Optimizer, Tensor
 from styled.settings import Settings
 
@@ -12,4 +13,6 @@ def optimizer_for(settings: Settings, image: Tensor, gradient: Gradient) -> Opti
     """Build the optimiser that ``settings`` name, starting at ``image`` (1, H, W, 3)."""
     if settings.optimizer == "adam":
         return Adam(image, gradient, learning_rate=settings.learning_rate)
-    return LBFGS(image, gradient, history=settings.history)
+    height, width = image.shape[1:3]
+    metric = FrequencyMetric(height, width) if settings.preconditioner == "frequency" else Identity()
+    return LBFGS(image, gradient, history=settings.history, metric=metric)

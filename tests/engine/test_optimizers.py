@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from styled.engine.adam import Adam
 from styled.engine.lbfgs import LBFGS
+from styled.engine.metric import FrequencyMetric, Identity, Metric
 from styled.engine.optimizers import optimizer_for
 from styled.settings import Settings
 
@@ -57,8 +58,8 @@ def with_gradient(value: Objective) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf
     return gradient
 
 
-def lbfgs(value: Objective, image: np.ndarray, history: int = 10) -> LBFGS:
-    return LBFGS(tf.constant(image), with_gradient(value), history=history)
+def lbfgs(value: Objective, image: np.ndarray, history: int = 10, metric: Metric | None = None) -> LBFGS:
+    return LBFGS(tf.constant(image), with_gradient(value), history=history, metric=metric or Identity())
 
 
 def losses_of(optimizer: Adam | LBFGS, steps: int) -> list[float]:
@@ -104,14 +105,19 @@ class TestLBFGSAgainstSciPy:
         np.testing.assert_allclose(optimizer.image.numpy(), best, atol=1e-3)
 
 
-def two_loop(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Nocedal & Wright, "Numerical Optimization", algorithm 7.4, with gamma of equation 7.20; pairs oldest first."""
+def two_loop(
+    gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]], guess: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Nocedal & Wright, "Numerical Optimization", algorithm 7.4; pairs oldest first.
+
+    ``guess`` applies H0 up to a factor; for the identity the factor is gamma of equation 7.20.
+    """
     q, factors = gradient.copy(), []
     for s, y in reversed(pairs):
         factors.append((s @ q) / (s @ y))
         q -= factors[-1] * y
     s, y = pairs[-1]
-    q *= (s @ y) / (y @ y)
+    q = guess(q) * (s @ y) / (y @ guess(y))
     for (s, y), alpha in zip(pairs, reversed(factors), strict=True):
         q += (alpha - (y @ q) / (s @ y)) * s
     return -q
@@ -122,12 +128,19 @@ class TestDirection:
 
     @pytest.mark.parametrize("history", [1, 5, 40])
     @pytest.mark.parametrize("kind", ["quadratic", "valley"])
+    @pytest.mark.parametrize("learned", [False, True], ids=["identity", "frequency"])
     def test_every_move_is_the_two_loop_recursions_also_after_the_history_wraps(
-        self, history: int, kind: str, monkeypatch: pytest.MonkeyPatch
+        self, history: int, kind: str, learned: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(LBFGS, "largest_move", 1e9)
+        metric: Metric = FrequencyMetric(4, 5) if learned else Identity()
+
+        def guess(vector: np.ndarray) -> np.ndarray:
+            return metric.apply(tf.constant(vector), tf.constant(metric.factors)).numpy()
+
         value, steps = (quadratic(50.0)[0], 18) if kind == "quadratic" else (valley, 25)
-        optimizer = lbfgs(value, start() if kind == "quadratic" else start() / 4 + 75, history=history)
+        begin = start() if kind == "quadratic" else start() / 4 + 75
+        optimizer = lbfgs(value, begin, history=history, metric=metric)
         gradient = tf.function(with_gradient(value))
         pairs: list[tuple[np.ndarray, np.ndarray]] = []
         compared = refused = 0
@@ -146,7 +159,7 @@ class TestDirection:
                     refused += 1
             del pairs[:-history]
             if pairs:
-                expected = two_loop(slope, pairs)
+                expected = two_loop(slope, pairs, guess)
                 assert np.linalg.norm(move - expected) <= 1e-6 * np.linalg.norm(expected)
                 compared += 1
             pairs.append((move, slope))
@@ -269,11 +282,12 @@ class TestAdam:
         np.testing.assert_array_equal(optimizer.image.numpy(), start())
 
 
+@pytest.mark.parametrize("preconditioner", ["frequency", "none"])
 @pytest.mark.parametrize(("name", "steps"), [("adam", 4), ("lbfgs", 1), ("lbfgs", 9)])
-def test_restored_it_goes_on_bit_for_bit(name: str, steps: int) -> None:
+def test_restored_it_goes_on_bit_for_bit(name: str, steps: int, preconditioner: str) -> None:
     """From inside the history, and after it has wrapped; the state passes through plain arrays."""
     value = lambda image: tf.cast(valley(tf.cast(image, tf.float64)), image.dtype)  # noqa: E731
-    settings = Settings(optimizer=name, history=5, learning_rate=1.0)
+    settings = Settings(optimizer=name, history=5, learning_rate=1.0, preconditioner=preconditioner)
     begin = (start() / 4 + 75).astype(np.float32)
     first = optimizer_for(settings, tf.constant(begin), with_gradient(value))
     losses_of(first, steps)

@@ -1,0 +1,146 @@
+"""The first guess of the inverse Hessian that L-BFGS starts from in every step, up to a factor.
+
+The textbook's guess is the identity. But a picture's low frequencies bend the loss far more than its high ones, and
+the brightness more than the colour: L-BFGS spends most of its pairs on learning that. So it is learned apart, as a
+diagonal over the picture's frequencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from styled.engine.stepping import State, Tensor
+
+Floats = npt.NDArray[np.float64]
+
+OPPONENT = np.linalg.qr(np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]).T)[0]
+"""Orthonormal: columns are brightness, red against blue, green against both."""
+
+EDGES = np.geomspace(1.0 / 256.0, np.sqrt(2.0), 24)
+"""Between bands, in half-cycles per pixel: three bands to an octave, from 512 px long waves to the diagonal's finest."""
+
+MEMORY = 0.95
+"""What a pair counts when the next one is learned: some twenty pairs decide."""
+
+
+class Metric(Protocol):
+    """A symmetric, positive definite operator on pictures as flat vectors, learned from pairs."""
+
+    factors: Floats
+    """Its diagonal, one for each band, shape (bands,)."""
+
+    def energies(self, vector: Tensor) -> Tensor:
+        """Return the squared length of ``vector`` (size,) in each band, shape (bands,), float64. For graphs."""
+
+    def apply(self, vector: Tensor, factors: Tensor) -> Tensor:
+        """Return ``vector`` (size,) with each band scaled by its factor, (bands,). For graphs."""
+
+    def learn(self, move: Floats, change: Floats, curvature: float) -> None:
+        """Take in a pair: the energies of the move and of the gradient's change, and their product, positive."""
+
+    def state(self) -> State:
+        """Return what was learned."""
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Take back what :meth:`state` gave."""
+
+
+class Identity:
+    """The textbook's guess. One band has everything."""
+
+    def __init__(self) -> None:
+        self.factors = np.ones(1)
+
+    def energies(self, vector: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        return tf.reshape(tf.cast(tf.tensordot(vector, vector, 1), tf.float64), [1])
+
+    def apply(self, vector: Tensor, factors: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        return vector * factors[0]
+
+    def learn(self, move: Floats, change: Floats, curvature: float) -> None:
+        """See :class:`Metric`; there is nothing to learn."""
+
+    def state(self) -> State:
+        """See :class:`Metric`."""
+        return {}
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """See :class:`Metric`."""
+
+
+class FrequencyMetric:
+    """A diagonal over bands of frequency (discrete cosine transform) and three opponent colours.
+
+    In each band the factor is the length of the moves through that of the gradient's changes they caused, over the
+    last pairs, each weighted by its curvature: the inverse of the band's mean bend. It scales with the loss as an
+    inverse Hessian must, is positive whatever the pairs are, and costs four transforms a step.
+
+    Args:
+        height: of the picture, px.
+        width: of the picture, px.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self._height, self._width = height, width
+        down, across = np.arange(height) / height, np.arange(width) / width
+        # As the transform leaves them: transposed.
+        self._bands = tf.constant(np.digitize(np.hypot(across[:, None], down[None]), EDGES).astype(np.int32))
+        self._count = len(EDGES) + 1
+        self._moves = np.zeros(3 * self._count)
+        self._changes = np.zeros(3 * self._count)
+        self.factors = np.ones(3 * self._count)
+
+    def energies(self, vector: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        bands = tf.reshape(self._bands, [-1])
+        return tf.concat(
+            [
+                tf.cast(tf.math.unsorted_segment_sum(tf.reshape(plane * plane, [-1]), bands, self._count), tf.float64)
+                for plane in self._transformed(vector)
+            ],
+            axis=0,
+        )
+
+    def apply(self, vector: Tensor, factors: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        planes = [
+            self._inverse(plane * tf.gather(of_plane, self._bands))
+            for plane, of_plane in zip(self._transformed(vector), tf.split(factors, 3), strict=True)
+        ]
+        mixed = tf.stack([tf.reshape(plane, [-1]) for plane in planes], axis=-1)
+        return tf.reshape(tf.matmul(mixed, tf.constant(OPPONENT, vector.dtype), transpose_b=True), [-1])
+
+    def _transformed(self, vector: Tensor) -> list[Tensor]:
+        """Return the spectrum of each opponent colour, shape (width, height); orthonormal."""
+        colours = tf.matmul(tf.reshape(vector, [-1, 3]), tf.constant(OPPONENT, vector.dtype))
+        planes = (tf.reshape(colours[:, each], [self._height, self._width]) for each in range(3))
+        # One after the other: the transform's temporaries are several times its input.
+        return [tf.signal.dct(tf.transpose(tf.signal.dct(plane, norm="ortho")), norm="ortho") for plane in planes]
+
+    def _inverse(self, spectrum: Any) -> Tensor:
+        return tf.signal.idct(tf.transpose(tf.signal.idct(spectrum, norm="ortho")), norm="ortho")
+
+    def learn(self, move: Floats, change: Floats, curvature: float) -> None:
+        """See :class:`Metric`."""
+        self._moves = MEMORY * self._moves + move / curvature
+        self._changes = MEMORY * self._changes + change / curvature
+        # A band that nothing moved in must not divide by zero; what is added is far below rounding elsewhere.
+        floor = 1e-12
+        moves, changes = self._moves + floor * self._moves.sum(), self._changes + floor * self._changes.sum()
+        self.factors = np.sqrt(moves / changes)
+
+    def state(self) -> State:
+        """See :class:`Metric`."""
+        return {"band_moves": self._moves, "band_changes": self._changes, "band_factors": self.factors}
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """See :class:`Metric`."""
+        self._moves, self._changes = np.array(state["band_moves"]), np.array(state["band_changes"])
+        self.factors = np.array(state["band_factors"])
