@@ -27,12 +27,11 @@ class Overdue:
         """
         late = {(each.name, each.missing): each for each in incomplete if wall - each.since >= OVERDUE_S}
         new = [each for key, each in late.items() if key not in self._told]
-        self._told = set(late)
-        if not new:
-            return
-        with self._store.batch():
-            for each in new:
-                self._store.note_event("incomplete", f"{each.name} waits for {each.missing}")
+        if new:
+            with self._store.batch():
+                for each in new:
+                    self._store.note_event("incomplete", f"{each.name} waits for {each.missing}")
+        self._told = set(late)  # only now: a store without room hears of it the next time
         for each in new:
             hours = round((wall - each.since) / 3600.0, 1)
             self._log.warning("still incomplete", pair=each.name, waits_for=each.missing, hours=hours)
