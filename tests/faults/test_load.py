@@ -1,4 +1,4 @@
-"""Ten thousand pairs at once, and ten thousand ended jobs. Takes minutes; run with: pytest -m load -s (prints figures)."""
+"""Ten thousand pairs at once, and ten thousand ended jobs. Takes minutes of a quiet machine; pytest -m load -s (figures)."""
 
 from __future__ import annotations
 
