@@ -1,0 +1,104 @@
+"""``styled score``: all figures about one result. Loads TensorFlow when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from styled import images
+from styled.engine.pyramid import Scale, style_size
+from styled.errors import SettingsError
+from styled.score.artefacts import Artefacts, artefacts
+from styled.score.structure import gradient_ssim, luminance_ssim
+from styled.score.texture import colour_distance, texture_distance
+from styled.settings import Settings
+
+Pixels = npt.NDArray[np.uint8]
+
+LEAST_PX = 32
+"""A shorter side has too few pixels for windows, blocks and borders."""
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """What :func:`score` found. Less is better, but for the two SSIM."""
+
+    width: int
+    height: int
+    """The size that was judged at, px."""
+    objective: dict[str, float]
+    """The weighted losses: ``total``, ``content``, ``style``, ``tv``, and each layer's, by ``style.block3_conv1`` ..."""
+    held_out: dict[str, float]
+    """Relative Gram distance to the style at layers that were not optimised; 0 at the style itself."""
+    texture: float
+    """Sliced Wasserstein distance of patches to the style, levels of 0..255."""
+    colour: float
+    """Sliced Wasserstein distance of colours to the style, levels of 0..255."""
+    luminance_ssim: float
+    """Structural similarity to the photo, -1..1, of luminances."""
+    gradient_ssim: float
+    """The same of edges."""
+    artefacts: Artefacts
+
+
+def score(result: Path, content: Path, styles: Sequence[Path], settings: Settings) -> Score:
+    """Judge a result.
+
+    Args:
+        result: the picture.
+        content: its photo.
+        styles: its paintings, in the order of ``settings.style_weights``.
+        settings: the objective; ``size`` is the size to judge at, at most.
+
+    Raises:
+        ImageError: an image cannot be used.
+        SettingsError: the result is too small, or its shape is not the photo's.
+        WeightsError: VGG19's weights cannot be had.
+    """
+    picture = images.load(result, long_side=settings.size).pixels
+    photo = images.load(content, long_side=settings.size).pixels
+    height, width = picture.shape[:2]
+    _check(picture, photo)
+    scale = Scale(width, height, 1)
+    paintings = [_at_scale(images.load(style).pixels, scale, settings) for style in styles]
+    return judge(picture, images.resize(photo, width, height), paintings, settings)
+
+
+def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
+    """Judge a picture (H, W, 3) by a photo of the same size and paintings at the scale of their strokes."""
+    from styled.engine import held_out  # TensorFlow, seconds
+    from styled.engine.style_target import style_weights
+
+    weights = held_out.judge_weights(settings)
+    shares = style_weights(settings, len(paintings))
+    return Score(
+        width=picture.shape[1],
+        height=picture.shape[0],
+        objective=held_out.objective_terms(picture, photo, paintings, settings, weights),
+        held_out=dict(held_out.held_out_distances(picture, paintings, settings, weights)),
+        texture=texture_distance(picture, paintings, shares),
+        colour=colour_distance(picture, paintings, shares),
+        luminance_ssim=luminance_ssim(picture, photo),
+        gradient_ssim=gradient_ssim(picture, photo),
+        artefacts=artefacts(picture, photo, paintings),
+    )
+
+
+def _check(picture: Pixels, photo: Pixels) -> None:
+    height, width = picture.shape[:2]
+    if min(height, width) < LEAST_PX:
+        raise SettingsError(f"the result has {width}x{height} px", f"Give one of at least {LEAST_PX} px a side.")
+    stretch = width / height * photo.shape[0] / photo.shape[1]
+    if not 0.9 < stretch < 1.1:
+        raise SettingsError(
+            f"the result has {width}x{height} px, the content {photo.shape[1]}x{photo.shape[0]}: another shape",
+            "Give the content that it was painted from, after the result.",
+        )
+
+
+def _at_scale(painting: Pixels, scale: Scale, settings: Settings) -> Pixels:
+    height, width = painting.shape[:2]
+    return images.resize(painting, *style_size(width, height, scale, settings.style_scale))

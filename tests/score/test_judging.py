@@ -1,0 +1,96 @@
+"""All figures about one result, with VGG19 as it is, at 64 px; and the command that prints them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from PIL import Image
+
+from styled.cli.main import styled
+from styled.engine import held_out, losses
+from styled.engine.features import FeatureExtractor
+from styled.engine.objective import Objective
+from styled.engine.weights import Weights
+from styled.errors import SettingsError
+from styled.score.judging import judge, score
+from styled.settings import Settings
+from tests.engine.pictures import SAMPLES
+
+SETTINGS = Settings(size=64)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """A result, its photo and its painting."""
+    for name, source in (("photo", "rocket"), ("painting", "starry_night"), ("result", "rocket-starry-night")):
+        Image.open(SAMPLES / f"{source}.jpg").save(tmp_path / f"{name}.png")
+    return [tmp_path / f"{name}.png" for name in ("result", "photo", "painting")]
+
+
+def test_a_painting_is_nearer_to_its_style_and_the_photo_to_the_photo(files: list[Path]) -> None:
+    result, photo, painting = files
+    painted, plain = (score(each, photo, [painting], SETTINGS) for each in (result, photo))
+    assert (painted.width, painted.height) == (64, 43)
+    assert plain.luminance_ssim == plain.gradient_ssim == pytest.approx(1.0)
+    assert plain.objective["content"] == pytest.approx(0.0, abs=1.0)
+    assert painted.luminance_ssim < 0.9
+    assert painted.objective["style"] < 0.5 * plain.objective["style"]
+    assert painted.texture < plain.texture
+    assert painted.colour < plain.colour
+    assert sum(painted.held_out.values()) < 0.8 * sum(plain.held_out.values())
+
+
+def test_the_objective_is_the_engines(rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights) -> None:
+    found = judge(rocket[::-1], rocket, [starry_night], SETTINGS).objective
+    extractor = FeatureExtractor(vgg, {*SETTINGS.content_layers, *SETTINGS.style_layers})
+    batches = [tf.constant(image[None].astype(np.float32)) for image in (rocket[::-1], rocket, starry_night)]
+    expected = Objective(extractor, batches[1], [batches[2]], SETTINGS).terms(batches[0]).numpy()
+    np.testing.assert_allclose(list(found.values()), expected, rtol=1e-4)
+    assert list(found)[:5] == ["total", "content", "style", "tv", "content.block4_conv2"]
+
+
+def test_held_out_layers_are_compared_by_their_gram_matrices(
+    rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights
+) -> None:
+    """Not those that are optimised; two styles by their weights."""
+    layers = {"block1_conv2": 1.0, "block3_conv1": 1.0}
+    settings = Settings(style_layers=layers, style_weights=(1.0, 3.0))
+    found = held_out.held_out_distances(rocket, [starry_night, rocket[::-1]], settings, vgg)
+    assert list(found) == ["block2_conv2", "block3_conv3", "block4_conv3", "block5_conv2"]
+    extractor = FeatureExtractor(vgg, ["block2_conv2"])
+    ours, one, other = (
+        losses.gram_matrix(extractor(tf.constant(image[None].astype(np.float32)))["block2_conv2"]).numpy().astype(float)
+        for image in (rocket, starry_night, rocket[::-1])
+    )
+    target = (one + 3 * other) / 4
+    expected = np.sqrt(np.sum((ours - target) ** 2) / np.sum(target**2))
+    assert found["block2_conv2"] == pytest.approx(expected, rel=1e-4)
+    same = held_out.held_out_distances(rocket, [rocket], Settings(), vgg)
+    assert list(same.values()) == [0.0] * 5
+
+
+def test_a_result_of_another_photo_or_too_small_is_refused(files: list[Path], tmp_path: Path) -> None:
+    result, photo, painting = files
+    Image.open(photo).resize((40, 64)).save(tmp_path / "tall.png")
+    with pytest.raises(SettingsError, match="the result has 64x43 px, the content 40x64: another shape"):
+        score(result, tmp_path / "tall.png", [painting], SETTINGS)
+    Image.open(photo).resize((60, 31)).save(tmp_path / "small.png")
+    with pytest.raises(SettingsError, match="at least 32 px"):
+        score(tmp_path / "small.png", photo, [painting], SETTINGS)
+
+
+def test_the_command_prints_a_table_or_json(files: list[Path]) -> None:
+    arguments = ["score", *map(str, files), "--size", "64", "--set", "style_weight=500"]
+    table = CliRunner().invoke(styled, arguments)
+    assert table.exit_code == 0, table.output
+    for words in ("judged at 64x43 px", "loss style.block5_conv1", "Gram distance block5_conv2", "black specks"):
+        assert words in table.output
+    found = json.loads(CliRunner().invoke(styled, [*arguments, "--json"]).output)
+    assert set(found["artefacts"]) == {"haze", "black_specks", "border_bands"}
+    plain = score(*files[:2], files[2:], SETTINGS)
+    assert found["objective"]["style"] == pytest.approx(plain.objective["style"] / 2, rel=1e-4)
