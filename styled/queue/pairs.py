@@ -223,7 +223,7 @@ def _pair_folder(folder: _Folder, inbox: _Folder, pairing: Pairing) -> None:
             others[name] = kind
     if group.has("content"):
         ready = folder.name + names.READY_SUFFIX
-        if ready in inbox.entries:
+        if inbox.entries.get(ready, Kind.FOLDER) is not Kind.FOLDER:
             group.add_ready(ready, inbox.entries.pop(ready))
         _pair_own_folder(folder, group, pairing)
     elif group.has("style"):

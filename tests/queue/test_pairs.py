@@ -86,6 +86,11 @@ def test_a_file_that_says_that_a_pair_is_complete_belongs_to_it(paths: list[str]
     assert pairing == Pairing(pairs=pairing.pairs)
 
 
+def test_a_folder_of_that_name_is_a_pair_of_its_own():
+    pairing = pair_up(listing("a/content.jpg", "a/style.jpg", "a.ready/content.jpg", "a.ready/style.jpg"))
+    assert sorted((pair.name, pair.ready) for pair in pairing.pairs) == [("a", None), ("a.ready", None)]
+
+
 def test_a_pair_that_is_called_complete_and_is_not_waits_for_the_rest():
     pairing = pair_up(listing("a.content.jpg", "a.ready"))
     assert [(half.name, half.missing) for half in pairing.halves] == [("a", "a style")]
