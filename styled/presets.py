@@ -25,26 +25,31 @@ class Preset(NamedTuple):
 DEFAULT = "balanced"
 """The preset whose values are the defaults of ``Settings``."""
 
+_PLAIN = {"statistic": "gram", "normalize": "none"}
+_FULL = {"statistic": "wasserstein", "normalize": "energy"}
+"""Every layer counts, and the mean with the covariance: larger strokes, the painting's own colours, less of the photo. A
+step takes some 0.2 s more on two cores, whatever the size."""
+
 _ALL = (
     Preset(
         "draft",
         "a quick look: 512 px, few steps",
-        {"size": 512, "upscale": False, "steps": 80, "history": 10},
+        {"size": 512, "upscale": False, "steps": 80, "history": 10, **_PLAIN},
     ),
     Preset(
         "balanced",
         "the defaults: 1024 px, most steps where they are cheap",
-        {"size": 1024, "upscale": False, "steps": 300, "history": 10},
+        {"size": 1024, "upscale": False, "steps": 300, "history": 10, **_PLAIN},
     ),
     Preset(
         "fine",
-        "for the wall: 1600 px, twice the steps",
-        {"size": 1600, "upscale": False, "steps": 600, "history": 20},
+        "for the wall: 1600 px, twice the steps, the style matched more fully",
+        {"size": 1600, "upscale": False, "steps": 600, "history": 20, **_FULL},
     ),
     Preset(
         "print",
         "for posters: 4096 px from any photo, five scales, few steps at full size",
-        {"size": 4096, "upscale": True, "steps": 400, "history": 5},
+        {"size": 4096, "upscale": True, "steps": 400, "history": 5, **_FULL},
     ),
 )
 

@@ -42,7 +42,7 @@ class Artefacts(msgspec.Struct, frozen=True, kw_only=True):
     those in the photo or the style with most."""
     border_bands: float
     """Levels that a side's outermost 4 pixels differ, in the mean along the side, from the next 12: the worst side,
-    beyond what the photo has there."""
+    beyond what the photo has there or a painting at any side (many show the edge of their board)."""
 
 
 def artefacts(picture: Picture, content: Picture, styles: Sequence[Picture]) -> Artefacts:
@@ -54,10 +54,11 @@ def artefacts(picture: Picture, content: Picture, styles: Sequence[Picture]) -> 
         styles: the paintings at the scale that they were used at, any size each.
     """
     others = [content, *styles]
+    of_styles = max(float(bands(style).max()) for style in styles)
     return Artefacts(
         haze=_beyond(haze(picture), map(haze, others)),
         black_specks=_beyond(black_specks(picture), map(black_specks, others)),
-        border_bands=float(np.maximum(bands(picture) - bands(content), 0.0).max()),
+        border_bands=max(0.0, float((bands(picture) - np.maximum(bands(content), of_styles)).max())),
     )
 
 
@@ -103,11 +104,11 @@ def bands(picture: Picture) -> Floats:
     for turned in (grey, grey[::-1], grey.swapaxes(0, 1), grey.swapaxes(0, 1)[::-1]):
         profile = turned[: _BAND_PX + _INSIDE_PX].mean(axis=1)
         inside = profile[_BAND_PX:]
-        # Against a straight line through what is inside: a sky that brightens to its edge has no band.
         places = np.arange(len(profile), dtype=np.float64)
         slope, start = np.polyfit(places[_BAND_PX:], inside, 1)
-        expected = start + slope * places[:_BAND_PX, None]
-        found.append(np.abs(profile[:_BAND_PX] - expected).mean(axis=1).max())
+        # Against a straight line too: a sky that brightens to its edge has no band.
+        expected = (inside.mean(axis=0), start + slope * places[:_BAND_PX, None])
+        found.append(min(np.abs(profile[:_BAND_PX] - each).mean(axis=1).max() for each in expected))
     return np.array(found)
 
 

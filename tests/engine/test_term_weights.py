@@ -11,7 +11,7 @@ import tensorflow as tf
 from styled.engine.engine import paint
 from styled.engine.features import FeatureExtractor
 from styled.engine.objective import Objective
-from styled.engine.term_weights import CONTENT_ENERGY, content_and_style_weight, content_factors, style_factors
+from styled.engine.term_weights import CONTENT_UNIT, content_and_style_weight, content_factors, style_factors
 from styled.engine.weights import Weights
 from styled.settings import Settings
 
@@ -38,7 +38,7 @@ def test_each_layer_has_its_factor() -> None:
     assert content_factors(settings, {"block1_conv1": target}) == {"block1_conv1": 10.0}
     assert style_factors(settings) == {"block3_conv1": 21.0}
     (of_energy,) = content_factors(Settings(normalize="energy"), {"block4_conv2": target}).values()
-    assert of_energy == pytest.approx(40.0 * CONTENT_ENERGY / 100.0)
+    assert of_energy == pytest.approx(40.0 * CONTENT_UNIT / 100.0)
 
 
 def test_stronger_is_nearer_to_the_style_and_farther_from_the_photo(

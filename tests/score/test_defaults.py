@@ -1,0 +1,54 @@
+"""The default settings leave no grey haze, black specks or border bands: three pairs at 128 px, and the same damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from styled import images
+from styled.engine.engine import paint
+from styled.engine.weights import Weights
+from styled.score.artefacts import Artefacts, artefacts
+from styled.settings import Settings
+from tests.engine.pictures import SAMPLES
+
+DATA = Path(__file__).parent.parent / "data"
+PAIRS = [
+    (SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"),
+    (DATA / "coffee.jpg", DATA / "shipwreck.jpg"),
+    (DATA / "astronaut.jpg", DATA / "the_scream.jpg"),
+]
+MOST = Artefacts(haze=0.03, black_specks=150.0, border_bands=15.0)
+"""One block in thirty, two specks at this size, and a band that is hardly seen."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def damaged(picture: Pixels) -> dict[str, Pixels]:
+    """Return copies with one fault each, as weak as still disturbs."""
+    height, width = picture.shape[:2]
+    hazy, specked, banded = (picture.astype(np.float32) for _ in range(3))
+    hazy[height // 3 : height // 2, : width // 2] = 0.1 * hazy[height // 3 : height // 2, : width // 2] + 0.9 * 128
+    for row, column in np.random.default_rng(1).integers(8, min(height, width) - 8, (25, 2)):
+        specked[row - 3 : row + 4, column - 3 : column + 4] += 40.0
+        specked[row, column] = 0.0
+    banded[:, :2] = 0.3 * banded[:, :2] + 0.7 * np.array([250.0, 240.0, 250.0])
+    faults = {"haze": hazy, "black_specks": specked, "border_bands": banded}
+    return {name: copy.clip(0, 255).astype(np.uint8) for name, copy in faults.items()}
+
+
+@pytest.mark.parametrize(("content", "style"), PAIRS, ids=lambda path: path.stem)
+def test_a_default_result_has_no_artefacts_and_its_damaged_copies_have(
+    content: Path, style: Path, vgg: Weights
+) -> None:
+    photo, painting = (images.load(path, long_side=128).pixels for path in (content, style))
+    *_, last = paint(photo, [painting], Settings(size=128, steps=40), weights=vgg)
+    picture = np.rint(last.picture()).astype(np.uint8)
+    found = artefacts(picture, photo, [painting])
+    for name in MOST.__struct_fields__:
+        assert getattr(found, name) <= getattr(MOST, name), f"{name}: {found}"
+    for name, copy in damaged(picture).items():
+        assert getattr(artefacts(copy, photo, [painting]), name) > getattr(MOST, name), name
