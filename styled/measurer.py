@@ -46,12 +46,13 @@ def _measure(trial: Trial, start_seconds: float, *, is_alone: bool) -> Speed:
     from styled.settings import settings_from
 
     settings = settings_from(trial.settings)
-    way = Choice(trial.scheme, trial.tile, 0)
+    history = settings.history if settings.optimizer == "lbfgs" else 0
+    way = Choice(trial.blocks, trial.tile, history, bytes=0, cost=0.0)
     found = measuring.measure(trial.width, trial.height, settings, way, steps=trial.steps)
     return Speed(
         width=trial.width,
         height=trial.height,
-        scheme=trial.scheme,
+        blocks=trial.blocks,
         tile=trial.tile,
         precision=measuring.precision_of(settings.precision),
         optimizer=settings.optimizer,

@@ -43,7 +43,7 @@ def lines(foretold: Plan) -> list[str]:
             f"{number}/{len(foretold.scales)}",
             f"{scale.width}x{scale.height}",
             str(scale.steps),
-            "untiled" if scale.scheme == "off" else f"{scale.scheme} {scale.tile}",
+            "untiled" if scale.scheme == "off" else f"{scale.scheme} {scale.tile_width}x{scale.tile_height}",
             "-" if scale.step_seconds is None else f"{scale.step_seconds:.2f} s",
             figures.duration(scale.seconds),
             figures.size_of(scale.peak_bytes),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled.engine.stepping import Gradient, State, Tensor
+from styled.engine.stepping import Gradient, State, Tensor, in_place
 
 
 class Adam:
@@ -52,7 +52,7 @@ class Adam:
 
     def state(self) -> State:
         """Return the two moments and the count."""
-        return {"first": self._first.numpy(), "second": self._second.numpy(), "count": self._count.numpy()[None]}
+        return {"first": in_place(self._first), "second": in_place(self._second), "count": self._count.numpy()[None]}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave."""

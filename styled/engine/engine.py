@@ -112,6 +112,7 @@ class _Run:
                 extractor.convolutions,
                 settings,
                 allowed.bytes,
+                precision=extractor.precision.name,
                 is_strict=allowed.is_strict,
                 step_down=step_down,
             )
@@ -142,7 +143,8 @@ class _Run:
         )
         self._step_seconds = []
         start = self._with_photo(images.resize(picture.astype(np.float32), scale.width, scale.height), content)
-        return OpenScale(index, scale, optimizer_for(self._settings, _batch(start), gradient), self._settings)
+        optimizer = optimizer_for(self._settings, _batch(start), gradient, history=self._ways[scale].history)
+        return OpenScale(index, scale, optimizer, self._settings)
 
     def _with_photo(self, picture: Array, content: Array) -> Array:
         """Put the content back where the mask says that nothing is painted; same shapes, (H, W, 3)."""

@@ -7,38 +7,53 @@ what TensorFlow's kernels need beside the activations, and are rounded up: a job
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from styled import vgg19
+from styled.engine import cost
 from styled.engine.pyramid import Scale
-from styled.engine.tiling import ALIGNMENT_PX, halo
 from styled.errors import DoesNotFit
 from styled.settings import Settings
 
 Scheme = Literal["off", "front", "full"]
+Precision = Literal["float32", "bfloat16"]
 
-BASE_BYTES = 1_100 * 2**20
-"""TensorFlow, the weights in both directions, Winograd's transforms of them, the decoded images of a usual job."""
+BASE_BYTES = 800 * 2**20
+"""TensorFlow, the weights in both directions, the decoded images of a usual job."""
 
-NETWORK_BYTES_PX = 2500.0
-"""Activations to block5_conv1 and the gradient's temporaries, per pixel that is in the network at once."""
+WINOGRAD_BYTES = 400 * 2**20
+"""Transforms of the wide layers' weights, where convolutions run in float32 on a CPU."""
 
-DEEP_BYTES_PX = 420.0
-"""The same of blocks 4 and 5 alone, per pixel of the picture, with what lies between the two parts."""
+ELEMENT_BYTES = {"float32": 4, "bfloat16": 2}
 
-TARGET_BYTES_PX = 32.0
-"""The content's features at block4_conv2: 512 channels of float32 per 64 pixels."""
+NETWORK_BYTES = {"float32": 8.6, "bfloat16": 5.0}
+"""For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
+
+TILE_FACTOR = 1.4
+"""More than that in a tile: what is fed into the middle of the network and cut out of it is there in float32."""
+
+FRONT_BLOCKS = (2, 3)
+"""That the scheme ``front`` may run in tiles."""
 
 IMAGE_BYTES_PX = 12.0
 """One float32 RGB image."""
 
-FRONT_BLOCKS = 3
-"""Blocks that the scheme ``front`` tiles."""
+IMAGES = {"adam": 10.0, "lbfgs": 10.0}
+"""Held at once, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the step, the
+content, and temporaries."""
 
-TILE_SIDES = (1024, 768, 512, 384, 256, 160, 96)
-"""Tried from large to small: a large tile wastes less on its halo."""
+TILE_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 192, 256, 512)
+"""Into so many parts an axis may be cut."""
 
+SMALLEST_TILE = 96
+"""Side of a tile at least, px, if the picture is no smaller: below it there is more halo than tile."""
+
+
+HISTORY_WORTH = 1.2
+"""So much more time a step may take before L-BFGS rather keeps half as many pairs: it then needs more steps."""
+
+_ALL_BLOCKS = len(vgg19.BLOCKS)
 
 _STEP_DOWN = 0.6
 """Of the bytes predicted for the way before, what a step down may need: enough less to matter, few enough steps."""
@@ -47,11 +62,21 @@ _STEP_DOWN = 0.6
 class Choice(NamedTuple):
     """How one scale is run."""
 
-    scheme: Scheme
-    tile: int
-    """Side of what a tile owns, px; 0 when not tiled."""
+    blocks: int
+    """Of the network that run in tiles: 0 is untiled, 5 all."""
+    tile: tuple[int, int]
+    """Width and height of what a tile owns, px; 0 when not tiled."""
+    history: int
+    """Pairs that L-BFGS keeps; 0 with Adam."""
     bytes: int
     """Predicted peak resident memory of the process."""
+    cost: float
+    """Of a step, see :mod:`styled.engine.cost`."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """In the words of the setting ``tiling``."""
+        return "off" if self.blocks == 0 else "full" if self.blocks == _ALL_BLOCKS else "front"
 
 
 def choose(
@@ -60,6 +85,7 @@ def choose(
     settings: Settings,
     limit_bytes: float,
     *,
+    precision: Precision = "float32",
     is_strict: bool = True,
     step_down: int = 0,
 ) -> Choice:
@@ -70,6 +96,7 @@ def choose(
         layers: the convolutions up to the deepest in use.
         settings: ``tiling`` narrows the choice; optimiser and history count.
         limit_bytes: what the process may have resident.
+        precision: that the convolutions run in.
         is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
             refuse a job whose user has set no limit.
         step_down: how often memory ran out nevertheless. For each time the way needs at most 60 % of the one before,
@@ -78,14 +105,14 @@ def choose(
     Raises:
         DoesNotFit: nothing allowed fits, if strict.
     """
-    choices = list(_choices(scale, layers, settings))
+    choices = _choices(scale, layers, settings, precision)
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
     least = min(choices, key=lambda choice: choice.bytes)
     if is_strict and not fitting:
         raise DoesNotFit(
             f"{scale.width}x{scale.height} needs about {least.bytes / 2**30:.1f} GiB, "
             f"and the limit is {limit_bytes / 2**30:.1f} GiB",
-            "Lower size, choose optimizer = 'adam' or a smaller history, leave tiling at 'auto', or raise memory_limit.",
+            "Lower size, choose optimizer = 'adam', leave tiling at 'auto', or raise memory_limit.",
         )
     way = fitting[0] if fitting else least
     for _ in range(step_down):
@@ -93,26 +120,84 @@ def choose(
     return way
 
 
-def front_of(layers: Sequence[vgg19.Convolution], way: Choice) -> tuple[vgg19.Convolution, ...]:
+def tiled_by(layers: Sequence[vgg19.Convolution], way: Choice) -> tuple[vgg19.Convolution, ...]:
     """Return the convolutions that ``way`` runs tile by tile; none if it is untiled."""
-    if way.scheme == "off":
-        return ()
-    return tuple(layer for layer in layers if layer.block <= (FRONT_BLOCKS if way.scheme == "front" else 5))
+    return tuple(layer for layer in layers if layer.block <= way.blocks)
 
 
-def _choices(scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings) -> list[Choice]:
-    """Return all ways that ``settings.tiling`` allows, cheapest in time first."""
-    fixed = BASE_BYTES + scale.pixels * (_optimizer_bytes_px(settings) + TARGET_BYTES_PX)
-    front = [each for each in layers if each.block <= 3]
-    ways = [Choice("off", 0, round(fixed + scale.pixels * NETWORK_BYTES_PX))]
-    for scheme, tiled, rest in (("front", front, DEEP_BYTES_PX), ("full", layers, 0.0)):
-        for side in TILE_SIDES:
-            reach = side + 2 * halo(tiled) + ALIGNMENT_PX
-            in_network = min(reach, scale.width) * min(reach, scale.height)
-            ways.append(Choice(scheme, side, round(fixed + scale.pixels * rest + in_network * NETWORK_BYTES_PX)))  # type: ignore[arg-type]  # a str from a tuple of literals
-    return [way for way in ways if settings.tiling in {"auto", way.scheme}]
+def _choices(
+    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, precision: Precision
+) -> list[Choice]:
+    """Return all ways that ``settings.tiling`` allows, the best first."""
+    histories = _histories(scale, settings)
+    ways = [
+        way
+        for history in histories
+        for way in (
+            _untiled(scale, layers, settings, history, precision),
+            *_tiled(scale, layers, settings, history, precision),
+        )
+    ]
+    allowed = [way for way in ways if settings.tiling in {"auto", way.scheme}]
+    return sorted(allowed, key=lambda way: way.cost * HISTORY_WORTH ** histories.index(way.history))
 
 
-def _optimizer_bytes_px(settings: Settings) -> float:
-    images = 9 if settings.optimizer == "adam" else 2 * settings.history + 11
-    return images * IMAGE_BYTES_PX
+def _histories(scale: Scale, settings: Settings) -> list[int]:
+    """Return how many pairs L-BFGS may keep at a scale, the wanted number first: never more than it has steps."""
+    if settings.optimizer == "adam":
+        return [0]
+    histories = [max(1, min(settings.history, scale.steps - 1))]
+    while histories[-1] > 1:
+        histories.append(histories[-1] // 2)
+    return histories
+
+
+def _untiled(
+    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, history: int, precision: Precision
+) -> Choice:
+    fixed = _fixed_bytes(scale, settings, history, precision)
+    cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, (), (0, 0)))
+    return Choice(0, (0, 0), history, round(fixed + _network_bytes(scale.pixels, layers, precision)), cost_of_step)
+
+
+def _tiled(
+    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, history: int, precision: Precision
+) -> Iterator[Choice]:
+    fixed = _fixed_bytes(scale, settings, history, precision)
+    for blocks in (*FRONT_BLOCKS, _ALL_BLOCKS):
+        tiled = [layer for layer in layers if layer.block <= blocks]
+        if blocks < _ALL_BLOCKS and len(tiled) == len(layers):
+            continue  # the network ends there: that is all of it
+        deep = _network_bytes(scale.pixels, layers[len(tiled) :], precision)
+        for tile in _tile_sizes(scale):
+            largest = cost.grid(scale, tiled, tile).largest
+            # The deep rest and the tiles take turns.
+            needed = fixed + max(deep, TILE_FACTOR * _network_bytes(largest, tiled, precision))
+            cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
+            yield Choice(blocks, tile, history, round(needed), cost_of_step)
+
+
+def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
+    """Yield widths and heights of tiles, from the whole picture down."""
+    for columns in TILE_COUNTS:
+        for rows in TILE_COUNTS:
+            tile = -(-scale.width // columns), -(-scale.height // rows)
+            if min(tile) >= SMALLEST_TILE or (columns, rows) == (1, 1):
+                yield tile
+
+
+def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:
+    """Return what is held whatever runs in tiles: TensorFlow, weights, the optimiser's images, the content's features."""
+    base = BASE_BYTES + (WINOGRAD_BYTES if precision == "float32" else 0)
+    images = IMAGES[settings.optimizer] + 2 * history
+    targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers) * ELEMENT_BYTES[precision]
+    return base + scale.pixels * (images * IMAGE_BYTES_PX + targets)
+
+
+def _network_bytes(pixels: int, layers: Sequence[vgg19.Convolution], precision: Precision) -> float:
+    return pixels * NETWORK_BYTES[precision] * sum(map(_channels_px, layers))
+
+
+def _channels_px(layer: vgg19.Convolution) -> float:
+    """Return how many numbers a layer gives for each pixel of the picture."""
+    return layer.outputs / layer.stride**2

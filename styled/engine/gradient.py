@@ -56,10 +56,10 @@ def gradient_for(
         way: whether and how to tile, from :func:`styled.engine.footprint.choose`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
-    if way.scheme == "off":
+    if way.blocks == 0:
         objective = Objective(extractor, content, styles, settings, regions=regions)
         compiled: Gradient = tf.function(objective.value_and_gradient, autograph=False)
         return compiled
     return TiledObjective(
-        extractor, content, styles, settings, scheme=way.scheme, tile=way.tile, regions=regions
+        extractor, content, styles, settings, blocks=way.blocks, tile=way.tile, regions=regions
     ).value_and_gradient

@@ -1,14 +1,14 @@
 """L-BFGS on the device, without a line search: one gradient per step.
 
 Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980); Liu & Nocedal (1989). The image-sized
-vectors stay on the device, in five compiled functions; decisions and the small matrices are made on the host,
+vectors stay on the device; decisions and the small matrices are made on the host,
 in float64.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled.engine.metric import Metric
-from styled.engine.stepping import Gradient, State, Tensor
+from styled.engine.stepping import Gradient, State, Tensor, in_place
 
 Floats = npt.NDArray[np.float64]
 
-_VECTORS = ("best", "moves", "changes", "last_move", "last_gradient")
+_VECTORS = ("best", "last_move", "last_gradient")
+_PAIRS = ("moves", "changes")
 _MATRICES = ("move_dot_change", "order")
 _NUMBERS = ("count", "stamp", "best_loss", "scale", "caution")
 
@@ -59,10 +60,13 @@ class LBFGS:
         self._metric = metric
         self.image = tf.Variable(image, trainable=False)
         self.best = tf.Variable(image, trainable=False)
-        self.moves = tf.Variable(tf.zeros((history, size), dtype), trainable=False)  # s_i, one a slot
-        self.changes = tf.Variable(tf.zeros((history, size), dtype), trainable=False)  # y_i
-        self.last_move = tf.Variable(tf.zeros((size,), dtype), trainable=False)
-        self.last_gradient = tf.Variable(tf.zeros((size,), dtype), trainable=False)
+        # A variable for each pair: rows of one could be assigned only at the price of a copy with every read. All
+        # share the same zeros until they are filled.
+        zeros = tf.zeros((size,), dtype)
+        self.moves = [tf.Variable(zeros, trainable=False) for _ in range(history)]  # s_i, one a slot
+        self.changes = [tf.Variable(zeros, trainable=False) for _ in range(history)]  # y_i
+        self.last_move = tf.Variable(zeros, trainable=False)
+        self.last_gradient = tf.Variable(zeros, trainable=False)
         self.move_dot_change: Floats = np.zeros((history, history))  # S^T Y, in slot order
         self.order = np.zeros(history, np.int64)  # when each slot was filled, 0 = empty
         self.count = 0  # moves since the last reset
@@ -71,7 +75,7 @@ class LBFGS:
         self.scale = 1.0  # gamma: the factor of the metric
         self.caution = 1.0  # halves with each reset
         self._curvature = tf.function(self._curvature_of, autograph=False)
-        self._store = tf.function(self._store_pair, autograph=False)
+        self._look = tf.function(self._energies_of, autograph=False)
         self._project = tf.function(self._products, autograph=False)
         self._guess = tf.function(self._guess_of, autograph=False)
         self._apply = tf.function(self._move_by, autograph=False)
@@ -105,7 +109,12 @@ class LBFGS:
         if not curvature > 1e-8 * math.sqrt(change * move):
             return
         slot = int(np.argmin(self.order))
-        with_moves, of_move, of_change = (each.numpy() for each in self._store(tf.constant(slot), gradient))
+        self.moves[slot].assign(self.last_move)
+        self.changes[slot].assign(gradient - self.last_gradient)
+        with_moves = self._project(tf.convert_to_tensor(self.changes[slot])).numpy()
+        of_move, of_change = (
+            self._look(tf.convert_to_tensor(each[slot])).numpy() for each in (self.moves, self.changes)
+        )
         # The row of S^T Y is not needed: only pairs i older than j are read, and this one is the youngest.
         self.move_dot_change[:, slot] = with_moves
         self.stamp += 1
@@ -114,7 +123,7 @@ class LBFGS:
         self.scale = float(curvature / (self._metric.factors @ of_change))
 
     def _move(self, gradient: Tensor) -> None:
-        with_moves, squared = (each.numpy() for each in self._project(gradient))
+        with_moves, squared = self._project(gradient).numpy(), float(_dot(gradient, gradient))
         dtype, root = gradient.dtype, math.sqrt(gradient.shape[0])
         if not self.order.any():
             length = self.caution * self.first_move * root
@@ -140,27 +149,22 @@ class LBFGS:
         move = tf.convert_to_tensor(self.last_move)
         return tf.stack([_dot(move, change), _dot(change, change), _dot(move, move)])
 
-    def _store_pair(self, slot: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Put the pair into ``slot`` and return ``S^T y``, and the energies of ``s`` and ``y`` in the metric's bands."""
-        change = gradient - self.last_gradient
-        move = tf.convert_to_tensor(self.last_move)
-        moves = self.moves.scatter_nd_update([[slot]], move[None])
-        self.changes.scatter_nd_update([[slot]], change[None])
-        return _wide(tf.linalg.matvec(moves, change)), self._metric.energies(move), self._metric.energies(change)
+    def _energies_of(self, vector: Tensor) -> Tensor:
+        """Return the energies of a vector in the metric's bands."""
+        return self._metric.energies(vector)
 
-    def _products(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``S^T g`` and ``g^T g``."""
-        return _wide(tf.linalg.matvec(self.moves, gradient)), _dot(gradient, gradient)
+    def _products(self, vector: Tensor) -> Tensor:
+        """Return ``S^T v``."""
+        return _dots(self.moves, vector)
 
     def _guess_of(self, gradient: Tensor, factors: Tensor, for_changes: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
-        left = gradient - tf.linalg.matvec(self.changes, for_changes, transpose_a=True)
-        guess = self._metric.apply(left, factors)
-        return guess, _wide(tf.linalg.matvec(self.changes, guess))
+        guess = self._metric.apply(_added(gradient, self.changes, -for_changes), factors)
+        return guess, _dots(self.changes, guess)
 
     def _move_by(self, gradient: Tensor, guess: Tensor, scale: Tensor, for_moves: Tensor, largest: Tensor) -> None:
         """Move the image by ``-(scale guess + S c)``, shortened to a length of at most ``largest``."""
-        direction = scale * guess + tf.linalg.matvec(self.moves, for_moves, transpose_a=True)
+        direction = _added(scale * guess, self.moves, for_moves)
         length = tf.sqrt(_dot(direction, direction))
         factor = tf.minimum(tf.constant(1.0, tf.float64), _wide(largest) / tf.maximum(length, 1e-300))
         move = -tf.cast(factor, direction.dtype) * direction
@@ -172,7 +176,9 @@ class LBFGS:
 
     def state(self) -> State:
         """Return the history and its bookkeeping."""
-        vectors = {name: getattr(self, name).numpy() for name in _VECTORS}
+        vectors = {name: in_place(getattr(self, name)) for name in _VECTORS}
+        filled = [slot for slot, stamp in enumerate(self.order) if stamp]
+        vectors |= {f"{name}.{slot}": in_place(getattr(self, name)[slot]) for name in _PAIRS for slot in filled}
         matrices = {name: getattr(self, name).copy() for name in _MATRICES}
         return {
             **vectors,
@@ -187,6 +193,11 @@ class LBFGS:
             getattr(self, name).assign(state[name])
         for name in _MATRICES:
             setattr(self, name, np.array(state[name]))
+        # As many pairs as then, whatever memory there is now: else it would paint another picture.
+        zeros = tf.zeros_like(self.last_move)
+        for name in _PAIRS:
+            pairs = [state.get(f"{name}.{slot}", zeros) for slot in range(len(self.order))]
+            setattr(self, name, [tf.Variable(each, trainable=False) for each in pairs])
         for name in _NUMBERS:
             setattr(self, name, state[name][0].item())
         self._metric.restore(state)
@@ -197,5 +208,23 @@ def _wide(x: Tensor) -> Any:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    # Summed in the vectors' dtype by blocks on the device; the scalar goes on in float64.
-    return _wide(tf.tensordot(a, b, 1))
+    # Not tensordot, which is slower by far: it makes a matrix product of one row and one column. Summed in the
+    # vectors' dtype by blocks; the scalar goes on in float64.
+    return _wide(tf.reduce_sum(a * b))
+
+
+def _dots(pairs: Sequence[Tensor], vector: Tensor) -> Tensor:
+    """Return the product of each of ``pairs`` with ``vector``, float64, shape (pairs,)."""
+    found: list[Tensor] = []
+    for each in pairs:
+        with tf.control_dependencies(found[-1:]):  # one after another: each holds an image while it is computed
+            found.append(_dot(each, vector))
+    return tf.stack(found)
+
+
+def _added(vector: Tensor, pairs: Sequence[Tensor], factors: Tensor) -> Tensor:
+    """Return ``vector`` plus each of ``pairs`` times its factor."""
+    for slot, each in enumerate(pairs):
+        with tf.control_dependencies([vector]):
+            vector += factors[slot] * each
+    return vector

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from styled import memory
 from styled.engine import precision
-from styled.engine.footprint import Choice
+from styled.engine.footprint import Choice, Precision
 from styled.engine.gradient import extractor_for, gradient_for
 from styled.engine.optimizers import optimizer_for
 from styled.settings import Settings
@@ -45,7 +45,7 @@ def measure(width: int, height: int, settings: Settings, way: Choice, *, steps: 
     began = time.monotonic()
     content, style, start = (_noise(width, height, seed) for seed in range(3))
     gradient = gradient_for(extractor_for(settings), content, [style], settings, way=way)
-    optimizer = optimizer_for(settings, start, gradient)
+    optimizer = optimizer_for(settings, start, gradient, history=way.history)
     optimizer.step()
     prepared = time.monotonic()
     seconds = []
@@ -58,9 +58,9 @@ def measure(width: int, height: int, settings: Settings, way: Choice, *, steps: 
     return Measured(prepared - began, float(np.median(seconds)), cpu, memory.process_peak_bytes())
 
 
-def precision_of(setting: Literal["auto", "float32", "bfloat16"]) -> str:
+def precision_of(setting: Literal["auto", "float32", "bfloat16"]) -> Precision:
     """Return the number format that the setting ``precision`` means on this machine."""
-    return str(precision.dtype_for(setting).name)
+    return "bfloat16" if precision.dtype_for(setting) == tf.bfloat16 else "float32"
 
 
 def matmul_gflops(*, side: int = 2048, seconds: float = 1.0) -> float:

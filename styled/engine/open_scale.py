@@ -10,7 +10,7 @@ import numpy.typing as npt
 from styled.engine.averaging import Average
 from styled.engine.plateau import Plateau
 from styled.engine.pyramid import Scale
-from styled.engine.stepping import Optimizer, State, Stateful, Tensor
+from styled.engine.stepping import Optimizer, State, Stateful, Tensor, in_place
 from styled.settings import Settings
 
 
@@ -63,7 +63,7 @@ class OpenScale:
     def picture(self, *, diverged: bool = False) -> npt.NDArray[np.float32]:
         """Return the average, or when the last step has diverged the last good one; shape (H, W, 3)."""
         image = self._good if diverged and self._good is not None else self._average.picture()
-        array: npt.NDArray[np.float32] = image.numpy()[0]
+        array: npt.NDArray[np.float32] = in_place(image)[0]
         return array
 
     def state(self) -> State:
@@ -71,7 +71,7 @@ class OpenScale:
         # A scale that is at rest is left when it is restored, as it is when it is not.
         done = self.scale.steps if self.is_flat else self.done
         named = {f"{part}.{name}": value for part, held in self._parts.items() for name, value in held.state().items()}
-        return {"picture": self.optimizer.image.numpy()[0], "done": np.array([done]), **named}
+        return {"picture": in_place(self.optimizer.image)[0], "done": np.array([done]), **named}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave, but for the picture, which the optimiser was started at."""

@@ -7,11 +7,20 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 Tensor = Any
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Maps an image (1, H, W, 3) to its loss terms, shape (n,), and the gradient of the first of them. Compiled or not."""
 State = dict[str, npt.NDArray[np.generic]]
+
+
+def in_place(variable: Tensor) -> npt.NDArray[Any]:
+    """Return a variable's or tensor's numbers without copying them, where the device's memory is this process's.
+
+    Read-only. A later change of the variable leaves them as they were, at the price of the copy.
+    """
+    return np.asarray(tf.convert_to_tensor(variable))
 
 
 class Stateful(Protocol):

@@ -7,22 +7,21 @@ derivative of the loss with respect to the moments follows from them alone; a se
 included, to the image's. Every ``dF/dx`` counts once, in a tile where F is exact, so the result is the gradient
 of the whole image's loss, not an approximation.
 
-Two schemes. ``full`` tiles the whole network: memory hardly grows with the image. ``front`` tiles blocks 1 to 3,
-which hold four fifths of the activations, and runs the deep rest in one piece: cheaper, since only the front is
-run twice and with a halo of 24 px instead of 80.
+Two schemes. ``full`` tiles the whole network: memory hardly grows with the image. ``front`` tiles blocks 1 and 2, or
+1 to 3, which hold two thirds and four fifths of the activations, and runs the deep rest in one piece: cheaper, since
+only the front is run twice, and with a halo of 8 or 24 px instead of 80.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from styled import vgg19
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
-from styled.engine.footprint import FRONT_BLOCKS
 from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.style_target import StyleTarget, style_targets
@@ -41,8 +40,8 @@ class TiledObjective:
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
         styles: the styles at this scale, same form, any size each.
         settings: layers and weights.
-        scheme: ``front`` or ``full`` (see the module's text).
-        tile: side of what a tile owns, px.
+        blocks: how many of the network's blocks run in tiles, 1 to 5; the deep rest runs in one piece.
+        tile: width and height of what a tile owns, px.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
 
@@ -53,17 +52,16 @@ class TiledObjective:
         styles: Sequence[Tensor],
         settings: Settings,
         *,
-        scheme: Literal["front", "full"],
-        tile: int,
+        blocks: int,
+        tile: tuple[int, int],
         regions: Sequence[Region] | None = None,
     ) -> None:
         self._extractor, self._settings, self._tile = extractor, settings, tile
         self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
         self._style_factors = style_factors(settings)
-        blocks = FRONT_BLOCKS if scheme == "front" else len(vgg19.BLOCKS)
         self._front = tuple(each for each in extractor.convolutions if each.block <= blocks)
         self._deep = extractor.convolutions[len(self._front) :]
-        self._halo = halo(self._front)
+        self._halo = halo(self._front, is_pooled=bool(self._deep))
         self._pooled_stride = 2 * self._front[-1].stride
         self._forward_tile = tf.function(self._forward, autograph=False)
         self._backward_tile = tf.function(self._backward, autograph=False)

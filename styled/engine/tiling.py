@@ -79,23 +79,40 @@ class Tile(NamedTuple):
         return Tile(self.rows.relative, self.columns.relative)
 
 
-def halo(convolutions: Sequence[vgg19.Convolution]) -> int:
-    """Return the pixels a tile must be cut out beyond its edge for exact features after ``convolutions``."""
+def halo(convolutions: Sequence[vgg19.Convolution], *, is_pooled: bool = False) -> int:
+    """Return the pixels a tile must be cut out beyond its edge for exact features after ``convolutions``.
+
+    Args:
+        convolutions: from the first on.
+        is_pooled: a pool follows them, whose cells must not be cut in two.
+    """
     overhang = sum(convolution.stride for convolution in convolutions)
-    deepest = convolutions[-1].stride
-    return -(-overhang // deepest) * deepest
+    cell = convolutions[-1].stride * (2 if is_pooled else 1)
+    return -(-overhang // cell) * cell
 
 
-def tiles(height: int, width: int, *, tile: int, halo: int) -> list[Tile]:
+class Axis(NamedTuple):
+    """How one axis is cut."""
+
+    lengths: tuple[int, ...]
+    """Of each tile with its halo, px."""
+
+    @classmethod
+    def of(cls, length: int, tile: int, halo: int) -> Axis:
+        """Cut ``length`` pixels; the other arguments as in :func:`tiles`."""
+        return cls(tuple(span.stop - span.start for span in _spans(length, tile, halo)))
+
+
+def tiles(height: int, width: int, *, tile: tuple[int, int], halo: int) -> list[Tile]:
     """Cut an image into tiles that own each pixel exactly once.
 
     Args:
         height: of the image, px.
         width: of the image, px.
-        tile: side of what a tile owns at most, px, but for up to :data:`ALIGNMENT_PX` more to stay aligned.
+        tile: width and height of what a tile owns at most, px, but for up to :data:`ALIGNMENT_PX` more to stay aligned.
         halo: from :func:`halo`.
     """
-    return [Tile(rows, columns) for rows in _spans(height, tile, halo) for columns in _spans(width, tile, halo)]
+    return [Tile(rows, columns) for rows in _spans(height, tile[1], halo) for columns in _spans(width, tile[0], halo)]
 
 
 def _spans(length: int, tile: int, halo: int) -> list[Span]:

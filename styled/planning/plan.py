@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from styled import images, vgg19
-from styled.engine import footprint
+from styled.engine import cost, footprint
 from styled.engine.budget import budget
-from styled.engine.footprint import Choice, Scheme
+from styled.engine.footprint import Choice, Precision, Scheme
 from styled.engine.pyramid import Scale, plan_scales, style_size
-from styled.planning import cost, probing, speeds
+from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
 from styled.settings import Settings
 
@@ -32,8 +32,11 @@ class ScalePlan(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     scheme: Scheme
     """``off``: untiled; ``front``: the network's front in tiles; ``full``: all of it."""
-    tile: int
-    """Side of a tile, px; 0 when untiled."""
+    tile_width: int
+    """Of a tile, px; 0 when untiled."""
+    tile_height: int
+    history: int
+    """Pairs that L-BFGS keeps, fewer than asked for where memory or steps are few; 0 with Adam."""
     step_seconds: float | None
     """Of one step; None while no speed of this machine is known."""
     seconds: float | None
@@ -99,9 +102,10 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     scales = plan_scales(width, height, settings)
     layers = vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers}))
     allowed = budget(settings, on_gpu=known.device != "cpu")
+    precision = _precision(known, settings)
     foretold = []
     for scale in scales:
-        way = footprint.choose(scale, layers, settings, allowed.bytes, is_strict=allowed.is_strict)
+        way = footprint.choose(scale, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict)
         of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]
         pixels = [style_width * style_height for style_width, style_height in of_styles]
         foretold.append(_foretell(scale, layers, way, pixels, _comparable(known, settings)))
@@ -116,7 +120,7 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
         peak_bytes=max(each.peak_bytes for each in foretold),
         limit_bytes=None if allowed.bytes == float("inf") else round(allowed.bytes),
         limit_source=allowed.source,
-        precision=_precision(known, settings),
+        precision=precision,
         machine=known.machine,
     )
 
@@ -126,16 +130,20 @@ def _foretell(
 ) -> ScalePlan:
     step = seconds = None
     if known:
-        step = _seconds(cost.of_step(scale, layers, way), known)
-        targets = _seconds(cost.of_targets(scale, layers, way, styles), known)
-        compiling = _COMPILE_SECONDS[way.scheme] * cost.shapes(scale, layers, way)
-        seconds = scale.steps * step + targets + compiling
+        tiled = footprint.tiled_by(layers, way)
+        step = _seconds(cost.of_step(scale, layers, tiled, way.tile), known)
+        forward = _seconds(cost.of_targets(scale, layers, tiled, way.tile), known)
+        targets = forward * (1 + sum(styles) / scale.pixels)
+        shapes = cost.grid(scale, tiled, way.tile).shapes if tiled else 1
+        seconds = scale.steps * step + targets + _COMPILE_SECONDS[way.scheme] * shapes
     return ScalePlan(
         width=scale.width,
         height=scale.height,
         steps=scale.steps,
         scheme=way.scheme,
-        tile=way.tile,
+        tile_width=way.tile[0],
+        tile_height=way.tile[1],
+        history=way.history,
         step_seconds=step,
         seconds=seconds,
         peak_bytes=way.bytes,
@@ -149,10 +157,10 @@ def _seconds(pieces: Sequence[cost.Piece], known: Sequence[Speed]) -> float:
 def _comparable(known: Speeds, settings: Settings) -> list[Speed]:
     """Return the untiled measurements in the precision that the job will have."""
     precision = _precision(known, settings)
-    return [speed for speed in known.measured if speed.scheme == "off" and speed.precision == precision]
+    return [speed for speed in known.measured if speed.blocks == 0 and speed.precision == precision]
 
 
-def _precision(known: Speeds, settings: Settings) -> str:
+def _precision(known: Speeds, settings: Settings) -> Precision:
     return known.default_precision if settings.precision == "auto" else settings.precision
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from styled.engine.footprint import Scheme
+from styled.engine.footprint import Precision
 from styled.errors import EngineError
 from styled.planning.speeds import Speed, Speeds, machine
 
@@ -23,8 +23,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     """Of the picture, px."""
     height: int
-    scheme: Scheme = "off"
-    tile: int = 0
+    blocks: int = 0
+    """Of the network that run in tiles; 0 untiled."""
+    tile: tuple[int, int] = (0, 0)
+    """Width and height, px."""
     steps: int = 3
     """After a first one."""
     settings: dict[str, str | int | float] = {}
@@ -44,7 +46,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a child says: one for all trials."""
 
     measured: tuple[Speed, ...]
-    default_precision: str
+    default_precision: Precision
     device: str
     matmul_gflops: float | None = None
 

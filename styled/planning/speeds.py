@@ -15,7 +15,7 @@ import msgspec
 import platformdirs
 
 from styled import durable, memory
-from styled.engine.footprint import Scheme
+from styled.engine.footprint import Precision
 from styled.errors import DiskFull
 
 VERSION = 1
@@ -31,11 +31,12 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     """Of the picture, px."""
     height: int
-    scheme: Scheme
-    tile: int
-    """As in :class:`styled.engine.footprint.Choice`."""
-    precision: str
-    """That the convolutions ran in: float32 or bfloat16."""
+    blocks: int
+    """Of the network that run in tiles; 0 untiled."""
+    tile: tuple[int, int]
+    """Width and height, px."""
+    precision: Precision
+    """That the convolutions ran in."""
     optimizer: Literal["lbfgs", "adam"]
     step_seconds: float
     """Median of some steps."""
@@ -60,7 +61,7 @@ class Speeds(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
     matmul_gflops: float | None = None
     """Speed of the matrix product in float32; None when not measured."""
-    default_precision: str = "float32"
+    default_precision: Precision = "float32"
     """What ``precision = auto`` is here."""
     device: str = "cpu"
     """``cpu`` or the GPU's name."""
@@ -135,7 +136,7 @@ def seconds_per_pixel(measured: Sequence[Speed], pixels: float) -> float:
 
 
 def _kind(speed: Speed) -> tuple[object, ...]:
-    return speed.width, speed.height, speed.scheme, speed.tile, speed.precision, speed.optimizer
+    return speed.width, speed.height, speed.blocks, speed.tile, speed.precision, speed.optimizer
 
 
 def _processor() -> str:

@@ -16,13 +16,30 @@ LAYERS = vgg19.up_to("block5_conv1")
 GIB = 2**30
 
 
+FULL_HD = Scale(1920, 1080, 60)
+
+
 def test_the_cheapest_that_fits_is_chosen() -> None:
-    """From untiled over front-tiled to fully tiled as memory gets short, tiles getting smaller."""
-    scale = Scale(1920, 1080, 1)
-    choices = [footprint.choose(scale, LAYERS, Settings(), limit * GIB) for limit in (32, 5, 3.3, 2.6)]
+    """From untiled over front-tiled to fully tiled as memory gets short, and a step costs more each time."""
+    limits = (32, 5, 3.5, 2.5)
+    choices = [footprint.choose(FULL_HD, LAYERS, Settings(), limit * GIB) for limit in limits]
     assert [choice.scheme for choice in choices] == ["off", "front", "front", "full"]
-    assert choices[1].tile > choices[2].tile
-    assert all(choice.bytes <= limit * GIB for choice, limit in zip(choices, (32, 5, 3.3, 2.6), strict=True))
+    assert [choice.blocks for choice in choices] == [0, 2, 3, 5]
+    assert [choice.cost for choice in choices] == sorted(choice.cost for choice in choices)
+    assert all(choice.bytes <= limit * GIB for choice, limit in zip(choices, limits, strict=True))
+
+
+def test_tiles_are_as_large_as_memory_allows() -> None:
+    wide, narrow = (footprint.choose(FULL_HD, LAYERS, Settings(tiling="full"), limit * GIB) for limit in (6, 2.7))
+    assert wide.tile[0] * wide.tile[1] > narrow.tile[0] * narrow.tile[1]
+
+
+def test_half_the_precision_needs_less() -> None:
+    needs = [
+        footprint.choose(FULL_HD, LAYERS, Settings(), 64 * GIB, precision=precision).bytes
+        for precision in ("bfloat16", "float32")
+    ]
+    assert needs[0] < 0.75 * needs[1]
 
 
 def test_a_setting_narrows_the_choice() -> None:
@@ -32,11 +49,23 @@ def test_a_setting_narrows_the_choice() -> None:
 
 
 def test_history_and_optimiser_count() -> None:
-    """Each remembered pair is two images of 12 bytes a pixel."""
-    scale = Scale(1000, 1000, 1)
-    short, long = (footprint.choose(scale, LAYERS, Settings(history=n), 64 * GIB).bytes for n in (5, 15))
-    assert long - short == 10 * 2 * 12 * 1_000_000
-    assert footprint.choose(scale, LAYERS, Settings(optimizer="adam"), 64 * GIB).bytes < short
+    """Each remembered pair is two images of 12 bytes a pixel; there are never more than a scale has steps."""
+    scale = Scale(1000, 1000, 100)
+    short, long = (footprint.choose(scale, LAYERS, Settings(history=n), 64 * GIB) for n in (5, 15))
+    assert (short.history, long.history) == (5, 15)
+    assert long.bytes - short.bytes == 10 * 2 * 12 * 1_000_000
+    adam = footprint.choose(scale, LAYERS, Settings(optimizer="adam"), 64 * GIB)
+    assert (adam.history, adam.bytes < short.bytes) == (0, True)
+    assert footprint.choose(Scale(1000, 1000, 4), LAYERS, Settings(history=15), 64 * GIB).history == 3
+
+
+def test_the_history_gets_shorter_when_no_tiles_are_small_enough() -> None:
+    """A 24 Mpx poster in 8 GiB."""
+    poster = Scale(6000, 4000, 60)
+    choices = [footprint.choose(poster, LAYERS, Settings(), limit * GIB) for limit in (64, 12, 8)]
+    assert [choice.history for choice in choices] == sorted((choice.history for choice in choices), reverse=True)
+    assert choices[0].history == 10
+    assert 1 <= choices[-1].history < 10
 
 
 def test_when_nothing_fits_the_error_says_what_would() -> None:
@@ -49,7 +78,8 @@ def test_without_a_limit_of_the_users_own_the_least_is_tried() -> None:
     """A prediction alone refuses nobody."""
     choice = footprint.choose(Scale(1024, 768, 1), LAYERS, Settings(), 1.2 * GIB, is_strict=False)
     assert choice.scheme == "full"
-    assert choice.tile == min(footprint.TILE_SIDES)
+    assert choice.history == 1
+    assert min(choice.tile) < 200
 
 
 def test_after_memory_ran_out_a_way_that_needs_much_less_is_taken() -> None:

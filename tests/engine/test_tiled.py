@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,22 +47,24 @@ def _relative_error(got: tf.Tensor, wanted: tf.Tensor) -> float:
     return float(tf.norm(got - wanted) / tf.norm(wanted))
 
 
-@pytest.mark.parametrize("scheme", ["front", "full"])
+@pytest.mark.parametrize("blocks", [2, 3, 5])
 @pytest.mark.parametrize(
-    ("sides", "tile", "way"), [((97, 70), 32, {}), ((64, 131), 64, {"normalize": "energy"})], ids=["plain", "energy"]
+    ("sides", "tile", "way"),
+    [((97, 70), (32, 64), {}), ((64, 131), (64, 32), {"normalize": "energy"})],
+    ids=["plain", "energy"],
 )
 def test_tiled_equals_untiled(
     extractor: FeatureExtractor,
-    scheme: Literal["front", "full"],
+    blocks: int,
     sides: tuple[int, int],
-    tile: int,
+    tile: tuple[int, int],
     way: dict[str, Any],
 ) -> None:
     """In float64, on odd sizes, the loss terms and the gradient agree to 1e-10."""
     content, style, image = _image(*sides, 1), _image(101, 77, 2), _image(*sides, 3)
     settings = _settings(**way)
     whole = Objective(extractor, content, [style], settings)
-    parts = TiledObjective(extractor, content, [style], settings, scheme=scheme, tile=tile)
+    parts = TiledObjective(extractor, content, [style], settings, blocks=blocks, tile=tile)
     wanted_terms, wanted = whole.value_and_gradient(image)
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
@@ -70,10 +72,8 @@ def test_tiled_equals_untiled(
 
 
 @pytest.mark.parametrize("way", [{}, WASSERSTEIN], ids=["gram", "wasserstein"])
-@pytest.mark.parametrize("scheme", ["front", "full"])
-def test_tiled_equals_untiled_with_a_mask(
-    extractor: FeatureExtractor, scheme: Literal["front", "full"], way: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("blocks", [2, 3, 5])
+def test_tiled_equals_untiled_with_a_mask(extractor: FeatureExtractor, blocks: int, way: dict[str, Any]) -> None:
     """Two styles, each in its own region, and a part that is not painted: terms and gradient agree to 1e-10."""
     height, width = 97, 131
     mask = np.zeros((height, width, 3), np.uint8)
@@ -82,7 +82,7 @@ def test_tiled_equals_untiled_with_a_mask(
     content, image, *styles = (_image(height, width, seed) for seed in range(4))
     settings = _settings(**way)
     whole = Objective(extractor, content, styles, settings, regions=painted)
-    parts = TiledObjective(extractor, content, styles, settings, scheme=scheme, tile=64, regions=painted)
+    parts = TiledObjective(extractor, content, styles, settings, blocks=blocks, tile=(64, 64), regions=painted)
     wanted_terms, wanted = whole.value_and_gradient(image)
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
@@ -94,7 +94,7 @@ def test_tiled_equals_untiled_with_other_pooling(narrow: Weights, pooling: Pooli
     extractor = _extractor(narrow, pooling)
     content, style, image = _image(64, 70, 1), _image(50, 77, 2), _image(64, 70, 3)
     wanted_terms, wanted = Objective(extractor, content, [style], _settings()).value_and_gradient(image)
-    parts = TiledObjective(extractor, content, [style], _settings(), scheme="front", tile=32)
+    parts = TiledObjective(extractor, content, [style], _settings(), blocks=3, tile=(32, 32))
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
     assert _relative_error(gradient, wanted) < 1e-10
@@ -103,10 +103,12 @@ def test_tiled_equals_untiled_with_other_pooling(narrow: Weights, pooling: Pooli
 def test_a_halo_one_stride_too_small_is_seen(extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above would notice a halo that is 16 px short."""
     honest = tiling.halo
-    monkeypatch.setattr(tiled, "halo", lambda convolutions: honest(convolutions) - convolutions[-1].stride)
+    monkeypatch.setattr(
+        tiled, "halo", lambda convolutions, **pooled: honest(convolutions, **pooled) - convolutions[-1].stride
+    )
     content, style, image = _image(160, 64, 1), _image(64, 64, 2), _image(160, 64, 3)
     _, wanted = Objective(extractor, content, [style], _settings()).value_and_gradient(image)
-    parts = TiledObjective(extractor, content, [style], _settings(), scheme="full", tile=32)
+    parts = TiledObjective(extractor, content, [style], _settings(), blocks=5, tile=(32, 32))
     assert _relative_error(parts.value_and_gradient(image)[1], wanted) > 1e-8
 
 
@@ -114,13 +116,14 @@ def test_halos_are_the_known_ones() -> None:
     """Sums of strides, rounded up to the deepest one."""
     wanted = {"block1_conv2": 2, "block2_conv2": 6, "block3_conv4": 24, "block4_conv2": 40, "block5_conv1": 80}
     assert {name: tiling.halo(vgg19.up_to(name)) for name in wanted} == wanted
+    assert tiling.halo(vgg19.up_to("block2_conv2"), is_pooled=True) == 8
 
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 300))
 def test_every_pixel_is_owned_once(height: int, width: int, tile: int) -> None:
     """Tiles cover the image without overlap, start on aligned pixels, and reach no further than it."""
     owners = np.zeros((height, width), int)
-    for place in tiling.tiles(height, width, tile=tile, halo=80):
+    for place in tiling.tiles(height, width, tile=(tile, tile), halo=80):
         owners[place.rows.own_start : place.rows.own_stop, place.columns.own_start : place.columns.own_stop] += 1
         for span, length in ((place.rows, height), (place.columns, width)):
             assert span.start % tiling.ALIGNMENT_PX % 16 == 0
