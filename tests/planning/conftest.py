@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
+from styled.engine.footprint import Precision
 from styled.planning import speeds
 from styled.planning.speeds import Speed, Speeds
 
@@ -18,15 +18,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "styled" / "speeds.json"
 
 
-def speed(
-    side: int, seconds: float, *, scheme: Literal["off", "front", "full"] = "off", precision: str = "float32"
-) -> Speed:
+def speed(side: int, seconds: float, *, blocks: int = 0, precision: Precision = "float32") -> Speed:
     """Return a measurement of a square picture."""
     return Speed(
         width=side,
         height=side,
-        scheme=scheme,
-        tile=0 if scheme == "off" else 256,
+        blocks=blocks,
+        tile=(256, 256) if blocks else (0, 0),
         precision=precision,
         optimizer="lbfgs",
         step_seconds=seconds,

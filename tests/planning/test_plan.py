@@ -43,12 +43,12 @@ def test_untiled_steps_take_what_was_measured() -> None:
 def test_less_memory_means_smaller_tiles_and_more_time() -> None:
     plans = [
         of_sizes(2000, 2000, [(500, 500)], Settings(size=2000, scales=(), memory_limit=limit), MEASURED)
-        for limit in (64.0, 6.0, 4.0)
+        for limit in (64.0, 5.0, 2.5)
     ]
     assert [each.scales[0].scheme for each in plans] == ["off", "front", "full"]
     seconds = [each.scales[0].step_seconds for each in plans]
     assert seconds == sorted(seconds)
-    for each, limit in zip(plans, (64.0, 6.0, 4.0), strict=True):
+    for each, limit in zip(plans, (64.0, 5.0, 2.5), strict=True):
         assert each.peak_bytes <= limit * GIB == each.limit_bytes
         assert each.limit_source == "memory_limit"
 
