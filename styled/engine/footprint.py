@@ -43,6 +43,9 @@ IMAGES = {"adam": 10.0, "lbfgs": 10.0}
 """Held at once, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the step, the
 content, and temporaries."""
 
+SPECTRUM_IMAGES = 4.0
+"""More with a preconditioner: the transforms of a picture and their temporaries."""
+
 TILE_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 192, 256, 512)
 """Into so many parts an axis may be cut."""
 
@@ -190,6 +193,8 @@ def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Prec
     """Return what is held whatever runs in tiles: TensorFlow, weights, the optimiser's images, the content's features."""
     base = BASE_BYTES + (WINOGRAD_BYTES if precision == "float32" else 0)
     images = IMAGES[settings.optimizer] + 2 * history
+    images += SPECTRUM_IMAGES * (settings.optimizer == "lbfgs" and settings.preconditioner == "frequency")
+    images += 2.0 * (settings.average > 0) + 2.0 * (settings.stop == "plateau")
     targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers) * ELEMENT_BYTES[precision]
     return base + scale.pixels * (images * IMAGE_BYTES_PX + targets)
 
