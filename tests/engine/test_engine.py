@@ -124,7 +124,7 @@ class TestIterates:
         self, run: Run, monkeypatch: pytest.MonkeyPatch, optimizer: str
     ) -> None:
         built, make = [], engine.optimizer_for
-        monkeypatch.setattr(engine, "optimizer_for", lambda *args: built.append(make(*args)) or built[-1])
+        monkeypatch.setattr(engine, "optimizer_for", lambda *args, **rest: built.append(make(*args, **rest)) or built[-1])
         traced, original = [], Objective.value_and_gradient
         monkeypatch.setattr(
             Objective, "value_and_gradient", lambda self, image: traced.append(image.shape) or original(self, image)
@@ -251,23 +251,24 @@ class TestResume:
         self, vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Memory ran out after the fourth step: the rest is painted in four tiles from the same checkpoint."""
-        schemes: list[str] = []
+        tiles: list[tuple[int, int]] = []
         tiled = gradient.TiledObjective
 
-        def spy(*arguments: object, scheme: str, tile: int, **rest: object) -> object:
-            schemes.append(f"{scheme} {tile}")
-            return tiled(*arguments, scheme=scheme, tile=tile, **rest)
+        def spy(*arguments: object, tile: tuple[int, int], **rest: object) -> object:
+            tiles.append(tile)
+            return tiled(*arguments, tile=tile, **rest)
 
         monkeypatch.setattr(gradient, "TiledObjective", spy)
         # So small a picture would not be tiled: its tiles' halos are nearly as large as itself.
-        monkeypatch.setattr(footprint, "TILE_SIDES", (48,))
-        monkeypatch.setattr(footprint, "halo", lambda layers: 0)
+        monkeypatch.setattr(footprint, "SMALLEST_TILE", 32)
+        monkeypatch.setattr(footprint, "TILE_COUNTS", (1, 2))
+        monkeypatch.setattr(footprint, "TILE_FACTOR", 0.5)
         values = Settings(size=96, steps=8, scales=(), history=3, precision="float32", **SHALLOW)
         whole = [kept(iterate) for iterate in paint(rocket, [starry_night], values, weights=vgg)]
-        assert schemes == []
+        assert tiles == []
         resume = whole[3].snapshot()
         rest = [kept(i) for i in paint(rocket, [starry_night], values, weights=vgg, resume=resume, step_down=1)]
-        assert schemes == ["full 48"]
+        assert tiles == [(48, 32)]
         assert [iterate.step for iterate in rest] == [5, 6, 7, 8]
         assert psnr(rest[-1].picture(), whole[-1].picture()) > 45.0
         assert psnr(rest[-1].picture(), whole[3].picture()) < 40.0, "it did not paint on"
