@@ -124,7 +124,9 @@ class TestIterates:
         self, run: Run, monkeypatch: pytest.MonkeyPatch, optimizer: str
     ) -> None:
         built, make = [], engine.optimizer_for
-        monkeypatch.setattr(engine, "optimizer_for", lambda *args, **rest: built.append(make(*args, **rest)) or built[-1])
+        monkeypatch.setattr(
+            engine, "optimizer_for", lambda *args, **rest: built.append(make(*args, **rest)) or built[-1]
+        )
         traced, original = [], Objective.value_and_gradient
         monkeypatch.setattr(
             Objective, "value_and_gradient", lambda self, image: traced.append(image.shape) or original(self, image)
