@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from styled.errors import SettingsError
 from styled.presets import expanded
-from styled.settings import Settings, nearest, settings_from
+from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, nearest, settings_from
 
 MAX_CONFIG_BYTES = 1024 * 1024
 """A styled.toml larger than this is a mistake (a picture with the wrong name, say), not a configuration."""
@@ -173,6 +173,10 @@ SECTIONS: dict[str, type[Section]] = {
 """Each section's name and type; ``[job]`` is apart, because its keys are those of ``Settings``."""
 
 
+_WORDS = {"weights": WEIGHTS_WORDS, "init": INIT_WORDS}
+"""Settings that may name a file, and the words that they may be instead."""
+
+
 class _Value(NamedTuple):
     value: Any
     source: str
@@ -232,21 +236,31 @@ def _from_file(path: Path) -> Iterator[tuple[str, str, _Value]]:
         if not table:
             _check_name(section, None, source)
         for key, value in table.items():
-            yield section, key, _Value(value, source)
+            yield section, key, _Value(_placed(section, key, value, path.parent), source)
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, _Value]]:
     for variable in sorted(environment):
         section, separator, key = variable.removeprefix("STYLED_").partition("__")
         if variable.startswith("STYLED_") and separator:
-            yield section.lower(), key.lower(), _Value(_plain(environment[variable]), f"${variable}")
+            value = _placed(section.lower(), key.lower(), _plain(environment[variable]), Path())
+            yield section.lower(), key.lower(), _Value(value, f"${variable}")
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, str, _Value]]:
     for name, value in flags.items():
         if value is not None:
             section, _, key = name.partition(".")
-            yield section, key, _Value(value, "command line")
+            yield section, key, _Value(_placed(section, key, value, Path()), "command line")
+
+
+def _placed(section: str, key: str, value: Any, folder: Path) -> Any:
+    """Return a setting's value, a path made absolute by the folder of whoever gave it: workers run elsewhere."""
+    words = _WORDS.get(key, ())
+    if section != "job" or not words or not isinstance(value, str) or value in words or value.startswith("job:"):
+        return value
+    # Not resolve(), which would follow links; nor Path's expanduser(), which raises for users that do not exist.
+    return os.path.abspath(folder / os.path.expanduser(value)) if value else value  # noqa: PTH100, PTH111
 
 
 def _plain(text: str) -> Any:

@@ -25,7 +25,7 @@ from styled.errors import CheckpointError, OutputUnusable, SettingsError
 from styled.evolution import JobFile, JobFolder
 from styled.queue.job import JobState
 from styled.root import Root
-from styled.settings import INIT_WORDS, settings_from
+from styled.settings import INIT_WORDS, WEIGHTS_WORDS, settings_from
 
 FOLDER_SUFFIX = ".styled"
 """Of the folder beside the result in which it is painted."""
@@ -230,7 +230,7 @@ def _with_paths(folder: JobFolder, values: Mapping[str, Any]) -> dict[str, Any]:
         images.probe(source)
         found["init"] = _take(folder, source, "init")
     weights = values.get("weights", "builtin")
-    if weights not in {"builtin", "imagenet"}:
+    if weights not in WEIGHTS_WORDS:
         found["weights"] = os.path.abspath(Path(weights).expanduser())  # noqa: PTH100  # resolve() would follow links
     return found
 

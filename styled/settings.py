@@ -30,6 +30,10 @@ INIT_WORDS = ("recolored", "content", "noise", "style")
 """What ``init`` may be besides a job or an image."""
 
 
+WEIGHTS_WORDS = ("builtin", "imagenet")
+"""What ``weights`` may be besides the path of a file."""
+
+
 def _about(group: str, description: str, **limits: Any) -> Meta:
     return Meta(description=description, extra={"group": group}, **limits)
 

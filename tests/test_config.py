@@ -36,6 +36,26 @@ def test_the_job_table_holds_any_setting_of_a_job(tmp_path: Path) -> None:
     assert job == {"size": 640, "style_layers": {"block1_conv1": 2.0}, "optimizer": "adam"}
 
 
+def test_paths_are_relative_to_where_they_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To styled.toml's folder; in the environment and in flags to the current one. Words and jobs are no paths."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", "/home/me")
+    path = write(tmp_path / "root", '[job]\nweights = "../mine.h5"\ninit = "start.png"\n')
+    assert load_config(path, environment={}).job == {
+        "weights": str(tmp_path / "mine.h5"),
+        "init": str(tmp_path / "root" / "start.png"),
+    }
+    job = load_config(path, environment={"STYLED_JOB__WEIGHTS": "w.h5"}, flags={"job.init": "a/b.png"}).job
+    assert job == {"weights": str(tmp_path / "here" / "w.h5"), "init": str(tmp_path / "here" / "a" / "b.png")}
+    for word in ("builtin", "imagenet", "~/w.h5", "/w.h5"):
+        found = load_config(path, environment={"STYLED_JOB__WEIGHTS": word}).job["weights"]
+        assert found == word.replace("~", "/home/me")
+    for word in ("noise", "job:20261122-201500-harbour"):
+        assert load_config(path, environment={"STYLED_JOB__INIT": word}).job["init"] == word
+
+
 @pytest.mark.parametrize(
     ("text", "message", "advice"),
     [

@@ -67,6 +67,8 @@ def paint(
         CheckpointMismatch: ``resume`` is of another picture.
     """
     _check(styles, settings, init)
+    if mask is not None:
+        _check_mask(mask, content)
     scales = plan_scales(content.shape[1], content.shape[0], settings)
     extractor = extractor_for(settings, weights)
     regions = None if mask is None else read_regions(mask, len(styles))
@@ -200,6 +202,16 @@ class _Run:
         pixel_steps = scale.steps_left * scale.scale.pixels
         pixel_steps += sum(each.steps * each.pixels for each in self._scales[scale.index + 1 :])
         return recent * pixel_steps / scale.scale.pixels
+
+
+def _check_mask(mask: Array, content: Array) -> None:
+    """Refuse a mask of another shape: stretched, its regions would lie elsewhere. Its size does not matter."""
+    (height, width), (rows, columns) = mask.shape[:2], content.shape[:2]
+    if abs(width * rows - height * columns) > 0.03 * height * columns:
+        raise SettingsError(
+            f"the mask has {width}x{height} px, the content {columns}x{rows}: another shape",
+            "Give a mask of the content's width to height, of any size.",
+        )
 
 
 def _check(styles: Sequence[Array], settings: Settings, init: Array | None) -> None:
