@@ -84,6 +84,22 @@ def process_bytes() -> int | None:
         return None
 
 
+def address_space_left() -> int | None:
+    """Return the bytes this process may still map under ``ulimit -v`` (RLIMIT_AS); None without such a limit.
+
+    Not all of it can become resident: libraries and thread stacks map more than they use.
+    """
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    try:
+        return max(0, limit - int(psutil.Process().memory_info().vms))
+    except (psutil.Error, OSError):
+        return None
+
+
 def _own_peak() -> int | None:
     import resource
 

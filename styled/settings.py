@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
@@ -25,6 +26,8 @@ DEFAULT_CONTENT_LAYERS = {"block4_conv2": 1.0}
 DEFAULT_STYLE_LAYERS = {f"block{block}_conv1": 1.0 for block in range(1, 6)}
 """Gatys et al. (2016), section 2: style from relu1_1, 2_1, 3_1, 4_1 and 5_1, equal weights."""
 
+
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(GiB|MiB)", re.IGNORECASE)
 
 INIT_WORDS = ("recolored", "content", "noise", "style")
 """What ``init`` may be besides a job or an image."""
@@ -138,8 +141,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("engine", "compute the gradient in tiles, exactly: when memory asks for it, never, or always"),
     ] = "auto"
     memory_limit: Annotated[
-        float, _about("engine", "memory a job may use, GiB; 0 = what is free, less a tenth", ge=0.0, le=65536.0)
-    ] = 0.0
+        Literal["auto"] | Annotated[float, Meta(ge=0.0, le=65536.0)],
+        _about("engine", "memory a job may use; auto (or 0) = what is free, less a tenth"),
+    ] = "auto"
 
     frame_every: Annotated[int, _about("files", "steps between kept frames; 0 keeps none", ge=0, le=1_000_000)] = 10
     frame_size: Annotated[int, _about("files", "long side of a kept frame at most, px", ge=16, le=65536)] = 1024
@@ -193,6 +197,7 @@ def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
     """
     where = f"{source}: " if source else ""
     known = Settings.__struct_fields__
+    values = _with_units(values)
     for key in values:
         if key not in known:
             raise SettingsError(f"{where}unknown setting {key!r}", f"Did you mean {nearest(str(key), known)!r}?")
@@ -212,6 +217,15 @@ def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
             cause = error.__cause__
             raise SettingsError(f"{where}{cause.message}", cause.advice) from None
         raise SettingsError(f"{where}{error}", "Compare with the settings table in the README.") from None
+
+
+def _with_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values with a memory limit such as ``2GiB`` or ``512 MiB`` in GiB; other texts stay, to be refused."""
+    limit = values.get("memory_limit")
+    found = _MEMORY.fullmatch(limit.strip()) if isinstance(limit, str) else None
+    if found is None:
+        return values
+    return {**values, "memory_limit": float(found[1]) / (1024 if found[2].lower() == "mib" else 1)}
 
 
 def settings_table() -> list[FieldInfo]:
@@ -269,6 +283,8 @@ def _range_of(name: str) -> str:
         return f"{word} {low} to {meta.le:g}"
     if kind is bool:
         return "true or false"
+    if name == "memory_limit":
+        return "'auto', or GiB from 0 to 65536, also as '2GiB' or '512MiB'"
     if name == "scales":
         return "'auto' or a list of whole numbers from 32 to 65536"
     if name == "style_weights":

@@ -220,3 +220,14 @@ def test_peak_of_another_process_and_of_none() -> None:
     assert peak is not None
     assert 100_000 < peak < GIB
     assert memory.process_peak_bytes(child.pid) is None
+
+
+def test_the_address_space_counts_only_where_it_is_limited() -> None:
+    """In a process of its own with a real limit."""
+    assert memory.address_space_left() is None
+    code = (
+        "import resource; from styled import memory;"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); print(memory.address_space_left())"
+    )
+    left = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert 2**30 < left < 2**31

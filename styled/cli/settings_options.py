@@ -13,7 +13,7 @@ from styled.presets import layered
 from styled.root import Root
 from styled.settings import parse_assignment
 
-SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed")
+SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed", "memory_limit")
 """Settings with an option of their own."""
 
 _OPTIONS = (
@@ -22,6 +22,7 @@ _OPTIONS = (
     click.option("--steps", type=int, help="Optimiser steps."),
     click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser."),
     click.option("--seed", type=int, help="Random seed."),
+    click.option("--memory-limit", metavar="LIMIT", help="Memory it may use: auto, or for example 2GiB."),
     click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting; repeat for more."),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 from styled import memory
@@ -9,6 +10,13 @@ from styled.settings import Settings
 
 MARGIN = 0.9
 """Of what is free; the rest is for what other programs may yet want."""
+
+
+TENSORFLOW_MAPS_BYTES = 900 * 2**20
+"""Address space that TensorFlow takes beyond what is resident when it is loaded."""
+
+THREADS_MAP_BYTES = 300 * 2**20
+"""The same of the threads that it starts with the first step."""
 
 
 class Budget(NamedTuple):
@@ -29,7 +37,7 @@ def budget(settings: Settings, *, on_gpu: bool) -> Budget:
         settings: ``memory_limit`` is used.
         on_gpu: TensorFlow paints on a GPU, whose memory counts then.
     """
-    if settings.memory_limit > 0:
+    if settings.memory_limit != "auto" and settings.memory_limit > 0:
         return Budget(settings.memory_limit * 2**30, "memory_limit", is_strict=True)
     now = memory.sample()
     if on_gpu:
@@ -37,9 +45,16 @@ def budget(settings: Settings, *, on_gpu: bool) -> Budget:
         free = min((gpu.total - gpu.used for gpu in gpus), default=None)  # type: ignore[operator]  # sorted out above
         source = "the GPU's free memory"
     else:
-        # What this process has already is not free, and is its own.
-        free = None if now.host_available is None else now.host_available + (memory.process_bytes() or 0)
+        free = now.host_available
         source = "the control group's free memory" if now.limited else "the free memory of this machine"
+        addressable = memory.address_space_left()
+        if addressable is not None:
+            unused = THREADS_MAP_BYTES + (0 if "tensorflow" in sys.modules else TENSORFLOW_MAPS_BYTES)
+            addressable = max(0, addressable - unused)
+        if addressable is not None and (free is None or addressable < free):
+            free, source = addressable, "RLIMIT_AS, the limit on this process's address space"
     if free is None:
         return Budget(float("inf"), "no known limit", is_strict=False)
-    return Budget(MARGIN * free, source, is_strict=False)
+    # What this process has already is not free, and is its own.
+    own = 0 if on_gpu else memory.process_bytes() or 0
+    return Budget(MARGIN * (free + own), source, is_strict=False)

@@ -19,6 +19,7 @@ def prepare() -> None:
     clears its pages every time, in every layer of every step.
     """
     _keep_freed_memory()
+    tf.get_logger().setLevel("ERROR")  # it warns that tiles of several shapes are traced once each, as they must be
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
 

@@ -19,10 +19,10 @@ from styled.settings import Settings
 Scheme = Literal["off", "front", "full"]
 Precision = Literal["float32", "bfloat16"]
 
-BASE_BYTES = 800 * 2**20
+BASE_BYTES = 760 * 2**20
 """TensorFlow, the weights in both directions, the decoded images of a usual job."""
 
-WINOGRAD_BYTES = 400 * 2**20
+WINOGRAD_BYTES = 380 * 2**20
 """Transforms of the wide layers' weights, where convolutions run in float32 on a CPU."""
 
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2}
@@ -30,8 +30,9 @@ ELEMENT_BYTES = {"float32": 4, "bfloat16": 2}
 NETWORK_BYTES = {"float32": 8.6, "bfloat16": 5.0}
 """For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
 
-TILE_FACTOR = 1.4
-"""More than that in a tile: what is fed into the middle of the network and cut out of it is there in float32."""
+TILE_FACTOR = {2: 1.4, 3: 1.4, 5: 1.9}
+"""So many times that in a tile, by the blocks in it: what is fed into the middle of the network and cut out of it is
+there in float32, and tiles of several shapes leave gaps in the memory between them."""
 
 FRONT_BLOCKS = (2, 3)
 """That the scheme ``front`` may run in tiles."""
@@ -175,7 +176,8 @@ def _tiled(
         for tile in _tile_sizes(scale):
             largest = cost.grid(scale, tiled, tile).largest
             # The deep rest and the tiles take turns.
-            needed = fixed + max(deep, TILE_FACTOR * _network_bytes(largest, tiled, precision))
+            in_tile = TILE_FACTOR[blocks] * _network_bytes(largest, tiled, precision)
+            needed = fixed + max(deep, in_tile)
             cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
             yield Choice(blocks, tile, history, round(needed), cost_of_step)
 

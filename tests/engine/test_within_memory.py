@@ -1,0 +1,44 @@
+"""Under a real limit that kills an untiled step, the planned one finishes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+LIMIT = 3_000 * 2**20
+"""Of address space: enough for TensorFlow, the weights and a tile of 640x640, not for all of it."""
+
+_PAINT = f"""
+import os, resource, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
+from styled.engine import device
+device.prepare()
+import numpy as np
+from styled import memory
+from styled.engine import engine
+from styled.settings import Settings
+chosen, choose = [], engine.footprint.choose
+engine.footprint.choose = lambda *args, **rest: chosen.append(choose(*args, **rest)) or chosen[-1]
+picture = np.random.default_rng(0).integers(0, 256, (640, 640, 3), np.uint8)
+settings = Settings(size=640, scales=(), steps=2, tiling=sys.argv[1], optimizer="adam", precision="float32")
+*_, last = engine.paint(picture, [picture[:64, :64]], settings)
+print(last.stopped_by, chosen[0].scheme, chosen[0].bytes, memory.process_peak_bytes())
+"""
+
+
+def _painted(tiling: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _PAINT, tiling], capture_output=True, text=True, check=False, timeout=250
+    )
+
+
+def test_the_plan_keeps_within_a_limit_on_address_space() -> None:
+    """Untiled it dies; with tiling = auto it finishes, and its peak is what was predicted or less, but not by far."""
+    assert _painted("off").returncode != 0
+    done = _painted("auto")
+    assert done.returncode == 0, done.stderr
+    stopped_by, scheme, predicted, peak = done.stdout.split()
+    assert stopped_by == "steps"
+    assert scheme in {"front", "full"}
+    assert 0.7 * int(predicted) < int(peak) < 1.02 * int(predicted)
