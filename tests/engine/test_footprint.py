@@ -21,7 +21,7 @@ FULL_HD = Scale(1920, 1080, 60)
 
 def test_the_cheapest_that_fits_is_chosen() -> None:
     """From untiled over front-tiled to fully tiled as memory gets short, and a step costs more each time."""
-    limits = (32, 5, 3.4, 2.0)
+    limits = (32, 5, 3, 2.0)
     choices = [footprint.choose(FULL_HD, LAYERS, Settings(), limit * GIB) for limit in limits]
     assert [choice.scheme for choice in choices] == ["off", "front", "front", "full"]
     assert [choice.blocks for choice in choices] == [0, 2, 3, 5]
