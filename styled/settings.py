@@ -133,7 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _about("engine", "builtin (8-bit, in the package), imagenet (Keras' own), or an .h5 path", min_length=1)
     ] = "builtin"
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], _about("engine", "number format of the convolutions")
+        Literal["auto", "float32", "bfloat16", "float16"],
+        _about("engine", "number format of the convolutions; float16 on a GPU only"),
     ] = "auto"
 
     tiling: Annotated[

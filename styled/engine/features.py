@@ -9,6 +9,7 @@ CPUs TensorFlow's Conv2DBackpropInput costs two to three times as much as that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +32,14 @@ POOLING_SCALE = {"average": 1.4, "l2": 0.64}
 """Factors after each pool that keep activations about as large as with max pooling, which the deeper layers were
 trained for. Measured: within a half, to block5_conv1 (Katherine Crowson's 2.0 and 0.78 in style-transfer-pytorch, for
 other weights, make these three and two times too large)."""
+
+FLOAT16_UNIT = 16.0
+"""In float16 the network runs on features a sixteenth as large: the true ones reach tens of thousands, and it ends at
+65504. (Without biases VGG19 would be homogeneous; they are divided too.)"""
+
+FLOAT16_PIXELS = 1e7
+"""In float16 the loss is multiplied by the picture's pixels over this before its gradient is taken, and the gradient
+divided by it after: a pixel's share of the gradient falls with their number, and must stay between 6e-8 and 65504."""
 
 WINOGRAD_CHANNELS = 128
 """Fewest channels, in and out, from which Winograd's convolution is faster than oneDNN's."""
@@ -65,6 +74,8 @@ class FeatureExtractor:
         self.pooling = pooling
         self.padding = padding
         self.precision = precision
+        self.unit = FLOAT16_UNIT if precision == tf.float16 else 1.0
+        """What given features have to be multiplied with to be the network's."""
         self.convolutions = vgg19.up_to(vgg19.deepest(self.layers))
         self._layers: dict[str, _Layer] = {}
         for convolution in self.convolutions:
@@ -76,7 +87,7 @@ class FeatureExtractor:
             self._layers[convolution.name] = _Layer(
                 forward=make(kernel, precision),
                 backward=make(kernel[::-1, ::-1].transpose(0, 1, 3, 2), precision),
-                bias=tf.cast(tf.constant(np.asarray(weights.biases[convolution.name])), precision),
+                bias=tf.cast(tf.constant(np.asarray(weights.biases[convolution.name]) / self.unit), precision),
             )
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
@@ -120,8 +131,12 @@ class FeatureExtractor:
         return int(self._layers[name].bias.shape[0])
 
     def centred(self, image: Tensor) -> Tensor:
-        """Return ``image`` (1, H, W, 3), RGB 0..255, minus VGG19's mean colour, in the extractor's precision."""
-        return tf.cast(image - tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype), self.precision)
+        """Return ``image`` (1, H, W, 3), RGB 0..255, minus VGG19's mean colour, in the extractor's precision and unit."""
+        return tf.cast((image - tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype)) / self.unit, self.precision)
+
+    def gradient_scale(self, pixels: int) -> float:
+        """Return the power of two that a loss is to be multiplied with for its gradient, see :data:`FLOAT16_PIXELS`."""
+        return 2.0 ** round(math.log2(pixels / FLOAT16_PIXELS)) if self.precision == tf.float16 else 1.0
 
     def pool(self, x: Tensor) -> Tensor:
         """Halve height and width (rounding down) as the setting ``pooling`` says."""

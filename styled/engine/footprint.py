@@ -17,7 +17,7 @@ from styled.errors import DoesNotFit
 from styled.settings import Settings
 
 Scheme = Literal["off", "front", "full"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 BASE_BYTES = 760 * 2**20
 """TensorFlow, the weights in both directions, the decoded images of a usual job."""
@@ -25,9 +25,9 @@ BASE_BYTES = 760 * 2**20
 WINOGRAD_BYTES = 380 * 2**20
 """Transforms of the wide layers' weights, where convolutions run in float32 on a CPU."""
 
-ELEMENT_BYTES = {"float32": 4, "bfloat16": 2}
+ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
-NETWORK_BYTES = {"float32": 8.6, "bfloat16": 5.0}
+NETWORK_BYTES = {"float32": 8.6, "bfloat16": 5.0, "float16": 5.0}
 """For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
 
 TILE_FACTOR = {2: 1.4, 3: 1.4, 5: 1.9}

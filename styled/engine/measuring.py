@@ -58,9 +58,10 @@ def measure(width: int, height: int, settings: Settings, way: Choice, *, steps: 
     return Measured(prepared - began, float(np.median(seconds)), cpu, memory.process_peak_bytes())
 
 
-def precision_of(setting: Literal["auto", "float32", "bfloat16"]) -> Precision:
+def precision_of(setting: Literal["auto", "float32", "bfloat16", "float16"]) -> Precision:
     """Return the number format that the setting ``precision`` means on this machine."""
-    return "bfloat16" if precision.dtype_for(setting) == tf.bfloat16 else "float32"
+    name: Precision = precision.dtype_for(setting).name
+    return name
 
 
 def matmul_gflops(*, side: int = 2048, seconds: float = 1.0) -> float:

@@ -57,12 +57,12 @@ class Objective:
     ) -> None:
         self._extractor = extractor
         self._settings = settings
-        self._style_factors = style_factors(settings)
+        self._style_factors = style_factors(settings, unit=extractor.unit)
         # Run eagerly, each layer freed once the next has it: tracing a graph for one use would take longer.
         features = extractor(content)
         self._content_targets = {name: features[name] for name, weight in settings.content_layers.items() if weight > 0}
         del features
-        self._content_factors = content_factors(settings, self._content_targets)
+        self._content_factors = content_factors(settings, self._content_targets, unit=extractor.unit)
         self._style_targets = style_targets([self._moments(style) for style in styles], settings, regions)
 
     def _moments(self, style: Tensor) -> dict[str, Tensor]:
@@ -95,5 +95,6 @@ class Objective:
         with tf.GradientTape() as tape:
             tape.watch(image)
             terms = self.terms(image)
-            total = terms[0]
-        return terms, tape.gradient(total, image)
+            scale = self._extractor.gradient_scale(image.shape[1] * image.shape[2])
+            total = terms[0] * scale
+        return terms, tape.gradient(total, image) / scale

@@ -38,24 +38,32 @@ def content_and_style_weight(settings: Settings) -> tuple[float, float]:
     return (content * CONTENT_UNIT if settings.normalize == "energy" else content), style
 
 
-def content_factors(settings: Settings, targets: Mapping[str, Tensor]) -> dict[str, float]:
+def content_factors(settings: Settings, targets: Mapping[str, Tensor], *, unit: float = 1.0) -> dict[str, float]:
     """Return what ``mean((F - P)²)`` is multiplied with, by layer.
 
     Args:
         settings: weights and layers; those of weight 0 are left out.
         targets: the content's features at these layers.
+        unit: of the features; relative losses do not see it.
     """
     weight, _ = content_and_style_weight(settings)
     return {
-        name: weight * share / (_energy(targets[name]) if settings.normalize == "energy" else 1.0)
+        name: weight * share / (_energy(targets[name]) if settings.normalize == "energy" else unit**-2)
         for name, share in settings.content_layers.items()
         if share > 0
     }
 
 
-def style_factors(settings: Settings) -> dict[str, float]:
-    """Return what a layer's style distance is multiplied with, by layer; those of weight 0 are left out."""
+def style_factors(settings: Settings, *, unit: float = 1.0) -> dict[str, float]:
+    """Return what a layer's style distance is multiplied with, by layer; those of weight 0 are left out.
+
+    Args:
+        settings: weights, layers and statistic.
+        unit: of the features; relative distances do not see it.
+    """
     _, weight = content_and_style_weight(settings)
+    if settings.normalize == "none":
+        weight *= unit**4 if settings.statistic == "gram" else unit**2
     return {name: weight * share for name, share in settings.style_layers.items() if share > 0}
 
 

@@ -58,7 +58,8 @@ class TiledObjective:
     ) -> None:
         self._extractor, self._settings, self._tile = extractor, settings, tile
         self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
-        self._style_factors = style_factors(settings)
+        self._style_factors = style_factors(settings, unit=extractor.unit)
+        self._scale = extractor.gradient_scale(content.shape[1] * content.shape[2])
         self._front = tuple(each for each in extractor.convolutions if each.block <= blocks)
         self._deep = extractor.convolutions[len(self._front) :]
         self._halo = halo(self._front, is_pooled=bool(self._deep))
@@ -67,7 +68,7 @@ class TiledObjective:
         self._backward_tile = tf.function(self._backward, autograph=False)
         self._deep_gradient = tf.function(self._deep_value_and_gradient, autograph=False)
         self._content_targets = self._content_features(content)
-        self._content_factors = content_factors(settings, self._content_targets)
+        self._content_factors = content_factors(settings, self._content_targets, unit=extractor.unit)
         self._style_targets = style_targets([self._moments(style) for style in styles], settings, regions)
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,7 +112,9 @@ class TiledObjective:
             gradient[tile.cut].assign(gradient[tile.cut] + part)
         layers = [tf.cast(each, image.dtype) for each in (*contents.values(), *styles.values())]
         content, style = sum(layers[: len(contents)], zero), sum(layers[len(contents) :], zero)
-        return tf.stack([content + style + tv, content, style, tv, *layers]), tf.convert_to_tensor(gradient)
+        return tf.stack([content + style + tv, content, style, tv, *layers]), tf.convert_to_tensor(
+            gradient
+        ) / self._scale
 
     def _places(self, image: Tensor) -> list[Tile]:
         return tiles(image.shape[1], image.shape[2], tile=self._tile, halo=self._halo)
@@ -182,7 +185,7 @@ class TiledObjective:
         with tf.GradientTape() as tape:
             tape.watch(total)
             loss = weight * target.distances[name](total / positions)
-        derivative = tape.gradient(loss, total)
+        derivative = tape.gradient(loss, total) * self._scale
         return tf.cast(loss, image.dtype), derivative + tf.transpose(derivative)
 
     def _deep_value_and_gradient(self, pooled: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
@@ -200,7 +203,7 @@ class TiledObjective:
                 for name, distance in self._in_deep(target.distances):
                     found = moments(features[name], self._settings.statistic, target.cover(name))
                     styles[name] += target.share * self._style_factors[name] * distance(found)
-            total = sum((*contents.values(), *styles.values()), zero)
+            total = sum((*contents.values(), *styles.values()), zero) * self._scale
         return contents, styles, tape.gradient(total, pooled)
 
     def _backward(
@@ -234,7 +237,7 @@ class TiledObjective:
                 upstream.append(above)
             tv = self._settings.tv_weight * _tv_share(cut, tile, size)
         terms = [*contents.values(), tv]
-        outputs, upstream = [*outputs, *terms], [*upstream, *map(tf.ones_like, terms)]
+        outputs, upstream = [*outputs, *terms], [*upstream, *(tf.ones_like(term) * self._scale for term in terms)]
         return tape.gradient(outputs, cut, output_gradients=upstream), contents, tv
 
     # --- targets ---
