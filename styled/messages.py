@@ -81,7 +81,7 @@ class Result(Message, frozen=True, tag="result"):
     """The picture is finished and durable on disk."""
 
     path: str
-    """Relative to the job's folder: ``result.png``."""
+    """Relative to the job's folder: ``result.png``, or ``.tif`` or ``.jpg``."""
     step: int
     loss: float
     seconds: float

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from styled import durable, evolution, images
 from styled.engine.weights import BUILTIN, describe
 from styled.errors import CheckpointError, OutputUnusable, SettingsError
 from styled.evolution import JobFile, JobFolder
+from styled.painting import save_result
 from styled.queue.job import JobState
 from styled.root import Root
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, settings_from
@@ -74,9 +76,10 @@ def prepare(
         DiskFull: no space.
     """
     output = output.absolute()
-    settings_from(values)
+    values = {**values, **_format_of(output)}
+    settings = settings_from(values)
     for image in (content, *styles, *([mask] if mask else [])):
-        images.probe(image)
+        images.probe(image, max_pixels=settings.max_pixels)
     check_output(output, overwrite=overwrite)
     run = OneShot(
         _new_folder(output, f"{content.stem}-{styles[0].stem}", evolution_folder, overwrite), output, overwrite
@@ -145,13 +148,14 @@ def deliver(run: OneShot) -> None:
         raise OutputUnusable(
             f"{run.output} has appeared meanwhile; the result is {run.folder.result}", "Move it by hand."
         )
-    if run.output.suffix.lower() == run.folder.result.suffix:
+    job = settings_from(evolution.read_job_file(run.folder).settings)
+    if _format_of(run.output) == _format_of(run.folder.result):
         with durable.replacing(run.output) as target, run.folder.result.open("rb") as source:
             shutil.copyfileobj(source, target)
     else:
-        picture = images.load(run.folder.result)
+        picture = images.load(run.folder.result, max_pixels=sys.maxsize)
         record = images.read_metadata(run.folder.result)
-        images.save(picture.pixels, run.output, alpha=picture.alpha, metadata=record, exif=picture.exif)
+        save_result(run.output, picture.pixels, picture, record, job)
     shutil.rmtree(run.folder.checkpoint, ignore_errors=True)  # large, and of no use any more
     if run.is_temporary:
         discard(run)
@@ -174,6 +178,13 @@ def record_state(run: OneShot, state: JobState, reason: str = "") -> None:
             job, state=state, reason=reason, started_at=job.started_at or now, finished_at=ended, output=str(run.output)
         ),
     )
+
+
+def _format_of(output: Path) -> dict[str, str]:
+    """Return the setting ``format`` for a file of that name; nothing for WebP, which is made of the job's result."""
+    words = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
+    word = words.get(output.suffix.lower())
+    return {} if word is None else {"format": word}
 
 
 def _folder_beside(output: Path) -> Path:

@@ -18,13 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from styled import evolution, images, memory, vgg19
-from styled.engine.iterate import Iterate, Picture
+from styled.engine.iterate import Iterate
 from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
 from styled.evolution import Fence, JobFile, JobFolder, LossLog
 from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped, WorkerMessage
 from styled.settings import INIT_WORDS, Settings, settings_from
+
+RESULT_SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg"}
+"""By the setting ``format``."""
 
 PROGRESS_S = 0.25
 """Least seconds between two ``Progress`` messages: a terminal shows no more, and a small picture does 50 steps a second."""
@@ -82,7 +85,7 @@ def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
 
 def load_content(path: Path, settings: Settings) -> images.Loaded:
     """Read a content image, no larger than the result."""
-    return images.load(path, long_side=settings.size)
+    return images.load(path, long_side=settings.size, max_pixels=settings.max_pixels)
 
 
 def load_style(path: Path, settings: Settings) -> images.Loaded:
@@ -91,7 +94,8 @@ def load_style(path: Path, settings: Settings) -> images.Loaded:
     The engine gives a style as many pixels as the picture, times ``style_scale`` squared; twice that long side
     is enough for paintings up to four times as long as they are wide.
     """
-    return images.load(path, long_side=math.ceil(2 * settings.size * max(1.0, settings.style_scale)))
+    long_side = math.ceil(2 * settings.size * max(1.0, settings.style_scale))
+    return images.load(path, long_side=long_side, max_pixels=settings.max_pixels)
 
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:
@@ -135,7 +139,7 @@ def paint_job(
 
     Raises:
         StyledError: the job cannot be painted, see the error tree; what is on disk stays usable.
-        Diverged: the loss is no longer finite; ``result.png`` is the last good picture.
+        Diverged: the loss is no longer finite; the result is the last good picture.
     """
     fence = Fence(folder)
     folder.create()
@@ -293,14 +297,16 @@ class _Run:
 
     def _finish(self, iterate: Iterate) -> Result:
         picture = iterate.picture()
+        path = self._folder.result_as(RESULT_SUFFIXES[self._settings.format])
         result = Result(
-            path=self._folder.result.name,
+            path=path.name,
             step=iterate.step,
             loss=iterate.losses.total,
             seconds=self._seconds(),
             stopped_by=iterate.stopped_by,
         )
-        save_result(self._folder.result, picture, self._inputs.content, self._record(result))
+        save_result(path, picture, self._inputs.content, self._record(result), self._settings)
+        self._folder.keep_result(path.suffix)
         evolution.write_timelapse(self._folder)
         if iterate.stopped_by == "diverged":
             raise Diverged(f"the loss is no longer finite after step {iterate.step}; the last good picture is kept")
@@ -321,11 +327,24 @@ class _Run:
         return self.start.seconds + self._clock() - self._began
 
 
-def save_result(path: Path, picture: Picture, content: images.Loaded, record: dict[str, Any]) -> None:
+def save_result(
+    path: Path, picture: images.AnyPicture, content: images.Loaded, record: dict[str, Any] | None, settings: Settings
+) -> None:
     """Write a finished picture with the content's transparency and EXIF, and a record of how it was made."""
     height, width = picture.shape[:2]
     alpha = None if content.alpha is None else images.resize(content.alpha, width, height)
-    images.save(picture, path, alpha=alpha, metadata=record, exif=content.exif)
+    images.save(
+        picture,
+        path,
+        alpha=alpha,
+        metadata=record,
+        exif=content.exif,
+        bits=settings.bits if path.suffix.lower() in {".png", ".tif", ".tiff"} else 8,
+        quality=settings.quality,
+        dpi=settings.dpi or None,
+        compression=settings.compression,
+        keep_gps=settings.keep_gps,
+    )
 
 
 def _weights_for(settings: Settings) -> Weights:

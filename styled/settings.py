@@ -150,6 +150,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     frame_size: Annotated[int, _about("files", "long side of a kept frame at most, px", ge=16, le=65536)] = 1024
     checkpoint_s: Annotated[float, _about("files", "seconds between checkpoints", ge=1.0, le=86400.0)] = 60.0
 
+    format: Annotated[
+        Literal["png", "tiff", "jpeg"], _about("files", "of the result; for styled run the suffix of -o says it")
+    ] = "png"
+    bits: Annotated[Literal[8, 16], _about("files", "per channel of the result; 16 for png and tiff")] = 8
+    quality: Annotated[int, _about("files", "of a jpeg result", ge=1, le=100)] = 95
+    compression: Annotated[
+        Literal["deflate", "lzw"], _about("files", "of a tiff result; some print shops take only lzw")
+    ] = "deflate"
+    dpi: Annotated[
+        float, _about("files", "pixels per inch on paper, written into the result; 0 = not", ge=0.0, le=100_000.0)
+    ] = 0.0
+    keep_gps: Annotated[bool, _about("files", "keep in the result where the content photo was taken")] = False
+    max_pixels: Annotated[
+        int,
+        _about("files", "pixels an input may have; more is refused before it is decoded", ge=1, le=10_000_000_000),
+    ] = 250_000_000
+
     def __post_init__(self) -> None:
         """Check what a range cannot say: layer names, finite numbers, order of scales."""
         for name in ("content_layers", "style_layers"):
@@ -167,6 +184,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise SettingsError(
                 f"scales = {list(self.scales)} must grow from first to last", "Sort it, coarse to fine."
             )
+        if self.bits == 16 and self.format == "jpeg":
+            raise SettingsError("format = 'jpeg' has no bits = 16", "Choose png or tiff, or 8 bits.")
         if self.content_weight == 0.0 and self.style_weight == 0.0:
             raise SettingsError("content_weight and style_weight are both 0", "Give at least one a positive value.")
 
@@ -284,6 +303,8 @@ def _range_of(name: str) -> str:
         return f"{word} {low} to {meta.le:g}"
     if kind is bool:
         return "true or false"
+    if name == "bits":
+        return "8 or 16"
     if name == "memory_limit":
         return "'auto', or GiB from 0 to 65536, also as '2GiB' or '512MiB'"
     if name == "scales":

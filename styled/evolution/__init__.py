@@ -8,7 +8,7 @@ file                      what                                        module
 ``losses.jsonl``          one line per step                           ``losses``
 ``frames/000123.jpg``     the picture becoming itself                 ``frames``
 ``checkpoint/``           two slots to go on from                     ``checkpoint``
-``result.png``            the picture                                 ``styled.images.save``
+``result.png``            the picture, or ``.tif`` or ``.jpg``        ``styled.images.save``
 ``evolution.webp``        the frames as one animation                 ``timelapse``
 ``views/``                small copies for the gallery                ``styled.gallery.views``
 ``log.txt``               what the worker said on standard error      (the worker)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from styled import durable
 
+_RESULT_SUFFIXES = (".png", ".tif", ".jpg")
+
 _NAME_BYTES = 100
 """Of the pair's name in the job's id: with date, claim prefix and collision number far below the 255 of a file name."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFolder:
-    """The paths of one job's files. Making one touches no disk."""
+    """The paths of one job's files. Making one touches no disk; ``result`` looks which one there is."""
 
     path: Path
 
@@ -51,8 +53,19 @@ class JobFolder:
 
     @property
     def result(self) -> Path:
-        """The finished picture."""
-        return self.path / "result.png"
+        """The finished picture, in whichever format it was written; ``result.png`` while there is none."""
+        written = (self.result_as(suffix) for suffix in _RESULT_SUFFIXES)
+        return next((path for path in written if path.is_file()), self.result_as(_RESULT_SUFFIXES[0]))
+
+    def result_as(self, suffix: str) -> Path:
+        """Return where a result with this suffix is written: ``.png``, ``.tif`` or ``.jpg``."""
+        return self.path / f"result{suffix}"
+
+    def keep_result(self, suffix: str) -> None:
+        """Remove the results in other formats, of an earlier painting: the newest is *the* result."""
+        for other in _RESULT_SUFFIXES:
+            if other != suffix:
+                self.result_as(other).unlink(missing_ok=True)
 
     @property
     def timelapse(self) -> Path:

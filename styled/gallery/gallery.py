@@ -73,7 +73,10 @@ def _showing(exhibit: Exhibit, notes: list[str]) -> Showing:
         except (FileNotFoundError, ImageError) as error:
             # The result is there to see, with or without what it was made from.
             notes.append(f"{folder.id}: the {title} is not shown: {error}")
-    return Showing(exhibit, View(folder.result.name, result.width, result.height), thumbnail, inputs)
+    shown = View(folder.result.name, result.width, result.height)
+    if result.format == "TIFF":  # which no browser shows
+        shown = shown._replace(path=_view(folder, folder.result, "result", COMPARED_SIDE).path)
+    return Showing(exhibit, shown, thumbnail, inputs)
 
 
 def _view(folder: JobFolder, source: Path, name: str, side: int) -> View:

@@ -208,7 +208,7 @@ def _check_file(descriptor: int, name: str, max_bytes: int) -> None:
 def _too_large(name: str, size: str, max_pixels: int) -> ImageTooLarge:
     return ImageTooLarge(
         f"{shown(name)} has more than {max_pixels / 1e6:g} million pixels{size}",
-        "Export it smaller, or raise the limit (inbox.max_pixels).",
+        "Export it smaller, or raise the limit (inbox.max_pixels, and max_pixels of the job).",
     )
 
 
