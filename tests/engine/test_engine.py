@@ -345,14 +345,14 @@ class TestDiverged:
     ) -> None:
         make, started_at = engine.optimizer_for, []
 
-        def sabotaged(settings, image, gradient):
+        def sabotaged(settings, image, gradient, **rest):
             def fails_in_the_third_step(image):
                 started_at.append(image.numpy()[0])
                 bad = np.float32(np.nan if len(started_at) == 3 else 0.0)
                 terms, slope = gradient(image)
                 return terms + bad, slope + bad
 
-            return make(settings, image, fails_in_the_third_step)
+            return make(settings, image, fails_in_the_third_step, **rest)
 
         monkeypatch.setattr(engine, "optimizer_for", sabotaged)
         iterates = run(steps=9, optimizer=optimizer)
