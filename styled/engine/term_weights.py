@@ -23,8 +23,8 @@ CONTENT_UNIT = 5e5
 STYLE_UNITS = {
     ("gram", "none"): 1.0,
     ("wasserstein", "none"): 0.25,
-    ("gram", "energy"): 2e5,
-    ("wasserstein", "energy"): 6e4,
+    ("gram", "energy"): 1e5,
+    ("wasserstein", "energy"): 2.5e4,
 }
 """What a style distance is multiplied with, by ``statistic`` and ``normalize``, so that the default ``style_weight`` suits
 each. Chosen by looking at three photos in three styles at 256 px."""
