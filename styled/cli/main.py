@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("styled.cli.run:run", "Paint one content image in the style of others, now."),
     "plan": ("styled.cli.plan:plan", "Foretell how long a job will take, and how much memory."),
     "score": ("styled.cli.score:score", "Measure a result against its photo and its paintings."),
+    "bench": ("styled.cli.bench:command", "Measure how fast this machine paints."),
     "demo": ("styled.cli.demo:demo", "Drop a packaged pair into a fresh root and show the result."),
     "daemon": ("styled.cli.daemon:daemon", "Watch the inbox and paint what is dropped there."),
     "tui": ("styled.cli.tui:tui", "Open the terminal UI (the default without a command)."),

@@ -1,0 +1,119 @@
+"""``styled bench``: how fast this machine paints, at several sizes and precisions, in figures to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from styled import vgg19
+from styled.engine.footprint import Precision
+from styled.planning import speeds
+from styled.planning.probing import Trial, ask, speeds_of
+from styled.planning.speeds import Speed, Speeds
+from styled.settings import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS
+
+SIZES = ((256, 256), (512, 384), (1024, 768), (1920, 1080))
+"""Measured when no others are asked for, width and height, px."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the table."""
+
+    width: int
+    """Pixels."""
+    height: int
+    precision: Precision
+    step_seconds: float
+    megapixels_per_second: float
+    """Of the picture, for each step."""
+    gflops: float
+    """Multiplications and additions of the direct convolutions, forward and back, 10^9 a second; Winograd's method
+    makes fewer."""
+    peak_bytes: int | None
+    """Peak resident memory of the process."""
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured."""
+
+    machine: str
+    device: str
+    matmul_gflops: float | None
+    """Of a float32 matrix product: what the convolutions could reach at most without Winograd's method."""
+    rows: tuple[Row, ...]
+
+
+def bench(
+    sizes: Sequence[tuple[int, int]],
+    precisions: Sequence[Precision],
+    *,
+    on_trial: Callable[[Trial], None] = lambda _trial: None,
+    steps: int = 3,
+) -> Bench:
+    """Measure each size in each precision, each in a child of its own, and keep the speeds for plans.
+
+    Args:
+        sizes: width and height, px.
+        precisions: empty means the one that ``precision = auto`` is here.
+        on_trial: called before each.
+        steps: of which the median counts.
+
+    Raises:
+        EngineError: a child failed, for want of memory most likely; what was measured before is kept.
+    """
+    found: list[Speed] = []
+    known = Speeds(machine=speeds.machine())
+    for trial in _trials(sizes, precisions, steps):
+        on_trial(trial)
+        known = speeds.keep(speeds_of(ask([trial], matmul=not found)))
+        found.append(known.measured[-1])
+    return Bench(
+        machine=known.machine,
+        device=known.device,
+        matmul_gflops=known.matmul_gflops,
+        rows=tuple(map(_row, found)),
+    )
+
+
+def markdown(result: Bench) -> str:
+    """Return a table to paste into an issue."""
+    peak = result.matmul_gflops
+    lines = [
+        f"{result.machine}, on {result.device}; matrix product in float32: {'-' if peak is None else f'{peak:.0f}'} GFLOP/s",
+        "",
+        "| size | precision | s/step | Mpx/s | GFLOP/s | of the matrix product | peak memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result.rows:
+        share = "-" if not peak else f"{row.gflops / peak:.0%}"
+        memory = "-" if row.peak_bytes is None else f"{row.peak_bytes / 2**30:.2f} GiB"
+        lines.append(
+            f"| {row.width}x{row.height} | {row.precision} | {row.step_seconds:.3f} | {row.megapixels_per_second:.3f} "
+            f"| {row.gflops:.0f} | {share} | {memory} |"
+        )
+    return "\n".join(lines)
+
+
+def _trials(sizes: Sequence[tuple[int, int]], precisions: Sequence[Precision], steps: int) -> Iterator[Trial]:
+    for precision in precisions or ("auto",):
+        for width, height in sizes:
+            yield Trial(width=width, height=height, steps=steps, settings={"precision": precision})
+
+
+def _row(speed: Speed) -> Row:
+    return Row(
+        width=speed.width,
+        height=speed.height,
+        precision=speed.precision,
+        step_seconds=speed.step_seconds,
+        megapixels_per_second=speed.pixels / speed.step_seconds / 1e6,
+        gflops=speed.pixels * _operations_px() / speed.step_seconds / 1e9,
+        peak_bytes=speed.peak_bytes,
+    )
+
+
+def _operations_px() -> float:
+    """Return the multiplications and additions of a step for each pixel: two for each weight and cell, forward and back."""
+    layers = vgg19.up_to(vgg19.deepest({*DEFAULT_CONTENT_LAYERS, *DEFAULT_STYLE_LAYERS}))
+    return sum(2 * 2 * 9 * layer.inputs * layer.outputs / layer.stride**2 for layer in layers)
