@@ -12,18 +12,23 @@ from typing import Any
 
 import click
 
-from styled import oneshot
+from styled import evolution, oneshot, planning
 from styled.cli.progress import Display, JsonLines, TextLines
 from styled.cli.settings_options import SHORTCUTS, settings_options, settings_values
 from styled.daemon.runner import LocalRunner, Task
 from styled.daemon.verdict import Ended, Verdict, judge
-from styled.errors import class_of
+from styled.errors import StyledError, class_of
 from styled.evolution import MAX_STEP_DOWNS, step_down
 from styled.messages import Progress, Stopped
 from styled.oneshot import OneShot
 from styled.queue.job import JobState
+from styled.settings import settings_from
+from styled.tui import figures
 
 INTERRUPTED_EXIT_CODE = 130  # what a shell reports after Ctrl-C
+
+_WORTH_A_PROBE_PX = 2000
+"""Long side of a result from which ten seconds do not matter."""
 
 STOP_GRACE_S = 600.0
 """Seconds for the step in work and the checkpoint after Ctrl-C; a second Ctrl-C does not wait."""
@@ -74,6 +79,8 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
         job = _prepared(content, styles, options)
     display: Display = JsonLines() if as_json else TextLines(sys.stderr)
     oneshot.record_state(job, JobState.RUNNING)
+    if not as_json and resume is None:
+        display.note(_forecast(job))
     if not as_json:
         display.note("starting")  # TensorFlow takes some seconds to load
     try:
@@ -95,6 +102,19 @@ def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) 
         evolution_folder=options["evolution"],
         overwrite=options["overwrite"],
     )
+
+
+def _forecast(job: OneShot) -> str:
+    """Say what the run will take: large ones are worth a probe of a machine that was never measured."""
+    recorded = evolution.read_job_file(job.folder)
+    settings = settings_from(recorded.settings)
+    content, *styles = (job.folder.path / name for name in (recorded.content, *recorded.styles))
+    try:
+        foretold = planning.plan(content, styles, settings, may_probe=settings.size >= _WORTH_A_PROBE_PX)
+    except StyledError as error:
+        return f"no forecast: {error.message}"
+    time = f", about {figures.duration(foretold.seconds)}" if foretold.seconds is not None else ""
+    return f"{foretold.width}x{foretold.height} px in {foretold.steps} steps{time}, memory {figures.size_of(foretold.peak_bytes)}"
 
 
 class _Interrupts:

@@ -17,6 +17,7 @@ from styled.engine.iterate import Iterate
 from styled.engine.objective import Objective
 from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights
+from styled.score.seams import seam_score
 from styled.settings import Settings
 
 SETTINGS = Settings(size=160, steps=20, scales=(), optimizer="adam", precision="float32", learning_rate=4.0)
@@ -64,6 +65,8 @@ def test_after_twenty_steps_the_picture_is_the_untiled_one(
             middle = {name: array.copy() for name, array in iterate.snapshot().items()}
     assert last is not None
     assert psnr(last, whole) > 50.0
+    where = {"columns": [64], "rows": [32]}
+    assert seam_score(last, **where) == pytest.approx(seam_score(whole, **where), rel=0.02)
     assert psnr(last, images.resize(rocket.astype(np.float32), *last.shape[1::-1])) < 30.0, "it painted nothing"
     resumed = [iterate.picture().copy() for iterate in painted("full", resume=middle)]
     assert len(resumed) == 8
