@@ -37,13 +37,14 @@ def plan(content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any)
 
 def lines(foretold: Plan) -> list[str]:
     """Return a plan as a table of text."""
-    rows = [("SCALE", "SIZE", "STEPS", "TILES", "STEP", "TIME", "MEMORY")]
+    rows = [("SCALE", "SIZE", "STEPS", "TILES", "PAIRS", "STEP", "TIME", "MEMORY")]
     for number, scale in enumerate(foretold.scales, start=1):
         rows.append((
             f"{number}/{len(foretold.scales)}",
             f"{scale.width}x{scale.height}",
             str(scale.steps),
             "untiled" if scale.scheme == "off" else f"{scale.scheme} {scale.tile_width}x{scale.tile_height}",
+            str(scale.history or "-"),
             "-" if scale.step_seconds is None else f"{scale.step_seconds:.2f} s",
             figures.duration(scale.seconds),
             figures.size_of(scale.peak_bytes),

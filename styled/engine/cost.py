@@ -31,7 +31,7 @@ _SHARES = {
 }
 """By block."""
 
-TILE_OVERHEAD = 1.15
+TILE_OVERHEAD = 1.25
 """What cutting tiles out and adding them up costs beyond the network."""
 
 TILE_PX = 4000

@@ -30,7 +30,7 @@ ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 NETWORK_BYTES = {"float32": 8.6, "bfloat16": 5.0, "float16": 5.0}
 """For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
 
-TILE_FACTOR = {2: 1.4, 3: 1.4, 5: 1.9}
+TILE_FACTOR = {2: 1.6, 3: 1.55, 5: 1.9}
 """So many times that in a tile, by the blocks in it: what is fed into the middle of the network and cut out of it is
 there in float32, and tiles of several shapes leave gaps in the memory between them."""
 
