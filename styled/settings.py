@@ -128,6 +128,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["max", "average", "l2"],
         _about("loss", "how VGG19 halves its layers: max, average, or root mean square"),
     ] = "max"
+    padding: Annotated[
+        Literal["replicate", "zero"],
+        _about(
+            "loss", "what VGG19 sees around the picture: its border again, or grey as in training, which leaves a frame"
+        ),
+    ] = "replicate"
 
     weights: Annotated[
         str, _about("engine", "builtin (8-bit, in the package), imagenet (Keras' own), or an .h5 path", min_length=1)

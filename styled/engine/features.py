@@ -27,6 +27,7 @@ Tensor = Any
 Convolve = Callable[[Tensor], Tensor]
 
 Pooling = Literal["max", "average", "l2"]
+Padding = Literal["replicate", "zero"]
 
 POOLING_SCALE = {"average": 1.4, "l2": 0.64}
 """Factors after each pool that keep activations about as large as with max pooling, which the deeper layers were
@@ -66,7 +67,7 @@ class FeatureExtractor:
         layers: Collection[str],
         *,
         pooling: Pooling = "max",
-        padding: Literal["replicate", "zero"] = "replicate",
+        padding: Padding = "replicate",
         precision: Any = tf.float32,
         fast: bool = False,
     ) -> None:

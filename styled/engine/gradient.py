@@ -33,7 +33,12 @@ def extractor_for(settings: Settings, weights: Weights | None = None) -> Feature
         weights = load_weights(settings.weights, [layer.name for layer in vgg19.up_to(vgg19.deepest(layers))])
     dtype = precision.dtype_for(settings.precision)
     return FeatureExtractor(
-        weights, layers, pooling=settings.pooling, precision=dtype, fast=precision.prefers_winograd(dtype)
+        weights,
+        layers,
+        pooling=settings.pooling,
+        padding=settings.padding,
+        precision=dtype,
+        fast=precision.prefers_winograd(dtype),
     )
 
 

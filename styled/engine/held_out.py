@@ -53,7 +53,7 @@ def objective_terms(
         regions: which style goes where, at the picture's size.
     """
     layers = {*settings.content_layers, *settings.style_layers}
-    extractor = FeatureExtractor(weights, layers, pooling=settings.pooling)
+    extractor = FeatureExtractor(weights, layers, pooling=settings.pooling, padding=settings.padding)
     objective = Objective(extractor, _batch(content), [_batch(style) for style in styles], settings, regions=regions)
     names = [*TERMS, *layer_terms(settings)]
     return {name: float(value) for name, value in zip(names, objective.terms(_batch(picture)).numpy(), strict=True)}
@@ -69,7 +69,7 @@ def held_out_distances(
     layers = [name for name in LAYERS if settings.style_layers.get(name, 0.0) == 0.0]
     if not layers:
         return {}
-    extractor = FeatureExtractor(weights, layers, pooling=settings.pooling)
+    extractor = FeatureExtractor(weights, layers, pooling=settings.pooling, padding=settings.padding)
     ours = _grams(extractor, picture, layers)
     theirs = [_grams(extractor, style, layers) for style in styles]
     shares = style_weights(settings, len(styles))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from styled import vgg19
 from styled.engine import regions, tiled, tiling
-from styled.engine.features import FeatureExtractor, Pooling
+from styled.engine.features import FeatureExtractor, Padding, Pooling
 from styled.engine.objective import Objective
 from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights
@@ -25,10 +25,10 @@ def extractor(narrow: Weights) -> FeatureExtractor:
     return _extractor(narrow)
 
 
-def _extractor(narrow: Weights, pooling: Pooling = "max") -> FeatureExtractor:
+def _extractor(narrow: Weights, pooling: Pooling = "max", padding: Padding = "replicate") -> FeatureExtractor:
     settings = _settings()
     layers = {*settings.style_layers, *settings.content_layers}
-    return FeatureExtractor(narrow, layers, precision=tf.float64, pooling=pooling)
+    return FeatureExtractor(narrow, layers, precision=tf.float64, pooling=pooling, padding=padding)
 
 
 def _settings(**changes: Any) -> Settings:
@@ -89,9 +89,11 @@ def test_tiled_equals_untiled_with_a_mask(extractor: FeatureExtractor, blocks: i
     assert _relative_error(gradient, wanted) < 1e-10
 
 
-@pytest.mark.parametrize("pooling", ["average", "l2"])
-def test_tiled_equals_untiled_with_other_pooling(narrow: Weights, pooling: Pooling) -> None:
-    extractor = _extractor(narrow, pooling)
+@pytest.mark.parametrize(("pooling", "padding"), [("average", "replicate"), ("l2", "replicate"), ("max", "zero")])
+def test_tiled_equals_untiled_with_other_pooling_and_padding(
+    narrow: Weights, pooling: Pooling, padding: Padding
+) -> None:
+    extractor = _extractor(narrow, pooling, padding)
     content, style, image = _image(64, 70, 1), _image(50, 77, 2), _image(64, 70, 3)
     wanted_terms, wanted = Objective(extractor, content, [style], _settings()).value_and_gradient(image)
     parts = TiledObjective(extractor, content, [style], _settings(), blocks=3, tile=(32, 32))
