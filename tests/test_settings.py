@@ -30,7 +30,7 @@ def refused(values: dict[str, Any]) -> SettingsError:
 def test_a_number_out_of_its_range_names_the_setting_and_the_range(name: str, value: Any) -> None:
     error = refused({name: value})
     assert error.message.startswith(f"{name} = ")
-    assert error.advice.startswith(("Give a number ", "Give a whole number "))
+    assert error.advice.startswith(("Give a number ", "Give a whole number ", "Give 8 or 16."))
 
 
 @pytest.mark.parametrize("name", WORDS)

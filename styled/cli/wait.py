@@ -16,7 +16,6 @@ from styled.queue.job import ENDED, Job, JobState
 from styled.queue.listing import look_into
 from styled.queue.names import escaped
 from styled.queue.pairs import pair_up
-from styled.queue.plan import PLAN, read_plan
 from styled.queue.reader import StoreReader
 from styled.root import Root
 
@@ -124,6 +123,8 @@ def _told(job: Job) -> str:
 
 def _names_to_come(root: Root) -> set[str]:
     """Return the names of the pairs that lie complete in the inbox, then of those that are just being claimed."""
+    from styled.queue.plan import PLAN, read_plan  # loads NumPy, which completing a word must not wait for
+
     try:
         waiting = {pair.name for pair in pair_up(look_into(root.inbox).kinds).pairs}
     except OSError:

@@ -82,7 +82,13 @@ def paint(
         if resume is not None and index == first:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
-            scale.restore({"done": done, **resume})
+            try:
+                scale.restore({"done": done, **resume})
+            except KeyError as error:
+                raise CheckpointMismatch(
+                    f"the checkpoint has no {error}: another version of styled wrote it",
+                    "Start again without it (styled retry --from-start), or finish the job with that version.",
+                ) from error
         while scale.steps_left > 0:
             step += 1
             iterate = run.step(scale, step)

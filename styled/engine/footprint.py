@@ -19,7 +19,7 @@ from styled.settings import Settings
 Scheme = Literal["off", "front", "full"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-BASE_BYTES = 760 * 2**20
+BASE_BYTES = 820 * 2**20
 """TensorFlow, the weights in both directions, the decoded images of a usual job."""
 
 WINOGRAD_BYTES = 380 * 2**20

@@ -249,6 +249,14 @@ class TestResume:
         assert [iterate.losses for iterate in rest] == [iterate.losses for iterate in iterates[stop:]]
         np.testing.assert_array_equal(rest[-1].picture(), iterates[-1].picture())
 
+    def test_a_checkpoint_of_another_version_is_refused(self, vgg: Weights, rocket: np.ndarray) -> None:
+        iterates = paint(rocket, [rocket], Settings(size=64, steps=3, scales=(), **SHALLOW), weights=vgg)
+        snapshot = dict(next(iterates).snapshot())
+        del snapshot["optimizer.order"]
+        again = paint(rocket, [rocket], Settings(size=64, steps=3, scales=(), **SHALLOW), weights=vgg, resume=snapshot)
+        with pytest.raises(CheckpointMismatch, match="another version of styled"):
+            next(again)
+
     def test_resumed_with_less_memory_it_is_tiled_and_gives_the_same_picture(
         self, vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
