@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from styled import vgg19
 from styled.engine import cost
 from styled.engine.pyramid import Scale
+from styled.engine.tiling import tiled_by
 from styled.errors import DoesNotFit
 from styled.settings import Settings
 
@@ -124,11 +125,6 @@ def choose(
     return way
 
 
-def tiled_by(layers: Sequence[vgg19.Convolution], way: Choice) -> tuple[vgg19.Convolution, ...]:
-    """Return the convolutions that ``way`` runs tile by tile; none if it is untiled."""
-    return tuple(layer for layer in layers if layer.block <= way.blocks)
-
-
 def _choices(
     scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, precision: Precision
 ) -> list[Choice]:
@@ -169,7 +165,7 @@ def _tiled(
 ) -> Iterator[Choice]:
     fixed = _fixed_bytes(scale, settings, history, precision)
     for blocks in (*FRONT_BLOCKS, _ALL_BLOCKS):
-        tiled = [layer for layer in layers if layer.block <= blocks]
+        tiled = tiled_by(layers, blocks)
         if blocks < _ALL_BLOCKS and len(tiled) == len(layers):
             continue  # the network ends there: that is all of it
         deep = _network_bytes(scale.pixels, layers[len(tiled) :], precision)

@@ -26,7 +26,7 @@ from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.style_target import StyleTarget, style_targets
 from styled.engine.term_weights import content_factors, style_factors
-from styled.engine.tiling import Tile, halo, tiles
+from styled.engine.tiling import Tile, halo, tiled_by, tiles
 from styled.settings import Settings
 
 Tensor = Any
@@ -60,7 +60,7 @@ class TiledObjective:
         self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
         self._style_factors = style_factors(settings, unit=extractor.unit)
         self._scale = extractor.gradient_scale(content.shape[1] * content.shape[2])
-        self._front = tuple(each for each in extractor.convolutions if each.block <= blocks)
+        self._front = tiled_by(extractor.convolutions, blocks)
         self._deep = extractor.convolutions[len(self._front) :]
         self._halo = halo(self._front, is_pooled=bool(self._deep))
         self._pooled_stride = 2 * self._front[-1].stride

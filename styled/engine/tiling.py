@@ -79,6 +79,11 @@ class Tile(NamedTuple):
         return Tile(self.rows.relative, self.columns.relative)
 
 
+def tiled_by(layers: Sequence[vgg19.Convolution], blocks: int) -> tuple[vgg19.Convolution, ...]:
+    """Return the convolutions that run tile by tile when the first ``blocks`` blocks do; none if 0."""
+    return tuple(layer for layer in layers if layer.block <= blocks)
+
+
 def halo(convolutions: Sequence[vgg19.Convolution], *, is_pooled: bool = False) -> int:
     """Return the pixels a tile must be cut out beyond its edge for exact features after ``convolutions``.
 

@@ -12,6 +12,7 @@ from styled.engine import cost, footprint
 from styled.engine.budget import budget
 from styled.engine.footprint import Choice, Precision, Scheme
 from styled.engine.pyramid import Scale, plan_scales, style_size
+from styled.engine.tiling import tiled_by
 from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
 from styled.settings import Settings
@@ -130,7 +131,7 @@ def _foretell(
 ) -> ScalePlan:
     step = seconds = None
     if known:
-        tiled = footprint.tiled_by(layers, way)
+        tiled = tiled_by(layers, way.blocks)
         step = _seconds(cost.of_step(scale, layers, tiled, way.tile), known)
         forward = _seconds(cost.of_targets(scale, layers, tiled, way.tile), known)
         targets = forward * (1 + sum(styles) / scale.pixels)
