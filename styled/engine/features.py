@@ -10,7 +10,7 @@ CPUs TensorFlow's Conv2DBackpropInput costs two to three times as much as that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from styled import vgg19
 from styled.engine import losses, winograd
+from styled.engine.fused import relu_gradient
 from styled.engine.weights import Weights
 
 Tensor = Any
@@ -84,10 +85,12 @@ class FeatureExtractor:
             if convolution is vgg19.CONVOLUTIONS[0]:
                 kernel = kernel[:, :, ::-1, :]  # the weights expect BGR, our images are RGB
             wide = min(convolution.inputs, convolution.outputs) >= WINOGRAD_CHANNELS
-            make = _winograd if fast and wide and precision == tf.float32 else _direct
+            forward = backward = _winograd if fast and wide and precision == tf.float32 else _direct
+            if self._repeats_border(convolution):
+                forward, backward = _inner, _outer
             self._layers[convolution.name] = _Layer(
-                forward=make(kernel, precision),
-                backward=make(kernel[::-1, ::-1].transpose(0, 1, 3, 2), precision),
+                forward=forward(kernel, precision),
+                backward=backward(kernel[::-1, ::-1].transpose(0, 1, 3, 2), precision),
                 bias=tf.cast(tf.constant(np.asarray(weights.biases[convolution.name]) / self.unit), precision),
             )
 
@@ -120,10 +123,13 @@ class FeatureExtractor:
         for index, convolution in enumerate(convolutions):
             if convolution.block > 1 and convolution.name.endswith("conv1") and not (index == 0 and is_pooled):
                 x = self.pool(x)
-            x = self._convolve(x, convolution)
             name = convolution.name
+            # Two of it where it is read twice: then their gradients come back apart, and are added on the way.
+            is_read_twice = name in self.layers and index < len(convolutions) - 1
+            outputs = self._convolve(x, convolution, copies=2 if is_read_twice else 1)
+            x = outputs[-1]
             if name in self.layers:
-                features[name] = x
+                features[name] = outputs[0]
         features[name] = x
         return features
 
@@ -149,14 +155,14 @@ class FeatureExtractor:
         squares = 4.0 * tf.nn.avg_pool2d(tf.square(losses.in_dtype_of_sums(x)), 2, 2, "VALID")
         return tf.cast(POOLING_SCALE["l2"] * tf.sqrt(tf.maximum(squares, 1e-12)), x.dtype)
 
-    def _convolve(self, x: Tensor, convolution: vgg19.Convolution) -> Tensor:
+    def _convolve(self, x: Tensor, convolution: vgg19.Convolution, *, copies: int) -> Sequence[Tensor]:
         layer = self._layers[convolution.name]
-        if convolution is not vgg19.CONVOLUTIONS[0] or self.padding == "zero":
-            return _relu_of_convolution(x, layer)
-        # Symmetric padding by one pixel repeats the border pixel. Padded with zeros once more by the
-        # convolution itself, the outermost ring of its output is cut off again.
-        padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
-        return _relu_of_convolution(padded, layer)[:, 1:-1, 1:-1]
+        if self._repeats_border(convolution):
+            x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")  # by one pixel: repeats the border pixel
+        return _relu_of_convolution(x, layer, copies)
+
+    def _repeats_border(self, convolution: vgg19.Convolution) -> bool:
+        return self.padding == "replicate" and convolution is vgg19.CONVOLUTIONS[0]
 
 
 class _Layer(NamedTuple):
@@ -168,9 +174,19 @@ class _Layer(NamedTuple):
     bias: Tensor
 
 
-def _direct(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
+def _direct(kernel: npt.NDArray[np.float32], precision: Any, *, padding: Any = "SAME") -> Convolve:
     held = tf.cast(tf.constant(np.ascontiguousarray(kernel)), precision)
-    return lambda x: tf.nn.conv2d(x, held, 1, "SAME")
+    return lambda x: tf.nn.conv2d(x, held, 1, padding)
+
+
+def _inner(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
+    """Convolve only where the kernel lies wholly inside: a pixel less on each side comes out."""
+    return _direct(kernel, precision, padding="VALID")
+
+
+def _outer(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
+    """Convolve wherever the kernel touches the input, the transpose of :func:`_inner`: a pixel more on each side."""
+    return _direct(kernel, precision, padding=[[0, 0], [2, 2], [2, 2], [0, 0]])
 
 
 def _winograd(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
@@ -178,16 +194,17 @@ def _winograd(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
     return lambda x: winograd.convolve(x, held)
 
 
-def _relu_of_convolution(x: Tensor, layer: _Layer) -> Tensor:
+def _relu_of_convolution(x: Tensor, layer: _Layer, copies: int) -> Sequence[Tensor]:
     """3x3 convolution, zero padding, bias and ReLU, whose gradient is again a convolution (see the module's text)."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
-    def operation(x: Tensor) -> tuple[Tensor, Any]:
+    def operation(x: Tensor) -> tuple[Sequence[Tensor], Any]:
         y = tf.nn.relu(tf.nn.bias_add(layer.forward(x), layer.bias))
 
-        def gradient(upstream: Tensor) -> Tensor:
-            return layer.backward(tf.raw_ops.ReluGrad(gradients=upstream, features=y))
+        def gradient(*upstream: Tensor) -> Tensor:
+            return layer.backward(relu_gradient(upstream, y))
 
-        return y, gradient
+        return [y] * copies, gradient
 
-    return operation(x)
+    outputs: Sequence[Tensor] = operation(x)
+    return outputs

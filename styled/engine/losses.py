@@ -14,7 +14,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from styled.engine import fused
+
 Tensor = Any
+
+PARTS = 64
+"""Of a bfloat16 Gram matrix, at least: then it is exact to some 0.02 %, well below what bfloat16 features are."""
+
+SHORTEST_PART, LONGEST_PART = 64, 4096
+"""Positions: shorter ones cost as much as a product in float32, longer ones save nothing more."""
 
 
 def dtype_of_sums(x: Tensor) -> Any:
@@ -30,6 +38,8 @@ def in_dtype_of_sums(x: Tensor) -> Tensor:
 def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return ``F^T diag(w) F``, the channel correlations summed over positions (Gatys et al. 2016, equation 3).
 
+    Of bfloat16 features it is summed by parts, see :func:`_sum_of_products`.
+
     Args:
         features: shape (1, H, W, C).
         weights: shape (H, W), how much each position counts; None: each counts 1.
@@ -38,7 +48,9 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
         float32 (or float64), shape (C, C).
     """
     channels = features.shape[-1]
-    factor = 1.0 if weights is None else tf.reshape(tf.cast(weights, dtype_of_sums(features)), [-1, 1])
+    if not can_multiply(features):
+        features = in_dtype_of_sums(features)
+    factor = 1.0 if weights is None else tf.reshape(tf.cast(weights, features.dtype), [-1, 1])
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def gram(flat: Tensor) -> tuple[Tensor, Any]:
@@ -46,11 +58,40 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
 
         def gradient(upstream: Tensor) -> Tensor:
             # One product instead of the two that automatic differentiation makes of F^T F.
-            return tf.matmul(weighted, upstream + tf.transpose(upstream))
+            return tf.matmul(weighted, tf.cast(upstream + tf.transpose(upstream), flat.dtype))
 
-        return tf.matmul(flat, weighted, transpose_a=True), gradient
+        return _sum_of_products(flat, weighted), gradient
 
-    return gram(tf.reshape(in_dtype_of_sums(features), [-1, channels]))
+    return gram(tf.reshape(features, [-1, channels]))
+
+
+def can_multiply(features: Tensor) -> bool:
+    """Return whether matrix products of ``features`` (1, H, W, C) may be made in their own dtype.
+
+    In bfloat16 only where there are positions for enough parts, see :func:`_sum_of_products`; in float16 never.
+    """
+    positions = features.shape[1] * features.shape[2]
+    return bool(features.dtype == tf.bfloat16) and positions >= PARTS * SHORTEST_PART
+
+
+def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:
+    """Return ``a^T b`` of matrices (positions, C), in the dtype of sums.
+
+    Hardware that multiplies bfloat16 adds up in float32, but TensorFlow rounds the result to bfloat16: by 0.1 %. So
+    the positions are cut into parts, and their products, each rounded, are added in float32; the error falls with the
+    root of the number of parts. It is a fifth of the time of a product in float32.
+    """
+    if a.dtype != tf.bfloat16:
+        return tf.matmul(a, b, transpose_a=True)
+    positions, channels = a.shape
+    length = LONGEST_PART
+    while positions < PARTS * length and length > SHORTEST_PART:
+        length //= 2
+    whole = positions // length * length
+    parts = (tf.reshape(x[:whole], [-1, length, channels]) for x in (a, b))
+    total = fused.sum_of_parts(tf.matmul(*parts, transpose_a=True), dtype_of_sums(a))
+    rest = tf.matmul(a[whole:], b[whole:], transpose_a=True)
+    return total + in_dtype_of_sums(rest)
 
 
 def gram_matrix(features: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -71,7 +112,7 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
         features: shape (1, H, W, C).
         target: the content image's features, same shape.
     """
-    return tf.reduce_mean(tf.square(in_dtype_of_sums(features) - in_dtype_of_sums(target)))
+    return fused.mean_squared_error(features, target, dtype_of_sums(features))
 
 
 def style_loss(gram: Tensor, target: Tensor) -> Tensor:

@@ -200,7 +200,8 @@ class TestGradient:
         image = tf.constant(random_picture(35, 38, dtype=np.float32))
         fast, direct = (_gradient(FeatureExtractor(single, EVERY_BLOCK, fast=fast), image) for fast in (True, False))
         layers = len(vgg19.up_to(EVERY_BLOCK[-1]))
-        assert len(calls) == 2 * layers, "not every layer went through Winograd's convolution, forth and back"
+        # All but the first, which repeats the border.
+        assert len(calls) == 2 * (layers - 1), "not every layer went through Winograd's convolution, forth and back"
         assert np.linalg.norm(fast - direct) < 1e-4 * np.linalg.norm(direct)
 
     def test_wide_layers_of_vgg19_have_the_same_gradient_by_winograd(self, vgg: Weights) -> None:
