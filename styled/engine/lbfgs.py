@@ -1,7 +1,7 @@
 """L-BFGS on the device, without a line search: one gradient per step.
 
 Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980); Liu & Nocedal (1989). The image-sized
-vectors stay on the device; decisions and the small matrices are made on the host,
+vectors stay on the device, in the coordinates of the metric; decisions and the small matrices are made on the host,
 in float64.
 """
 
@@ -15,10 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from styled.engine.fused import dot, fused
 from styled.engine.metric import Metric
 from styled.engine.stepping import Gradient, State, Tensor, in_place
 
 Floats = npt.NDArray[np.float64]
+
+DARKEST, BRIGHTEST = 0.0, 255.0
+"""What a file can hold."""
 
 _VECTORS = ("best", "last_move", "last_gradient")
 _PAIRS = ("moves", "changes")
@@ -37,6 +41,9 @@ class LBFGS:
       right along the newest pair.
     - Step length 1 from the second step on; a pair is kept only if its curvature is positive. The first step
       moves the picture by ``first_move`` levels (root mean square) down the gradient.
+    - The picture stays inside 0..255, and a pair is of the move that was possible. A picture that is clipped only when
+      it is saved has several times the loss of the one that was optimised; this one has no more, after as many steps.
+    - Pairs are kept in bfloat16 (float64 stays): half the memory, and as many steps to the same loss.
     - A step never moves the picture by more than ``largest_move`` levels (root mean square).
     - When the loss grows beyond ``tolerated_growth`` times the best so far, the picture returns to the best one,
       the history is forgotten and the first step is repeated at half its length: without a line search this is
@@ -45,7 +52,7 @@ class LBFGS:
     Args:
         image: float, shape (1, H, W, 3), where to start.
         gradient: the objective.
-        history: pairs kept; memory is ``2 * history`` images.
+        history: pairs kept; memory is ``history`` float32 images.
         metric: the first guess of the inverse Hessian.
     """
 
@@ -54,17 +61,20 @@ class LBFGS:
     tolerated_growth = 4.0
 
     def __init__(self, image: Tensor, gradient: Gradient, *, history: int, metric: Metric) -> None:
-        size = int(np.prod(image.shape))
         dtype = image.dtype
         self._gradient = gradient
         self._metric = metric
+        self._coordinates = tf.function(metric.coordinates, autograph=False)
+        self._image = tf.function(metric.image, autograph=False)
+        self._energies = tf.function(metric.energies, autograph=False)
         self.image = tf.Variable(image, trainable=False)
         self.best = tf.Variable(image, trainable=False)
         # A variable for each pair: rows of one could be assigned only at the price of a copy with every read. All
         # share the same zeros until they are filled.
-        zeros = tf.zeros((size,), dtype)
-        self.moves = [tf.Variable(zeros, trainable=False) for _ in range(history)]  # s_i, one a slot
-        self.changes = [tf.Variable(zeros, trainable=False) for _ in range(history)]  # y_i
+        zeros = tf.zeros_like(self._coordinates(image))
+        none = tf.cast(zeros, tf.bfloat16 if dtype == tf.float32 else dtype)
+        self.moves = [tf.Variable(none, trainable=False) for _ in range(history)]  # s_i, one a slot
+        self.changes = [tf.Variable(none, trainable=False) for _ in range(history)]  # y_i
         self.last_move = tf.Variable(zeros, trainable=False)
         self.last_gradient = tf.Variable(zeros, trainable=False)
         self.move_dot_change: Floats = np.zeros((history, history))  # S^T Y, in slot order
@@ -74,16 +84,17 @@ class LBFGS:
         self.best_loss = math.inf
         self.scale = 1.0  # gamma: the factor of the metric
         self.caution = 1.0  # halves with each reset
-        self._curvature = tf.function(self._curvature_of, autograph=False)
-        self._look = tf.function(self._energies_of, autograph=False)
-        self._project = tf.function(self._products, autograph=False)
-        self._guess = tf.function(self._guess_of, autograph=False)
-        self._apply = tf.function(self._move_by, autograph=False)
+        self._size = int(np.prod(image.shape))
+        self._dtype = dtype
+        self._change = fused(_change, self._size)
+        self._dots = fused(_dots, self._size)
+        self._guess = fused(self._guess_of, self._size)
+        self._direction = fused(_direction, self._size)
+        self._apply = fused(_moved, self._size)
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.stepping.Optimizer`."""
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
-        flat = tf.reshape(gradient, [-1])
         loss = float(terms[0])
         if not math.isfinite(loss) or loss > self.tolerated_growth * self.best_loss:
             self._go_back()
@@ -91,9 +102,10 @@ class LBFGS:
         if loss < self.best_loss:
             self.best_loss = loss
             self.best.assign(self.image)
+        coordinates = self._coordinates(gradient)
         if self.count > 0:
-            self._remember(flat)
-        self._move(flat)
+            self._remember(coordinates)
+        self._move(coordinates)
         return terms
 
     def _go_back(self) -> None:
@@ -105,72 +117,60 @@ class LBFGS:
 
     def _remember(self, gradient: Tensor) -> None:
         """Keep the newest pair in the oldest slot, if its curvature is positive."""
-        curvature, change, move = self._curvature(gradient).numpy()  # s^T y, y^T y, s^T s
-        if not curvature > 1e-8 * math.sqrt(change * move):
+        move = tf.convert_to_tensor(self.last_move)
+        change, products = self._change(gradient, tf.convert_to_tensor(self.last_gradient), move)
+        curvature, of_change, of_move = products.numpy()  # s^T y, y^T y, s^T s
+        if not curvature > 1e-8 * math.sqrt(of_change * of_move):
             return
         slot = int(np.argmin(self.order))
-        self.moves[slot].assign(self.last_move)
-        self.changes[slot].assign(gradient - self.last_gradient)
-        with_moves = self._project(tf.convert_to_tensor(self.changes[slot])).numpy()
-        of_move, of_change = (
-            self._look(tf.convert_to_tensor(each[slot])).numpy() for each in (self.moves, self.changes)
-        )
+        dtype = self.moves[slot].dtype
+        self.moves[slot].assign(tf.cast(move, dtype))
+        self.changes[slot].assign(tf.cast(change, dtype))
+        of_move, of_change = self._energies(move).numpy(), self._energies(change).numpy()
         # The row of S^T Y is not needed: only pairs i older than j are read, and this one is the youngest.
-        self.move_dot_change[:, slot] = with_moves
+        kept = tf.cast(tf.convert_to_tensor(self.changes[slot]), self._dtype)
+        self.move_dot_change[:, slot] = self._dots(_tensors(self.moves), kept).numpy()
         self.stamp += 1
         self.order[slot] = self.stamp
         self._metric.learn(of_move, of_change, float(curvature))
         self.scale = float(curvature / (self._metric.factors @ of_change))
 
     def _move(self, gradient: Tensor) -> None:
-        with_moves, squared = self._project(gradient).numpy(), float(_dot(gradient, gradient))
-        dtype, root = gradient.dtype, math.sqrt(gradient.shape[0])
+        root = math.sqrt(self._size)
+        pairs = len(self.order)
         if not self.order.any():
             length = self.caution * self.first_move * root
-            direction, for_moves = gradient, np.zeros(len(self.order))
-            scale = length / max(math.sqrt(squared), 1e-300)
+            guess, for_moves = gradient, np.zeros(pairs)
+            scale = length / max(math.sqrt(float(self._dots([gradient], gradient)[0])), 1e-300)
         else:
             length, scale = self.caution * self.largest_move * root, 1.0
             by_age = np.argsort(self.order)[-np.count_nonzero(self.order) :]
             upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
-            for_changes, for_moves = np.zeros((2, len(self.order)))
+            for_changes, for_moves = np.zeros((2, pairs))
+            with_moves = self._dots(_tensors(self.moves), gradient).numpy()
             for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
-            factors = (self.scale * self._metric.factors, for_changes)
-            direction, with_changes = self._guess(gradient, *(tf.constant(each, dtype) for each in factors))
+            bands = self._constant(self.scale * self._metric.factors)
+            guess, with_changes = self._guess(gradient, _tensors(self.changes), bands, self._constant(for_changes))
             right = np.diag(upper) * solved - with_changes.numpy()[by_age]
             for_moves[by_age] = np.linalg.solve(upper.T, right)
-        self._apply(gradient, direction, *(tf.constant(each, dtype) for each in (scale, for_moves, length)))
+        factors = self._constant(scale), self._constant(for_moves)
+        direction, squared = self._direction(guess, _tensors(self.moves), *factors)
+        factor = min(1.0, length / max(math.sqrt(float(squared)), 1e-300))
+        image, moved = self._apply(tf.convert_to_tensor(self.image), self._image(self._constant(-factor) * direction))
+        self.last_move.assign(self._coordinates(moved))
+        self.last_gradient.assign(gradient)
+        self.image.assign(image)
         self.count += 1
 
-    # --- on the device ---
+    def _constant(self, value: float | Floats) -> Tensor:
+        return tf.constant(value, self._dtype)
 
-    def _curvature_of(self, gradient: Tensor) -> Tensor:
-        change = gradient - self.last_gradient
-        move = tf.convert_to_tensor(self.last_move)
-        return tf.stack([_dot(move, change), _dot(change, change), _dot(move, move)])
-
-    def _energies_of(self, vector: Tensor) -> Tensor:
-        """Return the energies of a vector in the metric's bands."""
-        return self._metric.energies(vector)
-
-    def _products(self, vector: Tensor) -> Tensor:
-        """Return ``S^T v``."""
-        return _dots(self.moves, vector)
-
-    def _guess_of(self, gradient: Tensor, factors: Tensor, for_changes: Tensor) -> tuple[Tensor, Tensor]:
+    def _guess_of(
+        self, gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
-        guess = self._metric.apply(_added(gradient, self.changes, -for_changes), factors)
-        return guess, _dots(self.changes, guess)
-
-    def _move_by(self, gradient: Tensor, guess: Tensor, scale: Tensor, for_moves: Tensor, largest: Tensor) -> None:
-        """Move the image by ``-(scale guess + S c)``, shortened to a length of at most ``largest``."""
-        direction = _added(scale * guess, self.moves, for_moves)
-        length = tf.sqrt(_dot(direction, direction))
-        factor = tf.minimum(tf.constant(1.0, tf.float64), _wide(largest) / tf.maximum(length, 1e-300))
-        move = -tf.cast(factor, direction.dtype) * direction
-        self.last_move.assign(move)
-        self.last_gradient.assign(gradient)
-        self.image.assign_add(tf.reshape(move, self.image.shape))
+        guess = self._metric.apply(_added(gradient, changes, -for_changes), factors)
+        return guess, _dots(changes, guess)
 
     # --- checkpoints ---
 
@@ -178,7 +178,7 @@ class LBFGS:
         """Return the history and its bookkeeping."""
         vectors = {name: in_place(getattr(self, name)) for name in _VECTORS}
         filled = [slot for slot, stamp in enumerate(self.order) if stamp]
-        vectors |= {f"{name}.{slot}": in_place(getattr(self, name)[slot]) for name in _PAIRS for slot in filled}
+        vectors |= {f"{name}.{slot}": _as_kept(getattr(self, name)[slot]) for name in _PAIRS for slot in filled}
         matrices = {name: getattr(self, name).copy() for name in _MATRICES}
         return {
             **vectors,
@@ -194,37 +194,56 @@ class LBFGS:
         for name in _MATRICES:
             setattr(self, name, np.array(state[name]))
         # As many pairs as then, whatever memory there is now: else it would paint another picture.
-        zeros = tf.zeros_like(self.last_move)
+        dtype = self.moves[0].dtype
+        none = tf.zeros_like(self.last_move, dtype)
         for name in _PAIRS:
-            pairs = [state.get(f"{name}.{slot}", zeros) for slot in range(len(self.order))]
-            setattr(self, name, [tf.Variable(each, trainable=False) for each in pairs])
+            pairs = [state.get(f"{name}.{slot}") for slot in range(len(self.order))]
+            tensors = [none if each is None else _from_kept(each, dtype) for each in pairs]
+            setattr(self, name, [tf.Variable(each, trainable=False) for each in tensors])
         for name in _NUMBERS:
             setattr(self, name, state[name][0].item())
         self._metric.restore(state)
 
 
-def _wide(x: Tensor) -> Any:
-    return tf.cast(x, tf.float64)
+def _tensors(variables: Sequence[Tensor]) -> list[Tensor]:
+    return [tf.convert_to_tensor(each) for each in variables]
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    # Not tensordot, which is slower by far: it makes a matrix product of one row and one column. Summed in the
-    # vectors' dtype by blocks; the scalar goes on in float64.
-    return _wide(tf.reduce_sum(a * b))
+def _change(gradient: Tensor, before: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the change ``y`` of the gradient, and ``s^T y``, ``y^T y`` and ``s^T s`` with the ``move`` s."""
+    change = gradient - before
+    return change, tf.stack([dot(move, change), dot(change, change), dot(move, move)])
+
+
+def _direction(guess: Tensor, moves: Sequence[Tensor], scale: Tensor, for_moves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``scale guess + S c`` and its squared length."""
+    direction = _added(scale * guess, moves, for_moves)
+    return direction, dot(direction, direction)
+
+
+def _moved(image: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``image`` moved, but not out of 0..255, and the move that was."""
+    moved = tf.clip_by_value(image + move, DARKEST, BRIGHTEST)
+    return moved, moved - image
 
 
 def _dots(pairs: Sequence[Tensor], vector: Tensor) -> Tensor:
     """Return the product of each of ``pairs`` with ``vector``, float64, shape (pairs,)."""
-    found: list[Tensor] = []
-    for each in pairs:
-        with tf.control_dependencies(found[-1:]):  # one after another: each holds an image while it is computed
-            found.append(_dot(each, vector))
-    return tf.stack(found)
+    return tf.stack([dot(tf.cast(each, vector.dtype), vector) for each in pairs])
 
 
 def _added(vector: Tensor, pairs: Sequence[Tensor], factors: Tensor) -> Tensor:
     """Return ``vector`` plus each of ``pairs`` times its factor."""
     for slot, each in enumerate(pairs):
-        with tf.control_dependencies([vector]):
-            vector += factors[slot] * each
+        vector += factors[slot] * tf.cast(each, vector.dtype)
     return vector
+
+
+def _as_kept(variable: Tensor) -> npt.NDArray[np.generic]:
+    """Return a pair's numbers for a checkpoint: NumPy's files do not know bfloat16, so its bits as uint16."""
+    array = in_place(variable)
+    return array.view(np.uint16) if variable.dtype == tf.bfloat16 else array
+
+
+def _from_kept(array: npt.NDArray[np.generic], dtype: Any) -> Tensor:
+    return tf.bitcast(tf.constant(array), tf.bfloat16) if dtype == tf.bfloat16 else tf.constant(array)

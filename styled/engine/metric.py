@@ -8,12 +8,13 @@ diagonal over the picture's frequencies.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from styled.engine.fused import dot
 from styled.engine.stepping import State, Tensor
 
 Floats = npt.NDArray[np.float64]
@@ -29,16 +30,26 @@ MEMORY = 0.95
 
 
 class Metric(Protocol):
-    """A symmetric, positive definite operator on pictures as flat vectors, learned from pairs."""
+    """A symmetric, positive definite operator on pictures, learned from pairs; diagonal in coordinates of its own.
+
+    The coordinates are orthonormal: lengths and products are those of the pictures. So the optimiser works in them
+    throughout, and a step takes one transform there and one back.
+    """
 
     factors: Floats
-    """Its diagonal, one for each band, shape (bands,)."""
+    """Its diagonal, one for each band of coordinates, shape (bands,)."""
 
-    def energies(self, vector: Tensor) -> Tensor:
-        """Return the squared length of ``vector`` (size,) in each band, shape (bands,), float64. For graphs."""
+    def coordinates(self, image: Tensor) -> Tensor:
+        """Return the coordinates of ``image`` (1, H, W, 3), shape (rows, columns). For graphs."""
 
-    def apply(self, vector: Tensor, factors: Tensor) -> Tensor:
-        """Return ``vector`` (size,) with each band scaled by its factor, (bands,). For graphs."""
+    def image(self, coordinates: Tensor) -> Tensor:
+        """Return the image, (1, H, W, 3). For graphs."""
+
+    def energies(self, coordinates: Tensor) -> Tensor:
+        """Return the squared length in each band, shape (bands,), float64. For graphs."""
+
+    def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
+        """Return ``coordinates`` with each band scaled by its factor, (bands,). For graphs."""
 
     def learn(self, move: Floats, change: Floats, curvature: float) -> None:
         """Take in a pair: the energies of the move and of the gradient's change, and their product, positive."""
@@ -51,18 +62,26 @@ class Metric(Protocol):
 
 
 class Identity:
-    """The textbook's guess. One band has everything."""
+    """The textbook's guess. The coordinates are the pixels, one band has everything."""
 
     def __init__(self) -> None:
         self.factors = np.ones(1)
 
-    def energies(self, vector: Tensor) -> Tensor:
+    def coordinates(self, image: Tensor) -> Tensor:
         """See :class:`Metric`."""
-        return tf.reshape(tf.cast(tf.tensordot(vector, vector, 1), tf.float64), [1])
+        return tf.reshape(image, [image.shape[1], -1])
 
-    def apply(self, vector: Tensor, factors: Tensor) -> Tensor:
+    def image(self, coordinates: Tensor) -> Tensor:
         """See :class:`Metric`."""
-        return vector * factors[0]
+        return tf.reshape(coordinates, [1, coordinates.shape[0], -1, 3])
+
+    def energies(self, coordinates: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        return tf.reshape(dot(coordinates, coordinates), [1])
+
+    def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        return coordinates * factors[0]
 
     def learn(self, move: Floats, change: Floats, curvature: float) -> None:
         """See :class:`Metric`; there is nothing to learn."""
@@ -80,7 +99,7 @@ class FrequencyMetric:
 
     In each band the factor is the length of the moves through that of the gradient's changes they caused, over the
     last pairs, each weighted by its curvature: the inverse of the band's mean bend. It scales with the loss as an
-    inverse Hessian must, is positive whatever the pairs are, and costs four transforms a step.
+    inverse Hessian must, and is positive whatever the pairs are.
 
     Args:
         height: of the picture, px.
@@ -91,41 +110,44 @@ class FrequencyMetric:
         self._height, self._width = height, width
         down, across = np.arange(height) / height, np.arange(width) / width
         # As the transform leaves them: transposed.
-        self._bands = tf.constant(np.digitize(np.hypot(across[:, None], down[None]), EDGES).astype(np.int32))
+        bands = np.digitize(np.hypot(across[:, None], down[None]), EDGES).astype(np.int32)
         self._count = len(EDGES) + 1
+        self._bands = tf.constant(bands)
         self._moves = np.zeros(3 * self._count)
         self._changes = np.zeros(3 * self._count)
         self.factors = np.ones(3 * self._count)
 
-    def energies(self, vector: Tensor) -> Tensor:
-        """See :class:`Metric`."""
-        bands = tf.reshape(self._bands, [-1])
-        return tf.concat(
-            [
-                tf.cast(tf.math.unsorted_segment_sum(tf.reshape(plane * plane, [-1]), bands, self._count), tf.float64)
-                for plane in self._transformed(vector)
-            ],
-            axis=0,
-        )
-
-    def apply(self, vector: Tensor, factors: Tensor) -> Tensor:
-        """See :class:`Metric`."""
-        planes = [
-            self._inverse(plane * tf.gather(of_plane, self._bands))
-            for plane, of_plane in zip(self._transformed(vector), tf.split(factors, 3), strict=True)
-        ]
-        mixed = tf.stack([tf.reshape(plane, [-1]) for plane in planes], axis=-1)
-        return tf.reshape(tf.matmul(mixed, tf.constant(OPPONENT, vector.dtype), transpose_b=True), [-1])
-
-    def _transformed(self, vector: Tensor) -> list[Tensor]:
-        """Return the spectrum of each opponent colour, shape (width, height); orthonormal."""
-        colours = tf.matmul(tf.reshape(vector, [-1, 3]), tf.constant(OPPONENT, vector.dtype))
+    def coordinates(self, image: Tensor) -> Tensor:
+        """See :class:`Metric`: the spectra of the opponent colours, one below the other, (3 W, H)."""
+        colours = tf.matmul(tf.reshape(image, [-1, 3]), tf.constant(OPPONENT, image.dtype))
         planes = (tf.reshape(colours[:, each], [self._height, self._width]) for each in range(3))
         # One after the other: the transform's temporaries are several times its input.
-        return [tf.signal.dct(tf.transpose(tf.signal.dct(plane, norm="ortho")), norm="ortho") for plane in planes]
+        spectra = [tf.signal.dct(tf.transpose(tf.signal.dct(plane, norm="ortho")), norm="ortho") for plane in planes]
+        return tf.concat(spectra, axis=0)
 
-    def _inverse(self, spectrum: Any) -> Tensor:
-        return tf.signal.idct(tf.transpose(tf.signal.idct(spectrum, norm="ortho")), norm="ortho")
+    def image(self, coordinates: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        planes = [
+            tf.signal.idct(tf.transpose(tf.signal.idct(spectrum, norm="ortho")), norm="ortho")
+            for spectrum in tf.split(coordinates, 3)
+        ]
+        mixed = tf.stack([tf.reshape(plane, [-1]) for plane in planes], axis=-1)
+        pixels = tf.matmul(mixed, tf.constant(OPPONENT, coordinates.dtype), transpose_b=True)
+        return tf.reshape(pixels, [1, self._height, self._width, 3])
+
+    def energies(self, coordinates: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        bands = tf.reshape(self._bands, [-1])
+        found = [
+            tf.math.unsorted_segment_sum(tf.reshape(tf.square(spectrum), [-1]), bands, self._count)
+            for spectrum in tf.split(coordinates, 3)
+        ]
+        return tf.cast(tf.concat(found, axis=0), tf.float64)
+
+    def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
+        """See :class:`Metric`."""
+        each = tf.gather(tf.reshape(factors, [3, self._count]), self._bands, axis=1)
+        return coordinates * tf.reshape(each, coordinates.shape)
 
     def learn(self, move: Floats, change: Floats, curvature: float) -> None:
         """See :class:`Metric`."""

@@ -14,12 +14,20 @@ HEIGHT, WIDTH = 24, 33
 
 
 def random(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=HEIGHT * WIDTH * 3)
+    return np.random.default_rng(seed).normal(size=(1, HEIGHT, WIDTH, 3))
 
 
-def spectrum(vector: np.ndarray) -> np.ndarray:
+def spectrum(image: np.ndarray) -> np.ndarray:
     """Return the opponent colours' cosine transform, (HEIGHT, WIDTH, 3)."""
-    return scipy.fft.dctn(vector.reshape(HEIGHT, WIDTH, 3) @ OPPONENT, axes=(0, 1), norm="ortho")
+    return scipy.fft.dctn(image[0] @ OPPONENT, axes=(0, 1), norm="ortho")
+
+
+def energies(metric: Metric, image: np.ndarray) -> np.ndarray:
+    return metric.energies(metric.coordinates(tf.constant(image))).numpy()
+
+
+def applied(metric: Metric, image: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    return metric.image(metric.apply(metric.coordinates(tf.constant(image)), tf.constant(factors))).numpy()
 
 
 def bands() -> np.ndarray:
@@ -32,37 +40,44 @@ def test_the_opponent_colours_are_orthonormal_and_begin_with_brightness() -> Non
     np.testing.assert_allclose(np.abs(OPPONENT[:, 0]), 3**-0.5)
 
 
+@pytest.mark.parametrize("metric", [Identity(), FrequencyMetric(HEIGHT, WIDTH)])
+def test_the_coordinates_are_orthonormal(metric: Metric) -> None:
+    a, b = random(1), random(2)
+    coordinates = [metric.coordinates(tf.constant(each)) for each in (a, b)]
+    assert np.sum(coordinates[0] * coordinates[1]) == pytest.approx(np.sum(a * b))
+    np.testing.assert_allclose(metric.image(coordinates[0]), a, atol=1e-12)
+
+
 def test_the_energies_are_those_of_scipys_transform() -> None:
-    vector = random()
-    energies = FrequencyMetric(HEIGHT, WIDTH).energies(tf.constant(vector)).numpy()
-    squares = np.square(spectrum(vector))
-    for colour, of_colour in enumerate(np.split(energies, 3)):
+    image = random()
+    found = energies(FrequencyMetric(HEIGHT, WIDTH), image)
+    squares = np.square(spectrum(image))
+    for colour, of_colour in enumerate(np.split(found, 3)):
         expected = [squares[..., colour][bands() == band].sum() for band in range(len(EDGES) + 1)]
         np.testing.assert_allclose(of_colour, expected, rtol=1e-9)
-    assert energies.sum() == pytest.approx(vector @ vector)
+    assert found.sum() == pytest.approx(np.sum(image**2))
 
 
 def test_each_band_is_scaled_by_its_factor() -> None:
-    vector, metric = random(), FrequencyMetric(HEIGHT, WIDTH)
+    image, metric = random(), FrequencyMetric(HEIGHT, WIDTH)
     factors = np.random.default_rng(2).uniform(0.1, 10.0, metric.factors.shape)
-    scaled = metric.apply(tf.constant(vector), tf.constant(factors)).numpy()
-    expected = spectrum(vector) * np.stack([of_colour[bands()] for of_colour in np.split(factors, 3)], axis=-1)
-    np.testing.assert_allclose(spectrum(scaled), expected, atol=1e-9)
+    expected = spectrum(image) * np.stack([of_colour[bands()] for of_colour in np.split(factors, 3)], axis=-1)
+    np.testing.assert_allclose(spectrum(applied(metric, image, factors)), expected, atol=1e-9)
 
 
 def test_it_is_symmetric_and_positive_and_nothing_before_it_learns() -> None:
     metric = FrequencyMetric(HEIGHT, WIDTH)
     a, b = random(1), random(2)
-    np.testing.assert_allclose(metric.apply(tf.constant(a), tf.constant(metric.factors)), a, atol=1e-9)
-    metric.learn(metric.energies(tf.constant(a)).numpy(), metric.energies(tf.constant(b)).numpy(), 3.0)
-    applied = [metric.apply(tf.constant(each), tf.constant(metric.factors)).numpy() for each in (a, b)]
-    assert b @ applied[0] == pytest.approx(a @ applied[1])
-    assert a @ applied[0] > 0
+    np.testing.assert_allclose(applied(metric, a, metric.factors), a, atol=1e-9)
+    metric.learn(energies(metric, a), energies(metric, b), 3.0)
+    of_a, of_b = (applied(metric, each, metric.factors) for each in (a, b))
+    assert np.sum(b * of_a) == pytest.approx(np.sum(a * of_b))
+    assert np.sum(a * of_a) > 0
 
 
 def test_a_picture_that_moves_in_one_band_only_leaves_finite_factors() -> None:
     metric = FrequencyMetric(HEIGHT, WIDTH)
-    flat = metric.energies(tf.ones(HEIGHT * WIDTH * 3, tf.float64)).numpy()
+    flat = energies(metric, np.ones((1, HEIGHT, WIDTH, 3)))
     metric.learn(flat, 4.0 * flat, 1.0)
     assert np.isfinite(metric.factors).all()
     assert metric.factors.min() > 0
@@ -78,17 +93,17 @@ def bowl_of_frequencies() -> tf.Tensor:
 def falling(metric: Metric, steps: int) -> float:
     """Return the loss after some steps of L-BFGS down that bowl, relative to the first."""
     curvature = tf.constant(bowl_of_frequencies())
-    transform = FrequencyMetric(HEIGHT, WIDTH)._transformed
+    transform = FrequencyMetric(HEIGHT, WIDTH).coordinates
 
     def gradient(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            planes = transform(tf.reshape(image, [-1]))
+            planes = tf.split(transform(image - 128.0), 3)
             squares = [tf.square(plane) * tf.transpose(curvature[..., each]) for each, plane in enumerate(planes)]
             loss = tf.add_n([tf.reduce_sum(square) for square in squares])
         return tf.stack([loss]), tape.gradient(loss, image)
 
-    image = tf.constant(100.0 + 30.0 * random(5).reshape(1, HEIGHT, WIDTH, 3))
+    image = tf.constant(128.0 + 20.0 * random(5))
     optimizer = LBFGS(image, tf.function(gradient), history=10, metric=metric)
     losses = [float(optimizer.step()[0]) for _ in range(steps)]
     return min(losses) / losses[0]

@@ -136,7 +136,8 @@ class TestDirection:
         metric: Metric = FrequencyMetric(4, 5) if learned else Identity()
 
         def guess(vector: np.ndarray) -> np.ndarray:
-            return metric.apply(tf.constant(vector), tf.constant(metric.factors)).numpy()
+            coordinates = metric.coordinates(tf.constant(vector.reshape(SHAPE)))
+            return metric.image(metric.apply(coordinates, tf.constant(metric.factors))).numpy().ravel()
 
         value, steps = (quadratic(50.0)[0], 18) if kind == "quadratic" else (valley, 25)
         begin = start() if kind == "quadratic" else start() / 4 + 75
@@ -159,7 +160,8 @@ class TestDirection:
                     refused += 1
             del pairs[:-history]
             if pairs:
-                expected = two_loop(slope, pairs, guess)
+                flat = before.ravel()
+                expected = np.clip(flat + two_loop(slope, pairs, guess), 0.0, 255.0) - flat
                 assert np.linalg.norm(move - expected) <= 1e-6 * np.linalg.norm(expected)
                 compared += 1
             pairs.append((move, slope))
@@ -195,6 +197,45 @@ class TestDirection:
         optimizer = lbfgs(lambda image: tf.reduce_sum(tf.square(image - start())), start())
         losses_of(optimizer, 3)
         np.testing.assert_array_equal(optimizer.image.numpy(), start())
+
+
+class TestInsideWhatAFileHolds:
+    def test_the_picture_stays_there_and_the_rest_of_it_goes_to_the_bottom(self) -> None:
+        """A bowl whose bottom is outside in every third value; the best point inside is the bottom, clipped."""
+        bottom = start(4)
+        bottom[..., 0] = 300.0
+        bottom[..., 2] = -20.0
+        optimizer = lbfgs(lambda image: tf.reduce_sum(tf.square(image - bottom)), start())
+        for _ in range(40):
+            optimizer.step()
+            image = optimizer.image.numpy()
+            assert image.min() >= 0.0
+            assert image.max() <= 255.0
+        np.testing.assert_allclose(image, np.clip(bottom, 0.0, 255.0), atol=0.1)
+
+
+class TestPairs:
+    def single(self) -> LBFGS:
+        """Return an optimiser in float32 after some steps."""
+        bottom = start(4).astype(np.float32)
+        bowl = tf.constant(np.geomspace(1.0, 30.0, SIZE).reshape(SHAPE).astype(np.float32))
+        image = tf.constant(start().astype(np.float32))
+        objective = with_gradient(lambda image: tf.reduce_sum(bowl * tf.square(image - bottom)))
+        optimizer = LBFGS(image, objective, history=3, metric=Identity())
+        losses_of(optimizer, 5)
+        return optimizer
+
+    def test_they_take_half_the_memory_and_come_back_from_a_checkpoint_as_they_were(self) -> None:
+        optimizer, other = self.single(), self.single()
+        state = {name: np.array(value) for name, value in optimizer.state().items()}
+        assert state["moves.0"].dtype == state["changes.2"].dtype == np.uint16
+        losses_of(other, 2)
+        other.restore(state)
+        other.image.assign(optimizer.image)
+        for _ in range(4):
+            optimizer.step()
+            other.step()
+            np.testing.assert_array_equal(other.image.numpy(), optimizer.image.numpy())
 
 
 def best_of(optimizer: LBFGS) -> float:
