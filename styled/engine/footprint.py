@@ -20,16 +20,19 @@ from styled.settings import Settings
 Scheme = Literal["off", "front", "full"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-BASE_BYTES = 820 * 2**20
-"""TensorFlow, the weights in both directions, the decoded images of a usual job."""
+BASE_BYTES = 870 * 2**20
+"""TensorFlow with XLA, the weights in both directions, the decoded images of a usual job."""
 
 WINOGRAD_BYTES = 380 * 2**20
 """Transforms of the wide layers' weights, where convolutions run in float32 on a CPU."""
 
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
-NETWORK_BYTES = {"float32": 8.6, "bfloat16": 5.0, "float16": 5.0}
+NETWORK_BYTES = {"float32": 8.6, "bfloat16": 3.6, "float16": 5.0}
 """For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
+
+TILE_BYTES = {"float32": 8.6, "bfloat16": 5.0, "float16": 5.0}
+"""The same in a tile, up to :data:`TILE_FACTOR`."""
 
 TILE_FACTOR = {2: 1.6, 3: 1.55, 5: 1.9}
 """So many times that in a tile, by the blocks in it: what is fed into the middle of the network and cut out of it is
@@ -172,7 +175,7 @@ def _tiled(
         for tile in _tile_sizes(scale):
             largest = cost.grid(scale, tiled, tile).largest
             # The deep rest and the tiles take turns.
-            in_tile = TILE_FACTOR[blocks] * _network_bytes(largest, tiled, precision)
+            in_tile = TILE_FACTOR[blocks] * TILE_BYTES[precision] * largest * sum(map(_channels_px, tiled))
             needed = fixed + max(deep, in_tile)
             cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
             yield Choice(blocks, tile, history, round(needed), cost_of_step)
@@ -190,7 +193,7 @@ def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
 def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:
     """Return what is held whatever runs in tiles: TensorFlow, weights, the optimiser's images, the content's features."""
     base = BASE_BYTES + (WINOGRAD_BYTES if precision == "float32" else 0)
-    images = IMAGES[settings.optimizer] + 2 * history
+    images = IMAGES[settings.optimizer] + history  # two arrays a pair, in bfloat16
     images += SPECTRUM_IMAGES * (settings.optimizer == "lbfgs" and settings.preconditioner == "frequency")
     images += 2.0 * (settings.average > 0) + 2.0 * (settings.stop == "plateau")
     targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers) * ELEMENT_BYTES[precision]

@@ -65,6 +65,7 @@ def slope(flat: Tensor, matrix: Tensor, statistic: Statistic) -> Tensor:
         matrix: ``K = D + D'``, where D is the derivative of something by :func:`moment_sums`.
         statistic: which.
     """
+    matrix = tf.cast(matrix, flat.dtype)
     if statistic == "gram":
         return tf.matmul(flat, matrix)
     channels = flat.shape[-1]

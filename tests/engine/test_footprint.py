@@ -49,11 +49,11 @@ def test_a_setting_narrows_the_choice() -> None:
 
 
 def test_history_and_optimiser_count() -> None:
-    """Each remembered pair is two images of 12 bytes a pixel; there are never more than a scale has steps."""
+    """Each remembered pair is two images of 6 bytes a pixel, in bfloat16; there are never more than a scale has steps."""
     scale = Scale(1000, 1000, 100)
     short, long = (footprint.choose(scale, LAYERS, Settings(history=n), 64 * GIB) for n in (5, 15))
     assert (short.history, long.history) == (5, 15)
-    assert long.bytes - short.bytes == 10 * 2 * 12 * 1_000_000
+    assert long.bytes - short.bytes == 10 * 2 * 6 * 1_000_000
     adam = footprint.choose(scale, LAYERS, Settings(optimizer="adam"), 64 * GIB)
     assert (adam.history, adam.bytes < short.bytes) == (0, True)
     assert footprint.choose(Scale(1000, 1000, 4), LAYERS, Settings(history=15), 64 * GIB).history == 3
