@@ -46,7 +46,11 @@ class Iterate:
     picture: Callable[[], Picture]
     """Copies the picture from the device; valid until the generator moves on."""
     snapshot: Callable[[], dict[str, npt.NDArray[np.generic]]]
-    """Everything needed to go on from here, as arrays; valid until the generator moves on."""
+    """Everything needed to go on from here, as arrays; to be called before the generator moves on.
+
+    The arrays stay as they are when it does. They are the engine's own memory while they last: held longer, they cost
+    as much again.
+    """
     last: bool = False
     """This is the final step."""
     stopped_by: str = ""

@@ -1,0 +1,56 @@
+"""What an iterate promises to whoever keeps it: snapshots that stay."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from styled.engine.engine import paint
+from styled.engine.weights import Weights
+from styled.settings import Settings
+
+SHALLOW = {
+    "content_layers": {"block2_conv1": 1.0},
+    "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0},
+    "size": 48,
+    "precision": "float32",
+}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"optimizer": "lbfgs", "history": 2, "steps": 8},
+        {"optimizer": "adam", "average": 0.5, "stop": "plateau", "steps": 14},
+    ],
+    ids=["lbfgs", "adam, average, plateau"],
+)
+def test_a_snapshot_that_is_held_stays_as_it_is_while_painting_goes_on(
+    vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, values: dict[str, Any]
+) -> None:
+    """Through all later steps: L-BFGS fills its pairs anew, and the plateau's window passes."""
+    settings = Settings(**SHALLOW, scales=(), **values)
+    held, copies = [], []
+    for iterate in paint(rocket, [starry_night], settings, weights=vgg):
+        held.append(iterate.snapshot())
+        copies.append({name: array.copy() for name, array in held[-1].items()})
+    assert len(held) == settings.steps
+    for snapshot, copy in zip(held, copies, strict=True):
+        for name, array in copy.items():
+            np.testing.assert_array_equal(snapshot[name], array, err_msg=name)
+    for earlier, later in itertools.pairwise(held):
+        assert not np.array_equal(earlier["picture"], later["picture"]), "nothing was painted"
+
+
+def test_pictures_in_a_snapshot_are_not_copied(vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray) -> None:
+    """At 100 Mpx a copy of the state would be several GB, each time."""
+    settings = Settings(**SHALLOW, scales=(), steps=9, optimizer="lbfgs", average=0.5, stop="plateau")
+    iterate = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 6, None))
+    first, second = iterate.snapshot(), iterate.snapshot()
+    large = [name for name, array in first.items() if array.size >= first["picture"].size]
+    assert len(large) >= 8, "picture, best, last move and gradient, the pairs, the average's sum, the plateau's picture"
+    for name in large:
+        assert np.shares_memory(first[name], second[name]), name
