@@ -23,7 +23,7 @@ from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
 from styled.evolution import Fence, JobFile, JobFolder, LossLog
-from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped, WorkerMessage
+from styled.messages import Checkpointed, Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.settings import INIT_WORDS, Settings, settings_from
 
 RESULT_SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg"}
@@ -254,7 +254,9 @@ class _Run:
                 yield self._save_checkpoint(iterate)
 
     def _keep(self, iterate: Iterate, log: LossLog) -> Iterator[WorkerMessage]:
-        """Write the step's losses and, when due, its frame."""
+        """Write the step's losses and, when due, its frame; say what is to be known of a scale that begins."""
+        if note := _shortage(iterate):
+            yield Noted(step=iterate.step, note=note)
         if iterate.stopped_by != "diverged":  # its loss is not a number, and JSON has numbers only
             progress = self._progress(iterate)
             log.append(progress)
@@ -325,6 +327,18 @@ class _Run:
 
     def _seconds(self) -> float:
         return self.start.seconds + self._clock() - self._began
+
+
+def _shortage(iterate: Iterate) -> str:
+    """Return what is to be said of a scale that begins with fewer pairs of L-BFGS for want of memory, else nothing."""
+    way = iterate.way
+    if way is None or way.history >= way.wanted:
+        return ""
+    tiles = f"tiled {way.blocks} blocks" if way.blocks else "untiled"
+    return (
+        f"scale {iterate.scale} of {iterate.scales} ({iterate.width}x{iterate.height}): {tiles}, "
+        f"{way.history} of {way.wanted} pairs of L-BFGS, for {way.bytes / 2**30:.1f} GiB"
+    )
 
 
 def save_result(

@@ -33,6 +33,7 @@ from styled.evolution import JobFolder
 from styled.messages import (
     Checkpointed,
     Failure,
+    Noted,
     Progress,
     Result,
     Started,
@@ -140,6 +141,8 @@ class Outlet:
                 )
             case Checkpointed():
                 self._log.info("checkpoint written", step=message.step)
+            case Noted():
+                self._log.warning(message.note, step=message.step)
             case Result():
                 self._log.info(
                     "result written",

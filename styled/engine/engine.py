@@ -198,6 +198,7 @@ class _Run:
             snapshot=snapshot,
             last=step == steps or diverged,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
+            way=self._ways[scale.scale] if scale.done == 1 else None,
         )
 
     def _left(self, scale: OpenScale) -> float | None:

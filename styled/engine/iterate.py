@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from styled.engine.footprint import Choice
+
 Picture = npt.NDArray[np.float32]
 """An image: float32, shape (height, width, 3), RGB, sRGB-encoded, range 0..255."""
 
@@ -55,3 +57,5 @@ class Iterate:
     """This is the final step."""
     stopped_by: str = ""
     """On the last step: ``steps`` or ``plateau``."""
+    way: Choice | None = None
+    """How this scale is run, on its first step; None on the others."""

@@ -1,4 +1,4 @@
-"""What an iterate promises to whoever keeps it: snapshots that stay."""
+"""What an iterate promises to whoever keeps it: snapshots that stay, and how its scale is run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from styled import vgg19
+from styled.engine import footprint
 from styled.engine.engine import paint
+from styled.engine.iterate import Iterate
+from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights
 from styled.settings import Settings
 
@@ -54,3 +58,26 @@ def test_pictures_in_a_snapshot_are_not_copied(vgg: Weights, rocket: np.ndarray,
     assert len(large) >= 8, "picture, best, last move and gradient, the pairs, the average's sum, the plateau's picture"
     for name in large:
         assert np.shares_memory(first[name], second[name]), name
+
+
+def painted(vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, **rest: Any) -> list[Iterate]:
+    settings = Settings(**SHALLOW, scales=(32,), steps=7, optimizer="adam")
+    return list(paint(rocket, [starry_night], settings, weights=vgg, **rest))
+
+
+def test_how_a_scale_is_run_is_said_on_its_first_step(
+    vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray
+) -> None:
+    """And not when a scale goes on from a checkpoint: it was said then, and its pairs are those it had."""
+    iterates = painted(vgg, rocket, starry_night)
+    assert [iterate.scale for iterate in iterates] == [1, 1, 1, 1, 2, 2, 2]
+    assert [iterate.step for iterate in iterates if iterate.way is not None] == [1, 5]
+    settings = Settings(**SHALLOW, scales=(32,), steps=7, optimizer="adam")
+    layers = vgg19.up_to("block2_conv1")
+    ways = [
+        footprint.choose(scale, layers, settings, float("inf")) for scale in plan_scales(*rocket.shape[1::-1], settings)
+    ]
+    assert [iterate.way for iterate in iterates if iterate.way is not None] == ways
+    inside = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 2, None)).snapshot()
+    rest = painted(vgg, rocket, starry_night, resume=inside)
+    assert [iterate.step for iterate in rest if iterate.way is not None] == [5]
