@@ -22,6 +22,7 @@ import stat
 import sys
 import threading
 import traceback
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, TextIO
@@ -178,8 +179,10 @@ def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
         os.environ.setdefault(name, value)
     from styled.painting import paint_job  # after the environment is set: it will import TensorFlow
 
-    for message in paint_job(folder, stop.made):
-        outlet.send(message)
+    # Closed whatever happens: a failure is told when nothing is written any more.
+    with closing(paint_job(folder, stop.made)) as messages:
+        for message in messages:
+            outlet.send(message)
     return STOPPED_EXIT_CODE if isinstance(message, Stopped) else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from styled import evolution, images, messages
+from styled import evolution, images, messages, painting
 from styled import worker as worker_module
 from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Failure, Noted, Progress, Result, Started, Stopped
@@ -185,6 +186,30 @@ def test_a_note_is_a_warning_in_the_log() -> None:
     worker_module.Outlet(stream, log, worker_module.StopRequest()).send(noted)
     assert messages.decode(stream.getvalue()) == noted
     assert f'level=warning event="{noted.note}" step=7' in log.getvalue()
+
+
+def test_when_messages_cannot_be_sent_painting_is_closed_before_the_failure_is_told(
+    job: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed, it waits for the checkpoint under way: nothing is written any more by a worker that says it failed."""
+    ends: list[str] = []
+
+    def paint_job(folder: JobFolder, should_stop: Any) -> Iterator[Any]:
+        try:
+            yield Checkpointed(step=1)
+        finally:
+            ends.append("closed")
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(painting, "paint_job", paint_job)
+    stop = worker_module.StopRequest()
+    with pytest.raises(OSError, match="No space left") as caught:
+        worker_module._paint(job, stop, worker_module.Outlet(Full(), io.StringIO(), stop))
+    assert caught.tb is not None  # it keeps the generator from being collected, which would close it too
+    assert ends == ["closed"]
 
 
 def test_an_unexpected_error_leaves_its_traceback_in_the_log(job_of: Any) -> None:

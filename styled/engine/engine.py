@@ -113,7 +113,8 @@ class _Run:
         step_down: int,
     ) -> None:
         # All before the first step: a job that cannot be finished must not be begun.
-        allowed = budget(settings, on_gpu=bool(tf.config.list_physical_devices("GPU")))
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        allowed = budget(settings, on_gpu=on_gpu)
         self._ways = {
             scale: footprint.choose(
                 scale,
@@ -126,6 +127,8 @@ class _Run:
             )
             for scale in scales
         }
+        # What a GPU has says nothing about this process.
+        self._peak_bytes = 0 if on_gpu else max(way.bytes for way in self._ways.values())
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
@@ -199,6 +202,7 @@ class _Run:
             last=step == steps or diverged,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
             way=self._ways[scale.scale] if scale.done == 1 else None,
+            peak_bytes=self._peak_bytes,
         )
 
     def _left(self, scale: OpenScale) -> float | None:

@@ -59,3 +59,5 @@ class Iterate:
     """On the last step: ``steps`` or ``plateau``."""
     way: Choice | None = None
     """How this scale is run, on its first step; None on the others."""
+    peak_bytes: int = 0
+    """Memory this process is predicted to have at most, all scales counted; 0 where that is not known, as on a GPU."""
