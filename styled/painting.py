@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -241,6 +241,7 @@ class _Run:
             resume=self.start.arrays,
             step_down=self._job.step_down,
         )
+        self.start = replace(self.start, arrays=None)  # the engine's alone, which lets go of them
         with CheckpointWriter(self._folder, self._fence) as writer:
             checkpoints = Checkpoints(writer, self._settings, is_lean=self._job.step_down > 0, clock=self._clock)
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -277,6 +278,22 @@ def test_one_that_was_written_while_tensorflow_painted_on_is_that_of_its_step(
     assert started.step == 2
     assert [each.step for each in evolution.read_losses(job).losses] == list(range(1, 10))
     np.testing.assert_array_equal(images.load(job.result).pixels, images.load(whole.result).pixels)
+
+
+def test_what_a_job_goes_on_from_is_kept_by_the_engine_alone(job: JobFolder) -> None:
+    """It knows when it has no more need of it."""
+    Studio(job).work(lambda: saved(job) > 0)
+    kept: list[bool] = []
+
+    def engine(*inputs: Any, resume: dict[str, Any], **rest: Any) -> Iterator[Iterate]:
+        held = weakref.ref(resume["place"])
+        del resume
+        for iterate in iterates(2)(*inputs, **rest):
+            kept.append(held() is not None)
+            yield iterate
+
+    list(paint_job(job, never, paint=engine))
+    assert kept == [False, False]
 
 
 def test_snapshots_are_taken_by_the_thread_that_paints(job: JobFolder) -> None:

@@ -79,7 +79,8 @@ def paint(
         first, step, picture = _resumed(resume, scales)
     for index in range(first, len(scales)):
         scale = run.open_scale(index, picture)
-        if resume is not None and index == first:
+        del picture
+        if resume is not None:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
             try:
@@ -89,13 +90,14 @@ def paint(
                     f"the checkpoint has no {error}: another version of styled wrote it",
                     "Start again without it (styled retry --from-start), or finish the job with that version.",
                 ) from error
+            resume = None  # else all of it would be there twice to the end
         while scale.steps_left > 0:
             step += 1
             iterate = run.step(scale, step)
             yield iterate
             if iterate.last:
                 return
-        picture = scale.picture()
+        picture = scale.picture()  # noqa: F841  # the next turn uses it
 
 
 class _Run:

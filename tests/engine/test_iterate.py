@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,18 @@ def test_how_a_scale_is_run_is_said_on_its_first_step(
     inside = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 2, None)).snapshot()
     rest = painted(vgg, rocket, starry_night, resume=inside)
     assert [iterate.step for iterate in rest if iterate.way is not None] == [5]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_checkpoint_that_was_taken_back_is_let_go_of(
+    vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, optimizer: str
+) -> None:
+    """Its numbers are the optimiser's now: kept beside them, they would cost as much memory again to the end."""
+    settings = Settings(**SHALLOW, scales=(), steps=9, optimizer=optimizer)
+    before = paint(rocket, [starry_night], settings, weights=vgg)
+    resume = {name: array.copy() for name, array in next(itertools.islice(before, 5, None)).snapshot().items()}
+    held = {name: weakref.ref(array) for name, array in resume.items()}
+    after = paint(rocket, [starry_night], settings, weights=vgg, resume=resume)
+    del resume
+    assert next(after).step == 7
+    assert [name for name, array in held.items() if array() is not None] == []
