@@ -77,6 +77,13 @@ class Checkpointed(Message, frozen=True, tag="checkpoint"):
     step: int
 
 
+class Noted(Message, frozen=True, tag="note"):
+    """Something the user should know came up while painting."""
+
+    step: int
+    note: str
+
+
 class Result(Message, frozen=True, tag="result"):
     """The picture is finished and durable on disk."""
 
@@ -104,7 +111,7 @@ class Failure(Message, frozen=True, tag="error"):
     step: int = 0
 
 
-WorkerMessage = Started | Progress | Frame | Checkpointed | Result | Stopped | Failure
+WorkerMessage = Started | Progress | Frame | Checkpointed | Noted | Result | Stopped | Failure
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[WorkerMessage] = msgspec.json.Decoder(WorkerMessage)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from styled import evolution, images, memory, vgg19
+from styled.checkpointing import Checkpoints
 from styled.engine.iterate import Iterate
 from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights, load_weights
 from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
-from styled.evolution import Fence, JobFile, JobFolder, LossLog
-from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped, WorkerMessage
+from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
+from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.settings import INIT_WORDS, Settings, settings_from
 
 RESULT_SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg"}
@@ -124,12 +125,12 @@ def paint_job(
     *,
     paint: Paint | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[WorkerMessage]:
+) -> Generator[WorkerMessage, None, None]:
     """Paint the job in ``folder``, from its checkpoint if it has one.
 
-    Writes frames, losses, checkpoints, the result and the timelapse. The last message is ``Result`` or
-    ``Stopped``. The checkpoint stays when the job is done: whoever records the result removes it, so that a
-    crash in between costs no more than any other.
+    Writes frames, losses, checkpoints, the result and the timelapse. Checkpoints are written by a thread, which has
+    ended when the generator has. The last message is ``Result`` or ``Stopped``. The checkpoint stays when the job is
+    done: whoever records the result removes it, so that a crash in between costs no more than any other.
 
     Args:
         folder: has ``job.json`` and ``input/``.
@@ -195,7 +196,6 @@ class _Run:
         self._fingerprint = evolution.fingerprint(job.digests, job.settings, self._weights.digest)
         self.start = self._find_start()
         self._began = clock()
-        self._saved_at = self._began
         self._told_at = -PROGRESS_S
 
     def _find_start(self) -> _Start:
@@ -241,20 +241,36 @@ class _Run:
             resume=self.start.arrays,
             step_down=self._job.step_down,
         )
+        self.start = replace(self.start, arrays=None)  # the engine's alone, which lets go of them
+        with CheckpointWriter(self._folder, self._fence) as writer:
+            checkpoints = Checkpoints(writer, self._settings, is_lean=self._job.step_down > 0, clock=self._clock)
+            try:
+                yield from self._drive(iterates, checkpoints, log, should_stop)
+            except Exception:
+                # The one under way is of a step before the one that failed: told first, as if it had been waited for.
+                yield from checkpoints.ended(wait=True)
+                raise
+
+    def _drive(
+        self, iterates: Iterator[Iterate], checkpoints: Checkpoints, log: LossLog, should_stop: Callable[[], bool]
+    ) -> Iterator[WorkerMessage]:
         for iterate in iterates:
             self._fence.check()
+            yield from checkpoints.settled(iterate) if iterate.last else checkpoints.ended()
             yield from self._keep(iterate, log)
             if iterate.last:
                 yield self._finish(iterate)
             elif should_stop():
-                yield self._save_checkpoint(iterate)
+                yield from checkpoints.now(iterate, self._meta(iterate))
                 yield Stopped(step=iterate.step)
                 return
-            elif self._clock() - self._saved_at >= self._settings.checkpoint_s:
-                yield self._save_checkpoint(iterate)
+            else:
+                yield from checkpoints.when_due(iterate, self._meta(iterate))
 
     def _keep(self, iterate: Iterate, log: LossLog) -> Iterator[WorkerMessage]:
-        """Write the step's losses and, when due, its frame."""
+        """Write the step's losses and, when due, its frame; say what is to be known of a scale that begins."""
+        if note := _shortage(iterate):
+            yield Noted(step=iterate.step, note=note)
         if iterate.stopped_by != "diverged":  # its loss is not a number, and JSON has numbers only
             progress = self._progress(iterate)
             log.append(progress)
@@ -289,11 +305,9 @@ class _Run:
             gpu_memory_bytes=device.peak_memory_bytes(),
         )
 
-    def _save_checkpoint(self, iterate: Iterate) -> Checkpointed:
-        meta = {"fingerprint": self._fingerprint, "step": iterate.step, "seconds": self._seconds()}
-        evolution.save_checkpoint(self._folder, iterate.snapshot(), meta)
-        self._saved_at = self._clock()
-        return Checkpointed(step=iterate.step)
+    def _meta(self, iterate: Iterate) -> dict[str, Any]:
+        """Return what a checkpoint says of itself."""
+        return {"fingerprint": self._fingerprint, "step": iterate.step, "seconds": self._seconds()}
 
     def _finish(self, iterate: Iterate) -> Result:
         picture = iterate.picture()
@@ -325,6 +339,18 @@ class _Run:
 
     def _seconds(self) -> float:
         return self.start.seconds + self._clock() - self._began
+
+
+def _shortage(iterate: Iterate) -> str:
+    """Return what is to be said of a scale that begins with fewer pairs of L-BFGS for want of memory, else nothing."""
+    way = iterate.way
+    if way is None or way.history >= way.wanted:
+        return ""
+    tiles = f"tiled {way.blocks} blocks" if way.blocks else "untiled"
+    return (
+        f"scale {iterate.scale} of {iterate.scales} ({iterate.width}x{iterate.height}): {tiles}, "
+        f"{way.history} of {way.wanted} pairs of L-BFGS, for {way.bytes / 2**30:.1f} GiB"
+    )
 
 
 def save_result(

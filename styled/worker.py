@@ -22,6 +22,7 @@ import stat
 import sys
 import threading
 import traceback
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, TextIO
@@ -33,6 +34,7 @@ from styled.evolution import JobFolder
 from styled.messages import (
     Checkpointed,
     Failure,
+    Noted,
     Progress,
     Result,
     Started,
@@ -140,6 +142,8 @@ class Outlet:
                 )
             case Checkpointed():
                 self._log.info("checkpoint written", step=message.step)
+            case Noted():
+                self._log.warning(message.note, step=message.step)
             case Result():
                 self._log.info(
                     "result written",
@@ -175,8 +179,10 @@ def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
         os.environ.setdefault(name, value)
     from styled.painting import paint_job  # after the environment is set: it will import TensorFlow
 
-    for message in paint_job(folder, stop.made):
-        outlet.send(message)
+    # Closed whatever happens: a failure is told when nothing is written any more.
+    with closing(paint_job(folder, stop.made)) as messages:
+        for message in messages:
+            outlet.send(message)
     return STOPPED_EXIT_CODE if isinstance(message, Stopped) else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from styled.evolution import JobFolder
+from tests.evolution.gate import Gate
 
 # Daemons of the tests write no gallery after each job, which costs half a second of processor; its own tests ask for it.
 os.environ["STYLED_GALLERY__AUTO"] = "false"
@@ -21,6 +23,15 @@ def job(tmp_path: Path) -> JobFolder:
     folder = JobFolder(tmp_path / "evolution" / "20261122-201500-harbour")
     folder.create()
     return folder
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Holds checkpoints in the middle of being written, until it is opened."""
+    gate = Gate(np.lib.format.write_array)
+    monkeypatch.setattr(np.lib.format, "write_array", gate.write_array)
+    yield gate
+    gate.open()
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styled import evolution, images, messages
+from styled import evolution, images, messages, vgg19
+from styled.engine import footprint
 from styled.engine.iterate import Iterate, Losses
+from styled.engine.pyramid import plan_scales
 from styled.errors import CheckpointMismatch, Diverged, InputChanged, SettingsError, Superseded, UnreadableImage
 from styled.evolution import JobFile, JobFolder
-from styled.messages import Checkpointed, Frame, Progress, Result, Started, Stopped
+from styled.messages import Checkpointed, Frame, Noted, Progress, Result, Started, Stopped
 from styled.painting import paint_job
 from styled.settings import settings_from
 
@@ -256,6 +260,33 @@ class TestTrouble:
         checkpoint = evolution.load_checkpoint(job)
         assert checkpoint is not None
         assert checkpoint.meta["step"] == 2
+
+
+class TestMemory:
+    def test_fewer_pairs_than_wanted_are_told_when_a_scale_begins(self, job: JobFolder) -> None:
+        """With a limit that leaves room for two pairs of the five at the second scale."""
+        values = FAST | {"optimizer": "lbfgs", "history": 5, "scales": [32], "steps": 15, "tiling": "off"}
+        _, scale = plan_scales(64, 43, settings_from(values))
+        assert scale.steps == 6
+        least = footprint.choose(scale, vgg19.up_to("block5_conv1"), settings_from(values | {"history": 1}), math.inf)
+        pair = 2 * 12 * scale.pixels
+        limit = least.bytes + 1.5 * pair
+        said = list(paint_job(make_job(job, **values, memory_limit=limit / 2**30), never))
+        [noted] = [message for message in said if isinstance(message, Noted)]
+        assert noted.step == 10
+        needed = (least.bytes + pair) / 2**30
+        assert noted.note == f"scale 2 of 2 (64x43): untiled, 2 of 5 pairs of L-BFGS, for {needed:.1f} GiB"
+
+    def test_the_blocks_that_run_in_tiles_are_told_with_them(self, job: JobFolder) -> None:
+        way = footprint.Choice(2, (32, 32), history=3, wanted=5, bytes=int(7.6 * 2**30), cost=1.0)
+
+        def engine(*inputs: Any, **rest: Any) -> Iterator[Iterate]:
+            for iterate in iterates(3)(*inputs, **rest):
+                yield dataclasses.replace(iterate, way=way if iterate.step == 1 else None)
+
+        said = list(paint_job(make_job(job), never, paint=engine))
+        notes = [message.note for message in said if isinstance(message, Noted)]
+        assert notes == ["scale 1 of 1 (64x43): tiled 2 blocks, 3 of 5 pairs of L-BFGS, for 7.6 GiB"]
 
 
 class TestInit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import shutil
 import signal
 import subprocess
@@ -14,10 +16,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from styled import evolution, images, messages
+from styled import evolution, images, messages, painting
 from styled import worker as worker_module
 from styled.evolution import JobFile, JobFolder
-from styled.messages import Checkpointed, Failure, Progress, Result, Started, Stopped
+from styled.messages import Checkpointed, Failure, Noted, Progress, Result, Started, Stopped
 from styled.settings import settings_from
 
 pytestmark = pytest.mark.timeout(150)  # a worker that does not stop would else hold the suite for long
@@ -176,6 +178,38 @@ def test_what_tensorflow_says_when_memory_runs_out_is_understood(name: str, text
     told = worker_module._in_the_tree(error)
     assert told.kind == kind
     assert ("for a float tensor of 1x64x99x99" in told.message) == ("tensor" in text)
+
+
+def test_a_note_is_a_warning_in_the_log() -> None:
+    stream, log = io.BytesIO(), io.StringIO()
+    noted = Noted(step=7, note="scale 2 of 2 (64x43): untiled, 2 of 5 pairs of L-BFGS, for 7.6 GiB")
+    worker_module.Outlet(stream, log, worker_module.StopRequest()).send(noted)
+    assert messages.decode(stream.getvalue()) == noted
+    assert f'level=warning event="{noted.note}" step=7' in log.getvalue()
+
+
+def test_when_messages_cannot_be_sent_painting_is_closed_before_the_failure_is_told(
+    job: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed, it waits for the checkpoint under way: nothing is written any more by a worker that says it failed."""
+    ends: list[str] = []
+
+    def paint_job(folder: JobFolder, should_stop: Any) -> Iterator[Any]:
+        try:
+            yield Checkpointed(step=1)
+        finally:
+            ends.append("closed")
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(painting, "paint_job", paint_job)
+    stop = worker_module.StopRequest()
+    with pytest.raises(OSError, match="No space left") as caught:
+        worker_module._paint(job, stop, worker_module.Outlet(Full(), io.StringIO(), stop))
+    assert caught.tb is not None  # it keeps the generator from being collected, which would close it too
+    assert ends == ["closed"]
 
 
 def test_an_unexpected_error_leaves_its_traceback_in_the_log(job_of: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol, TextIO
 import click
 
 from styled import messages
-from styled.messages import Failure, Progress, Started, WorkerMessage
+from styled.messages import Failure, Noted, Progress, Started, WorkerMessage
 from styled.tui import figures
 
 PLAIN_EVERY_S = 5.0
@@ -63,7 +63,7 @@ class TextLines:
         self._open = False
 
     def show(self, message: WorkerMessage) -> None:
-        """Show start, progress and failure; frames and checkpoints are not worth a line."""
+        """Show start, progress, notes and failure; frames and checkpoints are not worth a line."""
         match message:
             case Started():
                 size = f"{message.width}x{message.height} px on {message.device}"
@@ -72,6 +72,8 @@ class TextLines:
                     self.note(message.note)
             case Progress():
                 self._show_progress(message)
+            case Noted():
+                self.note(message.note)
             case Failure():
                 self.close()
 

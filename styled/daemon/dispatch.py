@@ -18,7 +18,7 @@ from styled.daemon.runner import Process, Report, Runner, Task, end_orphan
 from styled.daemon.verdict import Ended, Verdict, judge
 from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
-from styled.messages import Checkpointed, Result, Started
+from styled.messages import Checkpointed, Noted, Result, Started
 from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
@@ -211,6 +211,8 @@ class Dispatcher:
                     self._log.warning("a worker notes", job=report.id, note=note)
             case Checkpointed(step=step):
                 self._store.update_progress(report.id, attempts=0)
+            case Noted(note=note):
+                self._log.warning("a worker notes", job=report.id, note=note)
 
     def _note_progress(self) -> None:
         now = self._clock()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled.engine.stepping import State, Tensor
+from styled.engine.stepping import State, Tensor, in_place
 
 
 class Average:
@@ -42,7 +42,7 @@ class Average:
 
     def state(self) -> State:
         """Return the running sum and the count; nothing when there is no average."""
-        return {} if self._sum is None else {"sum": self._sum.numpy(), "count": np.array([self._count])}
+        return {} if self._sum is None else {"sum": in_place(self._sum), "count": np.array([self._count])}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave."""

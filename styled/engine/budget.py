@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import NamedTuple
 
@@ -37,8 +38,31 @@ def budget(settings: Settings, *, on_gpu: bool) -> Budget:
         settings: ``memory_limit`` is used.
         on_gpu: TensorFlow paints on a GPU, whose memory counts then.
     """
-    if settings.memory_limit != "auto" and settings.memory_limit > 0:
-        return Budget(settings.memory_limit * 2**30, "memory_limit", is_strict=True)
+    return _set_by_user(settings) or _free(on_gpu=on_gpu)
+
+
+def spare(settings: Settings, peak_bytes: int) -> float:
+    """Return the bytes that this process may hold beside painting, in host memory; 0 where nothing is known of it.
+
+    With a ``memory_limit`` what is free counts too, whichever is less: this memory is wanted, not needed.
+
+    Args:
+        settings: ``memory_limit`` is used.
+        peak_bytes: what painting itself is predicted to have at most; 0 if that is unknown.
+    """
+    limits = [_free(on_gpu=False), _set_by_user(settings)]
+    allowed = min(limit.bytes for limit in limits if limit is not None)
+    return max(0.0, allowed - max(peak_bytes, memory.process_bytes() or 0)) if math.isfinite(allowed) else 0.0
+
+
+def _set_by_user(settings: Settings) -> Budget | None:
+    limit = settings.memory_limit
+    if limit == "auto" or not limit:
+        return None
+    return Budget(limit * 2**30, "memory_limit", is_strict=True)
+
+
+def _free(*, on_gpu: bool) -> Budget:
     now = memory.sample()
     if on_gpu:
         gpus = [gpu for gpu in now.gpus if gpu.total and gpu.used is not None]

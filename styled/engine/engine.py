@@ -79,7 +79,8 @@ def paint(
         first, step, picture = _resumed(resume, scales)
     for index in range(first, len(scales)):
         scale = run.open_scale(index, picture)
-        if resume is not None and index == first:
+        del picture
+        if resume is not None:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
             try:
@@ -89,13 +90,14 @@ def paint(
                     f"the checkpoint has no {error}: another version of styled wrote it",
                     "Start again without it (styled retry --from-start), or finish the job with that version.",
                 ) from error
+            resume = None  # else all of it would be there twice to the end
         while scale.steps_left > 0:
             step += 1
             iterate = run.step(scale, step)
             yield iterate
             if iterate.last:
                 return
-        picture = scale.picture()
+        picture = scale.picture()  # noqa: F841  # the next turn uses it
 
 
 class _Run:
@@ -113,7 +115,8 @@ class _Run:
         step_down: int,
     ) -> None:
         # All before the first step: a job that cannot be finished must not be begun.
-        allowed = budget(settings, on_gpu=bool(tf.config.list_physical_devices("GPU")))
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        allowed = budget(settings, on_gpu=on_gpu)
         self._ways = {
             scale: footprint.choose(
                 scale,
@@ -126,6 +129,8 @@ class _Run:
             )
             for scale in scales
         }
+        # What a GPU has says nothing about this process.
+        self._peak_bytes = 0 if on_gpu else max(way.bytes for way in self._ways.values())
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
@@ -198,6 +203,8 @@ class _Run:
             snapshot=snapshot,
             last=step == steps or diverged,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
+            way=self._ways[scale.scale] if scale.done == 1 else None,
+            peak_bytes=self._peak_bytes,
         )
 
     def _left(self, scale: OpenScale) -> float | None:

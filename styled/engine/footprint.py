@@ -76,6 +76,8 @@ class Choice(NamedTuple):
     """Width and height of what a tile owns, px; 0 when not tiled."""
     history: int
     """Pairs that L-BFGS keeps; 0 with Adam."""
+    wanted: int
+    """Pairs that it would keep if there were memory for them."""
     bytes: int
     """Predicted peak resident memory of the process."""
     cost: float
@@ -160,7 +162,8 @@ def _untiled(
 ) -> Choice:
     fixed = _fixed_bytes(scale, settings, history, precision)
     cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, (), (0, 0)))
-    return Choice(0, (0, 0), history, round(fixed + _network_bytes(scale.pixels, layers, precision)), cost_of_step)
+    needed = fixed + _network_bytes(scale.pixels, layers, precision)
+    return Choice(0, (0, 0), history, _histories(scale, settings)[0], round(needed), cost_of_step)
 
 
 def _tiled(
@@ -178,7 +181,7 @@ def _tiled(
             in_tile = TILE_FACTOR[blocks] * TILE_BYTES[precision] * largest * sum(map(_channels_px, tiled))
             needed = fixed + max(deep, in_tile)
             cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
-            yield Choice(blocks, tile, history, round(needed), cost_of_step)
+            yield Choice(blocks, tile, history, _histories(scale, settings)[0], round(needed), cost_of_step)
 
 
 def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:

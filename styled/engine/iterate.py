@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from styled.engine.footprint import Choice
+
 Picture = npt.NDArray[np.float32]
 """An image: float32, shape (height, width, 3), RGB, sRGB-encoded, range 0..255."""
 
@@ -46,8 +48,16 @@ class Iterate:
     picture: Callable[[], Picture]
     """Copies the picture from the device; valid until the generator moves on."""
     snapshot: Callable[[], dict[str, npt.NDArray[np.generic]]]
-    """Everything needed to go on from here, as arrays; valid until the generator moves on."""
+    """Everything needed to go on from here, as arrays; to be called before the generator moves on.
+
+    The arrays stay as they are when it does. They are the engine's own memory while they last: held longer, they cost
+    as much again.
+    """
     last: bool = False
     """This is the final step."""
     stopped_by: str = ""
     """On the last step: ``steps`` or ``plateau``."""
+    way: Choice | None = None
+    """How this scale is run, on its first step; None on the others."""
+    peak_bytes: int = 0
+    """Memory this process is predicted to have at most, all scales counted; 0 where that is not known, as on a GPU."""

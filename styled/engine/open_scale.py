@@ -67,10 +67,11 @@ class OpenScale:
         return array
 
     def state(self) -> State:
-        """Return all that a checkpoint needs, the optimiser's picture as ``picture``."""
+        """Return all that a checkpoint needs, the optimiser's picture as ``picture``; later steps change none of it."""
         # A scale that is at rest is left when it is restored, as it is when it is not.
         done = self.scale.steps if self.is_flat else self.done
-        named = {f"{part}.{name}": value for part, held in self._parts.items() for name, value in held.state().items()}
+        states = {part: held.state().items() for part, held in self._parts.items()}
+        named = {f"{part}.{name}": _kept(value) for part, state in states.items() for name, value in state}
         return {"picture": in_place(self.optimizer.image)[0], "done": np.array([done]), **named}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -79,3 +80,8 @@ class OpenScale:
         for part, held in self._parts.items():
             own = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
             held.restore(own)
+
+
+def _kept(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Return what stays as it is: what may be written is copied, what is TensorFlow's stays so while it is held."""
+    return array.copy() if array.flags.writeable else array

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled.engine.stepping import State, Tensor
+from styled.engine.stepping import State, Tensor, in_place
 
 WINDOW = 10
 """Steps between two pictures that are compared."""
@@ -46,7 +46,7 @@ class Plateau:
         """Return the picture that is compared with, and the steps; nothing when not asked."""
         if self._before is None:
             return {}
-        return {"before": self._before.numpy(), "steps": np.array([self._steps])}
+        return {"before": in_place(self._before), "steps": np.array([self._steps])}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave."""

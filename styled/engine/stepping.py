@@ -18,7 +18,7 @@ State = dict[str, npt.NDArray[np.generic]]
 def in_place(variable: Tensor) -> npt.NDArray[Any]:
     """Return a variable's or tensor's numbers without copying them, where the device's memory is this process's.
 
-    Read-only. A later change of the variable leaves them as they were, at the price of the copy.
+    Read-only. A later change of the variable leaves them as they were: while they are held it gets memory of its own.
     """
     return np.asarray(tf.convert_to_tensor(variable))
 

@@ -7,7 +7,7 @@ file                      what                                        module
 ``job.json``              every setting, digests, versions, state     ``job_file``
 ``losses.jsonl``          one line per step                           ``losses``
 ``frames/000123.jpg``     the picture becoming itself                 ``frames``
-``checkpoint/``           two slots to go on from                     ``checkpoint``
+``checkpoint/``           two slots to go on from                     ``checkpoint``, ``checkpoint_writer``
 ``result.png``            the picture, or ``.tif`` or ``.jpg``        ``styled.images.save``
 ``evolution.webp``        the frames as one animation                 ``timelapse``
 ``views/``                small copies for the gallery                ``styled.gallery.views``
@@ -22,6 +22,7 @@ from styled.evolution.checkpoint import Checkpoint as Checkpoint
 from styled.evolution.checkpoint import fingerprint as fingerprint
 from styled.evolution.checkpoint import load_checkpoint as load_checkpoint
 from styled.evolution.checkpoint import save_checkpoint as save_checkpoint
+from styled.evolution.checkpoint_writer import CheckpointWriter as CheckpointWriter
 from styled.evolution.fence import Fence as Fence
 from styled.evolution.folder import JobFolder as JobFolder
 from styled.evolution.folder import job_id as job_id

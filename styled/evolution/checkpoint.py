@@ -11,7 +11,7 @@ import hashlib
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,13 +75,20 @@ def fingerprint(digests: Mapping[str, str], settings: Mapping[str, Any], weights
     return hashlib.sha256(msgspec.json.encode(decisive, order="deterministic")).hexdigest()
 
 
-def save_checkpoint(folder: JobFolder, arrays: Mapping[str, npt.NDArray[np.generic]], meta: Mapping[str, Any]) -> None:
+def save_checkpoint(
+    folder: JobFolder,
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+    meta: Mapping[str, Any],
+    *,
+    before_replacing: Callable[[], None] = lambda: None,
+) -> None:
     """Replace the older slot, durably; the newer one stays.
 
     Args:
         folder: the job's folder.
         arrays: numbers only; bfloat16 too.
         meta: plain JSON values; ``fingerprint`` and ``step`` among them are used by :func:`load_checkpoint`.
+        before_replacing: called when all is written; if it raises, both slots stay as they are.
 
     Raises:
         DiskFull: not enough space; both slots are as before.
@@ -95,12 +102,14 @@ def save_checkpoint(folder: JobFolder, arrays: Mapping[str, npt.NDArray[np.gener
     serials = [_serial(folder.checkpoint / slot) for slot in _SLOTS]
     head = _Head(max(serials) + 1, {name: array.dtype.name for name, array in arrays.items()}, dict(meta))
     older = folder.checkpoint / _SLOTS[serials.index(min(serials))]
-    with durable.replacing(older) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("meta.json", msgspec.json.encode(head))
-        for name, array in arrays.items():
-            plain = array.view(np.uint16) if array.dtype.name == "bfloat16" else array
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, plain, allow_pickle=False)
+    with durable.replacing(older) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("meta.json", msgspec.json.encode(head))
+            for name, array in arrays.items():
+                plain = array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, plain, allow_pickle=False)
+        before_replacing()
 
 
 def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Checkpoint | None:

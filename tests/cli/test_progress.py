@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from styled.cli.progress import TextLines, progress_line
-from styled.messages import Failure, Progress, Started
+from styled.messages import Failure, Noted, Progress, Started
 
 PROGRESS = Progress(
     scale=1, scales=2, width=256, height=171, step=30, steps=120, loss=1.234e7, content_loss=1.0, style_loss=2.0,
@@ -43,6 +43,12 @@ def test_the_start_tells_size_device_and_note() -> None:
     stream = io.StringIO()
     TextLines(stream).show(Started(step=7, steps=9, width=64, height=43, device="cpu", note="checkpoint a is damaged"))
     assert stream.getvalue() == "painting 64x43 px on cpu, going on after step 7\ncheckpoint a is damaged\n"
+
+
+def test_a_note_is_a_line_of_its_own() -> None:
+    stream = io.StringIO()
+    TextLines(stream).show(Noted(step=7, note="2 of 5 pairs of L-BFGS"))
+    assert stream.getvalue() == "2 of 5 pairs of L-BFGS\n"
 
 
 def test_a_failure_prints_nothing_of_its_own() -> None:

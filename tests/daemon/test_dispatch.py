@@ -9,6 +9,7 @@ import subprocess
 import msgspec
 import psutil
 import pytest
+import structlog
 from PIL import Image
 
 from styled.config import QueueConfig
@@ -131,6 +132,16 @@ def test_after_a_lack_of_memory_a_job_goes_on_with_less_and_says_so(workshop: Wo
     moves = [event.note for event in workshop.store.events(0) if event.after == "waiting" and event.kind == "moved"]
     assert moves == ["the kernel ended the worker because memory ran out; it goes on with less memory"] * 2
     assert done.reason == "memory ran out 2 times; it is painted with less"
+
+
+def test_what_a_worker_notes_is_in_its_log_and_in_the_daemons(workshop: Workshop) -> None:
+    job = workshop.add("few")
+    with structlog.testing.capture_logs() as logs:
+        workshop.until(job, JobState.DONE)
+    [note] = [line["note"] for line in logs if line["event"] == "a worker notes"]
+    assert note == "scale 1 of 1 (32x24): tiled 2 blocks, 3 of 5 pairs of L-BFGS, for 1.0 GiB"
+    log = JobFolder(workshop.root.evolution / job.id).log.read_text()
+    assert log.count(f'level=warning event="{note}" step=1') == 1
 
 
 def test_progress_between_two_lacks_of_memory_counts(workshop: Workshop) -> None:

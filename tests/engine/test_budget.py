@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from styled import memory
-from styled.engine.budget import MARGIN, budget
+from styled.engine.budget import MARGIN, budget, spare
 from styled.memory import Gpu, MemorySample
 from styled.settings import Settings, settings_from
 
@@ -53,3 +53,24 @@ def test_on_a_gpu_its_own_memory_counts(machine: pytest.MonkeyPatch) -> None:
 def test_where_nothing_is_known_nothing_limits(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(memory, "sample", MemorySample)
     assert budget(Settings(), on_gpu=False).bytes == float("inf")
+
+
+def test_spare_is_what_painting_itself_leaves(machine: pytest.MonkeyPatch) -> None:
+    assert spare(Settings(), 4 * GIB) == pytest.approx(MARGIN * 11 * GIB - 4 * GIB)
+    assert spare(Settings(), 20 * GIB) == 0
+
+
+def test_spare_is_bounded_by_the_users_limit_and_by_what_is_free_whichever_is_less(machine: pytest.MonkeyPatch) -> None:
+    assert spare(Settings(memory_limit=6.0), 4 * GIB) == 2 * GIB
+    assert spare(Settings(memory_limit=60.0), 4 * GIB) == pytest.approx(MARGIN * 11 * GIB - 4 * GIB)
+
+
+def test_where_no_prediction_is_known_what_the_process_has_counts(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(memory, "process_bytes", lambda: 3 * GIB)
+    assert spare(Settings(), 0) == pytest.approx(MARGIN * 13 * GIB - 3 * GIB)
+
+
+def test_where_nothing_is_known_nothing_is_spare(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(memory, "sample", MemorySample)
+    assert spare(Settings(), 0) == 0
+    assert spare(Settings(memory_limit=6.0), 4 * GIB) == 2 * GIB

@@ -68,6 +68,16 @@ def test_the_history_gets_shorter_when_no_tiles_are_small_enough() -> None:
     assert 1 <= choices[-1].history < 10
 
 
+def test_how_many_pairs_were_wanted_is_said_beside_those_that_are_kept() -> None:
+    """Fewer than the setting says only where the scale has no steps for more."""
+    poster = Scale(6000, 4000, 60)
+    for limit in (80, 8):
+        choice = footprint.choose(poster, LAYERS, Settings(history=5), limit * GIB)
+        assert (choice.wanted, choice.history < 5) == (5, limit == 8)
+    assert footprint.choose(Scale(600, 400, 4), LAYERS, Settings(history=5), 80 * GIB).wanted == 3
+    assert footprint.choose(poster, LAYERS, Settings(optimizer="adam"), 80 * GIB).wanted == 0
+
+
 def test_when_nothing_fits_the_error_says_what_would() -> None:
     with pytest.raises(DoesNotFit, match=r"12000x8400 needs about \d+\.\d GiB") as caught:
         footprint.choose(Scale(12000, 8400, 1), LAYERS, Settings(), 4 * GIB)

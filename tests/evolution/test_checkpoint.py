@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from styled import durable
-from styled.errors import CheckpointDamaged, CheckpointMismatch, DiskFull
+from styled.errors import CheckpointDamaged, CheckpointMismatch, DiskFull, Superseded
 from styled.evolution import JobFolder, fingerprint, load_checkpoint, save_checkpoint
 from styled.settings import Settings
 
@@ -169,6 +169,24 @@ def test_a_save_killed_halfway_leaves_both_slots(job: JobFolder, monkeypatch: py
     monkeypatch.setattr(np.lib.format, "write_array", die)
     with pytest.raises(KeyboardInterrupt):
         save(job, 30)
+    assert {path.name: path.read_bytes() for path in job.checkpoint.iterdir()} == before
+
+
+def test_who_may_not_replace_a_slot_any_more_leaves_both(job: JobFolder) -> None:
+    """Asked when all is written, so that a successor's slots are not replaced by whoever was slow."""
+    save(job, 10)
+    save(job, 20)
+    before = {path.name: path.read_bytes() for path in job.checkpoint.iterdir()}
+    written = []
+
+    def refuse() -> None:
+        written.extend(path.stat().st_size for path in job.checkpoint.iterdir() if path.name not in before)
+        raise Superseded("another worker has taken over")
+
+    with pytest.raises(Superseded):
+        save_checkpoint(job, arrays(30), {"step": 30}, before_replacing=refuse)
+    assert len(written) == 1
+    assert written[0] >= sum(array.nbytes for array in arrays(30).values())
     assert {path.name: path.read_bytes() for path in job.checkpoint.iterdir()} == before
 
 

@@ -7,7 +7,7 @@ real inputs and writes real frames, losses, checkpoints and results. The job's n
 ``once`` dies by SIGSEGV on its first attempt only; ``hang`` stops doing anything after step 5;
 ``oom`` raises MemoryError at step 5; ``killed`` exits with 137 then; ``hungry`` does so until it uses less
 memory for the second time; ``greedy`` five steps into each attempt; ``unfit`` is too large for its limit; ``silent`` exits with 0 and no result;
-``broken`` writes a result that does not decode; ``stubborn`` ignores requests to stop; ``full`` meets a full disk while a
+``few`` has memory for three pairs of L-BFGS instead of five; ``broken`` writes a result that does not decode; ``stubborn`` ignores requests to stop; ``full`` meets a full disk while a
 file ``FULL`` lies in the root; ``slow`` takes 50 ms a step.
 """
 
@@ -39,6 +39,7 @@ device.peak_memory_bytes = lambda: None  # type: ignore[attr-defined]
 sys.modules["styled.engine.device"] = device
 
 from styled import painting, worker  # noqa: E402  # the real ones, after their TensorFlow was taken away
+from styled.engine.footprint import Choice  # noqa: E402
 from styled.engine.iterate import Iterate, Losses  # noqa: E402
 from styled.errors import DoesNotFit  # noqa: E402
 from styled.settings import Settings  # noqa: E402
@@ -90,6 +91,7 @@ def paint(
             snapshot=lambda step=step, picture=picture: {"picture": picture.copy(), "step": np.int64(step)},
             last=step == settings.steps,
             stopped_by="steps" if step == settings.steps else "",
+            way=Choice(2, (16, 12), 3, wanted=5, bytes=2**30, cost=1.0) if "few" in NAME and step == 1 else None,
         )
 
 

@@ -1,0 +1,51 @@
+"""A gate in the middle of writing a checkpoint, for tests about what happens meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+PATIENCE_S = 30.0
+
+
+class Gate:
+    """Stands where NumPy writes an array: holds each until it is opened, then writes it, or fails if told to.
+
+    Args:
+        write: the real ``numpy.lib.format.write_array``.
+    """
+
+    def __init__(self, write: Callable[..., None]) -> None:
+        self._write = write
+        self.reached = threading.Event()
+        """A write has begun."""
+        self._opened = threading.Event()
+        self.failure: Exception | None = None
+        """What a write ends with when the gate is opened."""
+        self._writing = 0
+        self.most_at_once = 0
+
+    def write_array(self, file: Any, array: np.ndarray, **options: Any) -> None:
+        """Write ``array`` when the gate is open."""
+        self._writing += 1
+        self.most_at_once = max(self.most_at_once, self._writing)
+        try:
+            self.reached.set()
+            assert self._opened.wait(PATIENCE_S), "nobody opened the gate"
+            if self.failure is not None:
+                raise self.failure
+            self._write(file, array, **options)
+        finally:
+            self._writing -= 1
+
+    def open(self) -> None:
+        """Let all pass."""
+        self._opened.set()
+
+
+def threads_left() -> list[str]:
+    """Return the names of the threads that write checkpoints."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
