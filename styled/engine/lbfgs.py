@@ -241,8 +241,8 @@ def _added(vector: Tensor, pairs: Sequence[Tensor], factors: Tensor) -> Tensor:
 
 def _as_kept(variable: Tensor) -> npt.NDArray[np.generic]:
     """Return a pair's numbers for a checkpoint: NumPy's files do not know bfloat16, so its bits as uint16."""
-    array = in_place(variable)
-    return array.view(np.uint16) if variable.dtype == tf.bfloat16 else array
+    # Turned into bits as a tensor, which copies nothing; NumPy would.
+    return in_place(tf.bitcast(variable, tf.uint16) if variable.dtype == tf.bfloat16 else variable)
 
 
 def _from_kept(array: npt.NDArray[np.generic], dtype: Any) -> Tensor:

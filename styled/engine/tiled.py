@@ -236,8 +236,9 @@ class TiledObjective:
                 pooled = self._extractor.pool(features[self._front[-1].name])
                 outputs.append(_cut(pooled, tile, self._pooled_stride))
                 upstream.append(above)
-            tv = self._settings.tv_weight * _tv_share(cut, tile, size)
-        terms = [*contents.values(), tv]
+            tv_weight = self._settings.tv_weight
+            tv = tv_weight * _tv_share(cut, tile, size) if tv_weight > 0 else tf.zeros((), cut.dtype)
+        terms = [*contents.values(), *([tv] if tv_weight > 0 else [])]
         outputs, upstream = [*outputs, *terms], [*upstream, *(tf.ones_like(term) * self._scale for term in terms)]
         return tape.gradient(outputs, cut, output_gradients=upstream), contents, tv
 
