@@ -31,12 +31,13 @@ ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 NETWORK_BYTES = {"float32": 8.6, "bfloat16": 3.6, "float16": 5.0}
 """For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
 
-TILE_BYTES = {"float32": 8.6, "bfloat16": 5.0, "float16": 5.0}
-"""The same in a tile, up to :data:`TILE_FACTOR`."""
-
-TILE_FACTOR = {2: 1.6, 3: 1.55, 5: 1.9}
+TILE_FACTOR = {
+    "float32": {2: 1.6, 3: 1.55, 5: 1.9},
+    "bfloat16": {2: 1.45, 3: 1.25, 5: 1.2},
+    "float16": {2: 1.45, 3: 1.25, 5: 1.2},
+}
 """So many times that in a tile, by the blocks in it: what is fed into the middle of the network and cut out of it is
-there in float32, and tiles of several shapes leave gaps in the memory between them."""
+there besides, and tiles of several shapes leave gaps in the memory between them."""
 
 FRONT_BLOCKS = (2, 3)
 """That the scheme ``front`` may run in tiles."""
@@ -178,7 +179,7 @@ def _tiled(
         for tile in _tile_sizes(scale):
             largest = cost.grid(scale, tiled, tile).largest
             # The deep rest and the tiles take turns.
-            in_tile = TILE_FACTOR[blocks] * TILE_BYTES[precision] * largest * sum(map(_channels_px, tiled))
+            in_tile = TILE_FACTOR[precision][blocks] * _network_bytes(largest, tiled, precision)
             needed = fixed + max(deep, in_tile)
             cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
             yield Choice(blocks, tile, history, _histories(scale, settings)[0], round(needed), cost_of_step)

@@ -272,7 +272,7 @@ class TestResume:
         # So small a picture would not be tiled: its tiles' halos are nearly as large as itself.
         monkeypatch.setattr(footprint, "SMALLEST_TILE", 32)
         monkeypatch.setattr(footprint, "TILE_COUNTS", (1, 2))
-        monkeypatch.setattr(footprint, "TILE_FACTOR", {5: 0.5})
+        monkeypatch.setattr(footprint, "TILE_FACTOR", {"float32": {5: 0.5}})
         values = Settings(size=96, steps=8, scales=(), history=3, precision="float32", **SHALLOW)
         whole = [kept(iterate) for iterate in paint(rocket, [starry_night], values, weights=vgg)]
         assert tiles == []
