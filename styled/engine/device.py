@@ -25,11 +25,23 @@ def prepare() -> None:
 
 
 def _keep_freed_memory() -> None:
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return  # not glibc
     # One arena: only the main one can hold arrays of any size.
     for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _LARGEST_INT), (_M_TRIM_THRESHOLD, _LARGEST_INT)):
+        _mallopt(parameter, value)
+
+
+def give_back_arrays_from(size: int | None) -> None:
+    """Give arrays of at least ``size`` bytes back to the system when they are freed; None keeps all again.
+
+    For pictures so large that a few of them fill the memory: kept, the gaps they leave between smaller arrays are some
+    two gigabytes at 24 Mpx. There a step takes a minute, and clearing their pages anew a second.
+    """
+    _mallopt(_M_MMAP_THRESHOLD, _LARGEST_INT if size is None else min(size, _LARGEST_INT))
+
+
+def _mallopt(parameter: int, value: int) -> None:
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # glibc
         mallopt(parameter, value)
 
 

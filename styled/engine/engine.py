@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled import images
-from styled.engine import colour, footprint, start
+from styled.engine import colour, device, footprint, start
 from styled.engine.budget import budget
 from styled.engine.features import FeatureExtractor
 from styled.engine.gradient import extractor_for, gradient_for
@@ -142,6 +142,7 @@ class _Run:
     def open_scale(self, index: int, picture: Array) -> OpenScale:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized."""
         scale = self._scales[index]
+        device.give_back_arrays_from(footprint.whole_pictures_from(scale, self._ways[scale]))
         content = images.resize(self._content, scale.width, scale.height)
         styles = [_style_at(style, scale, self._settings.style_scale) for style in self.styles]
         regions = None if self._regions is None else at_size(self._regions, scale.width, scale.height)

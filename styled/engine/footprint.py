@@ -45,7 +45,7 @@ FRONT_BLOCKS = (2, 3)
 IMAGE_BYTES_PX = 12.0
 """One float32 RGB image."""
 
-IMAGES = {"adam": 10.0, "lbfgs": 10.0}
+IMAGES = {"adam": 10.0, "lbfgs": 11.5}
 """Held at once, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the step, the
 content, and temporaries."""
 
@@ -192,6 +192,14 @@ def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
             tile = -(-scale.width // columns), -(-scale.height // rows)
             if min(tile) >= SMALLEST_TILE or (columns, rows) == (1, 1):
                 yield tile
+
+
+def whole_pictures_from(scale: Scale, way: Choice) -> int | None:
+    """Return the bytes from which an array is of the whole picture, None where those of a tile are as large."""
+    picture = round(scale.pixels * IMAGE_BYTES_PX)
+    widest = max(layer.outputs / layer.stride**2 for layer in vgg19.CONVOLUTIONS)
+    of_tile = way.tile[0] * way.tile[1] * widest * ELEMENT_BYTES["float32"]
+    return picture if 0 < of_tile < picture else None
 
 
 def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:

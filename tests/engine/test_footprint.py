@@ -109,3 +109,11 @@ def test_a_step_down_stays_within_what_the_user_allows() -> None:
     assert footprint.choose(scale, LAYERS, Settings(tiling="off"), 64 * GIB, step_down=2).scheme == "off"
     with pytest.raises(DoesNotFit):
         footprint.choose(scale, LAYERS, Settings(tiling="off"), 2 * GIB, step_down=2)
+
+
+def test_arrays_of_the_whole_picture_are_told_from_those_of_a_tile() -> None:
+    poster = Scale(6000, 4000, 60)
+    way = footprint.choose(poster, LAYERS, Settings(), 7.6 * GIB, precision="bfloat16")
+    assert footprint.whole_pictures_from(poster, way) == 6000 * 4000 * 12
+    assert footprint.whole_pictures_from(poster, way._replace(tile=(3000, 2000))) is None, "a tile's are larger"
+    assert footprint.whole_pictures_from(poster, way._replace(blocks=0, tile=(0, 0))) is None, "untiled"
