@@ -27,25 +27,25 @@ def main() -> int:
 
     device.prepare()
     start_seconds = time.time() - asked.started_at
-    gflops = measuring.matmul_gflops() if asked.matmul else None
-    measured = tuple(_measure(trial, start_seconds, is_alone=len(asked.trials) == 1) for trial in asked.trials)
+    is_alone = len(asked.trials) == 1
+    measured = tuple(_measure(trial, start_seconds, is_alone=is_alone, matmul=asked.matmul) for trial in asked.trials)
     answer = Answer(
         measured=measured,
         default_precision=measuring.precision_of("auto"),
         device=device.name(),
-        matmul_gflops=gflops,
     )
     stream.write(msgspec.json.encode(answer))
     stream.close()
     return 0
 
 
-def _measure(trial: Trial, start_seconds: float, *, is_alone: bool) -> Speed:
+def _measure(trial: Trial, start_seconds: float, *, is_alone: bool, matmul: bool) -> Speed:
     from styled.engine import measuring
     from styled.engine.footprint import Choice
     from styled.settings import settings_from
 
     settings = settings_from(trial.settings)
+    precision = measuring.precision_of(settings.precision)
     history = settings.history if settings.optimizer == "lbfgs" else 0
     way = Choice(trial.blocks, trial.tile, history, wanted=history, bytes=0, cost=0.0)
     found = measuring.measure(trial.width, trial.height, settings, way, steps=trial.steps)
@@ -54,12 +54,13 @@ def _measure(trial: Trial, start_seconds: float, *, is_alone: bool) -> Speed:
         height=trial.height,
         blocks=trial.blocks,
         tile=trial.tile,
-        precision=measuring.precision_of(settings.precision),
+        precision=precision,
         optimizer=settings.optimizer,
         step_seconds=found.step_seconds,
         prepare_seconds=found.prepare_seconds,
         start_seconds=start_seconds,
         peak_bytes=found.peak_bytes if is_alone else None,
+        matmul_gflops=measuring.matmul_gflops(precision) if matmul else None,
         at=time.time(),
     )
 

@@ -64,9 +64,9 @@ def precision_of(setting: Literal["auto", "float32", "bfloat16", "float16"]) -> 
     return name
 
 
-def matmul_gflops(*, side: int = 2048, seconds: float = 1.0) -> float:
-    """Return the speed of this machine's matrix product, 10^9 multiplications and additions a second, in float32."""
-    a = tf.random.uniform((side, side))
+def matmul_gflops(precision: Precision, *, side: int = 2048, seconds: float = 1.0) -> float:
+    """Return the speed of this machine's matrix product, 10^9 multiplications and additions a second."""
+    a = tf.cast(tf.random.uniform((side, side)), precision)
     tf.matmul(a, a).numpy()
     fastest, ends = float("inf"), time.monotonic() + seconds
     while time.monotonic() < ends:

@@ -32,6 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     makes fewer."""
     peak_bytes: int | None
     """Peak resident memory of the process."""
+    matmul_gflops: float | None
+    """Of a matrix product in this precision: what convolutions could reach at most without Winograd's method."""
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +41,6 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 
     machine: str
     device: str
-    matmul_gflops: float | None
-    """Of a float32 matrix product: what the convolutions could reach at most without Winograd's method."""
     rows: tuple[Row, ...]
 
 
@@ -66,27 +66,27 @@ def bench(
     known = Speeds(machine=speeds.machine())
     for trial in _trials(sizes, precisions, steps):
         on_trial(trial)
-        known = speeds.keep(speeds_of(ask([trial], matmul=not found)))
+        known = speeds.keep(speeds_of(ask([trial], matmul=True)))
         found.append(known.measured[-1])
     return Bench(
         machine=known.machine,
         device=known.device,
-        matmul_gflops=known.matmul_gflops,
         rows=tuple(map(_row, found)),
     )
 
 
 def markdown(result: Bench) -> str:
     """Return a table to paste into an issue."""
-    peak = result.matmul_gflops
+    products = {row.precision: row.matmul_gflops for row in result.rows}
+    said = ", ".join(f"{peak:.0f} GFLOP/s in {precision}" for precision, peak in products.items() if peak)
     lines = [
-        f"{result.machine}, on {result.device}; matrix product in float32: {'-' if peak is None else f'{peak:.0f}'} GFLOP/s",
+        f"{result.machine}, on {result.device}; matrix product: {said or '-'}",
         "",
         "| size | precision | s/step | Mpx/s | GFLOP/s | of the matrix product | peak memory |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in result.rows:
-        share = "-" if not peak else f"{row.gflops / peak:.0%}"
+        share = "-" if not row.matmul_gflops else f"{row.gflops / row.matmul_gflops:.0%}"
         memory = "-" if row.peak_bytes is None else f"{row.peak_bytes / 2**30:.2f} GiB"
         lines.append(
             f"| {row.width}x{row.height} | {row.precision} | {row.step_seconds:.3f} | {row.megapixels_per_second:.3f} "
@@ -110,6 +110,7 @@ def _row(speed: Speed) -> Row:
         megapixels_per_second=speed.pixels / speed.step_seconds / 1e6,
         gflops=speed.pixels * _operations_px() / speed.step_seconds / 1e9,
         peak_bytes=speed.peak_bytes,
+        matmul_gflops=speed.matmul_gflops,
     )
 
 

@@ -40,6 +40,7 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     """Unix seconds at which the child was started."""
     matmul: bool = False
+    """Measure the matrix product too, in each trial's precision."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     measured: tuple[Speed, ...]
     default_precision: Precision
     device: str
-    matmul_gflops: float | None = None
 
 
 PROBE = (
@@ -99,5 +99,4 @@ def speeds_of(answer: Answer) -> Speeds:
         measured=answer.measured,
         default_precision=answer.default_precision,
         device=answer.device,
-        matmul_gflops=answer.matmul_gflops,
     )

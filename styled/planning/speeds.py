@@ -18,8 +18,8 @@ from styled import durable, memory
 from styled.engine.footprint import Precision
 from styled.errors import DiskFull
 
-VERSION = 1
-"""Of the file's layout."""
+VERSION = 2
+"""Of the file's layout, and of the engine's speed: what an older, slower one took foretells nothing."""
 
 _KEPT = 200
 """Measurements in the file at most; the oldest go."""
@@ -46,6 +46,8 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     """From the start of the process until TensorFlow was loaded."""
     peak_bytes: int | None = None
     """Peak resident memory of the process that measured this alone; None when it measured more."""
+    matmul_gflops: float | None = None
+    """Speed of the matrix product in this precision; None when not measured."""
     at: float
     """Unix seconds."""
 
@@ -59,8 +61,6 @@ class Speeds(msgspec.Struct, frozen=True, kw_only=True):
     """The measurements of one machine, in the order they were made."""
 
     machine: str
-    matmul_gflops: float | None = None
-    """Speed of the matrix product in float32; None when not measured."""
     default_precision: Precision = "float32"
     """What ``precision = auto`` is here."""
     device: str = "cpu"
@@ -108,7 +108,6 @@ def keep(new: Speeds, path: Path | None = None) -> Speeds:
     merged = msgspec.structs.replace(
         new,
         measured=(*old, *new.measured)[-_KEPT:],
-        matmul_gflops=new.matmul_gflops or load(path).matmul_gflops,
     )
     with contextlib.suppress(OSError, DiskFull):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,8 +28,8 @@ def test_it_measures_a_small_size() -> None:
     assert row.megapixels_per_second == pytest.approx(96 * 64 / 1e6 / row.step_seconds)
     assert row.peak_bytes is not None
     assert 0.4 * 2**30 < row.peak_bytes < 4 * 2**30
-    assert found.matmul_gflops is not None
-    assert 0 < row.gflops < 5 * found.matmul_gflops
+    assert row.matmul_gflops is not None
+    assert 0 < row.gflops < 5 * row.matmul_gflops
     [kept] = speeds.load().measured
     assert kept.step_seconds == row.step_seconds
     table = markdown(found).splitlines()
