@@ -50,6 +50,13 @@ class Adam:
         moved = self.image - self._learning_rate * first / (tf.sqrt(second) + epsilon + tf.constant(1e-30, dtype))
         self.image.assign(tf.clip_by_value(moved, 0.0, 255.0))
 
+    def curvature(self) -> State:
+        """See :class:`styled.engine.stepping.Optimizer`; moments are of one picture."""
+        return {}
+
+    def expect(self, curvature: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """See :class:`styled.engine.stepping.Optimizer`."""
+
     def state(self) -> State:
         """Return the two moments and the count."""
         return {"first": in_place(self._first), "second": in_place(self._second), "count": self._count.numpy()[None]}

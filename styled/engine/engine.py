@@ -16,6 +16,7 @@ import tensorflow as tf
 from styled import images
 from styled.engine import colour, device, footprint, start
 from styled.engine.budget import budget
+from styled.engine.detail import with_detail
 from styled.engine.features import FeatureExtractor
 from styled.engine.gradient import extractor_for, gradient_for
 from styled.engine.iterate import Iterate, Losses, Picture
@@ -77,9 +78,11 @@ def paint(
         first, step, picture = 0, 0, start.picture(content, run.styles, settings, init)
     else:
         first, step, picture = _resumed(resume, scales)
+    coarser: OpenScale | None = None
     for index in range(first, len(scales)):
-        scale = run.open_scale(index, picture)
+        scale = run.open_scale(index, picture, coarser)
         del picture
+        coarser = None  # else all of it would stay to the end of this one
         if resume is not None:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
@@ -97,7 +100,7 @@ def paint(
             yield iterate
             if iterate.last:
                 return
-        picture = scale.picture()  # noqa: F841  # the next turn uses it
+        picture, coarser = scale.picture(), scale  # noqa: F841  # the next turn uses them
 
 
 class _Run:
@@ -139,8 +142,11 @@ class _Run:
         self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
 
-    def open_scale(self, index: int, picture: Array) -> OpenScale:
-        """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized."""
+    def open_scale(self, index: int, picture: Array, coarser: OpenScale | None) -> OpenScale:
+        """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized.
+
+        With the scale whose picture that is, what it cannot have is added, and its optimiser's curvature taken over.
+        """
         scale = self._scales[index]
         device.give_back_arrays_from(footprint.whole_pictures_from(scale, self._ways[scale]))
         content = images.resize(self._content, scale.width, scale.height)
@@ -156,8 +162,13 @@ class _Run:
             regions=regions,
         )
         self._step_seconds = []
-        start = self._with_photo(images.resize(picture.astype(np.float32), scale.width, scale.height), content)
+        start = images.resize(picture.astype(np.float32), scale.width, scale.height)
+        if coarser is not None:
+            start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
+        start = self._with_photo(start, content)
         optimizer = optimizer_for(self._settings, _batch(start), gradient, history=self._ways[scale].history)
+        if coarser is not None:
+            optimizer.expect(coarser.optimizer.curvature())
         return OpenScale(index, scale, optimizer, self._settings)
 
     def _with_photo(self, picture: Array, content: Array) -> Array:

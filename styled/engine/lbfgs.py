@@ -39,8 +39,10 @@ class LBFGS:
 
     - ``H0`` is a :class:`~styled.engine.metric.Metric` that may change in every step, times the factor that makes it
       right along the newest pair.
-    - Step length 1 from the second step on; a pair is kept only if its curvature is positive. The first step
-      moves the picture by ``first_move`` levels (root mean square) down the gradient.
+    - Step length 1 from the second step on; a pair is kept only if its curvature is positive. The first step is
+      ``H0 g`` with the curvature of a coarser scale, if that is known: ``H0`` in half-cycles per pixel is nearly the same
+      at all sizes, its factor grows with the pixels (the loss is a mean over them). Else it moves the picture by
+      ``first_move`` levels (root mean square) down the gradient.
     - The picture stays inside 0..255, and a pair is of the move that was possible. A picture that is clipped only when
       it is saved has several times the loss of the one that was optimised; this one has no more, after as many steps.
     - Pairs are kept in bfloat16 (float64 stays): half the memory, and as many steps to the same loss.
@@ -63,7 +65,7 @@ class LBFGS:
     def __init__(self, image: Tensor, gradient: Gradient, *, history: int, metric: Metric) -> None:
         dtype = image.dtype
         self._gradient = gradient
-        self._metric = metric
+        self.metric = metric
         self._coordinates = tf.function(metric.coordinates, autograph=False)
         self._image = tf.function(metric.image, autograph=False)
         self._energies = tf.function(metric.energies, autograph=False)
@@ -82,12 +84,13 @@ class LBFGS:
         self.count = 0  # moves since the last reset
         self.stamp = 0  # pairs ever kept
         self.best_loss = math.inf
-        self.scale = 1.0  # gamma: the factor of the metric
+        self.scale = 0.0  # gamma: the factor of the metric, 0 = unknown
         self.caution = 1.0  # halves with each reset
         self._size = int(np.prod(image.shape))
         self._dtype = dtype
         self._change = fused(_change, self._size)
         self._dots = fused(_dots, self._size)
+        self._first_guess = fused(metric.apply, self._size)
         self._guess = fused(self._guess_of, self._size)
         self._direction = fused(_direction, self._size)
         self._apply = fused(_moved, self._size)
@@ -113,6 +116,7 @@ class LBFGS:
         self.image.assign(self.best)
         self.order[:] = 0
         self.count = 0
+        self.scale = 0.0
         self.caution *= 0.5
 
     def _remember(self, gradient: Tensor) -> None:
@@ -132,24 +136,27 @@ class LBFGS:
         self.move_dot_change[:, slot] = self._dots(_tensors(self.moves), kept).numpy()
         self.stamp += 1
         self.order[slot] = self.stamp
-        self._metric.learn(of_move, of_change, float(curvature))
-        self.scale = float(curvature / (self._metric.factors @ of_change))
+        self.metric.learn(of_move, of_change, float(curvature))
+        self.scale = float(curvature / (self.metric.factors @ of_change))
 
     def _move(self, gradient: Tensor) -> None:
         root = math.sqrt(self._size)
         pairs = len(self.order)
-        if not self.order.any():
+        length, scale = self.caution * self.largest_move * root, 1.0
+        if not self.order.any() and self.scale > 0.0:
+            bands = self._constant(self.scale * self.metric.factors)
+            guess, for_moves = self._first_guess(gradient, bands), np.zeros(pairs)
+        elif not self.order.any():
             length = self.caution * self.first_move * root
             guess, for_moves = gradient, np.zeros(pairs)
             scale = length / max(math.sqrt(float(self._dots([gradient], gradient)[0])), 1e-300)
         else:
-            length, scale = self.caution * self.largest_move * root, 1.0
             by_age = np.argsort(self.order)[-np.count_nonzero(self.order) :]
             upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
             for_changes, for_moves = np.zeros((2, pairs))
             with_moves = self._dots(_tensors(self.moves), gradient).numpy()
             for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
-            bands = self._constant(self.scale * self._metric.factors)
+            bands = self._constant(self.scale * self.metric.factors)
             guess, with_changes = self._guess(gradient, _tensors(self.changes), bands, self._constant(for_changes))
             right = np.diag(upper) * solved - with_changes.numpy()[by_age]
             for_moves[by_age] = np.linalg.solve(upper.T, right)
@@ -169,8 +176,17 @@ class LBFGS:
         self, gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
-        guess = self._metric.apply(_added(gradient, changes, -for_changes), factors)
+        guess = self.metric.apply(_added(gradient, changes, -for_changes), factors)
         return guess, _dots(changes, guess)
+
+    def curvature(self) -> State:
+        """See :class:`styled.engine.stepping.Optimizer`."""
+        return {**self.metric.state(), "scale_px": np.array([self.scale / self._size])}
+
+    def expect(self, curvature: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """See :class:`styled.engine.stepping.Optimizer`."""
+        self.metric.restore(curvature)
+        self.scale = curvature["scale_px"][0].item() * self._size
 
     # --- checkpoints ---
 
@@ -184,7 +200,7 @@ class LBFGS:
             **vectors,
             **matrices,
             **{name: np.array([getattr(self, name)]) for name in _NUMBERS},
-            **self._metric.state(),
+            **self.metric.state(),
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -202,7 +218,7 @@ class LBFGS:
             setattr(self, name, [tf.Variable(each, trainable=False) for each in tensors])
         for name in _NUMBERS:
             setattr(self, name, state[name][0].item())
-        self._metric.restore(state)
+        self.metric.restore(state)
 
 
 def _tensors(variables: Sequence[Tensor]) -> list[Tensor]:

@@ -41,3 +41,9 @@ class Optimizer(Stateful, Protocol):
 
     def step(self) -> Tensor:
         """Evaluate the gradient once, move the image, return the loss terms *before* the move, shape (n,)."""
+
+    def curvature(self) -> State:
+        """Return what it has learned that is true at other sizes too."""
+
+    def expect(self, curvature: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Before the first step: begin with what :meth:`curvature` gave at another size."""

@@ -13,10 +13,12 @@ import pytest
 
 from styled import images
 from styled.engine import engine, footprint, gradient
+from styled.engine.detail import with_detail
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
 from styled.engine.objective import Objective
 from styled.engine.plateau import WINDOW
+from styled.engine.pyramid import Scale, style_size
 from styled.engine.weights import Weights
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import Settings
@@ -321,7 +323,9 @@ class TestPlateau:
 
 
 class TestAverage:
-    def test_pictures_are_averages_and_the_next_scale_starts_from_one(self, run: Run) -> None:
+    def test_pictures_are_averages_and_the_next_scale_starts_from_one(
+        self, run: Run, rocket: np.ndarray, starry_night: np.ndarray
+    ) -> None:
         """By the formula, from what the optimiser's own pictures were."""
         iterates = run(steps=5, scales=(32,), average=0.6)
         own = [iterate.snapshot()["picture"] for iterate in iterates]
@@ -329,7 +333,11 @@ class TestAverage:
         weights = np.array([0.6**k for k in reversed(at_first)])
         expected = np.tensordot(weights / weights.sum(), np.stack([own[index] for index in at_first]), 1)
         np.testing.assert_allclose(iterates[at_first[-1]].picture(), expected, rtol=1e-4, atol=1e-3)
-        start, first_of_the_fine = images.resize(expected, 48, 32).clip(0, 255), own[len(at_first)]
+        content = images.resize(rocket, 48, 32)
+        fine = Scale(48, 32, 1)
+        style = images.resize(starry_night, *style_size(*starry_night.shape[1::-1], fine, 1.0))
+        enlarged = images.resize(expected.astype(np.float32), 48, 32)
+        start, first_of_the_fine = with_detail(enlarged, content, [style], Settings(), 1.5), own[len(at_first)]
         assert np.abs(first_of_the_fine - start).max() < 9.0, "one step of Adam moves a pixel by 8 levels at most"
         assert np.abs(own[at_first[-1]] - expected).max() > 2.0, "the average differs from the newest picture"
 

@@ -178,6 +178,28 @@ class TestDirection:
         assert np.sqrt(np.mean(move**2)) == pytest.approx(2.0)
         assert np.sum(move * slope) == pytest.approx(-np.linalg.norm(move) * np.linalg.norm(slope))
 
+    def test_with_a_coarser_scales_curvature_the_first_move_goes_by_it(self) -> None:
+        """Learned at 4x5 px of a quadratic, taken to 8x10: the same bands, the factor times the pixels."""
+        coarser = lbfgs(quadratic()[0], start(), metric=FrequencyMetric(4, 5))
+        losses_of(coarser, 8)
+        large = (1, 8, 10, 3)
+        slope = np.random.default_rng(5).normal(0.0, 1e-3, large)
+        metric = FrequencyMetric(8, 10)
+        gradient = lambda image: (tf.ones(1, tf.float64), tf.constant(slope))  # noqa: E731
+        optimizer = LBFGS(tf.constant(np.full(large, 128.0)), gradient, history=3, metric=metric)
+        optimizer.expect(coarser.curvature())
+        optimizer.step()
+        factors = 4.0 * coarser.scale * coarser.metric.factors
+        wanted = metric.image(metric.apply(metric.coordinates(tf.constant(slope)), tf.constant(factors)))
+        assert np.ptp(coarser.metric.factors) > 0
+        np.testing.assert_allclose(optimizer.image.numpy(), 128.0 - wanted.numpy(), rtol=1e-12)
+
+    def test_a_coarser_scale_that_learned_nothing_changes_nothing(self) -> None:
+        value, _ = quadratic()
+        first, second = (lbfgs(value, start(), metric=FrequencyMetric(4, 5)) for _ in range(2))
+        second.expect(lbfgs(value, start(), metric=FrequencyMetric(4, 5)).curvature())
+        assert losses_of(first, 5) == losses_of(second, 5)
+
     def test_no_move_is_larger_than_the_limit(self) -> None:
         optimizer = lbfgs(lambda image: tf.reduce_sum(tf.sqrt(tf.square(image - 5000.0) + 1.0)), start())
         moves = []
