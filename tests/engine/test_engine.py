@@ -121,6 +121,19 @@ class TestIterates:
         before, after = images.resize(last_of_the_coarse.picture(), 64, 43), first_of_the_fine.picture()
         assert psnr(after, before) > 5 + psnr(after, images.resize(rocket, 64, 43).astype(np.float32))
 
+    def test_a_finer_scale_goes_by_the_curvature_of_the_coarser(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built, make = [], engine.optimizer_for
+        monkeypatch.setattr(
+            engine, "optimizer_for", lambda *args, **rest: built.append(make(*args, **rest)) or built[-1]
+        )
+        run(size=64, scales=(16, 32), steps=6, optimizer="lbfgs")
+        # The finest has one step, which learns nothing of its own.
+        assert built[2].scale == pytest.approx(built[1].scale * (64 * 43) / (32 * 21))
+        np.testing.assert_array_equal(built[2].metric.factors, built[1].metric.factors)
+        assert np.ptp(built[1].metric.factors) > 0
+
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     def test_the_step_is_compiled_once_for_each_scale(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, optimizer: str
