@@ -161,7 +161,8 @@ def _write_tiff(file: BinaryIO, whole: _Picture) -> None:
 
 
 def _write_jpeg(file: BinaryIO, whole: _Picture) -> None:
-    options = {"subsampling": 0, "optimize": True, **({} if whole.dpi is None else {"dpi": (whole.dpi, whole.dpi)})}
+    # Not optimised: for that Pillow guesses how large the file will be, and refuses noisy pictures, which are larger.
+    options = {"subsampling": 0, **({} if whole.dpi is None else {"dpi": (whole.dpi, whole.dpi)})}
     _encode(file, _assembled(whole, "RGB"), "JPEG", whole, options)
 
 

@@ -71,6 +71,14 @@ def test_alpha_comes_back(tmp_path: Path, picture: Picture, suffix: str) -> None
     np.testing.assert_array_equal(images.load(tmp_path / f"a.{suffix}").alpha, alpha)  # type: ignore[arg-type]  # it has
 
 
+@pytest.mark.parametrize("quality", [50, 90, 100])
+@pytest.mark.parametrize("side", [40, 400, 900])
+def test_a_jpeg_may_be_all_noise(tmp_path: Path, quality: int, side: int) -> None:
+    noise = np.random.default_rng(side).choice([0.0, 255.0], (side, side, 3)).astype(np.float32)
+    images.save(noise, tmp_path / "noise.jpg", quality=quality)
+    assert images.load(tmp_path / "noise.jpg").pixels.shape == (side, side, 3)
+
+
 def test_a_jpeg_has_no_alpha_and_lies_on_white(tmp_path: Path, picture: Picture) -> None:
     images.save(picture, tmp_path / "a.jpg", alpha=np.zeros((48, 64), np.uint8))
     assert images.load(tmp_path / "a.jpg").pixels.min() >= 253
