@@ -29,10 +29,10 @@ STRONGEST = 2.0
 def with_detail(
     picture: Picture, content: Array, styles: Sequence[Array], settings: Settings, enlarged: float
 ) -> Picture:
-    """Return an enlarged ``picture`` with the detail of the ``content``, as strong as it is in the styles.
+    """Add the detail of the ``content``, as strong as it is in the styles, to an enlarged ``picture`` and return it.
 
     Args:
-        picture: float32, shape (H, W, 3), 0..255.
+        picture: float32, shape (H, W, 3), 0..255; changed.
         content: uint8 or float, same shape.
         styles: same form, each of the size it has at this scale.
         settings: ``style_weights`` and ``strength``: towards 0 the detail is as strong as it is in the photo.
@@ -42,10 +42,9 @@ def with_detail(
     wanted = sum(share * _strength(style, enlarged) for share, style in zip(shares, styles, strict=True))
     factor = min(STRONGEST, wanted / max(_strength(content, enlarged), 1e-6))
     factor = 1.0 + min(1.0, 2.0 * settings.strength) * (factor - 1.0)
-    result = np.empty_like(picture)
     for channel in range(picture.shape[2]):  # one at a time: a print's are 400 MB each
-        result[..., channel] = picture[..., channel] + factor * _detail(content[..., channel], enlarged)
-    return np.clip(result, 0.0, 255.0, out=result)
+        picture[..., channel] += factor * _detail(content[..., channel], enlarged)
+    return np.clip(picture, 0.0, 255.0, out=picture)
 
 
 def _strength(image: Array, enlarged: float) -> float:

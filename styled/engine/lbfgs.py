@@ -90,7 +90,6 @@ class LBFGS:
         self._dtype = dtype
         self._change = fused(_change, self._size)
         self._dots = fused(_dots, self._size)
-        self._first_guess = fused(metric.apply, self._size)
         self._guess = fused(self._guess_of, self._size)
         self._direction = fused(_direction, self._size)
         self._apply = fused(_moved, self._size)
@@ -144,8 +143,9 @@ class LBFGS:
         pairs = len(self.order)
         length, scale = self.caution * self.largest_move * root, 1.0
         if not self.order.any() and self.scale > 0.0:
-            bands = self._constant(self.scale * self.metric.factors)
-            guess, for_moves = self._first_guess(gradient, bands), np.zeros(pairs)
+            bands, for_moves = self._constant(self.scale * self.metric.factors), np.zeros(pairs)
+            # What all other steps use: a graph of its own would take memory to the end.
+            guess, _ = self._guess(gradient, _tensors(self.changes), bands, self._constant(for_moves))
         elif not self.order.any():
             length = self.caution * self.first_move * root
             guess, for_moves = gradient, np.zeros(pairs)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import math
 import os
 from collections.abc import Sequence
 from importlib import metadata
@@ -118,20 +116,25 @@ def keep(new: Speeds, path: Path | None = None) -> Speeds:
 def seconds_per_pixel(measured: Sequence[Speed], pixels: float) -> float:
     """Return the seconds a step takes for each pixel that is in the network at once.
 
-    Between two measured sizes straight over the logarithm of the pixels: small pictures cost more for each pixel.
-    Beyond them it is that of the nearest.
+    A step takes some time however small the picture is, and then the same for each pixel: measured times lie on a line,
+    which goes on beyond the smallest and the largest.
 
     Args:
         measured: untiled ones, at least one.
         pixels: how many are in the network at once.
     """
     # Of several measurements of one size the newest: they are kept in that order.
-    points = sorted({speed.pixels: speed.step_seconds / speed.pixels for speed in measured}.items())
-    for (small, fast), (large, slow) in itertools.pairwise(points):
-        if small <= pixels <= large:
-            share = math.log(pixels / small) / math.log(large / small)
-            return fast + share * (slow - fast)
-    return points[0][1] if pixels < points[0][0] else points[-1][1]
+    points = sorted({speed.pixels: speed.step_seconds for speed in measured}.items())
+    if len(points) == 1:
+        return points[0][1] / points[0][0]
+    above = next((index for index, (size, _) in enumerate(points) if size >= pixels), len(points) - 1)
+    (small, quick), (large, slow) = points[max(1, above) - 1 : max(1, above) + 1]
+    slope = (slow - quick) / (large - small)
+    if not small <= pixels <= large:
+        # Not far off for a measurement that something disturbed.
+        end, seconds = (small, quick) if pixels < small else (large, slow)
+        return (seconds + min(max(slope, 0.0), seconds / end) * (pixels - end)) / pixels
+    return (quick + slope * (pixels - small)) / pixels
 
 
 def _kind(speed: Speed) -> tuple[object, ...]:

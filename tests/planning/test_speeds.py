@@ -48,9 +48,26 @@ def test_the_file_does_not_grow_for_ever() -> None:
     assert [each.width for each in merged.measured] == list(range(200, 400))
 
 
-def test_between_sizes_the_speed_changes_steadily_and_beyond_them_not() -> None:
-    measured = [speed(100, 0.05), speed(1000, 3.0)]  # 5 and 3 µs a pixel
-    assert speeds.seconds_per_pixel(measured, 100_000) == pytest.approx(4e-6)
-    assert speeds.seconds_per_pixel(measured, 10_000) == pytest.approx(5e-6)
-    assert speeds.seconds_per_pixel(measured, 10) == pytest.approx(5e-6)
-    assert speeds.seconds_per_pixel(measured, 1e9) == pytest.approx(3e-6)
+def step_seconds(measured: list[speeds.Speed], pixels: float) -> float:
+    return pixels * speeds.seconds_per_pixel(measured, pixels)
+
+
+def test_a_step_takes_its_time_and_each_pixel_the_same() -> None:
+    measured = [speed(100, 0.05), speed(300, 0.21)]  # 0.03 s and 2 µs a pixel
+    for pixels in (10, 10_000, 50_000, 90_000, 100_000_000):
+        assert step_seconds(measured, pixels) == pytest.approx(0.03 + 2e-6 * pixels)
+
+
+def test_between_sizes_it_goes_through_what_was_measured_and_on_along_the_last_two() -> None:
+    measured = [speed(100, 0.05), speed(1000, 3.0), speed(200, 0.15)]
+    assert step_seconds(measured, 40_000) == pytest.approx(0.15)
+    assert step_seconds(measured, 20_000) == pytest.approx(0.05 + 0.1 / 3)
+    assert step_seconds(measured, 1_960_000) == pytest.approx(3.0 + 2.85)
+
+
+def test_one_size_or_one_that_was_disturbed_gives_sensible_times() -> None:
+    assert step_seconds([speed(100, 0.05)], 1_000_000) == pytest.approx(5.0)
+    disturbed = [speed(100, 0.5), speed(1000, 0.4)]
+    assert step_seconds(disturbed, 4_000_000) == pytest.approx(0.4)
+    assert step_seconds(disturbed, 100) == pytest.approx(0.5)
+    assert step_seconds([speed(100, 0.001), speed(1000, 3.0)], 4_000_000) == pytest.approx(12.0)
