@@ -46,8 +46,8 @@ IMAGE_BYTES_PX = 12.0
 """One float32 RGB image."""
 
 IMAGES = {"adam": 12.2, "lbfgs": 11.5}
-"""Held at once, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the step, the
-content, and temporaries."""
+"""Held at once, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the step and the one
+before that, the content, and temporaries."""
 
 SPECTRUM_IMAGES = 4.0
 """More with a preconditioner: the transforms of a picture and their temporaries."""

@@ -142,16 +142,12 @@ class LBFGS:
         root = math.sqrt(self._size)
         pairs = len(self.order)
         length, scale = self.caution * self.largest_move * root, 1.0
-        if not self.order.any() and self.scale > 0.0:
-            bands, for_moves = self._constant(self.scale * self.metric.factors), np.zeros(pairs)
-            # What all other steps use: a graph of its own would take memory to the end.
-            guess, _ = self._guess(gradient, _tensors(self.changes), bands, self._constant(for_moves))
-        elif not self.order.any():
+        if self.scale == 0.0:
             length = self.caution * self.first_move * root
             guess, for_moves = gradient, np.zeros(pairs)
             scale = length / max(math.sqrt(float(self._dots([gradient], gradient)[0])), 1e-300)
         else:
-            by_age = np.argsort(self.order)[-np.count_nonzero(self.order) :]
+            by_age = np.argsort(self.order)[pairs - np.count_nonzero(self.order) :]  # none in a scale's first step
             upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
             for_changes, for_moves = np.zeros((2, pairs))
             with_moves = self._dots(_tensors(self.moves), gradient).numpy()
