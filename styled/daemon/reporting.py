@@ -21,6 +21,9 @@ from styled.queue.status import DaemonStatus
 from styled.queue.store import Store
 from styled.root import Root
 
+IDLE_MEMORY_S = 10.0
+"""Between looks at the memory while nothing runs: the kernel adds up a control group's figures when asked, for ms."""
+
 
 class Reporter:
     """Collects the daemon's state and publishes it.
@@ -46,6 +49,8 @@ class Reporter:
         self._started_at = time.time()
         self._last: DaemonStatus | None = None
         self._process = psutil.Process()
+        self._memory = memory.MemorySample()
+        self._memory_due = 0.0
         self._metrics_due = 0.0
         self._metrics_failed = False
         self._counted_at = -1
@@ -77,8 +82,14 @@ class Reporter:
             incomplete_count=incomplete_count,
             rejected=rejected,
             rejected_count=rejected_count,
-            memory=memory.sample(),
+            memory=self._sample(),
         )
+
+    def _sample(self) -> memory.MemorySample:
+        now = time.monotonic()
+        if self._dispatcher.busy() or now >= self._memory_due:
+            self._memory, self._memory_due = memory.sample(), now + IDLE_MEMORY_S
+        return self._memory
 
     def beat(self, state: str, note: str) -> None:
         """Look at everything and publish it everywhere.

@@ -77,6 +77,7 @@ class TiledObjective:
         Args:
             image: float32 (or float64), shape (1, H, W, 3), RGB 0..255.
         """
+        size = tuple(image.shape[1:3])  # integers: a TensorShape equals no other to tf.function, which traces anew
         places = self._places(image)
         sums, pooled = self._first_pass(image, places, self._style_targets)
         zero = tf.zeros((), image.dtype)
@@ -105,7 +106,7 @@ class TiledObjective:
                 self._covers_of(tile),
                 targets,
                 above=tile_above,
-                size=image.shape[1:3],
+                size=size,
             )
             contents |= {name: contents[name] + value for name, value in tile_contents.items()}
             tv += tile_tv

@@ -71,6 +71,20 @@ def test_tiled_equals_untiled(
     assert _relative_error(gradient, wanted) < 1e-10
 
 
+@pytest.mark.parametrize("blocks", [2, 5])
+def test_later_steps_build_no_new_graphs(
+    extractor: FeatureExtractor, blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each graph is kept while the scale is painted: built anew every step, they fill the memory."""
+    content, style, image = _image(97, 70, 1), _image(101, 77, 2), _image(97, 70, 3)
+    objective = TiledObjective(extractor, content, [style], _settings(), blocks=blocks, tile=(32, 64))
+    objective.value_and_gradient(image)
+    run, traced = extractor.run, []
+    monkeypatch.setattr(extractor, "run", lambda *args, **rest: traced.append(args) or run(*args, **rest))
+    objective.value_and_gradient(image)
+    assert not traced
+
+
 @pytest.mark.parametrize("way", [{}, WASSERSTEIN], ids=["gram", "wasserstein"])
 @pytest.mark.parametrize("blocks", [2, 3, 5])
 def test_tiled_equals_untiled_with_a_mask(extractor: FeatureExtractor, blocks: int, way: dict[str, Any]) -> None:
