@@ -1,14 +1,19 @@
-"""Adam on the device: one compiled call for the gradient, one for the move."""
+"""Adam on the device: one compiled call for the gradient, one for its means, one for the move."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from styled.engine.fused import dot, fused
 from styled.engine.stepping import Gradient, State, Tensor, in_place
+
+BETA1, BETA2 = 0.9, 0.99
+"""What the running means keep of themselves in a step."""
 
 
 class Adam:
@@ -16,7 +21,7 @@ class Adam:
 
     Two deviations from the paper's defaults. ``epsilon`` is relative to the gradient: 0.1 of its running root
     mean square over the whole image. The usual 1e-8 gives flat areas, whose gradients are tiny, steps as large
-    as everywhere else, which shows as grey haze and specks. And ``beta2`` is 0.99: 0.999 remembers longer than
+    as everywhere else, which shows as grey haze and specks. And :data:`BETA2` is 0.99: 0.999 remembers longer than
     most runs last.
 
     Args:
@@ -29,26 +34,27 @@ class Adam:
         self.image = tf.Variable(image, name="image")
         self._first = tf.Variable(tf.zeros_like(image), name="first_moment")
         self._second = tf.Variable(tf.zeros_like(image), name="second_moment")
-        self._count = tf.Variable(0, dtype=tf.int64, name="count")
+        self._count = 0
         self._gradient = gradient
         self._learning_rate = learning_rate
-        self._apply = tf.function(self._descend, autograph=False)
+        size = image.shape.num_elements()
+        self._learn = fused(_learned, size)
+        self._apply = fused(_moved, size)
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.stepping.Optimizer`."""
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
-        self._apply(gradient)
+        self._count += 1
+        first, second, squares = self._learn(*map(tf.convert_to_tensor, (self._first, self._second)), gradient)
+        del gradient  # what has been used is let go of at once: it may be a gigabyte
+        self._first.assign(first)
+        self._second.assign(second)
+        # The moments are corrected for their start at zero, here in the factors that they come with.
+        of_first, of_second = (1.0 / (1.0 - beta**self._count) for beta in (BETA1, BETA2))
+        epsilon = 0.1 * math.sqrt(float(squares) / first.shape.num_elements() * of_second) + 1e-30
+        factors = tf.constant([self._learning_rate * of_first, of_second, epsilon], first.dtype)
+        self.image.assign(self._apply(tf.convert_to_tensor(self.image), first, second, factors))
         return terms
-
-    def _descend(self, gradient: Tensor) -> None:
-        dtype = self.image.dtype
-        beta1, beta2 = tf.constant(0.9, dtype), tf.constant(0.99, dtype)
-        count = tf.cast(self._count.assign_add(1), dtype)
-        first = self._first.assign(beta1 * self._first + (1 - beta1) * gradient) / (1 - beta1**count)
-        second = self._second.assign(beta2 * self._second + (1 - beta2) * tf.square(gradient)) / (1 - beta2**count)
-        epsilon = 0.1 * tf.sqrt(tf.reduce_mean(second))
-        moved = self.image - self._learning_rate * first / (tf.sqrt(second) + epsilon + tf.constant(1e-30, dtype))
-        self.image.assign(tf.clip_by_value(moved, 0.0, 255.0))
 
     def curvature(self) -> State:
         """See :class:`styled.engine.stepping.Optimizer`; moments are of one picture."""
@@ -59,10 +65,23 @@ class Adam:
 
     def state(self) -> State:
         """Return the two moments and the count."""
-        return {"first": in_place(self._first), "second": in_place(self._second), "count": self._count.numpy()[None]}
+        return {"first": in_place(self._first), "second": in_place(self._second), "count": np.array([self._count])}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave."""
         self._first.assign(state["first"])
         self._second.assign(state["second"])
-        self._count.assign(state["count"][0])
+        self._count = int(state["count"][0])
+
+
+def _learned(first: Tensor, second: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the running means of the gradient and of its square, and the sum of the latter, float64."""
+    first = BETA1 * first + (1.0 - BETA1) * gradient
+    second = BETA2 * second + (1.0 - BETA2) * tf.square(gradient)
+    rows = tf.reshape(second, [second.shape[1], -1])
+    return first, second, dot(rows, tf.ones_like(rows))
+
+
+def _moved(image: Tensor, first: Tensor, second: Tensor, factors: Tensor) -> Tensor:
+    """Return ``image`` moved, but not out of 0..255; ``factors`` are of the move, of ``second``, and epsilon."""
+    return tf.clip_by_value(image - factors[0] * first / (tf.sqrt(factors[1] * second) + factors[2]), 0.0, 255.0)

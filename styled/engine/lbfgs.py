@@ -104,10 +104,10 @@ class LBFGS:
         if loss < self.best_loss:
             self.best_loss = loss
             self.best.assign(self.image)
-        coordinates = self._coordinates(gradient)
+        gradient = self._coordinates(gradient)  # what has been used is let go of at once: it may be a gigabyte
         if self.count > 0:
-            self._remember(coordinates)
-        self._move(coordinates)
+            self._remember(gradient)
+        self._move(gradient)
         return terms
 
     def _go_back(self) -> None:
@@ -157,12 +157,16 @@ class LBFGS:
             right = np.diag(upper) * solved - with_changes.numpy()[by_age]
             for_moves[by_age] = np.linalg.solve(upper.T, right)
         factors = self._constant(scale), self._constant(for_moves)
-        direction, squared = self._direction(guess, _tensors(self.moves), *factors)
-        factor = min(1.0, length / max(math.sqrt(float(squared)), 1e-300))
-        image, moved = self._apply(tf.convert_to_tensor(self.image), self._image(self._constant(-factor) * direction))
-        self.last_move.assign(self._coordinates(moved))
         self.last_gradient.assign(gradient)
+        del gradient
+        direction, squared = self._direction(guess, _tensors(self.moves), *factors)
+        del guess
+        factor = min(1.0, length / max(math.sqrt(float(squared)), 1e-300))
+        direction = self._image(direction)
+        image, moved = self._apply(tf.convert_to_tensor(self.image), direction, self._constant(-factor))
+        del direction
         self.image.assign(image)
+        self.last_move.assign(self._coordinates(moved))
         self.count += 1
 
     def _constant(self, value: float | Floats) -> Tensor:
@@ -233,9 +237,9 @@ def _direction(guess: Tensor, moves: Sequence[Tensor], scale: Tensor, for_moves:
     return direction, dot(direction, direction)
 
 
-def _moved(image: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``image`` moved, but not out of 0..255, and the move that was."""
-    moved = tf.clip_by_value(image + move, DARKEST, BRIGHTEST)
+def _moved(image: Tensor, direction: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``image`` moved by ``factor direction``, but not out of 0..255, and the move that was."""
+    moved = tf.clip_by_value(image + factor * direction, DARKEST, BRIGHTEST)
     return moved, moved - image
 
 

@@ -65,6 +65,28 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
     return gram(tf.reshape(features, [-1, channels]))
 
 
+def position_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the features summed over positions; arguments as for :func:`gram_sum`.
+
+    Returns:
+        float32 (or float64), shape (C,).
+    """
+    dtype = dtype_of_sums(features)
+    flat = tf.reshape(features, [-1, features.shape[-1]])
+    factor = None if weights is None else tf.reshape(tf.cast(weights, flat.dtype), [-1, 1])
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    def positions(flat: Tensor) -> tuple[Tensor, Any]:
+        def gradient(upstream: Tensor) -> Tensor:
+            # In the features' dtype: automatic differentiation makes it in that of the sums, larger than all features.
+            row = tf.cast(upstream, flat.dtype)[None]
+            return tf.broadcast_to(row, flat.shape) if factor is None else factor * row
+
+        return fused.column_sums(flat if factor is None else factor * flat, dtype), gradient
+
+    return positions(flat)
+
+
 def can_multiply(features: Tensor) -> bool:
     """Return whether matrix products of ``features`` (1, H, W, C) may be made in their own dtype.
 

@@ -41,11 +41,12 @@ def moment_sums(features: Tensor, statistic: Statistic, weights: Tensor | None =
     gram = losses.gram_sum(features, weights)
     if statistic == "gram":
         return gram
-    flat = tf.reshape(losses.in_dtype_of_sums(features), [-1, features.shape[-1]])
-    counts = tf.ones(tf.shape(flat)[:1], flat.dtype) if weights is None else tf.reshape(weights, [-1])
-    counts = tf.cast(counts, flat.dtype)
-    first = tf.linalg.matvec(flat, counts, transpose_a=True)
-    last = tf.concat([first, tf.reduce_sum(counts)[None]], axis=0)
+    first = losses.position_sum(features, weights)
+    if weights is None:
+        count = tf.constant(features.shape[1] * features.shape[2], first.dtype)
+    else:
+        count = tf.reduce_sum(tf.cast(weights, first.dtype))
+    last = tf.concat([first, count[None]], axis=0)
     return tf.concat([tf.concat([gram, first[:, None]], axis=1), last[None]], axis=0)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from styled import vgg19
@@ -24,6 +25,7 @@ from styled.engine import losses
 from styled.engine.features import FeatureExtractor
 from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
+from styled.engine.stepping import in_place
 from styled.engine.style_target import StyleTarget, style_targets
 from styled.engine.term_weights import content_factors, style_factors
 from styled.engine.tiling import Tile, halo, tiled_by, tiles
@@ -93,7 +95,8 @@ class TiledObjective:
             deep_contents, deep_styles, above = self._deep_gradient(pooled)
             contents |= deep_contents
             styles |= deep_styles
-        gradient = tf.Variable(tf.zeros_like(image), trainable=False)
+        # In NumPy's memory: a variable that is assigned in parts is copied whole each time it is read.
+        gradient = np.zeros(image.shape, image.dtype.as_numpy_dtype)
         for tile in places:
             targets = {
                 name: target[tile.cells(_stride(name))] for name, target in self._in_front(self._content_targets)
@@ -110,12 +113,11 @@ class TiledObjective:
             )
             contents |= {name: contents[name] + value for name, value in tile_contents.items()}
             tv += tile_tv
-            gradient[tile.cut].assign(gradient[tile.cut] + part)
+            gradient[tile.cut] += in_place(part)
         layers = [tf.cast(each, image.dtype) for each in (*contents.values(), *styles.values())]
         content, style = sum(layers[: len(contents)], zero), sum(layers[len(contents) :], zero)
-        return tf.stack([content + style + tv, content, style, tv, *layers]), tf.convert_to_tensor(
-            gradient
-        ) / self._scale
+        gradient /= self._scale
+        return tf.stack([content + style + tv, content, style, tv, *layers]), tf.constant(gradient)
 
     def _places(self, image: Tensor) -> list[Tile]:
         return tiles(image.shape[1], image.shape[2], tile=self._tile, halo=self._halo)

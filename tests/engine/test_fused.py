@@ -52,6 +52,13 @@ class TestArithmetic:
         expected = np.mean((x.numpy().astype(np.float64) - target.numpy().astype(np.float64)) ** 2)
         assert float(fused.mean_squared_error(x, target, tf.float32)) == pytest.approx(expected, rel=1e-5)
 
+    @pytest.mark.parametrize("rows", [1, 97, 4096])
+    def test_columns_are_added_up_as_numpy_does(self, rows: int) -> None:
+        x = tf.cast(100.0 + random(rows, 5), tf.bfloat16)
+        found = fused.column_sums(x, tf.float32)
+        assert found.dtype == tf.float32
+        np.testing.assert_allclose(found, x.numpy().astype(np.float64).sum(axis=0), rtol=1e-6)
+
     def test_parts_are_added_up_in_float32(self) -> None:
         parts = tf.cast(256.0 + random(500, 3, 3), tf.bfloat16)
         found = fused.sum_of_parts(parts, tf.float32)
