@@ -23,16 +23,13 @@ class _Share(NamedTuple):
 
 
 _SHARES = {
-    1: _Share(0.070, 0.140),
-    2: _Share(0.078, 0.110),
-    3: _Share(0.030, 0.080),
-    4: _Share(0.021, 0.040),
-    5: _Share(0.010, 0.020),
+    1: _Share(0.050, 0.140),
+    2: _Share(0.050, 0.110),
+    3: _Share(0.020, 0.080),
+    4: _Share(0.013, 0.040),
+    5: _Share(0.007, 0.020),
 }
 """By block."""
-
-TILE_OVERHEAD = 1.25
-"""What cutting tiles out and adding them up costs beyond the network."""
 
 TILE_PX = 4000
 """What a tile costs however small it is, in pixels."""
@@ -95,7 +92,7 @@ def of_step(
     if not tiled:
         return [Piece(scale.pixels, scale.pixels * _both(layers))]
     cut = grid(scale, tiled, tile)
-    work = (cut.pixels + cut.tiles * TILE_PX) * (_forward(tiled) + _both(tiled)) * TILE_OVERHEAD
+    work = (cut.pixels + cut.tiles * TILE_PX) * (_forward(tiled) + _both(tiled))
     deep = layers[len(tiled) :]
     tiles = Piece(cut.pixels // cut.tiles, work)
     return [tiles, Piece(scale.pixels, scale.pixels * _both(deep))] if deep else [tiles]
@@ -108,7 +105,7 @@ def of_targets(
     if not tiled:
         return [Piece(scale.pixels, scale.pixels * _forward(layers))]
     cut = grid(scale, tiled, tile)
-    work = (cut.pixels + cut.tiles * TILE_PX) * _forward(tiled) * TILE_OVERHEAD
+    work = (cut.pixels + cut.tiles * TILE_PX) * _forward(tiled)
     return [Piece(cut.pixels // cut.tiles, work), Piece(scale.pixels, scale.pixels * _forward(layers[len(tiled) :]))]
 
 

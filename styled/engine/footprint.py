@@ -45,9 +45,9 @@ FRONT_BLOCKS = (2, 3)
 IMAGE_BYTES_PX = 12.0
 """One float32 RGB image."""
 
-IMAGES = {"adam": 12.2, "lbfgs": 11.5}
-"""Held at once, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the step and the one
-before that, the content, and temporaries."""
+IMAGES = {"adam": 9.5, "lbfgs": 6.5}
+"""Held while the network runs, L-BFGS's pairs apart: picture, gradient, the optimiser's vectors, the picture before the
+step and the one before that, the content, and gaps between them. The optimiser's temporaries take the network's place."""
 
 SPECTRUM_IMAGES = 4.0
 """More with a preconditioner: the transforms of a picture and their temporaries."""
@@ -195,11 +195,8 @@ def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
 
 
 def whole_pictures_from(scale: Scale, way: Choice) -> int | None:
-    """Return the bytes from which an array is of the whole picture, None where those of a tile are as large."""
-    picture = round(scale.pixels * IMAGE_BYTES_PX)
-    widest = max(layer.outputs / layer.stride**2 for layer in vgg19.CONVOLUTIONS)
-    of_tile = way.tile[0] * way.tile[1] * widest * ELEMENT_BYTES["float32"]
-    return picture if 0 < of_tile < picture else None
+    """Return the bytes of an array of the whole picture, None where it is untiled and a layer's arrays are larger."""
+    return round(scale.pixels * IMAGE_BYTES_PX) if way.blocks else None
 
 
 def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:
