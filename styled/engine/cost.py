@@ -12,6 +12,7 @@ from typing import NamedTuple
 from styled import vgg19
 from styled.engine.pyramid import Scale
 from styled.engine.tiling import Axis, halo
+from styled.settings import Settings
 
 
 class _Share(NamedTuple):
@@ -22,6 +23,9 @@ class _Share(NamedTuple):
     """Forward and back."""
 
 
+_USUAL_PX = 2**19
+"""Of a picture at whose speed the machine does what does not depend on the picture."""
+
 _SHARES = {
     1: _Share(0.050, 0.140),
     2: _Share(0.050, 0.110),
@@ -30,6 +34,9 @@ _SHARES = {
     5: _Share(0.007, 0.020),
 }
 """By block."""
+
+STATISTIC_PX = {"gram": 0, "wasserstein": 150_000}
+"""What the distances of a step cost whatever the picture's size, in pixels: eigenvectors, on the host's processors."""
 
 TILE_PX = 4000
 """What a tile costs however small it is, in pixels."""
@@ -96,6 +103,11 @@ def of_step(
     deep = layers[len(tiled) :]
     tiles = Piece(cut.pixels // cut.tiles, work)
     return [tiles, Piece(scale.pixels, scale.pixels * _both(deep))] if deep else [tiles]
+
+
+def of_statistic(settings: Settings) -> Piece:
+    """Return what a step costs for the style's statistic besides, in the same pixels."""
+    return Piece(_USUAL_PX, STATISTIC_PX[settings.statistic])
 
 
 def of_targets(

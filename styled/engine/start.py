@@ -21,7 +21,7 @@ _PALETTE_PX = 128
 
 
 def picture(content: Array, styles: Sequence[Array], settings: Settings, init: Array | None = None) -> Array:
-    """Return the picture to start from, of any size; the first scale resizes it.
+    """Return the picture to start from: as large as the first scale, but for an image taken as it is.
 
     Args:
         content: uint8 or float, shape (H, W, 3).
@@ -31,6 +31,16 @@ def picture(content: Array, styles: Sequence[Array], settings: Settings, init: A
     """
     if init is not None:
         return init
+    if settings.init == "style":
+        # Cut, not squeezed: the style's strokes keep their shape.
+        return _cut_to_aspect(styles[0], content.shape[1] / content.shape[0])
+    scale = plan_scales(content.shape[1], content.shape[0], settings)[0]
+    if settings.init == "noise":
+        # Around mid-grey with the spread of a photo; made at this size, so that resizing does not smooth it.
+        noise = np.random.default_rng(settings.seed).normal(128.0, 50.0, (scale.height, scale.width, 3))
+        return np.clip(noise, 0.0, 255.0).astype(np.float32)
+    # Before any arithmetic: a poster's content is a gigabyte in float32.
+    content = images.resize(content, scale.width, scale.height)
     if settings.init == "recolored":
         # The style's mean and covariance of colours, before any step: after the same number of steps the loss is
         # about a fifth lower than from the photo's own colours, and a dark photo no longer makes a dark painting.
@@ -38,16 +48,7 @@ def picture(content: Array, styles: Sequence[Array], settings: Settings, init: A
         # Below half strength not all the way, down to the photo itself: what no step asks for shall not be there.
         start: Array = content + min(1.0, 2.0 * settings.strength) * (matched - content)
         return start
-    if settings.init == "content":
-        return content
-    if settings.init == "style":
-        # Cut, not squeezed: the style's strokes keep their shape.
-        return _cut_to_aspect(styles[0], content.shape[1] / content.shape[0])
-    generator = np.random.default_rng(settings.seed)
-    scale = plan_scales(content.shape[1], content.shape[0], settings)[0]
-    # Around mid-grey with the spread of a photo, at the first scale's size so that resizing does not smooth it.
-    noise = generator.normal(128.0, 50.0, (scale.height, scale.width, 3))
-    return np.clip(noise, 0.0, 255.0).astype(np.float32)
+    return content
 
 
 def _palette(styles: Sequence[Array], settings: Settings) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from styled.engine import start
 from styled.engine.engine import paint
@@ -42,3 +43,11 @@ def test_colours_to_be_preserved_are_those_it_starts_with(
     settings = Settings(size=96, steps=1, scales=(), preserve_color="linear", optimizer="adam", learning_rate=0.01)
     (only,) = paint(rocket, [starry_night], settings, weights=vgg)
     np.testing.assert_allclose(only.picture(), rocket, atol=3.0)
+
+
+@pytest.mark.parametrize("init", ["recolored", "content", "noise"])
+def test_it_is_made_at_the_first_scales_size(init: str) -> None:
+    """A copy of a poster in float32 is a gigabyte, and only a part of its pixels is painted at first."""
+    content = np.zeros((600, 900, 3), np.uint8)
+    picture = start.picture(content, [_noisy(2, (200, 160, 90))], Settings(init=init, size=900, scales=(90,)))
+    assert picture.shape == (60, 90, 3)
