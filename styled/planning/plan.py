@@ -109,7 +109,7 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
         way = footprint.choose(scale, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict)
         of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]
         pixels = [style_width * style_height for style_width, style_height in of_styles]
-        foretold.append(_foretell(scale, layers, way, pixels, settings, _comparable(known, settings)))
+        foretold.append(_foretell(scale, layers, way, pixels, settings, known=_comparable(known, settings)))
     seconds = [each.seconds for each in foretold if each.seconds is not None]
     start = _start_seconds(known) + scales[-1].pixels * _SAVE_SECONDS_PX
     return Plan(
@@ -132,6 +132,7 @@ def _foretell(
     way: Choice,
     styles: Sequence[int],
     settings: Settings,
+    *,
     known: Sequence[Speed],
 ) -> ScalePlan:
     step = seconds = None
