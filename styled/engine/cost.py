@@ -27,8 +27,8 @@ _USUAL_PX = 2**19
 """Of a picture at whose speed the machine does what does not depend on the picture."""
 
 _SHARES = {
-    1: _Share(0.050, 0.140),
-    2: _Share(0.050, 0.110),
+    1: _Share(0.055, 0.140),
+    2: _Share(0.055, 0.110),
     3: _Share(0.020, 0.080),
     4: _Share(0.013, 0.040),
     5: _Share(0.007, 0.020),

@@ -47,44 +47,45 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
     Returns:
         float32 (or float64), shape (C, C).
     """
-    channels = features.shape[-1]
-    if not can_multiply(features):
-        features = in_dtype_of_sums(features)
-    factor = 1.0 if weights is None else tf.reshape(tf.cast(weights, features.dtype), [-1, 1])
+    flat, factor = _positions(features, weights)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def gram(flat: Tensor) -> tuple[Tensor, Any]:
-        weighted = flat if weights is None else flat * factor
+        weighted = flat if factor is None else flat * factor
+        return _sum_of_products(flat, weighted), lambda upstream: _both_sides(weighted, upstream)
 
-        def gradient(upstream: Tensor) -> Tensor:
-            # One product instead of the two that automatic differentiation makes of F^T F.
-            return tf.matmul(weighted, tf.cast(upstream + tf.transpose(upstream), flat.dtype))
-
-        return _sum_of_products(flat, weighted), gradient
-
-    return gram(tf.reshape(features, [-1, channels]))
+    return gram(flat)
 
 
-def position_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the features summed over positions; arguments as for :func:`gram_sum`.
-
-    Returns:
-        float32 (or float64), shape (C,).
-    """
-    dtype = dtype_of_sums(features)
-    flat = tf.reshape(features, [-1, features.shape[-1]])
-    factor = None if weights is None else tf.reshape(tf.cast(weights, flat.dtype), [-1, 1])
+def gram_and_sum(features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return :func:`gram_sum` and the features summed over positions, shape (C,); arguments as there."""
+    flat, factor = _positions(features, weights)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
-    def positions(flat: Tensor) -> tuple[Tensor, Any]:
-        def gradient(upstream: Tensor) -> Tensor:
-            # In the features' dtype: automatic differentiation makes it in that of the sums, larger than all features.
-            row = tf.cast(upstream, flat.dtype)[None]
-            return tf.broadcast_to(row, flat.shape) if factor is None else factor * row
+    def both(flat: Tensor) -> tuple[tuple[Tensor, Tensor], Any]:
+        weighted = flat if factor is None else flat * factor
 
-        return fused.column_sums(flat if factor is None else factor * flat, dtype), gradient
+        def gradient(of_gram: Tensor, of_sum: Tensor) -> Tensor:
+            product, row = _both_sides(weighted, of_gram), tf.cast(of_sum, flat.dtype)
+            return tf.nn.bias_add(product, row) if factor is None else product + factor * row
 
-    return positions(flat)
+        return (_sum_of_products(flat, weighted), fused.column_sums(weighted, dtype_of_sums(features))), gradient
+
+    gram, total = both(flat)
+    return gram, total
+
+
+def _positions(features: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return the features as they are multiplied, shape (positions, C), and what each position counts."""
+    if not can_multiply(features):
+        features = in_dtype_of_sums(features)
+    flat = tf.reshape(features, [-1, features.shape[-1]])
+    return flat, None if weights is None else tf.reshape(tf.cast(weights, flat.dtype), [-1, 1])
+
+
+def _both_sides(weighted: Tensor, upstream: Tensor) -> Tensor:
+    """Return the gradient of ``F^T w F``: one product, not the two that automatic differentiation makes."""
+    return tf.matmul(weighted, tf.cast(upstream + tf.transpose(upstream), weighted.dtype))
 
 
 def can_multiply(features: Tensor) -> bool:

@@ -38,10 +38,9 @@ def moment_sums(features: Tensor, statistic: Statistic, weights: Tensor | None =
         statistic: which.
         weights: shape (H, W), how much each position counts; None: each counts 1.
     """
-    gram = losses.gram_sum(features, weights)
     if statistic == "gram":
-        return gram
-    first = losses.position_sum(features, weights)
+        return losses.gram_sum(features, weights)
+    gram, first = losses.gram_and_sum(features, weights)
     if weights is None:
         count = tf.constant(features.shape[1] * features.shape[2], first.dtype)
     else:
@@ -70,7 +69,7 @@ def slope(flat: Tensor, matrix: Tensor, statistic: Statistic) -> Tensor:
     if statistic == "gram":
         return tf.matmul(flat, matrix)
     channels = flat.shape[-1]
-    return tf.matmul(flat, matrix[:channels, :channels]) + matrix[channels, :channels]
+    return tf.nn.bias_add(tf.matmul(flat, matrix[:channels, :channels]), matrix[channels, :channels])
 
 
 def distance_to(target: Tensor, statistic: Statistic, *, relative: bool = False) -> Distance:

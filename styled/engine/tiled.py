@@ -289,11 +289,12 @@ def _slope(
     if not losses.can_multiply(features):
         features = losses.in_dtype_of_sums(features)
     flat = tf.reshape(tf.stop_gradient(features), [-1, features.shape[-1]])
-    total = tf.zeros_like(flat)
+    total: Tensor | None = None  # a layer's array is the largest there is: no zeros to begin with
     for of_target, cover in zip(matrices, covers, strict=True):
         part = slope(flat, of_target[name], statistic)
         here = None if cover is None else cover.get(name)
-        total += part if here is None else part * tf.cast(tf.reshape(here, [-1, 1]), part.dtype)
+        part = part if here is None else part * tf.cast(tf.reshape(here, [-1, 1]), part.dtype)
+        total = part if total is None else total + part
     return tf.reshape(total, features.shape)
 
 

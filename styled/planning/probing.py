@@ -53,7 +53,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 PROBE = (
     Trial(width=128, height=128, steps=5),
-    Trial(width=512, height=512, steps=3),
+    Trial(width=1024, height=1024, steps=2),
 )
 """The short probe: two sizes far enough apart to tell what a step costs from what a pixel costs."""
 
