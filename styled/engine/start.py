@@ -39,8 +39,7 @@ def picture(content: Array, styles: Sequence[Array], settings: Settings, init: A
         # Around mid-grey with the spread of a photo; made at this size, so that resizing does not smooth it.
         noise = np.random.default_rng(settings.seed).normal(128.0, 50.0, (scale.height, scale.width, 3))
         return np.clip(noise, 0.0, 255.0).astype(np.float32)
-    # Before any arithmetic: a poster's content is a gigabyte in float32.
-    content = images.resize(content, scale.width, scale.height)
+    content = _resized(content, scale.width, scale.height)  # before any arithmetic: a poster is a gigabyte in float32
     if settings.init == "recolored":
         # The style's mean and covariance of colours, before any step: after the same number of steps the loss is
         # about a fifth lower than from the photo's own colours, and a dark photo no longer makes a dark painting.
@@ -49,6 +48,14 @@ def picture(content: Array, styles: Sequence[Array], settings: Settings, init: A
         start: Array = content + min(1.0, 2.0 * settings.strength) * (matched - content)
         return start
     return content
+
+
+def _resized(content: Array, width: int, height: int) -> Array:
+    """Return the content resized in float32, whatever it is in: one channel after the other, not a whole copy."""
+    if content.shape[:2] == (height, width):
+        return content
+    channels = (images.resize(content[..., each].astype(np.float32), width, height) for each in range(3))
+    return np.stack([*channels], axis=-1)
 
 
 def _palette(styles: Sequence[Array], settings: Settings) -> Array:
