@@ -39,6 +39,9 @@ TILE_FACTOR = {
 """So many times that in a tile, by the blocks in it: what is fed into the middle of the network and cut out of it is
 there besides, and tiles of several shapes leave gaps in the memory between them."""
 
+STATISTIC_FACTOR = {"gram": 1.0, "wasserstein": 1.4}
+"""So many times that again, by the style's statistic: sums of features are made beside their products."""
+
 FRONT_BLOCKS = (2, 3)
 """That the scheme ``front`` may run in tiles."""
 
@@ -180,6 +183,7 @@ def _tiled(
             largest = cost.grid(scale, tiled, tile).largest
             # The deep rest and the tiles take turns.
             in_tile = TILE_FACTOR[precision][blocks] * _network_bytes(largest, tiled, precision)
+            in_tile *= STATISTIC_FACTOR[settings.statistic]
             needed = fixed + max(deep, in_tile)
             cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
             yield Choice(blocks, tile, history, _histories(scale, settings)[0], round(needed), cost_of_step)
