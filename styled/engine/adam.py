@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled.engine.fused import dot, fused
+from styled.engine.fused import fused, total
 from styled.engine.stepping import Gradient, State, Tensor, in_place
 
 BETA1, BETA2 = 0.9, 0.99
@@ -78,8 +78,7 @@ def _learned(first: Tensor, second: Tensor, gradient: Tensor) -> tuple[Tensor, T
     """Return the running means of the gradient and of its square, and the sum of the latter, float64."""
     first = BETA1 * first + (1.0 - BETA1) * gradient
     second = BETA2 * second + (1.0 - BETA2) * tf.square(gradient)
-    rows = tf.reshape(second, [second.shape[1], -1])
-    return first, second, dot(rows, tf.ones_like(rows))
+    return first, second, total(tf.reshape(second, [second.shape[1], -1]))
 
 
 def _moved(image: Tensor, first: Tensor, second: Tensor, factors: Tensor) -> Tensor:

@@ -23,9 +23,6 @@ class _Share(NamedTuple):
     """Forward and back."""
 
 
-_USUAL_PX = 2**19
-"""Of a picture at whose speed the machine does what does not depend on the picture."""
-
 _SHARES = {
     1: _Share(0.055, 0.140),
     2: _Share(0.055, 0.110),
@@ -37,6 +34,9 @@ _SHARES = {
 
 STATISTIC_PX = {"gram": 0, "wasserstein": 150_000}
 """What the distances of a step cost whatever the picture's size, in pixels: eigenvectors, on the host's processors."""
+
+_USUAL_PX = 2**19
+"""Of a picture at whose speed the machine does what does not depend on the picture."""
 
 TILE_PX = 4000
 """What a tile costs however small it is, in pixels."""

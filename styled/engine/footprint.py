@@ -40,7 +40,7 @@ TILE_FACTOR = {
 there besides, and tiles of several shapes leave gaps in the memory between them."""
 
 STATISTIC_FACTOR = {"gram": 1.0, "wasserstein": 1.4}
-"""So many times that again, by the style's statistic: sums of features are made beside their products."""
+"""And so many times more by the style's statistic: measured as a job's peak; why it is so much is not known yet."""
 
 FRONT_BLOCKS = (2, 3)
 """That the scheme ``front`` may run in tiles."""

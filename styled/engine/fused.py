@@ -57,7 +57,12 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
     The arrays' dtype is enough for a few rows; their sums go on in float64.
     """
-    return tf.reduce_sum(_wide_sums_of_few(a * b))
+    return total(a * b)
+
+
+def total(x: Tensor) -> Tensor:
+    """Return the sum of an array of shape (rows, columns), float64, added up as in :func:`dot`. For graphs."""
+    return tf.reduce_sum(_wide_sums_of_few(x))
 
 
 def _wide_sums_of_few(x: Tensor) -> Tensor:
