@@ -306,12 +306,16 @@ class LocalRunner:
         return busy
 
     def _ask(self, worker: _Worker) -> None:
-        """Ask a worker to stop, in both ways it listens to."""
+        """Ask a worker to stop, in both ways it listens to.
+
+        The signal first: a worker that already ends because its input did has no handler left near the end of its
+        interpreter, and would die of the signal instead of giving its exit code.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            worker.process.send_signal(signal.SIGTERM)
         if worker.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            worker.process.send_signal(signal.SIGTERM)
 
     def _bury(self, worker: _Worker) -> Ended:
         """Collect a dead worker, and end whatever it started and left behind."""

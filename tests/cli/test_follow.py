@@ -81,15 +81,19 @@ def test_a_job_that_vanishes_ends_it(daemon: DaemonProcess, monkeypatch: pytest.
 
 
 def test_ctrl_c_leaves_the_job_alone(daemon: DaemonProcess) -> None:
-    daemon.drop("slow-on", settings={"steps": 150})
-    daemon.until("slow-on", JobState.RUNNING)
+    daemon.drop("slow-on", settings={"steps": 2000})  # it must still run when the signal comes, however busy we are
+    job = daemon.until("slow-on", JobState.RUNNING)
     following = started(daemon.root, "slow-on")
     assert following.stdout is not None
     following.stdout.readline()
     following.send_signal(signal.SIGINT)
     _, errors = following.communicate(timeout=30)
     assert (following.returncode, errors) == (130, "")
-    daemon.until("slow-on", JobState.DONE)
+    still = daemon.job("slow-on")
+    assert still is not None
+    assert (still.state, still.attempts) == (JobState.RUNNING, job.attempts)
+    daemon.client.request("cancel", job=job.id)
+    daemon.until("slow-on", JobState.CANCELLED)
 
 
 def test_on_a_terminal_one_line_changes(daemon: DaemonProcess) -> None:

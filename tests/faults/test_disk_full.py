@@ -48,11 +48,10 @@ class Filler:
     def leave(self, free: int) -> None:
         """Leave so many bytes free."""
         take = shutil.disk_usage(self._path.parent).free - free
-        with self._path.open("ab") as file:
+        with self._path.open("ab", buffering=0) as file:  # closing has nothing left to write, which would fail too
             try:
                 while take > 0:
                     take -= file.write(b"\0" * min(take, 65536))
-                    file.flush()
             except OSError:
                 pass  # as full as it gets
 
