@@ -66,13 +66,28 @@ def gram_and_sum(features: Tensor, weights: Tensor | None = None) -> tuple[Tenso
         weighted = flat if factor is None else flat * factor
 
         def gradient(of_gram: Tensor, of_sum: Tensor) -> Tensor:
-            product, row = _both_sides(weighted, of_gram), tf.cast(of_sum, flat.dtype)
-            return tf.nn.bias_add(product, row) if factor is None else product + factor * row
+            each = affine(flat, of_gram + tf.transpose(of_gram), of_sum)
+            return each if factor is None else each * factor
 
         return (_sum_of_products(flat, weighted), fused.column_sums(weighted, dtype_of_sums(features))), gradient
 
     gram, total = both(flat)
     return gram, total
+
+
+def affine(flat: Tensor, matrix: Tensor, row: Tensor) -> Tensor:
+    """Return ``F M + r``, in the dtype of ``F``.
+
+    As a convolution of 1x1: it adds ``r`` in place. TensorFlow makes one operation of a matrix product and a bias too,
+    but in bfloat16 on CPUs that takes four times as long as the product alone, and two arrays like ``F`` more.
+
+    Args:
+        flat: F, shape (positions, C).
+        matrix: M, shape (C, C).
+        row: r, shape (C,).
+    """
+    kernel, bias = tf.cast(matrix, flat.dtype)[None, None], tf.cast(row, flat.dtype)
+    return tf.nn.bias_add(tf.nn.conv2d(flat[None, :, None], kernel, 1, "VALID"), bias)[0, :, 0]
 
 
 def _positions(features: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:

@@ -65,11 +65,10 @@ def slope(flat: Tensor, matrix: Tensor, statistic: Statistic) -> Tensor:
         matrix: ``K = D + D'``, where D is the derivative of something by :func:`moment_sums`.
         statistic: which.
     """
-    matrix = tf.cast(matrix, flat.dtype)
     if statistic == "gram":
-        return tf.matmul(flat, matrix)
+        return tf.matmul(flat, tf.cast(matrix, flat.dtype))
     channels = flat.shape[-1]
-    return tf.nn.bias_add(tf.matmul(flat, matrix[:channels, :channels]), matrix[channels, :channels])
+    return losses.affine(flat, matrix[:channels, :channels], matrix[channels, :channels])
 
 
 def distance_to(target: Tensor, statistic: Statistic, *, relative: bool = False) -> Distance:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,6 +24,16 @@ def gram(features: np.ndarray) -> np.ndarray:
         for column in range(width):
             result += np.outer(features[0, row, column], features[0, row, column])
     return result / (height * width)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(tf.float64, 1e-14), (tf.float32, 1e-6), (tf.bfloat16, 5e-3)])
+@pytest.mark.parametrize("run", [lambda f: f, tf.function])
+def test_affine_is_a_product_and_a_row(dtype: tf.DType, error: float, run: Any) -> None:
+    flat, matrix, row = (GENERATOR.normal(size=shape) for shape in ((37, 5), (5, 5), (5,)))
+    ours = run(losses.affine)(tf.constant(flat, dtype), tf.constant(matrix), tf.constant(row))
+    expected = flat @ matrix + row
+    assert (ours.dtype, ours.shape) == (dtype, (37, 5))
+    assert np.linalg.norm(tf.cast(ours, tf.float64) - expected) < error * np.linalg.norm(expected)
 
 
 class TestGram:
