@@ -101,11 +101,14 @@ class Axis(NamedTuple):
 
     lengths: tuple[int, ...]
     """Of each tile with its halo, px."""
+    kinds: int
+    """How many of them differ in what they own of that too."""
 
     @classmethod
     def of(cls, length: int, tile: int, halo: int) -> Axis:
         """Cut ``length`` pixels; the other arguments as in :func:`tiles`."""
-        return cls(tuple(span.stop - span.start for span in _spans(length, tile, halo)))
+        spans = _spans(length, tile, halo)
+        return cls(tuple(span.stop - span.start for span in spans), len({span.relative for span in spans}))
 
 
 def tiles(height: int, width: int, *, tile: tuple[int, int], halo: int) -> list[Tile]:

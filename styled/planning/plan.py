@@ -17,8 +17,11 @@ from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
 from styled.settings import Settings
 
-_COMPILE_SECONDS = {"off": 1.0, "front": 0.7, "full": 1.2}
-"""For each shape that is compiled; processors differ less in this than in the rest."""
+_COMPILE_SECONDS = 1.5
+"""For each scale: the optimiser's graphs. Processors differ less in this than in the rest."""
+
+_COMPILE_SECONDS_SHAPE = {"off": 1.0, "front": 0.8, "full": 1.1}
+"""More for each shape of a tile, or of the whole."""
 
 _SAVE_SECONDS_PX = 0.5e-6
 """To write the result."""
@@ -105,11 +108,13 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     allowed = budget(settings, on_gpu=known.device != "cpu")
     precision = _precision(known, settings)
     foretold = []
+    ways = footprint.choose_all(
+        scales, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict
+    )
     for scale in scales:
-        way = footprint.choose(scale, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict)
         of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]
         pixels = [style_width * style_height for style_width, style_height in of_styles]
-        foretold.append(_foretell(scale, layers, way, pixels, settings, known=_comparable(known, settings)))
+        foretold.append(_foretell(scale, layers, ways[scale], pixels, settings, known=_comparable(known, settings)))
     seconds = [each.seconds for each in foretold if each.seconds is not None]
     start = _start_seconds(known) + scales[-1].pixels * _SAVE_SECONDS_PX
     return Plan(
@@ -142,7 +147,7 @@ def _foretell(
         forward = _seconds(cost.of_targets(scale, layers, tiled, way.tile), known)
         targets = forward * (1 + sum(styles) / scale.pixels)
         shapes = cost.grid(scale, tiled, way.tile).shapes if tiled else 1
-        seconds = scale.steps * step + targets + _COMPILE_SECONDS[way.scheme] * shapes
+        seconds = scale.steps * step + targets + _COMPILE_SECONDS + _COMPILE_SECONDS_SHAPE[way.scheme] * shapes
     return ScalePlan(
         width=scale.width,
         height=scale.height,
