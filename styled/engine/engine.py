@@ -120,18 +120,15 @@ class _Run:
         # All before the first step: a job that cannot be finished must not be begun.
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         allowed = budget(settings, on_gpu=on_gpu)
-        self._ways = {
-            scale: footprint.choose(
-                scale,
-                extractor.convolutions,
-                settings,
-                allowed.bytes,
-                precision=extractor.precision.name,
-                is_strict=allowed.is_strict,
-                step_down=step_down,
-            )
-            for scale in scales
-        }
+        self._ways = footprint.choose_all(
+            scales,
+            extractor.convolutions,
+            settings,
+            allowed.bytes,
+            precision=extractor.precision.name,
+            is_strict=allowed.is_strict,
+            step_down=step_down,
+        )
         # What a GPU has says nothing about this process.
         self._peak_bytes = 0 if on_gpu else max(way.bytes for way in self._ways.values())
         self._regions = regions

@@ -7,7 +7,9 @@ what TensorFlow's kernels need beside the activations, and are rounded up: a job
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from styled import vgg19
@@ -20,7 +22,7 @@ from styled.settings import Settings
 Scheme = Literal["off", "front", "full"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-BASE_BYTES = 870 * 2**20
+BASE_BYTES = 930 * 2**20
 """TensorFlow with XLA, the weights in both directions, the decoded images of a usual job."""
 
 WINOGRAD_BYTES = 380 * 2**20
@@ -33,14 +35,15 @@ NETWORK_BYTES = {"float32": 8.6, "bfloat16": 3.6, "float16": 5.0}
 
 TILE_FACTOR = {
     "float32": {2: 1.6, 3: 1.55, 5: 1.9},
-    "bfloat16": {2: 1.45, 3: 1.25, 5: 1.2},
-    "float16": {2: 1.45, 3: 1.25, 5: 1.2},
+    "bfloat16": {2: 1.8, 3: 1.45, 5: 1.2},
+    "float16": {2: 1.8, 3: 1.45, 5: 1.2},
 }
 """So many times that in a tile, by the blocks in it: what is fed into the middle of the network and cut out of it is
 there besides, and tiles of several shapes leave gaps in the memory between them."""
 
-STATISTIC_FACTOR = {"gram": 1.0, "wasserstein": 1.4}
-"""And so many times more by the style's statistic: measured as a job's peak; why it is so much is not known yet."""
+GAPS = 0.4
+"""Of what the network took at a coarser scale, held on beside: TensorFlow's pool of memory gives nothing back, and the
+larger arrays of a finer scale fit into part of it only."""
 
 FRONT_BLOCKS = (2, 3)
 """That the scheme ``front`` may run in tiles."""
@@ -65,6 +68,9 @@ SMALLEST_TILE = 96
 HISTORY_WORTH = 1.2
 """So much more time a step may take before L-BFGS rather keeps half as many pairs: it then needs more steps."""
 
+_PARTS_FOR_COARSER = (1.0, 0.5, 0.25)
+"""Of what the network could take at the finest scale if there were no other: tried as limits for the coarser ones."""
+
 _ALL_BLOCKS = len(vgg19.BLOCKS)
 
 _STEP_DOWN = 0.6
@@ -84,6 +90,8 @@ class Choice(NamedTuple):
     """Pairs that it would keep if there were memory for them."""
     bytes: int
     """Predicted peak resident memory of the process."""
+    network_bytes: int
+    """What the network has of them."""
     cost: float
     """Of a step, see :mod:`styled.engine.cost`."""
 
@@ -91,6 +99,58 @@ class Choice(NamedTuple):
     def scheme(self) -> Scheme:
         """In the words of the setting ``tiling``."""
         return "off" if self.blocks == 0 else "full" if self.blocks == _ALL_BLOCKS else "front"
+
+
+def choose_all(
+    scales: Sequence[Scale],
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    limit_bytes: float,
+    *,
+    precision: Precision = "float32",
+    is_strict: bool = True,
+    step_down: int = 0,
+) -> dict[Scale, Choice]:
+    """Return how each of ``scales``, coarse to fine, is run, with what those before it leave; else as :func:`choose`.
+
+    What the coarser ones take is never given back. So where memory is short they may have to do with less than they
+    could have, if that makes all of it cheaper: the finest one's steps cost most.
+    """
+    choose_one = functools.partial(
+        choose,
+        layers=layers,
+        settings=settings,
+        limit_bytes=limit_bytes,
+        precision=precision,
+        is_strict=is_strict,
+        step_down=step_down,
+    )
+    alone = choose_one(scales[-1]).network_bytes
+    found, refusals = [], []
+    for part in _PARTS_FOR_COARSER:
+        try:
+            found.append(_one_after_another(scales, choose_one, part * alone))
+        except DoesNotFit as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[-1]
+    return min(found, key=lambda ways: sum(scale.steps * _effort(way) for scale, way in ways.items()))
+
+
+def _one_after_another(
+    scales: Sequence[Scale], choose_one: Callable[..., Choice], network_bytes: float
+) -> dict[Scale, Choice]:
+    ways: dict[Scale, Choice] = {}
+    held = 0.0
+    for scale in scales:
+        ways[scale] = choose_one(scale, held_bytes=held, network_bytes=network_bytes)
+        held = max(held, GAPS * ways[scale].network_bytes)
+    return ways
+
+
+def _effort(way: Choice) -> float:
+    """Return what a step costs, and the more steps that fewer pairs need."""
+    return way.cost * math.pow(HISTORY_WORTH, math.log2(max(1, way.wanted) / max(1, way.history)))
 
 
 def choose(
@@ -102,6 +162,8 @@ def choose(
     precision: Precision = "float32",
     is_strict: bool = True,
     step_down: int = 0,
+    held_bytes: float = 0.0,
+    network_bytes: float = math.inf,
 ) -> Choice:
     """Return the cheapest way to run ``scale`` within ``limit_bytes``: untiled, then front-tiled, then fully tiled.
 
@@ -115,11 +177,17 @@ def choose(
             refuse a job whose user has set no limit.
         step_down: how often memory ran out nevertheless. For each time the way needs at most 60 % of the one before,
             down to the one that needs least.
+        held_bytes: what the process has besides, whatever the way.
+        network_bytes: what the network may take of the limit, if there is a way to do with that.
 
     Raises:
         DoesNotFit: nothing allowed fits, if strict.
     """
-    choices = _choices(scale, layers, settings, precision)
+    choices = [
+        way._replace(bytes=round(way.bytes + held_bytes)) for way in _choices(scale, layers, settings, precision)
+    ]
+    modest = [choice for choice in choices if choice.network_bytes <= network_bytes]
+    choices = modest or choices
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
     least = min(choices, key=lambda choice: choice.bytes)
     if is_strict and not fitting:
@@ -148,7 +216,7 @@ def _choices(
         )
     ]
     allowed = [way for way in ways if settings.tiling in {"auto", way.scheme}]
-    return sorted(allowed, key=lambda way: way.cost * HISTORY_WORTH ** histories.index(way.history))
+    return sorted(allowed, key=_effort)
 
 
 def _histories(scale: Scale, settings: Settings) -> list[int]:
@@ -166,8 +234,10 @@ def _untiled(
 ) -> Choice:
     fixed = _fixed_bytes(scale, settings, history, precision)
     cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, (), (0, 0)))
-    needed = fixed + _network_bytes(scale.pixels, layers, precision)
-    return Choice(0, (0, 0), history, _histories(scale, settings)[0], round(needed), cost_of_step)
+    network = _network_bytes(scale.pixels, layers, precision)
+    return Choice(
+        0, (0, 0), history, _histories(scale, settings)[0], round(fixed + network), round(network), cost_of_step
+    )
 
 
 def _tiled(
@@ -183,10 +253,17 @@ def _tiled(
             largest = cost.grid(scale, tiled, tile).largest
             # The deep rest and the tiles take turns.
             in_tile = TILE_FACTOR[precision][blocks] * _network_bytes(largest, tiled, precision)
-            in_tile *= STATISTIC_FACTOR[settings.statistic]
-            needed = fixed + max(deep, in_tile)
+            network = max(deep, in_tile)
             cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
-            yield Choice(blocks, tile, history, _histories(scale, settings)[0], round(needed), cost_of_step)
+            yield Choice(
+                blocks,
+                tile,
+                history,
+                _histories(scale, settings)[0],
+                round(fixed + network),
+                round(network),
+                cost_of_step,
+            )
 
 
 def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:

@@ -116,3 +116,29 @@ def test_arrays_of_the_whole_picture_are_told_of_where_it_is_tiled() -> None:
     way = footprint.choose(poster, LAYERS, Settings(), 7.6 * GIB, precision="bfloat16")
     assert footprint.whole_pictures_from(poster, way) == 6000 * 4000 * 12
     assert footprint.whole_pictures_from(poster, way._replace(blocks=0, tile=(0, 0))) is None, "untiled"
+
+
+def test_what_a_coarser_scale_held_counts_for_the_finer_ones() -> None:
+    """The pool of memory gives nothing back: alone a scale needs less than after others."""
+    coarse, fine = Scale(3000, 2000, 10), Scale(6000, 4000, 6)
+    after = footprint.choose_all([coarse, fine], LAYERS, Settings(), 200 * GIB)
+    alone = footprint.choose_all([fine], LAYERS, Settings(), 200 * GIB)
+    assert after[coarse] == footprint.choose(coarse, LAYERS, Settings(), 200 * GIB)
+    assert after[fine].bytes - alone[fine].bytes == pytest.approx(footprint.GAPS * after[coarse].network_bytes, abs=2)
+
+
+def test_coarser_scales_do_with_less_where_the_finest_is_short_of_memory() -> None:
+    coarse, fine = Scale(3000, 2000, 10), Scale(6000, 4000, 6)
+    ways = footprint.choose_all([coarse, fine], LAYERS, Settings(), 9 * GIB, precision="bfloat16")
+    alone = footprint.choose(coarse, LAYERS, Settings(), 9 * GIB, precision="bfloat16")
+    assert ways[coarse].network_bytes < alone.network_bytes
+    assert ways[fine].bytes <= 9 * GIB
+
+
+def test_scales_that_fit_only_one_by_one_are_refused() -> None:
+    scales = [Scale(3000, 2000, 2), Scale(6000, 4000, 2)]
+    untiled = Settings(tiling="off")
+    just_enough = footprint.choose(scales[1], LAYERS, untiled, 500 * GIB).bytes
+    assert footprint.choose_all(scales[1:], LAYERS, untiled, just_enough)
+    with pytest.raises(DoesNotFit, match="6000x4000"):
+        footprint.choose_all(scales, LAYERS, untiled, just_enough)

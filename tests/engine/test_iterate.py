@@ -75,11 +75,9 @@ def test_how_a_scale_is_run_is_said_on_its_first_step(
     assert [iterate.step for iterate in iterates if iterate.way is not None] == [1, 5]
     settings = Settings(**SHALLOW, scales=(32,), steps=7, optimizer="adam")
     layers = vgg19.up_to("block2_conv1")
-    ways = [
-        footprint.choose(scale, layers, settings, float("inf")) for scale in plan_scales(*rocket.shape[1::-1], settings)
-    ]
-    assert [iterate.way for iterate in iterates if iterate.way is not None] == ways
-    assert {iterate.peak_bytes for iterate in iterates} == {max(way.bytes for way in ways)}
+    ways = footprint.choose_all(plan_scales(*rocket.shape[1::-1], settings), layers, settings, float("inf"))
+    assert [iterate.way for iterate in iterates if iterate.way is not None] == list(ways.values())
+    assert {iterate.peak_bytes for iterate in iterates} == {max(way.bytes for way in ways.values())}
     inside = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 2, None)).snapshot()
     rest = painted(vgg, rocket, starry_night, resume=inside)
     assert [iterate.step for iterate in rest if iterate.way is not None] == [5]

@@ -91,7 +91,9 @@ def paint(
             snapshot=lambda step=step, picture=picture: {"picture": picture.copy(), "step": np.int64(step)},
             last=step == settings.steps,
             stopped_by="steps" if step == settings.steps else "",
-            way=Choice(2, (16, 12), 3, wanted=5, bytes=2**30, cost=1.0) if "few" in NAME and step == 1 else None,
+            way=Choice(2, (16, 12), 3, wanted=5, bytes=2**30, network_bytes=0, cost=1.0)
+            if "few" in NAME and step == 1
+            else None,
         )
 
 
