@@ -69,6 +69,9 @@ class TiledObjective:
         self._forward_tile = tf.function(self._forward, autograph=False)
         self._backward_tile = tf.function(self._backward, autograph=False)
         self._deep_gradient = tf.function(self._deep_value_and_gradient, autograph=False)
+        # As graphs, though each is run once or twice a shape: half the time of single operations, and less memory.
+        self._front_layer = tf.function(self._layer_in_front, autograph=False)
+        self._deep_layers = tf.function(self._layers_in_deep, autograph=False)
         self._content_targets = self._content_features(content)
         self._content_factors = content_factors(settings, self._content_targets, unit=extractor.unit)
         self._style_targets = style_targets([self._moments(style) for style in styles], settings, regions)
@@ -252,18 +255,16 @@ class TiledObjective:
         sums, pooled = self._first_pass(style, self._places(style), None)
         found = {name: total / _positions(style, _stride(name)) for name, total in sums[0].items()}
         if pooled is not None:
-            features = self._extractor.run(pooled, self._deep, is_pooled=True)
-            statistic = self._settings.statistic
-            found |= {name: moments(features[name], statistic) for name, _ in self._in_deep(self._style_factors)}
+            features = self._deep_layers(pooled, [name for name, _ in self._in_deep(self._style_factors)])
+            found |= {name: moments(each, self._settings.statistic) for name, each in features.items()}
         return found
 
     def _content_features(self, content: Tensor) -> dict[str, Tensor]:
         """Return the content's features at the content layers, whole, computed as the picture's are."""
-        pooled = self._first_pass(content, self._places(content), None)[1]
         targets = {}
-        if pooled is not None:
-            features = self._extractor.run(pooled, self._deep, is_pooled=True)
-            targets = {name: features[name] for name, _ in self._in_deep(self._content_layers)}
+        if self._deep:
+            pooled = self._first_pass(content, self._places(content), None)[1]
+            targets = self._deep_layers(pooled, [name for name, _ in self._in_deep(self._content_layers)])
         for name, _ in self._in_front(self._content_layers):
             targets[name] = self._whole_layer(content, name)
         return targets
@@ -273,9 +274,16 @@ class TiledObjective:
         shape = (1, image.shape[1] // stride, image.shape[2] // stride, self._extractor.channels(name))
         whole = tf.Variable(tf.zeros(shape, self._extractor.precision), trainable=False)
         for tile in self._places(image):
-            part = self._extractor.run(self._extractor.centred(image[tile.cut]), vgg19.up_to(name))[name]
+            part = self._front_layer(image[tile.cut], name)
             whole[tile.cells(stride)].assign(part[tile.own_cells(stride)])
         return tf.convert_to_tensor(whole)
+
+    def _layer_in_front(self, cut: Tensor, name: str) -> Tensor:
+        return self._extractor.run(self._extractor.centred(cut), vgg19.up_to(name))[name]
+
+    def _layers_in_deep(self, pooled: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        features = self._extractor.run(pooled, self._deep, is_pooled=True)
+        return {name: features[name] for name in names}
 
 
 def _slope(
