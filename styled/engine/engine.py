@@ -5,6 +5,7 @@ Pure: no files but the weights, no prints, no sleeps. The caller stops it by no 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from styled.engine.iterate import Iterate, Losses, Picture
 from styled.engine.objective import layer_terms
 from styled.engine.open_scale import OpenScale
 from styled.engine.optimizers import optimizer_for
-from styled.engine.pyramid import Scale, plan_scales, style_size
+from styled.engine.pyramid import Scale, has_outgrown, plan_scales, style_size
 from styled.engine.regions import Region, at_size, read_regions, unpainted
 from styled.engine.weights import Weights
 from styled.errors import CheckpointMismatch, SettingsError
@@ -31,6 +32,13 @@ from styled.settings import INIT_WORDS, Settings
 
 Array = npt.NDArray[Any]
 Snapshot = Mapping[str, npt.NDArray[np.generic]]
+
+LONGEST_PX = 256.0
+"""Waves that are painted where a picture is larger than its styles: about twice what the network's deepest layer sees.
+
+Such a style's strokes are small in the picture, and say nothing of longer waves but one mean colour for all. Left to
+that, the sky turns grey, and blotches come up that no layer sees whole: so they stay as the coarser scales had them.
+"""
 
 
 def paint(
@@ -163,10 +171,24 @@ class _Run:
         if coarser is not None:
             start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
         start = self._with_photo(start, content)
-        optimizer = optimizer_for(self._settings, _batch(start), gradient, history=self._ways[scale].history)
+        optimizer = optimizer_for(
+            self._settings,
+            _batch(start),
+            gradient,
+            history=self._ways[scale].history,
+            longest_px=self._longest_px(index),
+        )
         if coarser is not None:
             optimizer.expect(coarser.optimizer.curvature())
         return OpenScale(index, scale, optimizer, self._settings)
+
+    def _longest_px(self, index: int) -> float:
+        """Return which waves may be moved at a scale, px; all, but where the painting has outgrown its styles."""
+        outgrown = all(
+            has_outgrown(style.shape[1], style.shape[0], self._scales[index], self._settings.style_scale)
+            for style in self.styles
+        )
+        return LONGEST_PX if index > 0 and outgrown else math.inf
 
     def _with_photo(self, picture: Array, content: Array) -> Array:
         """Put the content back where the mask says that nothing is painted; same shapes, (H, W, 3)."""

@@ -144,8 +144,9 @@ class LBFGS:
         length, scale = self.caution * self.largest_move * root, 1.0
         if self.scale == 0.0:
             length = self.caution * self.first_move * root
-            guess, for_moves = gradient, np.zeros(pairs)
-            scale = length / max(math.sqrt(float(self._dots([gradient], gradient)[0])), 1e-300)
+            movable = self._constant(np.where(self.metric.factors > 0.0, 1.0, 0.0))
+            guess, for_moves = self.metric.apply(gradient, movable), np.zeros(pairs)
+            scale = length / max(math.sqrt(float(self._dots([guess], guess)[0])), 1e-300)
         else:
             by_age = np.argsort(self.order)[pairs - np.count_nonzero(self.order) :]  # none in a scale's first step
             upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R

@@ -7,6 +7,7 @@ diagonal over the picture's frequencies.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -30,7 +31,7 @@ MEMORY = 0.95
 
 
 class Metric(Protocol):
-    """A symmetric, positive definite operator on pictures, learned from pairs; diagonal in coordinates of its own.
+    """A symmetric, positive semidefinite operator on pictures, learned from pairs; diagonal in coordinates of its own.
 
     The coordinates are orthonormal: lengths and products are those of the pictures. So the optimiser works in them
     throughout, and a step takes one transform there and one back.
@@ -104,9 +105,10 @@ class FrequencyMetric:
     Args:
         height: of the picture, px.
         width: of the picture, px.
+        longest_px: waves longer than this are not moved: their factors are 0.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, *, longest_px: float = math.inf) -> None:
         self._height, self._width = height, width
         down, across = np.arange(height) / height, np.arange(width) / width
         # As the transform leaves them: transposed.
@@ -115,7 +117,8 @@ class FrequencyMetric:
         self._bands = tf.constant(bands)
         self._moves = np.zeros(3 * self._count)
         self._changes = np.zeros(3 * self._count)
-        self.factors = np.ones(3 * self._count)
+        self._moved = np.tile(np.append(0.0, EDGES) >= 2.0 / longest_px, 3)
+        self.factors = np.where(self._moved, 1.0, 0.0)
 
     def coordinates(self, image: Tensor) -> Tensor:
         """See :class:`Metric`: the spectra of the opponent colours, one below the other, (3 W, H)."""
@@ -156,7 +159,7 @@ class FrequencyMetric:
         # A band that nothing moved in must not divide by zero; what is added is far below rounding elsewhere.
         floor = 1e-12
         moves, changes = self._moves + floor * self._moves.sum(), self._changes + floor * self._changes.sum()
-        self.factors = np.sqrt(moves / changes)
+        self.factors = np.where(self._moved, np.sqrt(moves / changes), 0.0)
 
     def state(self) -> State:
         """See :class:`Metric`."""
@@ -165,4 +168,4 @@ class FrequencyMetric:
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """See :class:`Metric`."""
         self._moves, self._changes = np.array(state["band_moves"]), np.array(state["band_changes"])
-        self.factors = np.array(state["band_factors"])
+        self.factors = np.where(self._moved, state["band_factors"], 0.0)

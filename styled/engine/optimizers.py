@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from styled.engine.adam import Adam
 from styled.engine.lbfgs import LBFGS
 from styled.engine.metric import FrequencyMetric, Identity
@@ -9,13 +11,22 @@ from styled.engine.stepping import Gradient, Optimizer, Tensor
 from styled.settings import Settings
 
 
-def optimizer_for(settings: Settings, image: Tensor, gradient: Gradient, *, history: int) -> Optimizer:
-    """Build the optimiser that ``settings`` name, starting at ``image`` (1, H, W, 3).
+def optimizer_for(
+    settings: Settings, image: Tensor, gradient: Gradient, *, history: int, longest_px: float = math.inf
+) -> Optimizer:
+    """Build the optimiser that ``settings`` name.
 
-    ``history`` is what memory allows of the setting of that name.
+    Args:
+        settings: of the job.
+        image: float32, shape (1, H, W, 3), 0..255: where to start.
+        gradient: the objective.
+        history: what memory allows of the setting of that name.
+        longest_px: waves longer than this stay as they are, with L-BFGS and the preconditioner that knows frequencies.
     """
     if settings.optimizer == "adam":
         return Adam(image, gradient, learning_rate=settings.learning_rate)
     height, width = image.shape[1:3]
-    metric = FrequencyMetric(height, width) if settings.preconditioner == "frequency" else Identity()
+    metric = (
+        FrequencyMetric(height, width, longest_px=longest_px) if settings.preconditioner == "frequency" else Identity()
+    )
     return LBFGS(image, gradient, history=history, metric=metric)

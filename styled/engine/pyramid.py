@@ -71,10 +71,18 @@ def style_size(width: int, height: int, scale: Scale, style_scale: float) -> tup
     Never larger than the painting itself unless ``style_scale`` asks for it: an enlarged painting has no
     brush strokes to learn from, only blur.
     """
-    factor = (scale.pixels / (width * height)) ** 0.5 * style_scale
-    factor = min(factor, max(1.0, style_scale))
+    factor = min(_style_factor(width, height, scale, style_scale), max(1.0, style_scale))
     # 16 px is one cell of the deepest layer.
     return max(16, round(width * factor)), max(16, round(height * factor))
+
+
+def has_outgrown(width: int, height: int, scale: Scale, style_scale: float) -> bool:
+    """Return whether a style would have to be enlarged to have the pixels of a scale; arguments as :func:`style_size`."""
+    return _style_factor(width, height, scale, style_scale) > max(1.0, style_scale)
+
+
+def _style_factor(width: int, height: int, scale: Scale, style_scale: float) -> float:
+    return float((scale.pixels / (width * height)) ** 0.5 * style_scale)
 
 
 def _shares(steps: int, count: int) -> list[int]:

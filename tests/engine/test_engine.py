@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ from styled.engine.detail import with_detail
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
 from styled.engine.objective import Objective
+from styled.engine.optimizers import optimizer_for
 from styled.engine.plateau import WINDOW
 from styled.engine.pyramid import Scale, style_size
 from styled.engine.weights import Weights
@@ -133,6 +135,22 @@ class TestIterates:
         assert built[2].scale == pytest.approx(built[1].scale * (64 * 43) / (32 * 21))
         np.testing.assert_array_equal(built[2].metric.factors, built[1].metric.factors)
         assert np.ptp(built[1].metric.factors) > 0
+
+    @pytest.mark.parametrize(("side", "longest"), [(90, [math.inf] * 3), (40, [math.inf, math.inf, 256.0])])
+    def test_a_scale_that_has_outgrown_its_style_leaves_long_waves_alone(
+        self, run: Run, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch, side: int, longest: list[float]
+    ) -> None:
+        """They are as the coarser scales painted them; the first scale paints all, however small its style."""
+        asked = []
+
+        def spy(*args, longest_px: float, **rest):
+            asked.append(longest_px)
+            return optimizer_for(*args, longest_px=longest_px, **rest)
+
+        monkeypatch.setattr(engine, "optimizer_for", spy)
+        style = images.resize(starry_night, side, side)
+        run(styles=[style], size=64, scales=(16, 32), steps=3)
+        assert asked == longest
 
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     def test_the_step_is_compiled_once_for_each_scale(
