@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from styled import vgg19
@@ -111,25 +111,32 @@ def choose_all(
     is_strict: bool = True,
     step_down: int = 0,
 ) -> dict[Scale, Choice]:
-    """Return how each of ``scales``, coarse to fine, is run, with what those before it leave; else as :func:`choose`.
+    """Return the cheapest way to run each scale within ``limit_bytes``: untiled, then front-tiled, then fully tiled.
 
     What the coarser ones take is never given back. So where memory is short they may have to do with less than they
     could have, if that makes all of it cheaper: the finest one's steps cost most.
+
+    Args:
+        scales: what is to be painted, coarse to fine.
+        layers: the convolutions up to the deepest in use.
+        settings: ``tiling`` narrows the choice; optimiser and history count.
+        limit_bytes: what the process may have resident.
+        precision: that the convolutions run in.
+        is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
+            refuse a job whose user has set no limit.
+        step_down: how often memory ran out nevertheless. For each time a way needs at most 60 % of the one before,
+            down to the one that needs least.
+
+    Raises:
+        DoesNotFit: nothing allowed fits, if strict.
     """
-    choose_one = functools.partial(
-        choose,
-        layers=layers,
-        settings=settings,
-        limit_bytes=limit_bytes,
-        precision=precision,
-        is_strict=is_strict,
-        step_down=step_down,
-    )
-    alone = choose_one(scales[-1]).network_bytes
+    choices = {scale: _choices(scale, layers, settings, precision) for scale in scales}
+    choose = functools.partial(_choose, limit_bytes=limit_bytes, is_strict=is_strict)
+    alone = choose(scales[-1], choices[scales[-1]]).network_bytes
     found, refusals = [], []
     for part in _PARTS_FOR_COARSER:
         try:
-            found.append(_one_after_another(scales, choose_one, part * alone))
+            found.append(_one_after_another(choices, functools.partial(choose, step_down=step_down), part * alone))
         except DoesNotFit as refusal:
             refusals.append(refusal)
     if not found:
@@ -138,56 +145,21 @@ def choose_all(
 
 
 def _one_after_another(
-    scales: Sequence[Scale], choose_one: Callable[..., Choice], network_bytes: float
+    choices: Mapping[Scale, Sequence[Choice]], choose: Callable[..., Choice], network_bytes: float
 ) -> dict[Scale, Choice]:
     ways: dict[Scale, Choice] = {}
     held = 0.0
-    for scale in scales:
-        ways[scale] = choose_one(scale, held_bytes=held, network_bytes=network_bytes)
+    for scale, of_scale in choices.items():
+        modest = [choice for choice in of_scale if choice.network_bytes <= network_bytes] or of_scale
+        ways[scale] = choose(scale, [way._replace(bytes=round(way.bytes + held)) for way in modest])
         held = max(held, GAPS * ways[scale].network_bytes)
     return ways
 
 
-def _effort(way: Choice) -> float:
-    """Return what a step costs, and the more steps that fewer pairs need."""
-    return way.cost * math.pow(HISTORY_WORTH, math.log2(max(1, way.wanted) / max(1, way.history)))
-
-
-def choose(
-    scale: Scale,
-    layers: Sequence[vgg19.Convolution],
-    settings: Settings,
-    limit_bytes: float,
-    *,
-    precision: Precision = "float32",
-    is_strict: bool = True,
-    step_down: int = 0,
-    held_bytes: float = 0.0,
-    network_bytes: float = math.inf,
+def _choose(
+    scale: Scale, choices: Sequence[Choice], *, limit_bytes: float, is_strict: bool, step_down: int = 0
 ) -> Choice:
-    """Return the cheapest way to run ``scale`` within ``limit_bytes``: untiled, then front-tiled, then fully tiled.
-
-    Args:
-        scale: what is to be painted.
-        layers: the convolutions up to the deepest in use.
-        settings: ``tiling`` narrows the choice; optimiser and history count.
-        limit_bytes: what the process may have resident.
-        precision: that the convolutions run in.
-        is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
-            refuse a job whose user has set no limit.
-        step_down: how often memory ran out nevertheless. For each time the way needs at most 60 % of the one before,
-            down to the one that needs least.
-        held_bytes: what the process has besides, whatever the way.
-        network_bytes: what the network may take of the limit, if there is a way to do with that.
-
-    Raises:
-        DoesNotFit: nothing allowed fits, if strict.
-    """
-    choices = [
-        way._replace(bytes=round(way.bytes + held_bytes)) for way in _choices(scale, layers, settings, precision)
-    ]
-    modest = [choice for choice in choices if choice.network_bytes <= network_bytes]
-    choices = modest or choices
+    """Return one of a scale's ``choices``, the best first; arguments as :func:`choose_all`."""
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
     least = min(choices, key=lambda choice: choice.bytes)
     if is_strict and not fitting:
@@ -202,21 +174,23 @@ def choose(
     return way
 
 
+def _effort(way: Choice) -> float:
+    """Return what a step costs, and the more steps that fewer pairs need."""
+    return way.cost * math.pow(HISTORY_WORTH, math.log2(max(1, way.wanted) / max(1, way.history)))
+
+
 def _choices(
     scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, precision: Precision
 ) -> list[Choice]:
     """Return all ways that ``settings.tiling`` allows, the best first."""
     histories = _histories(scale, settings)
+    fixed = {history: _fixed_bytes(scale, settings, history, precision) for history in histories}
     ways = [
-        way
+        Choice(blocks, tile, history, histories[0], round(fixed[history] + network), round(network), cost_of_step)
+        for blocks, tile, network, cost_of_step in _networks(scale, layers, precision)
         for history in histories
-        for way in (
-            _untiled(scale, layers, settings, history, precision),
-            *_tiled(scale, layers, settings, history, precision),
-        )
     ]
-    allowed = [way for way in ways if settings.tiling in {"auto", way.scheme}]
-    return sorted(allowed, key=_effort)
+    return sorted((way for way in ways if settings.tiling in {"auto", way.scheme}), key=_effort)
 
 
 def _histories(scale: Scale, settings: Settings) -> list[int]:
@@ -229,21 +203,12 @@ def _histories(scale: Scale, settings: Settings) -> list[int]:
     return histories
 
 
-def _untiled(
-    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, history: int, precision: Precision
-) -> Choice:
-    fixed = _fixed_bytes(scale, settings, history, precision)
-    cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, (), (0, 0)))
-    network = _network_bytes(scale.pixels, layers, precision)
-    return Choice(
-        0, (0, 0), history, _histories(scale, settings)[0], round(fixed + network), round(network), cost_of_step
-    )
-
-
-def _tiled(
-    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, history: int, precision: Precision
-) -> Iterator[Choice]:
-    fixed = _fixed_bytes(scale, settings, history, precision)
+def _networks(
+    scale: Scale, layers: Sequence[vgg19.Convolution], precision: Precision
+) -> Iterator[tuple[int, tuple[int, int], float, float]]:
+    """Yield all ways to run the network: the blocks in tiles, the tile, its bytes and what a step costs."""
+    untiled = sum(piece.cost for piece in cost.of_step(scale, layers, (), (0, 0)))
+    yield 0, (0, 0), _network_bytes(scale.pixels, layers, precision), untiled
     for blocks in (*FRONT_BLOCKS, _ALL_BLOCKS):
         tiled = tiled_by(layers, blocks)
         if blocks < _ALL_BLOCKS and len(tiled) == len(layers):
@@ -253,17 +218,7 @@ def _tiled(
             largest = cost.grid(scale, tiled, tile).largest
             # The deep rest and the tiles take turns.
             in_tile = TILE_FACTOR[precision][blocks] * _network_bytes(largest, tiled, precision)
-            network = max(deep, in_tile)
-            cost_of_step = sum(piece.cost for piece in cost.of_step(scale, layers, tiled, tile))
-            yield Choice(
-                blocks,
-                tile,
-                history,
-                _histories(scale, settings)[0],
-                round(fixed + network),
-                round(network),
-                cost_of_step,
-            )
+            yield blocks, tile, max(deep, in_tile), sum(p.cost for p in cost.of_step(scale, layers, tiled, tile))
 
 
 def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:

@@ -58,7 +58,7 @@ def gradient_for(
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
         styles: the styles at this scale, same form, any size each.
         settings: layers and weights.
-        way: whether and how to tile, from :func:`styled.engine.footprint.choose`.
+        way: whether and how to tile, from :func:`styled.engine.footprint.choose_all`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
     if way.blocks == 0:

@@ -18,8 +18,12 @@ import numpy as np
 from styled import memory
 from styled.engine import engine
 from styled.settings import Settings
-chosen, choose = [], engine.footprint.choose
-engine.footprint.choose = lambda *args, **rest: chosen.append(choose(*args, **rest)) or chosen[-1]
+chosen, choose_all = [], engine.footprint.choose_all
+def spy(*args, **rest):
+    ways = choose_all(*args, **rest)
+    chosen.extend(ways.values())
+    return ways
+engine.footprint.choose_all = spy
 picture = np.random.default_rng(0).integers(0, 256, (640, 640, 3), np.uint8)
 settings = Settings(size=640, scales=(), steps=2, tiling=sys.argv[1], optimizer="adam", precision="float32")
 *_, last = engine.paint(picture, [picture[:64, :64]], settings)
