@@ -52,7 +52,12 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def gram(flat: Tensor) -> tuple[Tensor, Any]:
         weighted = flat if factor is None else flat * factor
-        return _sum_of_products(flat, weighted), lambda upstream: _both_sides(weighted, upstream)
+
+        def gradient(upstream: Tensor) -> Tensor:
+            # One product instead of the two that automatic differentiation makes of F^T F.
+            return tf.matmul(weighted, tf.cast(upstream + tf.transpose(upstream), weighted.dtype))
+
+        return _sum_of_products(flat, weighted), gradient
 
     return gram(flat)
 
@@ -96,11 +101,6 @@ def _positions(features: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor
         features = in_dtype_of_sums(features)
     flat = tf.reshape(features, [-1, features.shape[-1]])
     return flat, None if weights is None else tf.reshape(tf.cast(weights, flat.dtype), [-1, 1])
-
-
-def _both_sides(weighted: Tensor, upstream: Tensor) -> Tensor:
-    """Return the gradient of ``F^T w F``: one product, not the two that automatic differentiation makes."""
-    return tf.matmul(weighted, tf.cast(upstream + tf.transpose(upstream), weighted.dtype))
 
 
 def can_multiply(features: Tensor) -> bool:
