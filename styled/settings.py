@@ -99,7 +99,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 0.5
     content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 40.0
     style_weight: Annotated[float, _about("loss", "factor of the style loss", ge=0.0, le=1e12)] = 1000.0
-    tv_weight: Annotated[float, _about("loss", "factor of the total variation", ge=0.0, le=1e12)] = 0.0
+    tv_weight: Annotated[
+        float,
+        _about(
+            "loss", "factor of the total variation, which keeps out noise of single pixels; 0 = none", ge=0.0, le=1e12
+        ),
+    ] = 1000.0
     content_layers: Annotated[dict[str, Weight], _about("loss", "VGG19 layer = weight, for content", min_length=1)] = (
         msgspec.field(default_factory=DEFAULT_CONTENT_LAYERS.copy)
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -104,6 +104,68 @@ def _squared_error(x: Tensor, target: Tensor, zero: Tensor) -> Tensor:
 
 def _scaled_difference(x: Tensor, target: Tensor, factor: Tensor) -> Tensor:
     return tf.cast(factor * (tf.cast(x, factor.dtype) - tf.cast(target, factor.dtype)), x.dtype)
+
+
+def squared_steps(image: Tensor, rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
+    """Return the sums of the squared steps from pixels to those below them, and to those on their right.
+
+    With its gradient in closed form: TensorFlow's own, of slices, takes a twentieth of all that VGG19 takes.
+
+    Args:
+        image: shape (1, H, W, 3).
+        rows: of the pixels, from ``start`` to ``stop``; the image's last has none below.
+        columns: of the pixels, likewise.
+    """
+    _, height, width, _ = image.shape
+    down = _Steps(slice(rows.start, min(rows.stop, height - 1)), columns, (1, 0))
+    right = _Steps(rows, slice(columns.start, min(columns.stop, width - 1)), (0, 1))
+
+    def sums(x: Tensor) -> tuple[Tensor, Tensor]:
+        of_down, of_right = (total(tf.reshape(tf.square(steps.of(x)), [-1, 3])) for steps in (down, right))
+        return tf.cast(of_down, x.dtype), tf.cast(of_right, x.dtype)
+
+    def slopes(x: Tensor, of_down: Tensor, of_right: Tensor) -> Tensor:
+        # Not added: TensorFlow makes one sum of a tree of them, in another order each time, and two runs differ.
+        return down.spread(2.0 * of_down * down.of(x), x.shape) - right.spread(-2.0 * of_right * right.of(x), x.shape)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    def operation(x: Tensor) -> tuple[tuple[Tensor, Tensor], Any]:
+        elements = x.shape.num_elements()
+        return fused(sums, elements)(x), lambda *upstream: fused(slopes, elements)(x, *upstream)
+
+    found: tuple[Tensor, Tensor] = operation(image)
+    return found
+
+
+class _Steps(NamedTuple):
+    """From each pixel of a rectangle to its neighbour on one side."""
+
+    rows: slice
+    columns: slice
+    towards: tuple[int, int]
+    """Rows and columns away."""
+
+    def of(self, image: Tensor) -> Tensor:
+        """Return neighbour minus pixel."""
+        down, right = self.towards
+        there = (
+            slice(self.rows.start + down, self.rows.stop + down),
+            slice(self.columns.start + right, self.columns.stop + right),
+        )
+        return image[:, there[0], there[1]] - image[:, self.rows, self.columns]
+
+    def spread(self, slopes: Tensor, shape: Tensor) -> Tensor:
+        """Return by the image, of ``shape``, what :meth:`of` gives has by its numbers: the transpose."""
+        down, right = self.towards
+        return _placed(slopes, self.rows.start + down, self.columns.start + right, shape) - _placed(
+            slopes, self.rows.start, self.columns.start, shape
+        )
+
+
+def _placed(part: Tensor, top: int, left: int, shape: Tensor) -> Tensor:
+    """Return ``part`` in an array of zeros of ``shape``."""
+    below, beside = shape[1] - top - part.shape[1], shape[2] - left - part.shape[2]
+    return tf.pad(part, [[0, 0], [top, below], [left, beside], [0, 0]])
 
 
 def sum_of_parts(parts: Tensor, dtype: Any) -> Tensor:

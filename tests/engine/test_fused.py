@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -51,6 +53,31 @@ class TestArithmetic:
         x, target = (tf.cast(1000.0 + random(1, 40, 50, 30, seed=seed), tf.bfloat16) for seed in range(2))
         expected = np.mean((x.numpy().astype(np.float64) - target.numpy().astype(np.float64)) ** 2)
         assert float(fused.mean_squared_error(x, target, tf.float32)) == pytest.approx(expected, rel=1e-5)
+
+    @pytest.mark.parametrize(
+        ("rows", "columns"), [((0, 7), (0, 9)), ((2, 5), (3, 8)), ((4, 7), (0, 4)), ((6, 7), (8, 9))]
+    )
+    def test_steps_to_neighbours_and_their_gradient_are_numpys(
+        self, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> None:
+        """Inside a picture, at its corner, and of its last pixel, which has no neighbours."""
+        picture = random(7, 9, 3)
+        wanted, slopes = np.zeros(2), np.zeros_like(picture)
+        for (y, x), (axis, (below, beside)) in itertools.product(
+            itertools.product(range(*rows), range(*columns)), enumerate([(1, 0), (0, 1)])
+        ):
+            if y + below < 7 and x + beside < 9:
+                step = picture[y + below, x + beside] - picture[y, x]
+                wanted[axis] += np.sum(step**2)
+                slopes[y + below, x + beside] += (3.0, 5.0)[axis] * 2.0 * step
+                slopes[y, x] -= (3.0, 5.0)[axis] * 2.0 * step
+        held = tf.constant(picture[None])
+        with tf.GradientTape() as tape:
+            tape.watch(held)
+            found = fused.squared_steps(held, slice(*rows), slice(*columns))
+            total = 3.0 * found[0] + 5.0 * found[1]
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+        np.testing.assert_allclose(tape.gradient(total, held)[0], slopes, rtol=1e-12, atol=1e-12)
 
     @pytest.mark.parametrize("rows", [1, 97, 4096])
     def test_columns_are_added_up_as_numpy_does(self, rows: int) -> None:
