@@ -5,10 +5,11 @@ Pure: no files but the weights, no prints, no sleeps. The caller stops it by no 
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from styled.engine.open_scale import OpenScale
 from styled.engine.optimizers import optimizer_for
 from styled.engine.pyramid import Scale, has_outgrown, plan_scales, style_size
 from styled.engine.regions import Region, at_size, read_regions, unpainted
+from styled.engine.stepping import State
 from styled.engine.weights import Weights
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
@@ -86,11 +88,10 @@ def paint(
         first, step, picture = 0, 0, start.picture(content, run.styles, settings, init)
     else:
         first, step, picture = _resumed(resume, scales)
-    coarser: OpenScale | None = None
+    coarser: _Coarser | None = None
     for index in range(first, len(scales)):
         scale = run.open_scale(index, picture, coarser)
         del picture
-        coarser = None  # else all of it would stay to the end of this one
         if resume is not None:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
@@ -108,7 +109,19 @@ def paint(
             yield iterate
             if iterate.last:
                 return
-        picture, coarser = scale.picture(), scale  # noqa: F841  # the next turn uses them
+        picture, coarser = scale.picture(), _Coarser(scale.scale, scale.optimizer.curvature())  # noqa: F841  # the next turn uses them
+        # Else all that it has would still be there when the next one, four times as large, takes its memory: the
+        # iterates hold it, and objectives and optimisers hold themselves, by the graphs that they compile.
+        scale.close()
+        del scale
+        gc.collect()
+
+
+class _Coarser(NamedTuple):
+    """What is left of a scale that is done, besides its picture."""
+
+    scale: Scale
+    curvature: State
 
 
 class _Run:
@@ -147,7 +160,7 @@ class _Run:
         self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
 
-    def open_scale(self, index: int, picture: Array, coarser: OpenScale | None) -> OpenScale:
+    def open_scale(self, index: int, picture: Array, coarser: _Coarser | None) -> OpenScale:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized.
 
         With the scale whose picture that is, what it cannot have is added, and its optimiser's curvature taken over.
@@ -179,7 +192,7 @@ class _Run:
             longest_px=self._longest_px(index),
         )
         if coarser is not None:
-            optimizer.expect(coarser.optimizer.curvature())
+            optimizer.expect(coarser.curvature)
         return OpenScale(index, scale, optimizer, self._settings)
 
     def _longest_px(self, index: int) -> float:
@@ -205,6 +218,7 @@ class _Run:
         later = sum(each.steps for each in self._scales[scale.index + 1 :])
         steps = step + scale.steps_left + later
         diverged = not np.isfinite(total)
+        last = step == steps or diverged
         stopped_by = "plateau" if scale.is_flat else "steps"
 
         def picture() -> Picture:
@@ -232,7 +246,7 @@ class _Run:
             left_seconds=self._left(scale),
             picture=picture,
             snapshot=snapshot,
-            last=step == steps or diverged,
+            last=last,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
             way=self._ways[scale.scale] if scale.done == 1 else None,
             peak_bytes=self._peak_bytes,

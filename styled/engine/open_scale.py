@@ -81,6 +81,10 @@ class OpenScale:
             own = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
             held.restore(own)
 
+    def close(self) -> None:
+        """Let go of all arrays, whoever still holds this: nothing can be asked of it any more."""
+        del self.optimizer, self._average, self._plateau, self._parts, self._good
+
 
 def _kept(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """Return what stays as it is: what may be written is copied, what is TensorFlow's stays so while it is held."""

@@ -23,6 +23,7 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
+from styled.engine.fused import squared_steps
 from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.stepping import in_place
@@ -332,12 +333,7 @@ def _positions(image: Tensor, stride: int) -> float:
 
 def _tv_share(cut: Tensor, tile: Tile, size: Sequence[int]) -> Tensor:
     """Return the part of the total variation whose first pixel the tile owns."""
-    rows, columns = tile.rows, tile.columns
+    rows, columns = (slice(span.own_start, span.own_stop) for span in (tile.rows, tile.columns))
     height, width = int(size[0]), int(size[1])
-    below = rows.own_stop if rows.is_last else rows.own_stop + 1
-    beside = columns.own_stop if columns.is_last else columns.own_stop + 1
-    vertical = cut[:, rows.own_start : below, columns.own_start : columns.own_stop]
-    horizontal = cut[:, rows.own_start : rows.own_stop, columns.own_start : beside]
-    down = tf.reduce_sum(tf.square(vertical[:, 1:] - vertical[:, :-1])) / float((height - 1) * width * 3)
-    right = tf.reduce_sum(tf.square(horizontal[:, :, 1:] - horizontal[:, :, :-1])) / float(height * (width - 1) * 3)
-    return down + right
+    down, right = squared_steps(cut, rows, columns)
+    return down / max(1, (height - 1) * width * 3) + right / max(1, height * (width - 1) * 3)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from styled import vgg19
 
 ALIGNMENT_PX = 32
-"""Tiles start on multiples of this: the stride of the fifth pool, so that any part of the network may be tiled."""
+"""Cuts are multiples of this long: the stride of the fifth pool, so that any part of the network may be tiled."""
 
 
 Slices = tuple[slice, slice, slice]
@@ -117,19 +117,30 @@ def tiles(height: int, width: int, *, tile: tuple[int, int], halo: int) -> list[
     Args:
         height: of the image, px.
         width: of the image, px.
-        tile: width and height of what a tile owns at most, px, but for up to :data:`ALIGNMENT_PX` more to stay aligned.
+        tile: width and height of what a tile owns in the mean, px, at most.
         halo: from :func:`halo`.
     """
     return [Tile(rows, columns) for rows in _spans(height, tile[1], halo) for columns in _spans(width, tile[0], halo)]
 
 
 def _spans(length: int, tile: int, halo: int) -> list[Span]:
-    """Cut one axis into spans as equal as :data:`ALIGNMENT_PX` allows; none is thinner than that but a whole axis."""
+    """Cut one axis into spans whose cuts, halos included, are equally long, but for the last: each length is compiled.
+
+    A span at the border owns more than one inside, which has two halos. None owns less than a halo.
+    """
     count = max(1, -(-length // max(ALIGNMENT_PX, tile)))
-    starts = sorted({round(index * length / count / ALIGNMENT_PX) * ALIGNMENT_PX for index in range(count)})
-    starts = [start for start in starts if start == 0 or start + ALIGNMENT_PX <= length]
-    stops = [*starts[1:], length]
+    even = -(-(length + 2 * halo * (count - 1)) // count)
+    cut = -(-even // ALIGNMENT_PX) * ALIGNMENT_PX
+    if cut >= length:
+        return [Span(0, length, 0, length, length)]
+    # The alignment and the halo are whole numbers of the deepest layer's cells: so all spans begin with one.
     return [
-        Span(max(0, start - halo), min(length, stop + halo), start, stop, length)
-        for start, stop in zip(starts, stops, strict=True)
+        Span(
+            start,
+            min(length, start + cut),
+            start + halo if start > 0 else 0,
+            start + cut - halo if start + cut < length else length,
+            length,
+        )
+        for start in range(0, length - 2 * halo, cut - 2 * halo)
     ]

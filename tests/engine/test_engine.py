@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import weakref
 from collections.abc import Callable
 from types import MappingProxyType
 
@@ -135,6 +136,36 @@ class TestIterates:
         assert built[2].scale == pytest.approx(built[1].scale * (64 * 43) / (32 * 21))
         np.testing.assert_array_equal(built[2].metric.factors, built[1].metric.factors)
         assert np.ptp(built[1].metric.factors) > 0
+
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+    def test_of_a_scale_that_is_done_nothing_stays(
+        self,
+        vgg: Weights,
+        rocket: np.ndarray,
+        starry_night: np.ndarray,
+        monkeypatch: pytest.MonkeyPatch,
+        optimizer: str,
+    ) -> None:
+        """Its arrays are gone before the next one's are made, though its last iterate is still held here."""
+        optimizers: list[weakref.ref] = []
+        left: list[list[bool]] = []
+        make, prepare = engine.optimizer_for, engine.gradient_for
+
+        def optimizer_for(*args, **rest):
+            made = make(*args, **rest)
+            optimizers.append(weakref.ref(made))
+            return made
+
+        def gradient_for(*args, **rest):
+            left.append([held() is not None for held in optimizers])
+            return prepare(*args, **rest)
+
+        monkeypatch.setattr(engine, "optimizer_for", optimizer_for)
+        monkeypatch.setattr(engine, "gradient_for", gradient_for)
+        settings = Settings(size=64, scales=(16, 32), steps=6, precision="float32", optimizer=optimizer, **SHALLOW)
+        for iterate in paint(rocket, [starry_night], settings, weights=vgg):
+            assert iterate.picture().shape == (iterate.height, iterate.width, 3)
+        assert left == [[], [False], [False, False]]
 
     @pytest.mark.parametrize(("side", "longest"), [(90, [math.inf] * 3), (40, [math.inf, math.inf, 256.0])])
     def test_a_scale_that_has_outgrown_its_style_leaves_long_waves_alone(
@@ -293,7 +324,7 @@ class TestResume:
     def test_resumed_with_less_memory_it_is_tiled_and_gives_the_same_picture(
         self, vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Memory ran out after the fourth step: the rest is painted in four tiles from the same checkpoint."""
+        """Memory ran out after the fourth step: the rest is painted in two tiles from the same checkpoint."""
         tiles: list[tuple[int, int]] = []
         tiled = gradient.TiledObjective
 
@@ -311,7 +342,7 @@ class TestResume:
         assert tiles == []
         resume = whole[3].snapshot()
         rest = [kept(i) for i in paint(rocket, [starry_night], values, weights=vgg, resume=resume, step_down=1)]
-        assert tiles == [(48, 32)]
+        assert tiles == [(48, 64)]
         assert [iterate.step for iterate in rest] == [5, 6, 7, 8]
         assert psnr(rest[-1].picture(), whole[-1].picture()) > 45.0
         assert psnr(rest[-1].picture(), whole[3].picture()) < 40.0, "it did not paint on"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from styled import images
-from styled.engine import footprint
+from styled import images, vgg19
+from styled.engine import footprint, tiling
 from styled.engine.engine import paint
 from styled.engine.features import FeatureExtractor
 from styled.engine.iterate import Iterate
@@ -19,8 +19,15 @@ from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights
 from styled.score.seams import seam_score
 from styled.settings import Settings
+from tests.engine.pictures import SAMPLES
 
-SETTINGS = Settings(size=160, steps=20, scales=(), optimizer="adam", precision="float32", learning_rate=4.0)
+SETTINGS = Settings(size=240, steps=20, scales=(), optimizer="adam", precision="float32", learning_rate=4.0)
+
+
+@pytest.fixture(scope="module")
+def rocket() -> np.ndarray:
+    """Large enough for two tiles of the whole network each way: uint8, shape (208, 240, 3)."""
+    return images.resize(images.load(SAMPLES / "rocket.jpg").pixels, 240, 208)
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -65,7 +72,11 @@ def test_after_twenty_steps_the_picture_is_the_untiled_one(
             middle = {name: array.copy() for name, array in iterate.snapshot().items()}
     assert last is not None
     assert psnr(last, whole) > 50.0
-    where = {"columns": [64], "rows": [32]}
+    height, width = last.shape[:2]
+    margin = tiling.halo(vgg19.up_to("block5_conv1"))
+    cut = tiling.tiles(height, width, tile=(-(-width // 2), -(-height // 2)), halo=margin)
+    assert len(cut) == 4
+    where = {"columns": [cut[-1].columns.own_start], "rows": [cut[-1].rows.own_start]}
     assert seam_score(last, **where) == pytest.approx(seam_score(whole, **where), rel=0.02)
     assert psnr(last, images.resize(rocket.astype(np.float32), *last.shape[1::-1])) < 30.0, "it painted nothing"
     resumed = [iterate.picture().copy() for iterate in painted("full", resume=middle)]

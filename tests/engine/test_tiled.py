@@ -50,7 +50,7 @@ def _relative_error(got: tf.Tensor, wanted: tf.Tensor) -> float:
 @pytest.mark.parametrize("blocks", [2, 3, 5])
 @pytest.mark.parametrize(
     ("sides", "tile", "way"),
-    [((97, 70), (32, 64), {}), ((64, 131), (64, 32), {"normalize": "energy"})],
+    [((197, 170), (100, 100), {}), ((64, 231), (64, 80), {"normalize": "energy"})],
     ids=["plain", "energy"],
 )
 def test_tiled_equals_untiled(
@@ -69,6 +69,8 @@ def test_tiled_equals_untiled(
     terms, gradient = parts.value_and_gradient(image)
     np.testing.assert_allclose(terms.numpy(), wanted_terms.numpy(), rtol=1e-10)
     assert _relative_error(gradient, wanted) < 1e-10
+    margin = tiling.halo(tiling.tiled_by(extractor.convolutions, blocks), is_pooled=blocks < 5)
+    assert len(tiling.tiles(*sides, tile=tile, halo=margin)) > 1, "nothing was cut"
 
 
 @pytest.mark.parametrize("blocks", [2, 5])
@@ -76,7 +78,7 @@ def test_later_steps_build_no_new_graphs(
     extractor: FeatureExtractor, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each graph is kept while the scale is painted: built anew every step, they fill the memory."""
-    content, style, image = _image(97, 70, 1), _image(101, 77, 2), _image(97, 70, 3)
+    content, style, image = _image(197, 70, 1), _image(101, 77, 2), _image(197, 70, 3)
     objective = TiledObjective(extractor, content, [style], _settings(), blocks=blocks, tile=(32, 64))
     objective.value_and_gradient(image)
     run, traced = extractor.run, []
@@ -89,9 +91,9 @@ def test_later_steps_build_no_new_graphs(
 @pytest.mark.parametrize("blocks", [2, 3, 5])
 def test_tiled_equals_untiled_with_a_mask(extractor: FeatureExtractor, blocks: int, way: dict[str, Any]) -> None:
     """Two styles, each in its own region, and a part that is not painted: terms and gradient agree to 1e-10."""
-    height, width = 97, 131
+    height, width = 97, 231
     mask = np.zeros((height, width, 3), np.uint8)
-    mask[:, 30:90], mask[40:, 90:] = 120, 255
+    mask[:, 30:190], mask[40:, 190:] = 120, 255
     painted = regions.at_size(regions.read_regions(mask, 2), width, height)
     content, image, *styles = (_image(height, width, seed) for seed in range(4))
     settings = _settings(**way)
@@ -122,7 +124,7 @@ def test_a_halo_one_stride_too_small_is_seen(extractor: FeatureExtractor, monkey
     monkeypatch.setattr(
         tiled, "halo", lambda convolutions, **pooled: honest(convolutions, **pooled) - convolutions[-1].stride
     )
-    content, style, image = _image(160, 64, 1), _image(64, 64, 2), _image(160, 64, 3)
+    content, style, image = _image(260, 64, 1), _image(64, 64, 2), _image(260, 64, 3)
     _, wanted = Objective(extractor, content, [style], _settings()).value_and_gradient(image)
     parts = TiledObjective(extractor, content, [style], _settings(), blocks=5, tile=(32, 32))
     assert _relative_error(parts.value_and_gradient(image)[1], wanted) > 1e-8
@@ -137,11 +139,23 @@ def test_halos_are_the_known_ones() -> None:
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 300))
 def test_every_pixel_is_owned_once(height: int, width: int, tile: int) -> None:
-    """Tiles cover the image without overlap, start on aligned pixels, and reach no further than it."""
+    """Tiles cover the image without overlap, start on the deepest layer's cells, and reach no further than it."""
     owners = np.zeros((height, width), int)
     for place in tiling.tiles(height, width, tile=(tile, tile), halo=80):
         owners[place.rows.own_start : place.rows.own_stop, place.columns.own_start : place.columns.own_stop] += 1
         for span, length in ((place.rows, height), (place.columns, width)):
-            assert span.start % tiling.ALIGNMENT_PX % 16 == 0
+            assert span.start % 16 == span.own_start % 16 == 0
             assert 0 <= span.start <= span.own_start < span.own_stop <= span.stop <= length
     assert (owners == 1).all()
+
+
+@given(st.integers(1, 3000), st.integers(32, 1500), st.sampled_from([8, 24, 80]))
+def test_cuts_are_equally_long_but_for_the_last(length: int, tile: int, halo: int) -> None:
+    """Each length is compiled for itself. Every cut but one at the border has both halos, whole."""
+    cut = [place.rows for place in tiling.tiles(length, 40, tile=(40, tile), halo=halo)]
+    lengths = [span.stop - span.start for span in cut]
+    assert len(set(lengths[:-1])) <= 1
+    assert lengths[-1] <= lengths[0]
+    assert len(cut) <= -(-length // tile)
+    assert all(span.own_start - span.start == halo for span in cut[1:])
+    assert all(span.stop - span.own_stop == halo for span in cut[:-1])
