@@ -12,6 +12,7 @@ from styled import images
 from styled.engine.engine import paint
 from styled.engine.weights import Weights
 from styled.score.artefacts import Artefacts, artefacts
+from styled.score.texture import texture_distance
 from styled.settings import Settings
 from tests.engine.pictures import SAMPLES
 
@@ -52,3 +53,15 @@ def test_a_default_result_has_no_artefacts_and_its_damaged_copies_have(
         assert getattr(found, name) <= getattr(MOST, name), f"{name}: {found}"
     for name, copy in damaged(picture).items():
         assert getattr(artefacts(copy, photo, [painting]), name) > getattr(MOST, name), name
+
+
+def test_many_steps_do_not_fill_a_picture_with_noise_of_single_pixels(vgg: Weights) -> None:
+    """The losses hardly see it, and L-BFGS takes its long steps there: without ``tv_weight`` the texture is lost."""
+    content, style = PAIRS[1]
+    photo, painting = (images.load(path, long_side=128).pixels for path in (content, style))
+    textures = []
+    for changed in ({}, {"tv_weight": 0.0}):
+        *_, last = paint(photo, [painting], Settings(size=128, steps=250, **changed), weights=vgg)
+        textures.append(texture_distance(np.rint(last.picture()).astype(np.uint8), [painting], [1.0]))
+    assert textures[0] < 2.0, "1.2 when this was written"
+    assert textures[1] > 3.0, "5.1 then: the figure would not see it"
