@@ -78,10 +78,12 @@ class Grid(NamedTuple):
         return max(self.rows.lengths) * max(self.columns.lengths)
 
 
-def grid(scale: Scale, tiled: Sequence[vgg19.Convolution], tile: tuple[int, int]) -> Grid:
-    """Return how ``scale`` is cut when ``tiled`` run in tiles of width and height ``tile``."""
+def grid(
+    scale: Scale, layers: Sequence[vgg19.Convolution], tiled: Sequence[vgg19.Convolution], tile: tuple[int, int]
+) -> Grid:
+    """Return how ``scale`` is cut when ``tiled`` of ``layers`` run in tiles of width and height ``tile``."""
     width, height = tile
-    margin = halo(tiled, is_pooled=tiled[-1].block < len(vgg19.BLOCKS))
+    margin = halo(tiled, is_pooled=len(tiled) < len(layers))
     return Grid(Axis.of(scale.height, height, margin), Axis.of(scale.width, width, margin))
 
 
@@ -94,11 +96,11 @@ def of_step(
         scale: that is painted.
         layers: of the network.
         tiled: those of them that run in tiles; none: untiled.
-        tile: width and height of what a tile owns, px.
+        tile: width and height of what a tile shall own, px.
     """
     if not tiled:
         return [Piece(scale.pixels, scale.pixels * _both(layers))]
-    cut = grid(scale, tiled, tile)
+    cut = grid(scale, layers, tiled, tile)
     work = (cut.pixels + cut.tiles * TILE_PX) * (_forward(tiled) + _both(tiled))
     deep = layers[len(tiled) :]
     tiles = Piece(cut.pixels // cut.tiles, work)
@@ -116,7 +118,7 @@ def of_targets(
     """Return the pieces of the features of a picture of that size: once forward. Arguments as :func:`of_step`."""
     if not tiled:
         return [Piece(scale.pixels, scale.pixels * _forward(layers))]
-    cut = grid(scale, tiled, tile)
+    cut = grid(scale, layers, tiled, tile)
     work = (cut.pixels + cut.tiles * TILE_PX) * _forward(tiled)
     return [Piece(cut.pixels // cut.tiles, work), Piece(scale.pixels, scale.pixels * _forward(layers[len(tiled) :]))]
 

@@ -218,7 +218,6 @@ class _Run:
         later = sum(each.steps for each in self._scales[scale.index + 1 :])
         steps = step + scale.steps_left + later
         diverged = not np.isfinite(total)
-        last = step == steps or diverged
         stopped_by = "plateau" if scale.is_flat else "steps"
 
         def picture() -> Picture:
@@ -246,7 +245,7 @@ class _Run:
             left_seconds=self._left(scale),
             picture=picture,
             snapshot=snapshot,
-            last=last,
+            last=step == steps or diverged,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
             way=self._ways[scale.scale] if scale.done == 1 else None,
             peak_bytes=self._peak_bytes,

@@ -62,7 +62,7 @@ TILE_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 
 """Into so many parts an axis may be cut."""
 
 SMALLEST_TILE = 96
-"""Side of a tile at least, px, if the picture is no smaller: below it there is more halo than tile."""
+"""Side that a tile shall own at least, px, if the picture is no smaller: below it there is far more halo than tile."""
 
 
 HISTORY_WORTH = 1.2
@@ -83,7 +83,7 @@ class Choice(NamedTuple):
     blocks: int
     """Of the network that run in tiles: 0 is untiled, 5 all."""
     tile: tuple[int, int]
-    """Width and height of what a tile owns, px; 0 when not tiled."""
+    """Width and height of what a tile shall own, px; 0 when not tiled."""
     history: int
     """Pairs that L-BFGS keeps; 0 with Adam."""
     wanted: int
@@ -215,7 +215,7 @@ def _networks(
             continue  # the network ends there: that is all of it
         deep = _network_bytes(scale.pixels, layers[len(tiled) :], precision)
         for tile in _tile_sizes(scale):
-            largest = cost.grid(scale, tiled, tile).largest
+            largest = cost.grid(scale, layers, tiled, tile).largest
             # The deep rest and the tiles take turns.
             in_tile = TILE_FACTOR[precision][blocks] * _network_bytes(largest, tiled, precision)
             yield blocks, tile, max(deep, in_tile), sum(p.cost for p in cost.of_step(scale, layers, tiled, tile))

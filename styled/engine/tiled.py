@@ -44,7 +44,7 @@ class TiledObjective:
         styles: the styles at this scale, same form, any size each.
         settings: layers and weights.
         blocks: how many of the network's blocks run in tiles, 1 to 5; the deep rest runs in one piece.
-        tile: width and height of what a tile owns, px.
+        tile: width and height of what a tile shall own, px, see :func:`styled.engine.tiling.tiles`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
 

@@ -30,13 +30,6 @@ class Span(NamedTuple):
     own_start: int
     """First pixel owned."""
     own_stop: int
-    end: int
-    """Length of the image along this axis."""
-
-    @property
-    def is_last(self) -> bool:
-        """Nothing follows this tile along the axis."""
-        return self.own_stop == self.end
 
     def cells(self, stride: int) -> slice:
         """Return the owned cells of a layer of ``stride``, counted from the image's first cell."""
@@ -49,9 +42,7 @@ class Span(NamedTuple):
     @property
     def relative(self) -> Span:
         """The same cut, as if it lay at pixel 0: equal for all tiles that run alike."""
-        own_stop = self.own_stop - self.start
-        end = own_stop if self.is_last else self.stop - self.start + 1
-        return Span(0, self.stop - self.start, self.own_start - self.start, own_stop, end)
+        return Span(*(place - self.start for place in self))
 
 
 class Tile(NamedTuple):
@@ -117,7 +108,7 @@ def tiles(height: int, width: int, *, tile: tuple[int, int], halo: int) -> list[
     Args:
         height: of the image, px.
         width: of the image, px.
-        tile: width and height of what a tile owns in the mean, px, at most.
+        tile: width and height of what a tile shall own, px: of as many tiles, equally large, as would be needed then.
         halo: from :func:`halo`.
     """
     return [Tile(rows, columns) for rows in _spans(height, tile[1], halo) for columns in _spans(width, tile[0], halo)]
@@ -126,13 +117,13 @@ def tiles(height: int, width: int, *, tile: tuple[int, int], halo: int) -> list[
 def _spans(length: int, tile: int, halo: int) -> list[Span]:
     """Cut one axis into spans whose cuts, halos included, are equally long, but for the last: each length is compiled.
 
-    A span at the border owns more than one inside, which has two halos. None owns less than a halo.
+    A span at the border owns more than one inside, which has two halos.
     """
     count = max(1, -(-length // max(ALIGNMENT_PX, tile)))
     even = -(-(length + 2 * halo * (count - 1)) // count)
     cut = -(-even // ALIGNMENT_PX) * ALIGNMENT_PX
     if cut >= length:
-        return [Span(0, length, 0, length, length)]
+        return [Span(0, length, 0, length)]
     # The alignment and the halo are whole numbers of the deepest layer's cells: so all spans begin with one.
     return [
         Span(
@@ -140,7 +131,6 @@ def _spans(length: int, tile: int, halo: int) -> list[Span]:
             min(length, start + cut),
             start + halo if start > 0 else 0,
             start + cut - halo if start + cut < length else length,
-            length,
         )
         for start in range(0, length - 2 * halo, cut - 2 * halo)
     ]

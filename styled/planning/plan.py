@@ -146,7 +146,7 @@ def _foretell(
         step = _seconds([*cost.of_step(scale, layers, tiled, way.tile), cost.of_statistic(settings)], known)
         forward = _seconds(cost.of_targets(scale, layers, tiled, way.tile), known)
         targets = forward * (1 + sum(styles) / scale.pixels)
-        shapes = cost.grid(scale, tiled, way.tile).shapes if tiled else 1
+        shapes = cost.grid(scale, layers, tiled, way.tile).shapes if tiled else 1
         seconds = scale.steps * step + targets + _COMPILE_SECONDS + _COMPILE_SECONDS_SHAPE[way.scheme] * shapes
     return ScalePlan(
         width=scale.width,

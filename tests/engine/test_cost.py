@@ -19,7 +19,7 @@ SIDES = st.integers(96, 3000)
 def test_a_grid_is_what_is_cut(size: tuple[int, int], tile: tuple[int, int], blocks: int) -> None:
     width, height = size
     tiled = tiled_by(LAYERS, blocks)
-    grid = cost.grid(Scale(width, height, 1), tiled, tile)
+    grid = cost.grid(Scale(width, height, 1), LAYERS, tiled, tile)
     cut = tiles(height, width, tile=tile, halo=halo(tiled, is_pooled=blocks < 5))
     areas = [(each.rows.stop - each.rows.start) * (each.columns.stop - each.columns.start) for each in cut]
     assert (grid.tiles, grid.pixels, grid.largest) == (len(cut), sum(areas), max(areas))
