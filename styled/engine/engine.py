@@ -113,7 +113,6 @@ def paint(
         # Else all that it has would still be there when the next one, four times as large, takes its memory: the
         # iterates hold it, and objectives and optimisers hold themselves, by the graphs that they compile.
         scale.close()
-        del scale
         gc.collect()
 
 

@@ -173,6 +173,19 @@ def total_variation(image: Tensor) -> Tensor:
     Args:
         image: shape (1, H, W, 3), 0..255.
     """
-    _, height, width, channels = image.shape
-    down, right = fused.squared_steps(image, slice(0, height), slice(0, width))
-    return down / max(1, (height - 1) * width * channels) + right / max(1, height * (width - 1) * channels)
+    _, height, width, _ = image.shape
+    return share_of_variation(image, slice(0, height), slice(0, width), (height, width))
+
+
+def share_of_variation(cut: Tensor, rows: slice, columns: slice, size: tuple[int, int]) -> Tensor:
+    """Return the part of an image's total variation that the steps from some of its pixels have.
+
+    Args:
+        cut: shape (1, h, w, 3), 0..255: those pixels and the ones below them and on their right.
+        rows: of the pixels, in the cut, from ``start`` to ``stop``.
+        columns: of the pixels, likewise.
+        size: height and width of the whole image.
+    """
+    height, width = size
+    down, right = fused.squared_steps(cut, rows, columns)
+    return down / max(1, (height - 1) * width * 3) + right / max(1, height * (width - 1) * 3)

@@ -23,7 +23,6 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
-from styled.engine.fused import squared_steps
 from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.stepping import in_place
@@ -222,7 +221,7 @@ class TiledObjective:
         targets: dict[str, Tensor],
         *,
         above: Tensor | None,
-        size: Sequence[int],
+        size: tuple[int, int],
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Return the gradient, by the cut, of all that the tile owns, its content losses by layer and its TV loss."""
         contents = {}
@@ -244,7 +243,12 @@ class TiledObjective:
                 outputs.append(_cut(pooled, tile, self._pooled_stride))
                 upstream.append(above)
             tv_weight = self._settings.tv_weight
-            tv = tv_weight * _tv_share(cut, tile, size) if tv_weight > 0 else tf.zeros((), cut.dtype)
+            rows, columns = (slice(span.own_start, span.own_stop) for span in tile)
+            tv = (
+                tv_weight * losses.share_of_variation(cut, rows, columns, size)
+                if tv_weight > 0
+                else tf.zeros((), cut.dtype)
+            )
         terms = [*contents.values(), *([tv] if tv_weight > 0 else [])]
         outputs, upstream = [*outputs, *terms], [*upstream, *(tf.ones_like(term) * self._scale for term in terms)]
         return tape.gradient(outputs, cut, output_gradients=upstream), contents, tv
@@ -329,11 +333,3 @@ def _stride(name: str) -> int:
 
 def _positions(image: Tensor, stride: int) -> float:
     return float((image.shape[1] // stride) * (image.shape[2] // stride))
-
-
-def _tv_share(cut: Tensor, tile: Tile, size: Sequence[int]) -> Tensor:
-    """Return the part of the total variation whose first pixel the tile owns."""
-    rows, columns = (slice(span.own_start, span.own_stop) for span in (tile.rows, tile.columns))
-    height, width = int(size[0]), int(size[1])
-    down, right = squared_steps(cut, rows, columns)
-    return down / max(1, (height - 1) * width * 3) + right / max(1, height * (width - 1) * 3)
