@@ -1,11 +1,11 @@
-"""Painting inside the calling process, for Python programs: :func:`stylize`, also known as ``styled.stylize``."""
+"""Painting inside the calling process, for Python programs and notebooks: ``styled.stylize`` and ``styled.paint``."""
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +13,83 @@ import numpy.typing as npt
 from PIL import Image
 
 from styled import images
-from styled.engine.iterate import Iterate
+from styled.engine import iterate as engine_iterate
+from styled.engine import startup
 from styled.errors import Diverged
+from styled.images import ImageLike
 from styled.painting import load_content, load_style
 from styled.settings import INIT_WORDS, Settings, settings_from
 
-ImageLike = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]
-"""A path, a PIL image, or a uint8 array of shape (H, W), (H, W, 3) or (H, W, 4)."""
+
+@dataclass(frozen=True, slots=True)
+class Iterate(engine_iterate.Iterate):
+    """The state of a painting after one step: its losses, its step, and its picture on request.
+
+    A notebook shows its picture: ``display(iterate)``.
+    """
+
+    alpha: npt.NDArray[np.uint8] | None = None
+    """The content's transparency, shape (H, W); None when it is opaque. ``picture()`` has none, ``image()`` has it."""
+
+    def image(self) -> Image.Image:
+        """Return the picture, mode RGB, or RGBA when the content has transparency.
+
+        Valid until the next iterate is asked for; the last one's stays.
+        """
+        picture = Image.fromarray(np.rint(self.picture()).astype(np.uint8))
+        if self.alpha is not None:
+            picture.putalpha(Image.fromarray(images.resize(self.alpha, *picture.size)))
+        return picture
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture as a PNG: what IPython asks for."""
+        file = io.BytesIO()
+        self.image().save(file, "PNG")
+        return file.getvalue()
+
+
+def paint(
+    content: ImageLike,
+    styles: ImageLike | Sequence[ImageLike],
+    *,
+    init: ImageLike = "recolored",
+    mask: ImageLike | None = None,
+    **settings: Any,
+) -> Iterator[Iterate]:
+    """Paint ``content`` in the style of ``styles``, one step each time the next iterate is asked for.
+
+    ::
+
+        for iterate in styled.paint("photo.jpg", "painting.jpg", size=512):
+            if iterate.step % 50 == 0:
+                display(iterate)  # or iterate.image().save("frame.png")
+        iterate.image().save("result.png")
+
+    Leave the loop to end sooner; the iterate at hand keeps its picture. Images and settings are read, and their errors
+    raised, at the call; what does not fit together is an error of the first step.
+
+    Args:
+        content: the photo, see :data:`styled.images.in_memory.ImageLike`.
+        styles: one painting, or several.
+        init: ``recolored``, ``content``, ``noise``, ``style``, or an image to start from.
+        mask: an image with a colour for each style, dark to bright: where each is painted; one more, the darkest,
+            stays the photo.
+        **settings: any setting of the README's table, for example ``size=512, steps=200``.
+
+    Yields:
+        One :class:`Iterate` after each step; the one with ``last`` set has the result.
+
+    Raises:
+        SettingsError: a setting has an unknown name or a wrong value.
+        ImageError: an image cannot be used.
+        WeightsError: the weights cannot be had; on the first step, as what follows.
+        DoesNotFit: there is not enough memory.
+        Diverged: the loss is no longer finite; the iterate before has the last good picture.
+    """
+    word = init if isinstance(init, str) and init in INIT_WORDS else None
+    wanted = settings_from({**{name: _plain(value) for name, value in settings.items()}, "init": word or "image"})
+    inputs = _read(content, styles, None if word else init, mask, wanted)
+    return _iterates(inputs, wanted)
 
 
 def stylize(
@@ -28,46 +98,31 @@ def stylize(
     *,
     init: ImageLike = "recolored",
     mask: ImageLike | None = None,
-    progress: Callable[[Iterate], None] | None = None,
+    progress: Callable[[Iterate], bool | None] | None = None,
     **settings: Any,
 ) -> Image.Image:
-    """Paint ``content`` in the style of ``styles``.
+    """Paint ``content`` in the style of ``styles`` and return the picture.
+
+    The network and what was compiled for a shape are kept for the next call; nothing else is.
 
     Args:
-        content: the photo.
+        content: as in :func:`paint`, like all that is not named here.
         styles: one painting, or several.
-        init: ``recolored``, ``content``, ``noise``, ``style``, or an image to start from.
-        mask: an image with a colour for each style, dark to bright: where each is painted; one more, the darkest,
-            stays the photo.
-        progress: called after each step.
-        **settings: any setting of the README's table, for example ``size=512, steps=200``.
+        init: what to start from.
+        mask: where each style is painted.
+        progress: called after each step; if it returns False (not None), painting ends with the picture as it is.
+        **settings: any setting of the README's table.
 
     Returns:
         The picture, mode RGB, or RGBA when the content has transparency.
 
     Raises:
-        SettingsError: a setting has an unknown name or a wrong value.
-        ImageError: an image cannot be used.
-        WeightsError: the weights cannot be had.
-        Diverged: the loss is no longer finite.
+        StyledError: as :func:`paint`.
     """
-    from styled.engine import device  # TensorFlow, seconds
-    from styled.engine.engine import paint
-
-    device.prepare()
-
-    word = init if isinstance(init, str) and init in INIT_WORDS else None
-    wanted = settings_from({**settings, "init": word or "image"})
-    inputs = _read(content, styles, None if word else init, mask, wanted)
-    for iterate in paint(inputs.content.pixels, inputs.styles, wanted, init=inputs.init, mask=inputs.mask):
-        if progress is not None:
-            progress(iterate)
-    if iterate.stopped_by == "diverged":
-        raise Diverged(f"the loss is no longer finite after step {iterate.step}")
-    picture = Image.fromarray(np.rint(iterate.picture()).astype(np.uint8))
-    if inputs.content.alpha is not None:
-        picture.putalpha(Image.fromarray(images.resize(inputs.content.alpha, *picture.size)))
-    return picture
+    for iterate in paint(content, styles, init=init, mask=mask, **settings):
+        if progress is not None and progress(iterate) is False:
+            break
+    return iterate.image()
 
 
 class _Inputs(NamedTuple):
@@ -77,6 +132,18 @@ class _Inputs(NamedTuple):
     mask: npt.NDArray[np.uint8] | None
 
 
+def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
+    startup.load_tensorflow()
+    from styled.engine import device
+    from styled.engine.engine import paint
+
+    device.prepare()
+    for each in paint(inputs.content.pixels, inputs.styles, settings, init=inputs.init, mask=inputs.mask):
+        yield Iterate(**{field.name: getattr(each, field.name) for field in fields(each)}, alpha=inputs.content.alpha)
+        if each.stopped_by == "diverged":
+            raise Diverged(f"the loss is no longer finite after step {each.step}")
+
+
 def _read(
     content: ImageLike,
     styles: ImageLike | Sequence[ImageLike],
@@ -84,21 +151,34 @@ def _read(
     mask: ImageLike | None,
     settings: Settings,
 ) -> _Inputs:
-    several = [styles] if isinstance(styles, (str, os.PathLike, Image.Image, np.ndarray)) else list(styles)
-    with tempfile.TemporaryDirectory(prefix="styled-") as folder:
-        path = Path(folder) / "image.tif"
-        return _Inputs(
-            load_content(_as_file(content, path), settings),
-            [load_style(_as_file(style, path), settings).pixels for style in several],
-            None if init is None else load_content(_as_file(init, path), settings).pixels,
-            None if mask is None else images.load(_as_file(mask, path)).pixels,
-        )
+    several = [styles] if images.is_image_like(styles) or not _is_several(styles) else list(styles)  # type: ignore[arg-type]
+    names = ["the style image"] if len(several) == 1 else [f"style image {n}" for n in range(1, len(several) + 1)]
+    return _Inputs(
+        _load_content(content, settings, "the content image"),
+        [
+            load_style(images.source_of(style, name), settings, name=_name(style, name)).pixels
+            for style, name in zip(several, names, strict=True)
+        ],
+        None if init is None else _load_content(init, settings, "the image to start from").pixels,
+        None if mask is None else images.load(images.source_of(mask, "the mask"), name=_name(mask, "the mask")).pixels,
+    )
 
 
-def _as_file(image: ImageLike, path: Path) -> Path:
-    """Return the path of an image. One in memory becomes a file at ``path``: so all are decoded alike."""
-    if isinstance(image, (str, os.PathLike)):
-        return Path(image)
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture.save(path, "TIFF", icc_profile=picture.info.get("icc_profile"), exif=picture.getexif())
-    return path
+def _load_content(image: ImageLike, settings: Settings, name: str) -> images.Loaded:
+    return load_content(images.source_of(image, name), settings, name=_name(image, name))
+
+
+def _name(image: object, name: str) -> str:
+    """Return what an image is called in errors: empty for a path, which has a name of its own."""
+    return "" if isinstance(image, (str, os.PathLike)) else name
+
+
+def _is_several(styles: object) -> bool:
+    return hasattr(styles, "__iter__") and not isinstance(styles, (bytes, bytearray, memoryview, Mapping))
+
+
+def _plain(value: object) -> object:
+    """Return a setting as TOML would give it: NumPy's numbers as Python's, a path as text."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

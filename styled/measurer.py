@@ -11,19 +11,18 @@ import time
 
 import msgspec
 
+from styled.engine import startup
 from styled.planning.probing import Answer, Trial, Trials
 from styled.planning.speeds import Speed
-from styled.worker import TENSORFLOW_ENVIRONMENT
 
 
 def main() -> int:
     """Measure what is asked; return the exit code."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # TensorFlow's C++ prints where it likes
-    for name, value in TENSORFLOW_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Trials)
-    from styled.engine import device, measuring  # after the environment is set: it will import TensorFlow
+    startup.load_tensorflow()
+    from styled.engine import device, measuring
 
     device.prepare()
     start_seconds = time.time() - asked.started_at

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from styled import evolution, images, memory, vgg19
 from styled.checkpointing import Checkpoints
+from styled.engine import startup
 from styled.engine.iterate import Iterate
 from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights, load_weights
@@ -84,19 +85,19 @@ def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
     return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
 
 
-def load_content(path: Path, settings: Settings) -> images.Loaded:
+def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
     """Read a content image, no larger than the result."""
-    return images.load(path, long_side=settings.size, max_pixels=settings.max_pixels)
+    return images.load(source, name=name, long_side=settings.size, max_pixels=settings.max_pixels)
 
 
-def load_style(path: Path, settings: Settings) -> images.Loaded:
+def load_style(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
     """Read a style image, no larger than the engine may need it.
 
     The engine gives a style as many pixels as the picture, times ``style_scale`` squared; twice that long side
     is enough for paintings up to four times as long as they are wide.
     """
     long_side = math.ceil(2 * settings.size * max(1.0, settings.style_scale))
-    return images.load(path, long_side=long_side, max_pixels=settings.max_pixels)
+    return images.load(source, name=name, long_side=long_side, max_pixels=settings.max_pixels)
 
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:
@@ -380,6 +381,7 @@ def _weights_for(settings: Settings) -> Weights:
 
 def _engine() -> Paint:
     # Only here, after the inputs are known to be good: TensorFlow takes seconds to load.
+    startup.load_tensorflow()
     from styled.engine import device
     from styled.engine.engine import paint
 

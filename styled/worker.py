@@ -48,13 +48,6 @@ _ONEDNN_OUT_OF_MEMORY = "Status: 1,"
 
 STOPPED_EXIT_CODE = 75  # EX_TEMPFAIL: nothing is wrong, run it again
 
-TENSORFLOW_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # other programs use the GPU too
-    "KERAS_BACKEND": "tensorflow",  # whatever the user's keras.json says
-}
-"""Set where it is not set, before TensorFlow is imported."""
-
 
 class StopRequest:
     """Whether somebody wants this worker to stop: a signal, or the end of standard input."""
@@ -175,9 +168,7 @@ def main() -> int:
 
 
 def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
-    for name, value in TENSORFLOW_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    from styled.painting import paint_job  # after the environment is set: it will import TensorFlow
+    from styled.painting import paint_job  # it will import TensorFlow
 
     # Closed whatever happens: a failure is told when nothing is written any more.
     with closing(paint_job(folder, stop.made)) as messages:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from styled.engine.fused import fused, total
+from styled.engine.graph_cache import GraphCache
 from styled.engine.stepping import Gradient, State, Tensor, in_place
 
 BETA1, BETA2 = 0.9, 0.99
 """What the running means keep of themselves in a step."""
+
+_graphs: GraphCache[tuple[Callable[..., Any], Callable[..., Any]]] = GraphCache()
 
 
 class Adam:
@@ -38,8 +42,9 @@ class Adam:
         self._gradient = gradient
         self._learning_rate = learning_rate
         size = image.shape.num_elements()
-        self._learn = fused(_learned, size)
-        self._apply = fused(_moved, size)
+        self._learn, self._apply = _graphs.get(
+            (tuple(image.shape), image.dtype), lambda: (fused(_learned, size), fused(_moved, size)), elements=size
+        )
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.stepping.Optimizer`."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled import images
-from styled.engine import colour, device, footprint, start
+from styled.engine import colour, device, footprint, graph_cache, start
 from styled.engine.budget import budget
 from styled.engine.detail import with_detail
 from styled.engine.features import FeatureExtractor
@@ -111,9 +111,10 @@ def paint(
                 return
         picture, coarser = scale.picture(), _Coarser(scale.scale, scale.optimizer.curvature())  # noqa: F841  # the next turn uses them
         # Else all that it has would still be there when the next one, four times as large, takes its memory: the
-        # iterates hold it, and objectives and optimisers hold themselves, by the graphs that they compile.
+        # iterates hold it, and what is not kept for other pictures holds itself, by the graphs that it compiles.
         scale.close()
-        gc.collect()
+        if run.is_tiled(index) or not graph_cache.is_kept(3 * scales[index].pixels):
+            gc.collect()
 
 
 class _Coarser(NamedTuple):
@@ -192,7 +193,12 @@ class _Run:
         )
         if coarser is not None:
             optimizer.expect(coarser.curvature)
+        graph_cache.collect()
         return OpenScale(index, scale, optimizer, self._settings)
+
+    def is_tiled(self, index: int) -> bool:
+        """Say whether scale ``index`` is painted in tiles."""
+        return self._ways[self._scales[index]].blocks > 0
 
     def _longest_px(self, index: int) -> float:
         """Return which waves may be moved at a scale, px; all, but where the painting has outgrown its styles."""

@@ -9,6 +9,7 @@ CPUs TensorFlow's Conv2DBackpropInput costs two to three times as much as that.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, NamedTuple
@@ -20,6 +21,8 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import losses, winograd
 from styled.engine.fused import relu_gradient
+from styled.engine.gradients import custom_gradient
+from styled.engine.graph_cache import KEPT, GraphCache
 from styled.engine.weights import Weights
 
 Tensor = Any
@@ -46,6 +49,10 @@ divided by it after: a pixel's share of the gradient falls with their number, an
 WINOGRAD_CHANNELS = 128
 """Fewest channels, in and out, from which Winograd's convolution is faster than oneDNN's."""
 
+WINOGRAD_ELEMENTS = 2**18
+"""Fewest positions times channels of its input for that: measured at 128 to 512 channels. Below, its many operations
+take longer, and three times as long to trace."""
+
 
 class FeatureExtractor:
     """Maps an image to the ReLU outputs of named VGG19 layers.
@@ -58,8 +65,8 @@ class FeatureExtractor:
         padding: ``replicate`` repeats the border pixels before the first convolution instead of adding
             zeros (mean grey), which shows as a frame in the result; ``zero`` is what VGG19 was trained with.
         precision: dtype of the convolutions, for example ``tf.float32`` or ``tf.bfloat16``.
-        fast: use Winograd's convolution for wide layers; float32 only, meant for CPUs. Costs four times the
-            memory of those kernels (about 400 MB for all layers).
+        fast: use Winograd's convolution for wide and large layers; float32 only, meant for CPUs. Costs four times the
+            memory of those kernels (about 400 MB for all layers), once a picture is large enough for it.
     """
 
     def __init__(
@@ -79,13 +86,15 @@ class FeatureExtractor:
         self.unit = FLOAT16_UNIT if precision == tf.float16 else 1.0
         """What given features have to be multiplied with to be the network's."""
         self.convolutions = vgg19.up_to(vgg19.deepest(self.layers))
+        self.graphs: GraphCache[Callable[..., Any]] = GraphCache(3 * KEPT)
+        """What was compiled of this network, for a shape's content, style and steps; it goes when the network does."""
         self._layers: dict[str, _Layer] = {}
         for convolution in self.convolutions:
             kernel = np.asarray(weights.kernels[convolution.name])
             if convolution is vgg19.CONVOLUTIONS[0]:
                 kernel = kernel[:, :, ::-1, :]  # the weights expect BGR, our images are RGB
             wide = min(convolution.inputs, convolution.outputs) >= WINOGRAD_CHANNELS
-            forward = backward = _winograd if fast and wide and precision == tf.float32 else _direct
+            forward = backward = _by_size if fast and wide and precision == tf.float32 else _direct
             if self._repeats_border(convolution):
                 forward, backward = _inner, _outer
             self._layers[convolution.name] = _Layer(
@@ -194,10 +203,25 @@ def _winograd(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
     return lambda x: winograd.convolve(x, held)
 
 
+def _by_size(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
+    """Convolve directly or by Winograd's method, whichever is faster; what each needs is made when first used."""
+
+    @functools.cache
+    def made(make: Callable[[npt.NDArray[np.float32], Any], Convolve]) -> Convolve:
+        with tf.init_scope():  # outside of the graph that is being traced: the next one uses it too
+            return make(kernel, precision)
+
+    def convolve(x: Tensor) -> Tensor:
+        is_large = math.prod(x.shape[1:]) >= WINOGRAD_ELEMENTS
+        return made(_winograd if is_large else _direct)(x)
+
+    return convolve
+
+
 def _relu_of_convolution(x: Tensor, layer: _Layer, copies: int) -> Sequence[Tensor]:
     """3x3 convolution, zero padding, bias and ReLU, whose gradient is again a convolution (see the module's text)."""
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def operation(x: Tensor) -> tuple[Sequence[Tensor], Any]:
         y = tf.nn.relu(tf.nn.bias_add(layer.forward(x), layer.bias))
 

@@ -15,11 +15,15 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from styled import memory
+from styled.engine.gradients import custom_gradient
 
 Tensor = Any
 
 WORTH_COMPILING = 2**20
 """Elements of an array, at least. Measured: a pass less over so many saves 0.3 ms a step, compiling takes 50 ms."""
+
+_SHAPES_KEPT = 64
+"""Of arrays for which the functions of this module are kept compiled: a picture has some ten."""
 
 _LONGEST_PART = 32
 """Rows that are added up in the dtype of sums before they go on in float64."""
@@ -41,15 +45,18 @@ def _may_compile() -> bool:
     return not tf.config.list_physical_devices("GPU") and memory.address_space_left() is None
 
 
-@functools.cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+@functools.lru_cache(maxsize=_SHAPES_KEPT)
+def _compiled(function: Callable[..., Any], _arguments: tuple[Any, ...]) -> Callable[..., Any]:
     graph: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
     return graph
 
 
 def _run(function: Callable[..., Any], elements: int, *args: Any) -> Tensor:
     """Call a function of this module, compiled, once for a shape whoever calls it, if that is worth it."""
-    return _compiled(function)(*args) if _is_worth(elements) else function(*args)
+    if not _is_worth(elements):
+        return function(*args)
+    arguments = tuple((each.dtype, *each.shape) for each in tf.nest.flatten(args))
+    return _compiled(function, arguments)(*args)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -86,7 +93,7 @@ def mean_squared_error(x: Tensor, target: Tensor, dtype: Any) -> Tensor:
     """Return ``mean((x - target)^2)``, computed in ``dtype``; its gradient is by ``x`` only, in that dtype."""
     elements = x.shape.num_elements()
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def error(x: Tensor) -> tuple[Tensor, Any]:
         def gradient(upstream: Tensor) -> Tensor:
             return _run(_scaled_difference, elements, x, target, 2.0 / elements * upstream)
@@ -128,7 +135,7 @@ def squared_steps(image: Tensor, rows: slice, columns: slice) -> tuple[Tensor, T
         # Not added: TensorFlow makes one sum of a tree of them, in another order each time, and two runs differ.
         return down.spread(2.0 * of_down * down.of(x), x.shape) - right.spread(-2.0 * of_right * right.of(x), x.shape)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def operation(x: Tensor) -> tuple[tuple[Tensor, Tensor], Any]:
         elements = x.shape.num_elements()
         return fused(sums, elements)(x), lambda *upstream: fused(slopes, elements)(x, *upstream)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import tensorflow as tf
-
 from styled import vgg19
 from styled.engine import precision
 from styled.engine.features import FeatureExtractor
 from styled.engine.footprint import Choice
+from styled.engine.graph_cache import GraphCache
 from styled.engine.objective import Objective
 from styled.engine.regions import Region
 from styled.engine.stepping import Gradient, Tensor
 from styled.engine.tiled import TiledObjective
-from styled.engine.weights import Weights, load_weights
+from styled.engine.weights import Weights, identity, load_weights
 from styled.settings import Settings
 
 
+_extractors: GraphCache[FeatureExtractor] = GraphCache(kept=2)
+"""The networks used last: 52 MB each in bfloat16, 400 MB in float32 on a CPU."""
+
+
 def extractor_for(settings: Settings, weights: Weights | None = None) -> FeatureExtractor:
-    """Build the network down to the deepest layer that ``settings`` name.
+    """Return the network down to the deepest layer that ``settings`` name: built once for weights, layers and precision.
 
     Args:
         settings: layers, pooling, precision.
@@ -28,18 +31,24 @@ def extractor_for(settings: Settings, weights: Weights | None = None) -> Feature
     Raises:
         WeightsError: the weights cannot be had.
     """
-    layers = {*settings.content_layers, *settings.style_layers}
-    if weights is None:
-        weights = load_weights(settings.weights, [layer.name for layer in vgg19.up_to(vgg19.deepest(layers))])
+    layers = frozenset({*settings.content_layers, *settings.style_layers})
+    names = [layer.name for layer in vgg19.up_to(vgg19.deepest(layers))]
     dtype = precision.dtype_for(settings.precision)
-    return FeatureExtractor(
-        weights,
-        layers,
-        pooling=settings.pooling,
-        padding=settings.padding,
-        precision=dtype,
-        fast=precision.prefers_winograd(dtype),
-    )
+
+    def build() -> FeatureExtractor:
+        return FeatureExtractor(
+            load_weights(settings.weights, names) if weights is None else weights,
+            layers,
+            pooling=settings.pooling,
+            padding=settings.padding,
+            precision=dtype,
+            fast=precision.prefers_winograd(dtype),
+        )
+
+    source = identity(settings.weights) if weights is None else weights.digest
+    if not source:
+        return build()
+    return _extractors.get((source, layers, settings.pooling, settings.padding, dtype), build)
 
 
 def gradient_for(
@@ -62,9 +71,7 @@ def gradient_for(
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
     if way.blocks == 0:
-        objective = Objective(extractor, content, styles, settings, regions=regions)
-        compiled: Gradient = tf.function(objective.value_and_gradient, autograph=False)
-        return compiled
+        return Objective(extractor, content, styles, settings, regions=regions).compiled(content)
     return TiledObjective(
         extractor, content, styles, settings, blocks=way.blocks, tile=way.tile, regions=regions
     ).value_and_gradient

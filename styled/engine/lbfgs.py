@@ -8,14 +8,15 @@ in float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from styled.engine.fused import dot, fused
+from styled.engine.graph_cache import GraphCache
 from styled.engine.metric import Metric
 from styled.engine.stepping import Gradient, State, Tensor, in_place
 
@@ -28,6 +29,46 @@ _VECTORS = ("best", "last_move", "last_gradient")
 _PAIRS = ("moves", "changes")
 _MATRICES = ("move_dot_change", "order")
 _NUMBERS = ("count", "stamp", "best_loss", "scale", "caution")
+
+
+class _Graphs(NamedTuple):
+    """The compiled parts of a step."""
+
+    coordinates: Callable[[Tensor], Tensor]
+    image: Callable[[Tensor], Tensor]
+    energies: Callable[[Tensor], Tensor]
+    change: Callable[..., tuple[Tensor, Tensor]]
+    dots: Callable[..., Tensor]
+    guess: Callable[..., tuple[Tensor, Tensor]]
+    direction: Callable[..., tuple[Tensor, Tensor]]
+    apply: Callable[..., tuple[Tensor, Tensor]]
+
+
+_cache: GraphCache[_Graphs] = GraphCache()
+
+
+def _graphs_for(metric: Metric, image: Tensor, history: int) -> _Graphs:
+    """Return the compiled parts for images like this one, whose metrics differ in nothing but what they have learned."""
+    size = int(np.prod(image.shape))
+
+    def guess(gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor) -> Any:
+        """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
+        guess = metric.apply(_added(gradient, changes, -for_changes), factors)
+        return guess, _dots(changes, guess)
+
+    def build() -> _Graphs:
+        return _Graphs(
+            coordinates=tf.function(metric.coordinates, autograph=False),
+            image=tf.function(metric.image, autograph=False),
+            energies=tf.function(metric.energies, autograph=False),
+            change=fused(_change, size),
+            dots=fused(_dots, size),
+            guess=fused(guess, size),
+            direction=fused(_direction, size),
+            apply=fused(_moved, size),
+        )
+
+    return _cache.get((type(metric), tuple(image.shape), image.dtype, history), build, elements=size)
 
 
 class LBFGS:
@@ -66,14 +107,12 @@ class LBFGS:
         dtype = image.dtype
         self._gradient = gradient
         self.metric = metric
-        self._coordinates = tf.function(metric.coordinates, autograph=False)
-        self._image = tf.function(metric.image, autograph=False)
-        self._energies = tf.function(metric.energies, autograph=False)
+        self._graphs = _graphs_for(metric, image, history)
         self.image = tf.Variable(image, trainable=False)
         self.best = tf.Variable(image, trainable=False)
         # A variable for each pair: rows of one could be assigned only at the price of a copy with every read. All
         # share the same zeros until they are filled.
-        zeros = tf.zeros_like(self._coordinates(image))
+        zeros = tf.zeros_like(self._graphs.coordinates(image))
         none = tf.cast(zeros, tf.bfloat16 if dtype == tf.float32 else dtype)
         self.moves = [tf.Variable(none, trainable=False) for _ in range(history)]  # s_i, one a slot
         self.changes = [tf.Variable(none, trainable=False) for _ in range(history)]  # y_i
@@ -88,11 +127,6 @@ class LBFGS:
         self.caution = 1.0  # halves with each reset
         self._size = int(np.prod(image.shape))
         self._dtype = dtype
-        self._change = fused(_change, self._size)
-        self._dots = fused(_dots, self._size)
-        self._guess = fused(self._guess_of, self._size)
-        self._direction = fused(_direction, self._size)
-        self._apply = fused(_moved, self._size)
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.stepping.Optimizer`."""
@@ -104,7 +138,7 @@ class LBFGS:
         if loss < self.best_loss:
             self.best_loss = loss
             self.best.assign(self.image)
-        gradient = self._coordinates(gradient)  # what has been used is let go of at once: it may be a gigabyte
+        gradient = self._graphs.coordinates(gradient)  # what has been used is let go of at once: it may be a gigabyte
         if self.count > 0:
             self._remember(gradient)
         self._move(gradient)
@@ -121,7 +155,7 @@ class LBFGS:
     def _remember(self, gradient: Tensor) -> None:
         """Keep the newest pair in the oldest slot, if its curvature is positive."""
         move = tf.convert_to_tensor(self.last_move)
-        change, products = self._change(gradient, tf.convert_to_tensor(self.last_gradient), move)
+        change, products = self._graphs.change(gradient, tf.convert_to_tensor(self.last_gradient), move)
         curvature, of_change, of_move = products.numpy()  # s^T y, y^T y, s^T s
         if not curvature > 1e-8 * math.sqrt(of_change * of_move):
             return
@@ -129,10 +163,10 @@ class LBFGS:
         dtype = self.moves[slot].dtype
         self.moves[slot].assign(tf.cast(move, dtype))
         self.changes[slot].assign(tf.cast(change, dtype))
-        of_move, of_change = self._energies(move).numpy(), self._energies(change).numpy()
+        of_move, of_change = self._graphs.energies(move).numpy(), self._graphs.energies(change).numpy()
         # The row of S^T Y is not needed: only pairs i older than j are read, and this one is the youngest.
         kept = tf.cast(tf.convert_to_tensor(self.changes[slot]), self._dtype)
-        self.move_dot_change[:, slot] = self._dots(_tensors(self.moves), kept).numpy()
+        self.move_dot_change[:, slot] = self._graphs.dots(_tensors(self.moves), kept).numpy()
         self.stamp += 1
         self.order[slot] = self.stamp
         self.metric.learn(of_move, of_change, float(curvature))
@@ -146,39 +180,33 @@ class LBFGS:
             length = self.caution * self.first_move * root
             movable = self._constant(np.where(self.metric.factors > 0.0, 1.0, 0.0))
             guess, for_moves = self.metric.apply(gradient, movable), np.zeros(pairs)
-            scale = length / max(math.sqrt(float(self._dots([guess], guess)[0])), 1e-300)
+            norm = math.sqrt(float(self._graphs.dots([guess], guess)[0]))
+            scale = length / norm if norm > 1e-30 else 0.0  # at a minimum it stays: infinity times 0 is no number
         else:
             by_age = np.argsort(self.order)[pairs - np.count_nonzero(self.order) :]  # none in a scale's first step
             upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
             for_changes, for_moves = np.zeros((2, pairs))
-            with_moves = self._dots(_tensors(self.moves), gradient).numpy()
+            with_moves = self._graphs.dots(_tensors(self.moves), gradient).numpy()
             for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
             bands = self._constant(self.scale * self.metric.factors)
-            guess, with_changes = self._guess(gradient, _tensors(self.changes), bands, self._constant(for_changes))
+            guess, with_changes = self._graphs.guess(gradient, _tensors(self.changes), bands, self._constant(for_changes))
             right = np.diag(upper) * solved - with_changes.numpy()[by_age]
             for_moves[by_age] = np.linalg.solve(upper.T, right)
         factors = self._constant(scale), self._constant(for_moves)
         self.last_gradient.assign(gradient)
         del gradient
-        direction, squared = self._direction(guess, _tensors(self.moves), *factors)
+        direction, squared = self._graphs.direction(guess, _tensors(self.moves), *factors)
         del guess
         factor = min(1.0, length / max(math.sqrt(float(squared)), 1e-300))
-        direction = self._image(direction)
-        image, moved = self._apply(tf.convert_to_tensor(self.image), direction, self._constant(-factor))
+        direction = self._graphs.image(direction)
+        image, moved = self._graphs.apply(tf.convert_to_tensor(self.image), direction, self._constant(-factor))
         del direction
         self.image.assign(image)
-        self.last_move.assign(self._coordinates(moved))
+        self.last_move.assign(self._graphs.coordinates(moved))
         self.count += 1
 
     def _constant(self, value: float | Floats) -> Tensor:
         return tf.constant(value, self._dtype)
-
-    def _guess_of(
-        self, gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
-        guess = self.metric.apply(_added(gradient, changes, -for_changes), factors)
-        return guess, _dots(changes, guess)
 
     def curvature(self) -> State:
         """See :class:`styled.engine.stepping.Optimizer`."""

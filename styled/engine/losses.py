@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from styled.engine import fused
+from styled.engine.gradients import custom_gradient
 
 Tensor = Any
 
@@ -49,7 +50,7 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
     """
     flat, factor = _positions(features, weights)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def gram(flat: Tensor) -> tuple[Tensor, Any]:
         weighted = flat if factor is None else flat * factor
 
@@ -66,7 +67,7 @@ def gram_and_sum(features: Tensor, weights: Tensor | None = None) -> tuple[Tenso
     """Return :func:`gram_sum` and the features summed over positions, shape (C,); arguments as there."""
     flat, factor = _positions(features, weights)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def both(flat: Tensor) -> tuple[tuple[Tensor, Tensor], Any]:
         weighted = flat if factor is None else flat * factor
 

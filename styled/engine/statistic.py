@@ -13,18 +13,20 @@ shape (C + 1, C + 1).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
 from styled.engine import losses
+from styled.engine.gradients import custom_gradient
 
 Tensor = Any
 
 Statistic = Literal["gram", "wasserstein"]
 
 Distance = Callable[[Tensor], Tensor]
-"""Maps a picture's moments to how far they are from a style's: a scalar."""
+"""Maps a picture's moments to how far they are from a style's: a scalar. Its numbers are tensors that
+``tf.nest.flatten`` finds, so that it can be given to a graph."""
 
 RIDGE = 1e-4
 """Added to both covariances' diagonals, in units of the style's mean variance: a small picture's are singular."""
@@ -79,40 +81,61 @@ def distance_to(target: Tensor, statistic: Statistic, *, relative: bool = False)
         statistic: which.
         relative: divide by the target's energy, so that an empty picture is about 1 away from every style.
     """
-    distance = _from_gram(target) if statistic == "gram" else _from_gaussian(target)
-    if not relative:
-        return distance
-    energy = tf.maximum(_energy(target, statistic), tf.cast(1e-30, target.dtype))
-    return lambda found: distance(found) / energy
+    energy = tf.maximum(_energy(target, statistic), tf.cast(1e-30, target.dtype)) if relative else None
+    return GramDistance(target, energy) if statistic == "gram" else _gaussian_distance(target, energy)
+
+
+class GramDistance(NamedTuple):
+    """Distance from a Gram matrix."""
+
+    target: Tensor
+    energy: Tensor | None
+    """What the distance is divided by; None: nothing."""
+
+    def __call__(self, found: Tensor) -> Tensor:
+        """Return the distance of ``found``, shape (C, C)."""
+        return _relative(losses.style_loss(found, self.target), self.energy)
+
+
+class GaussianDistance(NamedTuple):
+    """Distance from a Gaussian; float64, but for ``energy``."""
+
+    mean: Tensor
+    covariance: Tensor
+    root: Tensor
+    """Of the covariance, symmetric."""
+    ridge: Tensor
+    energy: Tensor | None
+    """What the distance is divided by; None: nothing."""
+
+    def __call__(self, found: Tensor) -> Tensor:
+        """Return the distance of ``found``, moments of shape (C + 1, C + 1)."""
+        channels = float(self.mean.shape[0])
+        here_mean, here = _mean_and_covariance(found)
+        here += self.ridge * tf.eye(self.mean.shape[0], dtype=tf.float64)
+        shared = _trace_of_root(tf.matmul(self.root, tf.matmul(here, self.root)), floor=self.ridge**2)
+        apart = tf.reduce_sum(tf.square(here_mean - self.mean))
+        apart += tf.linalg.trace(self.covariance) + tf.linalg.trace(here) - 2.0 * shared
+        return _relative(tf.cast(apart / channels, found.dtype), self.energy)
+
+
+def _gaussian_distance(target: Tensor, energy: Tensor | None) -> GaussianDistance:
+    mean, covariance = _mean_and_covariance(target)
+    ridge = RIDGE * tf.linalg.trace(covariance) / float(mean.shape[0]) + 1e-12
+    covariance += ridge * tf.eye(mean.shape[0], dtype=tf.float64)
+    values, vectors = tf.linalg.eigh(covariance)
+    root = tf.matmul(vectors * tf.sqrt(tf.maximum(values, ridge)), vectors, transpose_b=True)
+    return GaussianDistance(mean, covariance, root, ridge, energy)
+
+
+def _relative(distance: Tensor, energy: Tensor | None) -> Tensor:
+    return distance if energy is None else distance / energy
 
 
 def _energy(target: Tensor, statistic: Statistic) -> Tensor:
     if statistic == "gram":
         return losses.style_loss(tf.zeros_like(target), target)
     return tf.reduce_mean(tf.linalg.diag_part(target)[:-1])
-
-
-def _from_gram(target: Tensor) -> Distance:
-    return lambda found: losses.style_loss(found, target)
-
-
-def _from_gaussian(target: Tensor) -> Distance:
-    mean, covariance = _mean_and_covariance(target)
-    channels = float(mean.shape[0])
-    ridge = RIDGE * tf.linalg.trace(covariance) / channels + 1e-12
-    covariance += ridge * tf.eye(mean.shape[0], dtype=tf.float64)
-    values, vectors = tf.linalg.eigh(covariance)
-    root = tf.matmul(vectors * tf.sqrt(tf.maximum(values, ridge)), vectors, transpose_b=True)
-
-    def distance(found: Tensor) -> Tensor:
-        here_mean, here = _mean_and_covariance(found)
-        here += ridge * tf.eye(mean.shape[0], dtype=tf.float64)
-        shared = _trace_of_root(tf.matmul(root, tf.matmul(here, root)), floor=ridge**2)
-        apart = tf.reduce_sum(tf.square(here_mean - mean))
-        apart += tf.linalg.trace(covariance) + tf.linalg.trace(here) - 2.0 * shared
-        return tf.cast(apart / channels, found.dtype)
-
-    return distance
 
 
 def _mean_and_covariance(moments: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,7 +152,7 @@ def _trace_of_root(matrix: Tensor, *, floor: Tensor) -> Tensor:
     never formed.
     """
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def operation(m: Tensor) -> tuple[Tensor, Any]:
         values, vectors = tf.linalg.eigh((m + tf.transpose(m)) / 2.0)
         roots = tf.sqrt(tf.maximum(values, floor))

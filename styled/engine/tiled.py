@@ -23,6 +23,7 @@ import tensorflow as tf
 from styled import vgg19
 from styled.engine import losses
 from styled.engine.features import FeatureExtractor
+from styled.engine.gradients import custom_gradient
 from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.stepping import in_place
@@ -320,7 +321,7 @@ def _cut(features: Tensor, tile: Tile, stride: int) -> Tensor:
         [0, 0],
     ]
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    @custom_gradient
     def operation(x: Tensor) -> tuple[Tensor, Any]:
         return x[own], lambda upstream: tf.pad(upstream, margins)
 

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from styled import vgg19
+from styled.engine import startup
 from styled.errors import WeightsDamaged, WeightsError, WeightsUnavailable
 
 Array = npt.NDArray[np.float32]
@@ -92,6 +93,22 @@ def load_weights(spec: str, layers: Sequence[str]) -> Weights:
     if spec == IMAGENET:
         return read_h5(fetch_imagenet(), layers)
     return read_h5(Path(spec).expanduser(), layers)
+
+
+def identity(spec: str) -> tuple[str | int, ...]:
+    """Return what is equal for equal weights and is known without reading them; empty when there is no file yet.
+
+    Args:
+        spec: as in :func:`load_weights`.
+    """
+    if spec == BUILTIN:
+        return (BUILTIN_SHA256,)
+    path = keras_cache() / IMAGENET_NAME if spec == IMAGENET else Path(spec).expanduser()
+    try:
+        status = path.stat()
+    except OSError:
+        return ()  # loading them says what is wrong, or downloads them
+    return (str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def describe(spec: str) -> WeightsInfo:
@@ -193,7 +210,8 @@ def fetch_imagenet(*, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5) -> Path:
 
 
 def _download(url: str, md5: str, folder: str) -> Path:
-    from keras.utils import get_file  # imports TensorFlow
+    startup.load_tensorflow()
+    from keras.utils import get_file
 
     try:
         with contextlib.redirect_stdout(sys.stderr), _socket_timeout(DOWNLOAD_TIMEOUT_S):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from styled.images.checking import check as check
     from styled.images.decoding import Loaded as Loaded
     from styled.images.decoding import load as load
+    from styled.images.in_memory import ImageLike as ImageLike
+    from styled.images.in_memory import is_image_like as is_image_like
+    from styled.images.in_memory import source_of as source_of
     from styled.images.metadata import read_metadata as read_metadata
     from styled.images.opening import MAX_BYTES as MAX_BYTES
     from styled.images.opening import MAX_PIXELS as MAX_PIXELS
@@ -29,6 +32,9 @@ _MODULES = {
     "check": "checking",
     "Loaded": "decoding",
     "load": "decoding",
+    "ImageLike": "in_memory",
+    "is_image_like": "in_memory",
+    "source_of": "in_memory",
     "read_metadata": "metadata",
     "MAX_BYTES": "opening",
     "MAX_PIXELS": "opening",

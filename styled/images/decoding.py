@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -15,6 +17,9 @@ from styled.images.opening import DRAFTED, MAX_BYTES, MAX_PIXELS, ImageInfo, inf
 from styled.images.resizing import Pixels, fit, resize
 
 _STRIP_PIXELS = 1_000_000
+
+_DRAFTED_FROM = 4_000_000
+"""Pixels: decoding fewer takes less than 50 ms."""
 
 _GAP = 2
 """Decoders and box filters shrink to no less than this times the size wanted; Lanczos does the rest, unseen."""
@@ -37,7 +42,12 @@ class Loaded:
 
 
 def load(
-    path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS, long_side: int | None = None
+    source: Path | BinaryIO,
+    *,
+    name: str = "",
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    long_side: int | None = None,
 ) -> Loaded:
     """Decode an image: JPEG, PNG, WebP, TIFF, BMP, GIF (its first frame) and what else ``opening.FORMATS`` names.
 
@@ -45,8 +55,9 @@ def load(
     understood. Peak memory is 4 bytes a pixel for the decoder and 3 (4 with alpha) for the result.
 
     Args:
-        path: the file.
-        max_bytes: limit on its size.
+        source: the file's path, or its bytes.
+        name: what it is called in errors; the path's last name if empty.
+        max_bytes: limit on the size of the file of that path.
         max_pixels: limit on width x height in the header, checked before decoding.
         long_side: shrink to this long side at most, px, while decoding, which saves memory; None keeps the size.
 
@@ -54,11 +65,16 @@ def load(
         UnreadableImage: not an image, truncated, damaged, or with numbers that are no colours.
         ImageTooLarge: above a limit.
     """
-    with open_file(path, max_bytes=max_bytes) as file, open_image(file, path.name, max_pixels=max_pixels) as image:
+    with ExitStack() as stack:
+        if isinstance(source, Path):
+            name = name or source.name
+            source = stack.enter_context(open_file(source, max_bytes=max_bytes))
+        image = stack.enter_context(open_image(source, name, max_pixels=max_pixels))
         header = info(image)
         turn = orientation(image)
-        if long_side is not None and image.format in DRAFTED:
-            # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free.
+        if long_side is not None and image.format in DRAFTED and header.width * header.height > _DRAFTED_FROM:
+            # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free. Smaller ones are shrunk as all others are: a JPEG's
+            # pixels in an array then give the same picture as the JPEG.
             image.draft(None, fit(*image.size, _GAP * long_side, upscale=False))
         image.load()
         factor = 1 if long_side is None else max(1, max(image.size) // (_GAP * long_side))

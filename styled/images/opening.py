@@ -86,7 +86,7 @@ def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool =
         UnreadableImage: it does not exist, may not be read, is empty, or is no regular file.
         ImageTooLarge: more than ``max_bytes``.
     """
-    name = shown(path.name)
+    name = shown(path.name or str(path))
     # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow_symlinks else os.O_NOFOLLOW)
     try:

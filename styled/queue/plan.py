@@ -10,6 +10,7 @@ import msgspec
 
 from styled.evolution.job_file import JobFile
 from styled.queue.tracker import Signature
+from styled.queue.untrusted import is_single_name
 
 PLAN = "claim.json"
 PREFIX = ".claim-"
@@ -55,8 +56,12 @@ def encoded(name: str) -> str:
 
 
 def read_plan(folder: Path) -> Claim | None:
-    """Return the plan in a folder; None if there is none that can be read."""
+    """Return the plan in a folder; None if there is none that can be read, or one that leads out of its folders."""
     try:
-        return msgspec.json.decode((folder / PLAN).read_bytes(), type=Claim)
-    except (FileNotFoundError, msgspec.MsgspecError):
+        claim = msgspec.json.decode((folder / PLAN).read_bytes(), type=Claim)
+    except (FileNotFoundError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    names = [member.target for member in claim.members] + claim.extra_names()
+    names += [name for member in claim.members for name in member.source.split("/")]
+    names += [] if claim.folder is None else [claim.folder]
+    return claim if all(map(is_single_name, names)) else None

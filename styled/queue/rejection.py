@@ -1,7 +1,8 @@
 """``inbox/rejected/``: what can never become a job, each with a ``REASON.txt``. Nothing is ever deleted.
 
-A rejection is planned in ``rejected/.reject-<token>/`` before the first file moves, and always goes forward:
-one that was cut off is finished at the next start.
+A rejection is planned in ``.styled/rejections/<token>.json`` before the first file moves, and always goes forward:
+one that was cut off is finished at the next start. The files wait in ``inbox/rejected/.reject-<token>/`` until they
+are complete. The plan is not kept there, because others may write the inbox: what lies in it is never believed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -20,11 +22,12 @@ from styled import durable
 from styled.queue.moves import GONE, rename_new
 from styled.queue.names import escaped
 from styled.queue.status import LISTED, Rejected
-from styled.queue.untrusted import file_at, folder_at, parent_of
+from styled.queue.untrusted import file_at, folder_at, is_single_name, parent_of
 from styled.root import Root
 
 REASON = "REASON.txt"
-_PLAN = ".reject.json"
+_PLANS = "rejections"
+"""Folder of the plans in ``.styled/``."""
 _PREFIX = ".reject-"
 _NAME_BYTES = 200
 _REASON_BYTES = 4096
@@ -32,7 +35,7 @@ _REASON_BYTES = 4096
 
 class _Move(msgspec.Struct, frozen=True):
     source: str
-    """Path relative to the root, percent-encoded: it may hold any bytes."""
+    """Path relative to the root, percent-encoded: it may hold any bytes. See :func:`_source_of`."""
     target: str
     """Name in the rejected folder, percent-encoded."""
 
@@ -52,7 +55,8 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
         root: whose inbox.
         name: the pair's; a taken one gets ``-2``, ``-3`` … after it.
         reason: one line or more.
-        paths: relative to the root. A folder may come first: that means all that is in it, and the folder is removed.
+        paths: relative to the root, below ``inbox/`` or ``evolution/.claim-<id>/input/``. A folder may come first:
+            that means all that is in it, and the folder is removed.
 
     Returns:
         the folder's path relative to the root.
@@ -60,42 +64,82 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
     Raises:
         OSError: nothing could be moved: the inbox cannot be written, for example.
     """
-    with folder_at(root.path) as base:
-        folder, sources = _expand(base, paths)
+    folder, sources = _expand(root, paths)
     moves = tuple(
         _Move(_encode(source), _encode(target)) for source, target in zip(sources, _targets(sources), strict=True)
     )
     plan = _Plan(_file_name(name), _text(reason, sources), moves, _encode(folder))
-    root.rejected.mkdir(exist_ok=True)
-    work = root.rejected / f"{_PREFIX}{secrets.token_hex(8)}"
-    work.mkdir()
-    durable.write_json(work / _PLAN, plan)
-    durable.sync_folder(root.rejected)
-    return _go_forward(root, work, plan)
+    with _rejected_folder(root, make=True) as rejected_folder:
+        plans = root.state / _PLANS
+        plans.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token = secrets.token_hex(8)
+        record = plans / f"{token}.json"
+        durable.write_json(record, plan)
+        try:
+            os.mkdir(_PREFIX + token, dir_fd=rejected_folder)
+        except OSError:
+            record.unlink()
+            raise
+        durable.sync_open_folder(rejected_folder)
+        return _go_forward(root, record, plan, rejected_folder)
 
 
 def finish_rejections(root: Root) -> list[str]:
     """Finish every rejection that was cut off.
 
     Returns:
-        what could not be finished, for the log; it lies where it was, and is judged again.
+        what was finished and what could not be, for the log. What could not be lies where it was, and is checked again.
 
     Raises:
         OSError: ``inbox/rejected/`` cannot be used.
     """
-    problems = []
-    for work in sorted(root.rejected.glob(f"{_PREFIX}*")):
+    plans = root.state / _PLANS
+    records = sorted(plans.glob("*.json")) if plans.is_dir() else []
+    if plans.is_dir():
+        durable.sweep(plans)
+    notes = []
+    for record in records:
         try:
-            plan = msgspec.json.decode((work / _PLAN).read_bytes(), type=_Plan)
-        except (FileNotFoundError, msgspec.MsgspecError):
-            durable.sweep(work)
-            work.rmdir()  # cut off before its plan: nothing was moved
+            plan = _checked(msgspec.json.decode(record.read_bytes(), type=_Plan))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            # Kept, for whoever wants to know which files were meant; they are where they were, or in the hidden folder.
+            record.rename(record.with_suffix(".damaged"))
+            notes.append(f"a rejection that was cut off cannot be finished, its plan {record.name} is damaged: {error}")
             continue
         try:
-            _go_forward(root, work, plan)
+            with _rejected_folder(root) as rejected_folder:
+                place = _go_forward(root, record, plan, rejected_folder)
+        except FileNotFoundError:
+            record.unlink()  # killed before the first move, or after the last one
         except OSError as error:
-            problems.append(f"{plan.name} could not be moved to inbox/rejected/: {error.strerror or error}")
-    return problems
+            notes.append(f"{plan.name} could not be moved to inbox/rejected/: {error.strerror or error}")
+        else:
+            notes.append(f"the rejection of {plan.name} was finished: see {place}")
+    return notes + _unplanned(root)
+
+
+@contextmanager
+def _rejected_folder(root: Root, *, make: bool = False) -> Iterator[int]:
+    """Open ``inbox/rejected/``, following no link on the way."""
+    with folder_at(root.inbox) as inbox:
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(root.rejected.name, dir_fd=inbox)
+        with folder_at(root.rejected.name, inside=inbox) as descriptor:
+            yield descriptor
+
+
+def _unplanned(root: Root) -> list[str]:
+    """Return a note for each hidden folder that looks like a rejection that was cut off, and has no plan of ours."""
+    try:
+        with _rejected_folder(root) as descriptor:
+            found = sorted(name for name in os.listdir(descriptor) if name.startswith(_PREFIX))
+    except OSError:
+        return []  # no such folder, or a closed one: each scan of the inbox reports that
+    known = {f"{_PREFIX}{record.stem}" for record in (root.state / _PLANS).glob("*.json")}
+    return [
+        f"inbox/rejected/{escaped(name)} is not of this daemon; it is left alone" for name in found if name not in known
+    ]
 
 
 def rejected(root: Root) -> tuple[list[Rejected], int]:
@@ -114,28 +158,69 @@ def rejected(root: Root) -> tuple[list[Rejected], int]:
     return listed, len(found)
 
 
-def _go_forward(root: Root, work: Path, plan: _Plan) -> str:
-    with folder_at(root.path) as base, folder_at(work) as target:
-        problem = _move_all(base, target, plan.moves)
+def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> str:
+    work = _PREFIX + record.stem
+    with folder_at(work, inside=rejected_folder) as target:
+        problem = _move_all(root, target, plan.moves)
         if problem is not None and not _holds_files(target):
-            (work / _PLAN).unlink()
-            work.rmdir()
+            with suppress(FileNotFoundError):
+                os.unlink(REASON, dir_fd=target)
+            os.rmdir(work, dir_fd=rejected_folder)
+            record.unlink()
             raise problem
-        durable.write_bytes(work / REASON, plan.text.encode())
+        _write_reason(target, plan.text)
         durable.sync_open_folder(target)
         if plan.folder:
-            _remove_folder(_decode(plan.folder), base)
-    name = _give_name(root, work, plan.name)
-    (root.rejected / name / _PLAN).unlink(missing_ok=True)
+            _remove_folder(root, _decode(plan.folder))
+    name = _give_name(work, plan.name, rejected_folder)
+    record.unlink()
     return f"inbox/rejected/{name}"
 
 
-def _move_all(base: int, target: int, moves: Sequence[_Move]) -> OSError | None:
+def _checked(plan: _Plan) -> _Plan:
+    """Return a plan that was read from a file, whose every path is one that :func:`reject` could have written.
+
+    Raises:
+        ValueError: it is not.
+    """
+    paths = [_decode(move.source) for move in plan.moves] + ([_decode(plan.folder)] if plan.folder else [])
+    for path in paths:
+        _source_of(path)
+    names = [plan.name, *(_decode(move.target) for move in plan.moves)]
+    for name in names:
+        if not is_single_name(name):
+            raise ValueError(f"{escaped(name)!r} is not a file name")
+    return plan
+
+
+def _source_of(path: str) -> tuple[str, str]:
+    """Split a path relative to the root into ``inbox`` or ``evolution`` and the rest.
+
+    Raises:
+        ValueError: it is not below ``inbox/``, nor in the ``input/`` of a claim that is being undone.
+    """
+    place, _, rest = path.partition("/")
+    names = rest.split("/")
+    from_claim = len(names) == 3 and names[0].startswith(".claim-") and names[1] == "input"
+    if not (place == "inbox" or (place == "evolution" and from_claim)) or not all(map(is_single_name, names)):
+        raise ValueError(f"{escaped(path)!r} is not a path that can be rejected")
+    return place, rest
+
+
+@contextmanager
+def _parent_of(root: Root, path: str) -> Iterator[tuple[int, str]]:
+    """Open the folder that holds a path relative to the root, following no link; give it and the last name."""
+    place, rest = _source_of(path)
+    with folder_at(root.path / place) as base, parent_of(rest, base=base) as found:
+        yield found
+
+
+def _move_all(root: Root, target: int, moves: Sequence[_Move]) -> OSError | None:
     """Move what can be moved; return why something could not."""
     problem = None
     for move in moves:
         try:
-            with parent_of(_decode(move.source), base=base) as (folder, name):
+            with _parent_of(root, _decode(move.source)) as (folder, name):
                 rename_new(name, _decode(move.target), source_folder=folder, target_folder=target)
         except OSError as error:
             # Moved already, or taken away by the user.
@@ -145,27 +230,37 @@ def _move_all(base: int, target: int, moves: Sequence[_Move]) -> OSError | None:
 
 
 def _holds_files(folder: int) -> bool:
-    return any(name not in (_PLAN, REASON) for name in os.listdir(folder))
+    return any(name != REASON for name in os.listdir(folder))
 
 
-def _remove_folder(path: str, base: int) -> None:
+def _write_reason(folder: int, text: str) -> None:
+    """Write ``REASON.txt`` in an open folder, whole or not at all; a link of that name is replaced, not followed."""
+    temporary = f".styled-{secrets.token_hex(4)}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
+        file.write(text.encode())
+        file.flush()
+        os.fsync(descriptor)
+    os.rename(temporary, REASON, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _remove_folder(root: Root, path: str) -> None:
     try:
-        with parent_of(path, base=base) as (folder, name):
+        with _parent_of(root, path) as (folder, name):
             os.rmdir(name, dir_fd=folder)
     except OSError:
         return  # something new is in it, or it may not be removed: it stays
 
 
-def _give_name(root: Root, work: Path, name: str) -> str:
+def _give_name(work: str, name: str, rejected_folder: int) -> str:
     """Rename the folder to ``name``, or ``name-2`` … if that is taken; durably."""
-    with folder_at(root.rejected) as base:
-        for candidate in _candidates(name):
-            try:
-                rename_new(work.name, candidate, source_folder=base, target_folder=base)
-            except FileExistsError:
-                continue
-            durable.sync_open_folder(base)
-            return candidate
+    for candidate in _candidates(name):
+        try:
+            rename_new(work, candidate, source_folder=rejected_folder, target_folder=rejected_folder)
+        except FileExistsError:
+            continue
+        durable.sync_open_folder(rejected_folder)
+        return candidate
     raise AssertionError("candidates never end")
 
 
@@ -177,12 +272,12 @@ def _candidates(name: str) -> Iterator[str]:
         count += 1
 
 
-def _expand(base: int, paths: Sequence[str]) -> tuple[str, list[str]]:
+def _expand(root: Root, paths: Sequence[str]) -> tuple[str, list[str]]:
     """Return the folder that ``paths`` begins with, if it does, and all files meant."""
     if paths:
         try:
             with (
-                parent_of(paths[0], base=base) as (parent, name),
+                _parent_of(root, paths[0]) as (parent, name),
                 folder_at(name, inside=parent) as folder,
                 os.scandir(folder) as entries,
             ):
@@ -198,7 +293,7 @@ def _targets(sources: Sequence[str]) -> list[str]:
     names = [source.rpartition("/")[2] for source in sources]
     if len(set(names)) < len(names):
         names = ["-".join(source.split("/")[-2:]) for source in sources]
-    return [f"_{name}" if name in (REASON, _PLAN) else name for name in names]
+    return [f"_{name}" if name == REASON else name for name in names]
 
 
 def _text(reason: str, sources: Sequence[str]) -> str:

@@ -16,6 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def is_single_name(name: str) -> bool:
+    """Say whether a text is the name of an entry of a folder, and leads nowhere else: no slash, not ``.`` or ``..``."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
 def open_folder(path: str | Path, *, inside: int | None = None) -> int:
     """Open a folder that must not be a symbolic link; return its descriptor.
 
@@ -40,9 +45,11 @@ def parent_of(path: str, *, base: int) -> Iterator[tuple[int, str]]:
     """Open the folder that holds ``path``, relative to the open folder ``base``; give it and the last name.
 
     Raises:
-        OSError: as :func:`open_folder`.
+        OSError: as :func:`open_folder`; ``EINVAL`` for a path with ``..``, ``.`` or an empty name in it.
     """
     first, slash, rest = path.partition("/")
+    if not is_single_name(first):
+        raise OSError(errno.EINVAL, "not a path of plain names", path)
     if not slash:
         yield base, first
         return

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from styled import images
+from styled.engine import startup
 from styled.engine.pyramid import Scale, style_size
 from styled.errors import SettingsError
 from styled.score.artefacts import Artefacts, artefacts
@@ -69,7 +70,8 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
 
 def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
     """Judge a picture (H, W, 3) by a photo of the same size and paintings at the scale of their strokes."""
-    from styled.engine import held_out  # TensorFlow, seconds
+    startup.load_tensorflow()
+    from styled.engine import held_out
     from styled.engine.style_target import style_weights
 
     weights = held_out.judge_weights(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -119,6 +120,30 @@ def test_what_cannot_be_used_is_rejected_with_a_reason_and_the_next_pair_is_pain
     assert psutil.Process(daemon.process.pid).memory_info().rss < 200e6
     assert daemon.end() == 0
     check_invariant(root, {*made, "good"})
+
+
+def test_control_data_planted_in_the_inbox_is_data_like_any_other(root: Root) -> None:
+    """Plans, claims, undo and fences as the daemon itself writes them: a start obeys none of those."""
+    root.config.write_text("[queue]\nparallel = 1\n")
+    (root.path / "secret").write_text("secret")
+    move = {"source": "inbox/evil.toml", "target": "../../../styled.toml"}
+    steal = {"source": "secret", "target": "secret"}
+    plan = json.dumps({"name": "x", "text": "t", "folder": "", "moves": [move, steal]})
+    for place in (".reject-00", "x", ".styled", ".claim-x", "input"):
+        for folder in (root.inbox / "rejected" / place, root.inbox / place):
+            folder.mkdir(parents=True)
+            for name in (".reject.json", "00.json", "claim.json", "job.json", "styled.toml", "config.toml"):
+                (folder / name).write_text(plan)
+    (root.inbox / "evil.toml").write_text("[hooks]\non_done = ['touch', 'owned']\n")
+    with DaemonProcess(root) as daemon:
+        daemon.drop("harbour")
+        daemon.until("harbour", JobState.DONE)
+        daemon.end()
+    assert root.config.read_text() == "[queue]\nparallel = 1\n"
+    assert (root.path / "secret").read_text() == "secret"
+    assert (root.inbox / "rejected" / ".reject-00" / ".reject.json").read_text() == plan
+    assert len(list(root.evolution.glob("[!.]*/job.json"))) == 1
+    assert not list(root.path.rglob("owned"))
 
 
 def wait_for_reasons(root: Root, count: int) -> list[Path]:

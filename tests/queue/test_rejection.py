@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -132,10 +133,159 @@ def test_a_rejection_that_was_cut_off_is_finished(root: Root, after: int):
     assert names_in(root.rejected / "ab") == ["REASON.txt", "a.png", "b.png"]
 
 
-def test_a_folder_without_a_plan_is_swept(root: Root):
+def test_a_plan_whose_folder_is_gone_is_forgotten(root: Root):
+    """Killed before the folder was made, or after it got its name."""
+    (root.inbox / "a.png").write_bytes(b"a")
+    plan_in_state(root, [("inbox/a.png", "a.png")])
+    (root.rejected).mkdir()
+    assert finish_rejections(root) == []
+    assert names_in(root.state / "rejections") == []
+    assert names_in(root.inbox) == ["a.png", "rejected"]
+
+
+def plan_in_state(root: Root, moves: list[tuple[str, str]], *, name: str = "cat", folder: str = "") -> None:
+    """Write a plan where the daemon writes its own."""
+    plans = root.state / "rejections"
+    plans.mkdir(parents=True, exist_ok=True)
+    (plans / "0123.json").write_text(plan_text(moves, name=name, folder=folder))
+
+
+def plan_text(moves: list[tuple[str, str]], *, name: str = "cat", folder: str = "") -> str:
+    made = [{"source": source, "target": target} for source, target in moves]
+    return json.dumps({"name": name, "text": "because", "moves": made, "folder": folder})
+
+
+OUTSIDE = [
+    ([("inbox/evil.toml", "../../../styled.toml")], {}),
+    ([("inbox/../styled.toml", "stolen")], {}),
+    ([("styled.toml", "stolen")], {}),
+    ([(".styled/queue.db", "stolen")], {}),
+    ([("evolution/job/result.png", "stolen")], {}),
+    ([("evolution/.claim-x/input/../../../styled.toml", "stolen")], {}),
+    ([("/etc/passwd", "stolen")], {}),
+    ([("inbox/evil.toml", "..")], {}),
+    ([("inbox/evil.toml", "")], {}),
+    ([("inbox/evil.toml", "a%00b")], {}),
+    ([("inbox/evil.toml", "a/b")], {}),
+    ([("inbox/evil.toml", "evil.toml")], {"name": "../../evolution/x"}),
+    ([("inbox/evil.toml", "evil.toml")], {"folder": "inbox/../evolution/job"}),
+]
+
+
+def outside(root: Root) -> dict[str, bytes]:
+    """Make what a planted plan is after, and return all files that are not in the inbox."""
+    root.config.write_text("[queue]\nparallel = 1\n")
+    (root.evolution / "job").mkdir(exist_ok=True)
+    (root.evolution / "job" / "result.png").write_bytes(b"painted")
+    (root.inbox / "evil.toml").write_text("[hooks]\n")
+    return files_outside(root)
+
+
+def files_outside(root: Root) -> dict[str, bytes]:
+    inside = (root.inbox, root.state)
+    return {
+        str(path): path.read_bytes()
+        for path in root.path.rglob("*")
+        if path.is_file() and not any(folder in path.parents for folder in inside)
+    }
+
+
+@pytest.mark.parametrize(("moves", "other"), OUTSIDE)
+def test_a_plan_planted_in_the_inbox_is_never_believed(
+    root: Root, moves: list[tuple[str, str]], other: dict[str, str]
+):
+    before = outside(root)
+    planted = root.rejected / ".reject-00"
+    planted.mkdir(parents=True)
+    (planted / ".reject.json").write_text(plan_text(moves, **other))
+    (planted / "00.json").write_text(plan_text(moves, **other))
+    notes = finish_rejections(root)
+    assert files_outside(root) == before
+    assert names_in(root.inbox) == ["evil.toml", "rejected"]
+    assert names_in(planted) == [".reject.json", "00.json"]
+    assert notes == ["inbox/rejected/.reject-00 is not of this daemon; it is left alone"]
+
+
+@pytest.mark.parametrize(("moves", "other"), OUTSIDE)
+def test_a_plan_that_leads_out_of_the_inbox_is_damaged_wherever_it_lies(
+    root: Root, moves: list[tuple[str, str]], other: dict[str, str]
+):
+    before = outside(root)
     (root.rejected / ".reject-0123").mkdir(parents=True)
-    finish_rejections(root)
-    assert names_in(root.rejected) == []
+    plan_in_state(root, moves, **other)
+    note, *_ = finish_rejections(root)
+    assert "0123.json is damaged" in note
+    assert files_outside(root) == before
+    assert (root.inbox / "evil.toml").is_file()
+    assert names_in(root.state / "rejections") == ["0123.damaged"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"name": "a\xff"}', b"[" * 100_000, b"7", b"{}"])
+def test_a_damaged_plan_costs_itself_and_no_other(root: Root, content: bytes):
+    (root.inbox / "a.png").write_bytes(b"a")
+    (root.rejected / ".reject-0123").mkdir(parents=True)
+    plan_in_state(root, [("inbox/a.png", "a.png")])
+    (root.state / "rejections" / "0000.json").write_bytes(content)
+    notes = finish_rejections(root)
+    assert "0000.json is damaged" in notes[0]
+    assert notes[1] == "the rejection of cat was finished: see inbox/rejected/cat"
+    assert names_in(root.rejected / "cat") == ["REASON.txt", "a.png"]
+    assert len(finish_rejections(root)) == 0
+
+
+def test_odd_things_in_place_of_a_rejection_that_was_cut_off_are_left_alone(root: Root, tmp_path: Path):
+    root.rejected.mkdir()
+    (root.rejected / ".reject-link").symlink_to(tmp_path)
+    (root.rejected / ".reject-file").write_bytes(b"x")
+    os.mkfifo(root.rejected / ".reject-pipe")
+    (root.rejected / ".reject-folder").mkdir()
+    os.mkfifo(root.rejected / ".reject-folder" / ".reject.json")
+    before = names_in(root.rejected)
+    assert len(finish_rejections(root)) == 4
+    assert names_in(root.rejected) == before
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_nothing_is_moved_when_rejected_is_no_folder(root: Root, tmp_path: Path, what: str):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if what == "link":
+        root.rejected.symlink_to(elsewhere)
+    else:
+        root.rejected.write_bytes(b"")
+    (root.inbox / "a.png").write_bytes(b"a")
+    with pytest.raises(OSError, match=r"symbolic links|Not a directory"):
+        reject(root, "a", "no", ["inbox/a.png"])
+    assert names_in(root.inbox) == ["a.png", "rejected"]
+    assert names_in(elsewhere) == []
+    assert finish_rejections(root) == []
+
+
+def test_a_folder_swapped_for_a_link_while_files_move_leads_nowhere(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("a.png", "b.png"):
+        (root.inbox / name).write_bytes(name.encode())
+    real = rejection.rename_new
+
+    def swap(source: str, target: str, **folders: int) -> None:
+        if not root.rejected.is_symlink():
+            root.rejected.rename(root.inbox / "away")
+            root.rejected.symlink_to(elsewhere)
+        real(source, target, **folders)
+
+    monkeypatch.setattr(rejection, "rename_new", swap)
+    reject(root, "ab", "no", ["inbox/a.png", "inbox/b.png"])
+    assert names_in(elsewhere) == []
+    assert names_in(root.inbox / "away" / "ab") == ["REASON.txt", "a.png", "b.png"]
+
+
+def test_the_plan_is_readable_by_its_owner_only(root: Root):
+    (root.inbox / "a.png").write_bytes(b"a")
+    reject(root, "a", "no", ["inbox/a.png"])
+    assert (root.state / "rejections").stat().st_mode & 0o777 == 0o700
 
 
 def test_rejections_are_listed_newest_first_with_their_first_line(root: Root):

@@ -57,6 +57,13 @@ def test_a_linked_folder_is_not_entered(tmp_path: Path, folder: int):
         pass
 
 
+@pytest.mark.parametrize("path", ["..", ".", "", "../a", "a/../b", "a//b", "/a", "a/.", "a\0b"])
+def test_a_path_never_leads_out_of_its_folder(tmp_path: Path, folder: int, path: str):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OSError, match="not a path of plain names"), parent_of(path, base=folder):
+        pass
+
+
 def test_an_open_folder_stays_the_same_when_a_link_takes_its_place(tmp_path: Path, folder: int):
     (tmp_path / "pair").mkdir()
     (tmp_path / "pair" / "a").write_bytes(b"mine")

@@ -1,0 +1,77 @@
+"""Loading TensorFlow without the lines it prints on a healthy machine.
+
+A start prints nine, of drivers it does not find and instructions that it could use, and ends in ``failed call to cuInit
+… UNKNOWN ERROR (303)`` where there is no NVIDIA driver. They would stand in notebooks, in the output of ``styled
+score`` and in each job's log. Real errors, those of a crash included, reach standard error as before.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only, once its log is set up
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # other programs use the GPU too
+    "KERAS_BACKEND": "tensorflow",  # whatever the user's keras.json says
+}
+"""Set where it is not set, before TensorFlow is imported."""
+
+_DRIVER = Path("/proc/driver/nvidia/version")
+"""There where the kernel has NVIDIA's driver: then a failed ``cuInit`` is an error."""
+
+_FILTER = Path(__file__).with_name("chatter_filter.py")
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and look for GPUs; does nothing when it is imported already.
+
+    Who sets ``TF_CPP_MIN_LOG_LEVEL`` below 2 sees all that it prints.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in {"0", "1"}:
+        _load()
+        return
+    with _filtered_errors():
+        _load()
+
+
+def _load() -> None:
+    import tensorflow as tf
+
+    tf.config.list_physical_devices("GPU")
+
+
+@contextmanager
+def _filtered_errors() -> Iterator[None]:
+    """Send standard error through a process that drops TensorFlow's chatter, for the length of a block.
+
+    On the level of file descriptors, because TensorFlow's C++ prints past ``sys.stderr``. By a process, because a
+    thread would no longer pass on what is said just before a crash.
+    """
+    command = [sys.executable, "-I", "-S", str(_FILTER), *(["--driver"] if _DRIVER.exists() else [])]
+    try:
+        # A session of its own: Ctrl-C must not end it before us.
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2, start_new_session=True)
+    except OSError:
+        yield  # no process to be had: better chatter than no picture
+        return
+    assert child.stdin is not None  # for mypy: it is a pipe
+    saved = os.dup(2)
+    os.dup2(child.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        child.stdin.close()
+        child.wait()
