@@ -138,10 +138,14 @@ def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
     from styled.engine.engine import paint
 
     device.prepare()
-    for each in paint(inputs.content.pixels, inputs.styles, settings, init=inputs.init, mask=inputs.mask):
-        yield Iterate(**{field.name: getattr(each, field.name) for field in fields(each)}, alpha=inputs.content.alpha)
-        if each.stopped_by == "diverged":
-            raise Diverged(f"the loss is no longer finite after step {each.step}")
+    try:
+        for each in paint(inputs.content.pixels, inputs.styles, settings, init=inputs.init, mask=inputs.mask):
+            values = {field.name: getattr(each, field.name) for field in fields(each)}
+            yield Iterate(**values, alpha=inputs.content.alpha)
+            if each.stopped_by == "diverged":
+                raise Diverged(f"the loss is no longer finite after step {each.step}")
+    finally:
+        device.give_back_freed_memory()
 
 
 def _read(

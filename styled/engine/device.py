@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 
 import tensorflow as tf
 
@@ -12,7 +13,7 @@ _LARGEST_INT = 2**31 - 1
 
 
 def prepare() -> None:
-    """Set this process up for painting. Call once, before the first tensor.
+    """Set this process up for painting, before the first tensor where that is still possible. May be called again.
 
     TensorFlow takes GPU memory as it needs it, not all at once. And the C library keeps what TensorFlow's CPU
     kernels give back: by default each array above 32 MiB is mapped anew and unmapped after use, and the kernel
@@ -21,7 +22,8 @@ def prepare() -> None:
     _keep_freed_memory()
     tf.get_logger().setLevel("ERROR")  # it warns that tiles of several shapes are traced once each, as they must be
     for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(RuntimeError):  # a program that has used the GPU before has settled it
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _keep_freed_memory() -> None:
@@ -37,6 +39,13 @@ def give_back_arrays_from(size: int | None) -> None:
     two gigabytes at 24 Mpx. There a step takes a minute, and clearing their pages anew a second.
     """
     _mallopt(_M_MMAP_THRESHOLD, _LARGEST_INT if size is None else min(size, _LARGEST_INT))
+
+
+def give_back_freed_memory() -> None:
+    """Give what has been freed back to the system: a process that goes on to do other things should not keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:  # glibc
+        trim(0)
 
 
 def _mallopt(parameter: int, value: int) -> None:
