@@ -16,7 +16,6 @@ from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights, identity, load_weights
 from styled.settings import Settings
 
-
 _extractors: GraphCache[FeatureExtractor] = GraphCache(kept=2)
 """The networks used last: 52 MB each in bfloat16, 400 MB in float32 on a CPU."""
 

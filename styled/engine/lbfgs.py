@@ -189,7 +189,9 @@ class LBFGS:
             with_moves = self._graphs.dots(_tensors(self.moves), gradient).numpy()
             for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
             bands = self._constant(self.scale * self.metric.factors)
-            guess, with_changes = self._graphs.guess(gradient, _tensors(self.changes), bands, self._constant(for_changes))
+            guess, with_changes = self._graphs.guess(
+                gradient, _tensors(self.changes), bands, self._constant(for_changes)
+            )
             right = np.diag(upper) * solved - with_changes.numpy()[by_age]
             for_moves[by_age] = np.linalg.solve(upper.T, right)
         factors = self._constant(scale), self._constant(for_moves)

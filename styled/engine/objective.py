@@ -103,7 +103,9 @@ class Loss:
         """Return :meth:`value_and_gradient`, compiled for pictures and targets like these; kept with the extractor."""
         layers = tuple(self._style_layers), tuple(targets.contents)
         regions = tuple((tuple(term.distances), term.covers is None) for term in targets.styles)
-        is_relative = any(distance.energy is not None for term in targets.styles for distance in term.distances.values())
+        is_relative = any(
+            distance.energy is not None for term in targets.styles for distance in term.distances.values()
+        )
         key = (tuple(image.shape), image.dtype, self._statistic, self._tv_weight, layers, regions, is_relative)
         return self._extractor.graphs.get(
             key, lambda: tf.function(self.value_and_gradient, autograph=False), elements=image.shape.num_elements()

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only, once its log is set up
@@ -63,9 +64,9 @@ def _filtered_errors() -> Iterator[None]:
     except OSError:
         yield  # no process to be had: better chatter than no picture
         return
-    assert child.stdin is not None  # for mypy: it is a pipe
+    pipe = cast(IO[bytes], child.stdin)
     saved = os.dup(2)
-    os.dup2(child.stdin.fileno(), 2)
+    os.dup2(pipe.fileno(), 2)
     try:
         yield
     finally:
@@ -73,5 +74,5 @@ def _filtered_errors() -> Iterator[None]:
             sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
-        child.stdin.close()
+        pipe.close()
         child.wait()

@@ -12,8 +12,7 @@ shape (C + 1, C + 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -24,9 +23,20 @@ Tensor = Any
 
 Statistic = Literal["gram", "wasserstein"]
 
-Distance = Callable[[Tensor], Tensor]
-"""Maps a picture's moments to how far they are from a style's: a scalar. Its numbers are tensors that
-``tf.nest.flatten`` finds, so that it can be given to a graph."""
+
+class Distance(Protocol):
+    """Maps a picture's moments to how far they are from a style's: a scalar.
+
+    A tuple of tensors, so that it can be given to a graph.
+    """
+
+    @property
+    def energy(self) -> Tensor | None:
+        """What the distance is divided by; None: nothing."""
+
+    def __call__(self, found: Tensor) -> Tensor:
+        """Return the distance of the moments ``found``."""
+
 
 RIDGE = 1e-4
 """Added to both covariances' diagonals, in units of the style's mean variance: a small picture's are singular."""

@@ -89,7 +89,7 @@ def _from_array(array: npt.NDArray[Any], name: str) -> Image.Image:
 
 def _from_floats(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     low, high = float(array.min()), float(array.max())  # NaN if there is one
-    if not (-1e-3 <= low and high <= 1.0 + 1e-3):  # what resampling and rounding leave beyond is cut off
+    if not (low >= -1e-3 and high <= 1.0 + 1e-3):  # what resampling and rounding leave beyond is cut off
         advice = "Divide by 255." if 1.0 < high <= 256.0 else "Scale it."
         raise UnreadableImage(
             f"{name} is an array of {array.dtype} with values from {low:g} to {high:g}, where 0..1 is meant", advice

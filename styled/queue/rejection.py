@@ -133,7 +133,7 @@ def _unplanned(root: Root) -> list[str]:
     """Return a note for each hidden folder that looks like a rejection that was cut off, and has no plan of ours."""
     try:
         with _rejected_folder(root) as descriptor:
-            found = sorted(name for name in os.listdir(descriptor) if name.startswith(_PREFIX))
+            found = sorted(name for name in os.listdir(descriptor) if name.startswith(_PREFIX))  # noqa: PTH208  # a descriptor, not a path
     except OSError:
         return []  # no such folder, or a closed one: each scan of the inbox reports that
     known = {f"{_PREFIX}{record.stem}" for record in (root.state / _PLANS).glob("*.json")}

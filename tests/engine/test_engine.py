@@ -415,7 +415,11 @@ class TestDiverged:
     ) -> None:
         biases = vgg.biases | {"block2_conv1": np.full(128, np.nan, np.float32)}
         (only,) = run(
-            size=96, steps=9, init="content", optimizer=optimizer, weights=dataclasses.replace(vgg, biases=biases, digest="")
+            size=96,
+            steps=9,
+            init="content",
+            optimizer=optimizer,
+            weights=dataclasses.replace(vgg, biases=biases, digest=""),
         )
         assert only.last
         assert only.stopped_by == "diverged"

@@ -191,9 +191,7 @@ def files_outside(root: Root) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("moves", "other"), OUTSIDE)
-def test_a_plan_planted_in_the_inbox_is_never_believed(
-    root: Root, moves: list[tuple[str, str]], other: dict[str, str]
-):
+def test_a_plan_planted_in_the_inbox_is_never_believed(root: Root, moves: list[tuple[str, str]], other: dict[str, str]):
     before = outside(root)
     planted = root.rejected / ".reject-00"
     planted.mkdir(parents=True)

@@ -85,9 +85,10 @@ def main(command: list[str]) -> int:
             peak, at = total, time.monotonic() - began
             largest = [(size, name_of(each)) for each, size in sorted(sizes.items(), key=lambda item: -item[1])[:6]]
         time.sleep(SAMPLE_S)
-    print(f"\nwall-clock {time.monotonic() - began:.0f} s; peak {peak / GIB:.2f} GiB (sum of PSS), after {at:.0f} s:")
+    say = sys.stdout.write
+    say(f"\nwall-clock {time.monotonic() - began:.0f} s; peak {peak / GIB:.2f} GiB (sum of PSS), after {at:.0f} s:\n")
     for size, words in largest:
-        print(f"  {size / GIB:.2f} GiB  {words}")
+        say(f"  {size / GIB:.2f} GiB  {words}\n")
     return os.waitstatus_to_exitcode(ended[pid])
 
 
