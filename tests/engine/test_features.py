@@ -189,6 +189,7 @@ class TestGradient:
         convolve = winograd.convolve
         monkeypatch.setattr(winograd, "convolve", lambda x, kernel: calls.append(1) or convolve(x, kernel))
         monkeypatch.setattr(features, "WINOGRAD_CHANNELS", 1)
+        monkeypatch.setattr(features, "WINOGRAD_ELEMENTS", 1)
         single = Weights(
             *(
                 {name: array.astype(np.float32) for name, array in part.items()}
