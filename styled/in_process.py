@@ -120,8 +120,8 @@ def stylize(
         StyledError: as :func:`paint`.
     """
     for iterate in paint(content, styles, init=init, mask=mask, **settings):
-        if progress is not None and progress(iterate) is False:
-            break
+        if progress is not None and progress(iterate) is False and not iterate.last:
+            break  # not at the last one: the loop ends by itself, with an error if the loss was no number
     return iterate.image()
 
 
@@ -157,24 +157,19 @@ def _read(
 ) -> _Inputs:
     several = [styles] if images.is_image_like(styles) or not _is_several(styles) else list(styles)  # type: ignore[arg-type]
     names = ["the style image"] if len(several) == 1 else [f"style image {n}" for n in range(1, len(several) + 1)]
+
+    def content_like(image: ImageLike, name: str) -> images.Loaded:
+        return load_content(images.source_of(image, name), settings, name=name)
+
     return _Inputs(
-        _load_content(content, settings, "the content image"),
+        content_like(content, "the content image"),
         [
-            load_style(images.source_of(style, name), settings, name=_name(style, name)).pixels
+            load_style(images.source_of(style, name), settings, name=name).pixels
             for style, name in zip(several, names, strict=True)
         ],
-        None if init is None else _load_content(init, settings, "the image to start from").pixels,
-        None if mask is None else images.load(images.source_of(mask, "the mask"), name=_name(mask, "the mask")).pixels,
+        None if init is None else content_like(init, "the image to start from").pixels,
+        None if mask is None else images.load(images.source_of(mask, "the mask"), name="the mask").pixels,
     )
-
-
-def _load_content(image: ImageLike, settings: Settings, name: str) -> images.Loaded:
-    return load_content(images.source_of(image, name), settings, name=_name(image, name))
-
-
-def _name(image: object, name: str) -> str:
-    """Return what an image is called in errors: empty for a path, which has a name of its own."""
-    return "" if isinstance(image, (str, os.PathLike)) else name
 
 
 def _is_several(styles: object) -> bool:

@@ -8,11 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from styled.evolution import JobFolder
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
+from tests.deadlines import wait_until
 
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 CONFIG = """
@@ -64,14 +63,6 @@ def styled(root: Root, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 120.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.1)
-    return value
-
-
 def job_called(root: Root, name: str, *states: JobState) -> Job | None:
     with StoreReader.open(root) as reader:
         return next((job for job in reader.jobs() if job.name == name and job.state in states), None)
@@ -82,7 +73,7 @@ def test_a_pair_dropped_into_the_inbox_becomes_a_painting(root: Root) -> None:
     with daemon(root) as process:
         shutil.copy(SAMPLES / "rocket.jpg", root.inbox / "harbour.content.jpg")
         shutil.copy(SAMPLES / "starry_night.jpg", root.inbox / "harbour.style.jpg")
-        job = wait_until(lambda: job_called(root, "harbour", JobState.DONE, JobState.FAILED))
+        job = wait_until(lambda: job_called(root, "harbour", JobState.DONE, JobState.FAILED), seconds=120)
         assert job.state is JobState.DONE, job.reason
         report = json.loads(styled(root, "status", "--json").stdout)
         process.send_signal(signal.SIGTERM)
@@ -112,12 +103,14 @@ def test_a_job_survives_a_stop_and_a_kill(root: Root) -> None:
     reached = []
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
         with daemon(root) as process:
-            job = wait_until(lambda: job_called(root, "long", JobState.RUNNING))
+            job = wait_until(lambda: job_called(root, "long", JobState.RUNNING), seconds=120)
             folder = JobFolder(root.evolution / job.id)
-            saved = wait_until(lambda folder=folder: checkpoint_after(folder, reached[-1] if reached else 0))
+            saved = wait_until(
+                lambda folder=folder: checkpoint_after(folder, reached[-1] if reached else 0), seconds=120
+            )
             os.kill(process.pid, number)
             process.wait(60)
-        wait_until(lambda job=job: not is_worker_alive(job))
+        wait_until(lambda job=job: not is_worker_alive(job), seconds=120)
         assert saved > (reached[-1] if reached else 0)
         reached.append(saved)
     steps = [each.step for each in evolution.read_losses(folder).losses]

@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from styled import vgg19
 from styled.engine import losses, winograd
+from styled.engine.custom_gradient import custom_gradient
 from styled.engine.fused import relu_gradient
-from styled.engine.gradients import custom_gradient
 from styled.engine.graph_cache import KEPT, GraphCache
 from styled.engine.weights import Weights
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from styled import memory
-from styled.engine.gradients import custom_gradient
+from styled.engine.custom_gradient import custom_gradient
 
 Tensor = Any
 
@@ -45,18 +45,26 @@ def _may_compile() -> bool:
     return not tf.config.list_physical_devices("GPU") and memory.address_space_left() is None
 
 
-@functools.lru_cache(maxsize=_SHAPES_KEPT)
-def _compiled(function: Callable[..., Any], _arguments: tuple[Any, ...]) -> Callable[..., Any]:
+@functools.cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     graph: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
     return graph
+
+
+_compiled_for: set[tuple[Any, ...]] = set()
+"""What :func:`_compiled` has been called with: TensorFlow keeps a graph for each, and forgets none."""
 
 
 def _run(function: Callable[..., Any], elements: int, *args: Any) -> Tensor:
     """Call a function of this module, compiled, once for a shape whoever calls it, if that is worth it."""
     if not _is_worth(elements):
         return function(*args)
-    arguments = tuple((each.dtype, *each.shape) for each in tf.nest.flatten(args))
-    return _compiled(function, arguments)(*args)
+    shapes = (function, *((each.dtype, *each.shape) for each in tf.nest.flatten(args)))
+    if shapes not in _compiled_for and len(_compiled_for) >= _SHAPES_KEPT:
+        _compiled.cache_clear()
+        _compiled_for.clear()
+    _compiled_for.add(shapes)
+    return _compiled(function)(*args)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from styled.engine import fused
-from styled.engine.gradients import custom_gradient
+from styled.engine.custom_gradient import custom_gradient
 
 Tensor = Any
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import tensorflow as tf
 
 from styled.engine import losses
-from styled.engine.gradients import custom_gradient
+from styled.engine.custom_gradient import custom_gradient
 
 Tensor = Any
 

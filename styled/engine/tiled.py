@@ -22,8 +22,8 @@ import tensorflow as tf
 
 from styled import vgg19
 from styled.engine import losses
+from styled.engine.custom_gradient import custom_gradient
 from styled.engine.features import FeatureExtractor
-from styled.engine.gradients import custom_gradient
 from styled.engine.regions import Region
 from styled.engine.statistic import Statistic, moment_sums, moments, slope
 from styled.engine.stepping import in_place

@@ -56,7 +56,7 @@ def load(
 
     Args:
         source: the file's path, or its bytes.
-        name: what it is called in errors; the path's last name if empty.
+        name: what bytes are called in errors; a path has a name of its own.
         max_bytes: limit on the size of the file of that path.
         max_pixels: limit on width x height in the header, checked before decoding.
         long_side: shrink to this long side at most, px, while decoding, which saves memory; None keeps the size.
@@ -67,7 +67,7 @@ def load(
     """
     with ExitStack() as stack:
         if isinstance(source, Path):
-            name = name or source.name
+            name = source.name
             source = stack.enter_context(open_file(source, max_bytes=max_bytes))
         image = stack.enter_context(open_image(source, name, max_pixels=max_pixels))
         header = info(image)

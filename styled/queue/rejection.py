@@ -168,7 +168,8 @@ def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> 
             os.rmdir(work, dir_fd=rejected_folder)
             record.unlink()
             raise problem
-        _write_reason(target, plan.text)
+        with durable.disk_full_at(root.rejected / work / REASON):
+            _write_reason(target, plan.text)
         durable.sync_open_folder(target)
         if plan.folder:
             _remove_folder(root, _decode(plan.folder))
@@ -237,11 +238,16 @@ def _write_reason(folder: int, text: str) -> None:
     """Write ``REASON.txt`` in an open folder, whole or not at all; a link of that name is replaced, not followed."""
     temporary = f".styled-{secrets.token_hex(4)}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
-    with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
-        file.write(text.encode())
-        file.flush()
-        os.fsync(descriptor)
-    os.rename(temporary, REASON, src_dir_fd=folder, dst_dir_fd=folder)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
+            file.write(text.encode())
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, REASON, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
 
 
 def _remove_folder(root: Root, path: str) -> None:

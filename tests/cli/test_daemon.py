@@ -15,7 +15,8 @@ from styled.queue.job import JobState
 from styled.queue.store import Store
 from styled.root import Root
 from tests.cli.conftest import Styled
-from tests.faults.daemon_process import DaemonProcess, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -9,7 +9,8 @@ import pytest
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
-from tests.faults.daemon_process import DaemonProcess, picture, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, picture
 
 
 @pytest.fixture

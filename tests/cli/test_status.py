@@ -17,7 +17,8 @@ from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
 from tests.cli.conftest import Styled
-from tests.faults.daemon_process import DaemonProcess, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess
 
 KEYS = {
     "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "rejected", "rejected_count", "memory",

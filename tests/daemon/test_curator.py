@@ -14,7 +14,8 @@ from styled.daemon.curator import RETRY_S, SETTLE_S, SHARE, Curator
 from styled.queue.job import JobState
 from styled.queue.records import Event
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess
 
 
 def event(kind: str = "moved", after: str = "done") -> Event:

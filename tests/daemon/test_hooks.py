@@ -12,7 +12,7 @@ from styled.config import HooksConfig
 from styled.daemon.hooks import AT_ONCE, Hooks, filled
 from styled.queue.job import Job, JobState
 from styled.root import Root
-from tests.faults.daemon_process import wait_until
+from tests.deadlines import wait_until
 
 
 def job(root: Root, state: JobState = JobState.DONE, **values: str) -> Job:

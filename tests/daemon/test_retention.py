@@ -16,7 +16,7 @@ from styled.evolution import JobFolder
 from styled.queue.job import Job, JobState
 from styled.root import Root
 from tests.daemon.workshop import Workshop
-from tests.faults.daemon_process import wait_until
+from tests.deadlines import wait_until
 
 DAY = 86400.0
 NOW = 1_800_000_000.0

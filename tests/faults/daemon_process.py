@@ -7,9 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from styled.evolution import JobFolder
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
+from tests.deadlines import patience, wait_until
 
 FAULTS = Path(__file__).parent
 
@@ -40,15 +40,6 @@ QUICK = {
     "STYLED_JOB__CHECKPOINT_S": "1",
 }
 """A daemon in a hurry, with tiny jobs."""
-
-
-def wait_until(condition: Callable[[], Any], what: str = "", seconds: float = 40.0) -> Any:
-    """Return the first true value of ``condition``."""
-    until = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < until, what or "it did not come"
-        time.sleep(0.03)
-    return value
 
 
 def picture(path: Path, level: int = 40, width: int = 32, height: int = 24) -> Path:
@@ -110,7 +101,7 @@ class DaemonProcess:
     def end(self, seconds: float = 40.0) -> int:
         """Stop it politely; return its exit code."""
         self.signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.process.wait(patience(seconds))
 
     def kill(self) -> None:
         """Kill it as a power loss would, workers not included."""

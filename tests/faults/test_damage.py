@@ -15,7 +15,8 @@ import pytest
 from styled.evolution import JobFolder
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, wait_until, workers_of
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
 
 def interrupted(root: Root) -> JobFolder:

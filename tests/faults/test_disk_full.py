@@ -16,7 +16,8 @@ import pytest
 
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, wait_until, workers_of
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
 

@@ -17,7 +17,8 @@ from PIL import Image
 from styled.evolution import JobFolder
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 
 GOOD_FORMATS = ["cmyk", "grey16", "palette", "alpha", "rotated", "animated", "wrong-suffix"]
 

@@ -13,7 +13,8 @@ from styled import images
 from styled.evolution import JobFolder, read_losses
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, wait_until, workers_of
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
 
 @pytest.mark.parametrize("step", range(1, 10))

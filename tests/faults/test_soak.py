@@ -19,7 +19,8 @@ import pytest
 from styled.errors import StyledError
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, wait_until, workers_of
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, workers_of
 
 SECONDS = float(os.environ.get("STYLED_SOAK_S", "3600"))
 BEHAVIOURS = ["", "", "", "slow", "slow", "once", "crash", "oom", "silent"]

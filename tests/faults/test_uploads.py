@@ -13,7 +13,8 @@ import pytest
 from styled.queue.job import JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 
 SETTLE_S = 0.5
 

@@ -14,7 +14,8 @@ import pytest
 
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import FAULTS, DaemonProcess, check_invariant, picture, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import FAULTS, DaemonProcess, check_invariant, picture
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")]
 

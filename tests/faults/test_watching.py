@@ -7,7 +7,8 @@ import time
 
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, wait_until
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 
 
 def test_without_any_event_a_look_finds_what_was_dropped(root: Root) -> None:
