@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +14,48 @@ import pytest
 
 from styled.evolution import JobFolder
 from tests.evolution.gate import Gate
+from tests.tools import scheduling, watching
 
+SLOW = ("tensorflow", "painting", "processes", "root", "soak", "load")
+"""A test without any of these marks is ``fast``."""
 # Daemons of the tests write no gallery after each job, which costs half a second of processor; its own tests ask for it.
 os.environ["STYLED_GALLERY__AUTO"] = "false"
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ByFile:
+    """Deal out whole files, whatever ``--dist`` says."""
+    return scheduling.ByFile(config, log)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Load TensorFlow where it is used only."""
+    return True if collection_path.is_file() and scheduling.is_for_another(collection_path, config) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is fast, before ``-m`` chooses."""
+    for item in items:
+        if not any(item.get_closest_marker(mark) for mark in SLOW):
+            item.add_marker(pytest.mark.fast)
+    scheduling.sort(items)
+    watching.begin()
+
+
+@pytest.fixture(autouse=True)
+def _marks_are_true(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that does what its marks do not tell: ``-m fast`` and the memory of the suite rest on them."""
+    yield
+    seen = watching.take()
+    if "tensorflow" in seen:
+        assert request.node.get_closest_marker("tensorflow"), "it loads TensorFlow: mark it with pytest.mark.tensorflow"
+    if "processes" in seen:
+        assert not request.node.get_closest_marker("fast"), "it starts processes: mark it with pytest.mark.processes"
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ import click
 import pytest
 
 from styled.cli.main import COMMANDS, styled
+from tests.deadlines import patience
+
+pytestmark = pytest.mark.processes
 
 HEAVY = {"tensorflow", "keras", "textual", "PIL", "numpy", "watchdog", "h5py", "scipy"}
 # Not rich: structlog loads it where it is installed; that none of ours does is an import-linter contract.
@@ -24,7 +27,11 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
 def loaded_by(code: str) -> set[str]:
     """Return the top-level modules that are loaded after ``code`` ran in a fresh interpreter."""
     done = subprocess.run(
-        [sys.executable, "-c", _PROBE.format(code=code)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", _PROBE.format(code=code)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patience(60),
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 

@@ -72,6 +72,7 @@ def test_every_command_it_names_exists() -> None:
     assert {"run", "demo", "daemon", "add", "weights", "stop"} <= named
 
 
+@pytest.mark.processes
 def test_the_check_script_finds_the_test_command() -> None:
     """.ci/run takes the command letter for letter from the README."""
     script = (ROOT / ".ci" / "run").read_text()

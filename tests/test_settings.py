@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styled.engine.engine import paint
 from styled.errors import SettingsError
-from styled.settings import Settings, parse_assignment, settings_from, settings_table
+from styled.settings import parse_assignment, settings_from, settings_table
 
 NUMBERS = [row.name for row in settings_table() if isinstance(row.default, float)]
 WHOLE = [row.name for row in settings_table() if isinstance(row.default, int) and not isinstance(row.default, bool)]
@@ -79,13 +77,6 @@ def test_the_rest(values: dict[str, Any], words: str) -> None:
 def test_where_it_stands_is_said() -> None:
     with pytest.raises(SettingsError, match=r"^harbour\.toml: steps = 0 is not allowed"):
         settings_from({"steps": 0}, source="harbour.toml")
-
-
-@pytest.mark.parametrize("size", [(64, 64), (40, 96), (96, 40)])
-def test_a_mask_of_another_shape_is_refused_before_anything_is_loaded(size: tuple[int, int]) -> None:
-    content, mask = np.zeros((64, 96, 3), np.uint8), np.zeros((*size, 3), np.uint8)
-    with pytest.raises(SettingsError, match=rf"the mask has {size[1]}x{size[0]} px, the content 96x64"):
-        next(paint(content, [content], Settings(size=96), mask=mask))
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

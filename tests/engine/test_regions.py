@@ -15,6 +15,8 @@ from styled.engine.weights import Weights
 from styled.errors import SettingsError
 from styled.settings import Settings, settings_from
 
+pytestmark = pytest.mark.tensorflow
+
 
 def halves(height: int, width: int, left: tuple[int, int, int], right: tuple[int, int, int]) -> np.ndarray:
     mask = np.empty((height, width, 3), np.uint8)
@@ -105,3 +107,10 @@ def test_a_region_too_small_for_a_deep_layer_has_no_style_there() -> None:
     grams = {"block1_conv1": tf.ones((2, 2)), "block5_conv1": tf.ones((2, 2))}
     (target,) = style_targets([grams], Settings(), [Region(0, cover)])
     assert set(target.distances) == {"block1_conv1"}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (40, 96), (96, 40)])
+def test_a_mask_of_another_shape_is_refused_before_anything_is_loaded(size: tuple[int, int]) -> None:
+    content, mask = np.zeros((64, 96, 3), np.uint8), np.zeros((*size, 3), np.uint8)
+    with pytest.raises(SettingsError, match=rf"the mask has {size[1]}x{size[0]} px, the content 96x64"):
+        next(paint(content, [content], Settings(size=96), mask=mask))

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.deadlines import patience
+
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 _FLAGS = (
@@ -77,7 +79,7 @@ class Browser:
 
     def until(self, expression: str, seconds: float = 20.0) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + patience(seconds)
         while not self.ask(expression):
             assert time.monotonic() < end, f"never true: {expression}"
             time.sleep(0.02)
@@ -147,7 +149,7 @@ def browser(folder: Path) -> Iterator[Browser]:
         os.close(write_to)  # its sign to leave
         os.close(read_back)
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=patience(10))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -16,7 +16,7 @@ from styled.gallery import write_gallery
 from tests.gallery.chromium import PROGRAM, Browser, browser
 from tests.gallery.conftest import HOSTILE, write_job
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")]
 
 OPEN = "document.querySelector('dialog').open"
 TITLE = "document.querySelector('dialog h2')?.textContent"

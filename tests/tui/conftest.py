@@ -25,6 +25,7 @@ from styled.queue.store import Store
 from styled.root import Root
 from styled.tui.app import StyledApp
 from styled.tui.options import Options
+from tests.deadlines import patience
 
 NOW = 1_790_000_000.0
 """The frozen time of the tests, Unix seconds."""
@@ -189,7 +190,7 @@ def desk(root: Root) -> Iterator[Desk]:
 
 def make_app(root: Root, memory: MemorySample | None = HOST, *, now: float = NOW, **options: Any) -> StyledApp:
     """An app on ``root`` with a frozen clock and a known memory; it starts no daemon."""
-    options.setdefault("refresh_s", 0.25)
+    options.setdefault("refresh_s", 0.1)
     return StyledApp(root, Options(**options), start_daemon=False, clock=lambda: now, measure=lambda: memory)
 
 
@@ -201,7 +202,7 @@ def screen_text(app: StyledApp) -> str:
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], *, seconds: float = 20.0) -> None:
     """Wait until ``condition`` holds; fail with the screen as it is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patience(seconds)
     while not condition():
         if time.monotonic() > end:
             pytest.fail(f"it did not happen; the screen:\n{screen_text(pilot.app)}")  # type: ignore[arg-type]

@@ -19,6 +19,8 @@ from styled.tui.main_screen import MainScreen
 from styled.tui.picture_view import PictureView
 from tests.tui.conftest import Desk, make_app, picture, screen_text, settled, until
 
+pytestmark = pytest.mark.painting
+
 
 @pytest.fixture(autouse=True)
 def speeds_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,10 @@ from styled.tui.app import StyledApp
 from styled.tui.options import Options
 from styled.tui.question import Question
 from styled.tui.queue_table import QueueTable
+from tests.deadlines import wait_until
 from tests.tui.conftest import HOST, picture, screen_text, settled, until
+
+pytestmark = pytest.mark.processes
 
 NAMES = ("alps", "bridge", "cat")
 
@@ -39,18 +41,10 @@ def root(tmp_path: Path) -> Iterator[Root]:
         Image.fromarray(picture(64, 48).astype(np.uint8)).save(image)
         for count, name in enumerate(NAMES, 1):
             drop(root, image, [image], name=name, settings={"seed": count})
-            wait_until(root, lambda reader, count=count: reader.counts()[JobState.WAITING] == count)
+            wait_until(lambda count=count: len(states(root)) == count, f"{name} did not come into the queue")
         yield root
     finally:
         client.request("stop")
-
-
-def wait_until(root: Root, condition) -> None:
-    end = time.monotonic() + 30.0
-    with StoreReader.open(root) as reader:
-        while not condition(reader):
-            assert time.monotonic() < end, "the daemon did not do it"
-            time.sleep(0.05)
 
 
 def states(root: Root) -> dict[str, JobState]:
@@ -61,7 +55,7 @@ def states(root: Root) -> dict[str, JobState]:
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
 async def test_every_command(root: Root, size: tuple[int, int]) -> None:
     """Pause, resume, priority, to the top, cancel, retry, remove one and all, pause and resume the queue."""
-    app = StyledApp(root, Options(refresh_s=0.25), start_daemon=False, measure=lambda: HOST)
+    app = StyledApp(root, Options(refresh_s=0.1), start_daemon=False, measure=lambda: HOST)
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         table = app.screen.query_one(QueueTable)
@@ -140,7 +134,7 @@ async def test_every_command(root: Root, size: tuple[int, int]) -> None:
 
 async def test_the_app_starts_a_daemon_where_none_runs(tmp_path: Path) -> None:
     root = Root(tmp_path)
-    app = StyledApp(root, Options(refresh_s=0.25), measure=lambda: HOST)
+    app = StyledApp(root, Options(refresh_s=0.1), measure=lambda: HOST)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "running beat" in screen_text(app), seconds=60.0)
     assert "Stop it with: styled stop" in app.farewell()

@@ -17,9 +17,10 @@ from PIL import Image
 from styled.daemon.control import Client
 from styled.errors import DaemonNotRunning
 from styled.root import Root
+from tests.deadlines import patience
 from tests.tui.conftest import picture
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+pytestmark = [pytest.mark.painting, pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")]
 
 
 class Tmux:
@@ -30,7 +31,8 @@ class Tmux:
         self._run("new-session", "-d", "-x", "80", "-y", "24", f"{command}; sleep 60")
 
     def _run(self, *arguments: str) -> str:
-        return subprocess.run([*self._base, *arguments], check=True, capture_output=True, text=True, timeout=30).stdout
+        command = [*self._base, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience(30)).stdout
 
     def screen(self) -> str:
         return self._run("capture-pane", "-p")
@@ -39,7 +41,7 @@ class Tmux:
         self._run("send-keys", *keys)
 
     def wait(self, words: str, seconds: float) -> str:
-        end = time.monotonic() + seconds
+        end = time.monotonic() + patience(seconds)
         while words not in (screen := self.screen()):
             assert time.monotonic() < end, f"{words!r} did not appear:\n{screen}"
             time.sleep(0.1)

@@ -1,0 +1,85 @@
+"""Which test process runs which file: a file's tests stay together, and TensorFlow is loaded in one process only.
+
+pytest-xdist deals out single tests by default: each process builds the fixtures of a module again, and each loads
+TensorFlow and keeps what it compiled, gigabytes together. Here a file goes to one process whole. Files that load
+TensorFlow are collected by one process alone, and run there; those whose child processes load it run one after another.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = ("tensorflow", "painting")
+"""The marks whose files are one unit each. They take longest, so they begin first, in this order."""
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class is untyped here
+    """Deals out files in the order of :func:`sort`, each to a process that has collected it."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # by number of tests, which says little of their seconds
+
+    def schedule(self) -> None:
+        """Begin with the fullest collection: pytest-xdist takes the first, and all must be the same to it."""
+        if self.collection is None:
+            fullest_first = sorted(self.registered_collections.items(), key=lambda item: -len(item[1]))
+            self.registered_collections = dict(fullest_first)
+            session = self.config.pluginmanager.getplugin("dsession")._session
+            session.testscollected = len(fullest_first[0][1])  # for the percentages that are printed
+        super().schedule()
+
+    def add_node_collection(self, node: Any, collection: Any) -> None:
+        """Take the collection of a process that stands in for one that crashed as it is: it collects everything."""
+        self.registered_collections[node] = list(collection)
+
+    def _check_nodes_have_same_collection(self) -> bool:
+        fullest, *others = (set(collection) for collection in self.registered_collections.values())
+        return all(other <= fullest for other in others)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        """Assign the first unit that the process has collected."""
+        collected = set(self.registered_collections[node])
+        unit = next((scope for scope, tests in self.workqueue.items() if collected.issuperset(tests)), None)
+        if unit is not None:
+            self.workqueue.move_to_end(unit, last=False)
+            super()._assign_work_unit(node)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return unit_of(self.config.rootpath / file) or file
+
+
+def is_for_another(file: Path, config: pytest.Config) -> bool:
+    """Say whether this process leaves a file to another, or ``-m fast`` leaves it out: it would load TensorFlow."""
+    if unit_of(file) != "tensorflow":
+        return False
+    worker = getattr(config, "workerinput", None)
+    number = int(worker["workerid"].removeprefix("gw")) if worker else 0
+    is_spare = worker is not None and number >= worker["workercount"]  # it stands in for one that crashed
+    return config.option.markexpr == "fast" or (number > 0 and not is_spare)
+
+
+def sort(items: list[pytest.Item]) -> None:
+    """Put the longest units first, in place: what is together, then files that start processes, then the rest."""
+    ranks: dict[Path, int] = defaultdict(lambda: len(TOGETHER) + 1)
+    for item in items:
+        for rank, mark in enumerate((*TOGETHER, "processes")):
+            if item.get_closest_marker(mark):
+                ranks[item.path] = min(ranks[item.path], rank)
+    items.sort(key=lambda item: ranks[item.path])
+
+
+@functools.cache
+def unit_of(file: Path) -> str | None:
+    """Return the first of :data:`TOGETHER` that a file of tests has as a mark, before it is collected."""
+    if not file.name.startswith("test_"):
+        return None
+    text = file.read_text()
+    return next((mark for mark in TOGETHER if f"pytest.mark.{mark}" in text), None)
