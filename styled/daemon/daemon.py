@@ -43,9 +43,6 @@ from styled.root import Root
 BEAT_S = 1.0
 """Between two reports of the daemon's state."""
 
-TEST_WORKER = "STYLED_TEST_WORKER"
-"""Environment variable that names another module to run as the worker; for the fault tests."""
-
 _RETRY_S = 1.0
 """Between two tries to start on a full disk, or while another program locks the queue."""
 
@@ -141,7 +138,6 @@ class Daemon:
             self._selector,
             stall_s=config.queue.stall_s,
             nice=config.queue.nice,
-            module=os.environ.get(TEST_WORKER, "styled.worker"),
         )
         self._dispatcher = Dispatcher(
             root,

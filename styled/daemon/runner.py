@@ -25,6 +25,9 @@ from styled.messages import Checkpointed, Failure, Progress, Result, Started, Wo
 MAX_LINE = 64 * 1024
 """Longest line taken from a worker, bytes; its messages are far shorter."""
 
+TEST_WORKER = "STYLED_TEST_WORKER"
+"""Environment variable that names another module to run as the worker; for tests."""
+
 _READ_AT_ONCE = 256 * 1024
 """Bytes taken from one worker before the others get their turn."""
 
@@ -123,7 +126,7 @@ class LocalRunner:
         selector: is given the workers' output to watch; None for a caller that polls on its own.
         stall_s: seconds without a sign of life after which a worker is ended.
         nice: niceness of the workers.
-        module: what to run instead of the real worker; for fault tests.
+        module: what to run instead of the real worker; for tests, as is ``$STYLED_TEST_WORKER``.
         clock: monotonic seconds.
     """
 
@@ -133,12 +136,12 @@ class LocalRunner:
         *,
         stall_s: float = 900.0,
         nice: int = 0,
-        module: str = "styled.worker",
+        module: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stall_s = stall_s
         self.nice = nice
-        self._module = module
+        self._module = module or os.environ.get(TEST_WORKER, "styled.worker")
         self._selector = selector
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
