@@ -167,7 +167,7 @@ def test_what_cannot_be_painted_is_a_failure_with_its_kind(
 def test_out_of_memory_is_told_apart(job_of: Any) -> None:
     """Under a real limit on its memory the worker says out-of-memory and exits with 137."""
     # So large that the photo itself does not fit: where TensorFlow's CPU kernels get no memory, some of them crash.
-    folder = job_of(size=16000, upscale=True, frame_every=0, precision="float32", scales=[], tiling="off")
+    folder = job_of(size=40000, upscale=True, frame_every=0, precision="float32", scales=[], tiling="off")
     limited = ["bash", "-c", 'ulimit -v 3500000; exec "$0" "$@"', sys.executable, "-m", "styled.worker", folder.path]
     done = subprocess.run(limited, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, timeout=patience(60))
     failure = messages.decode(done.stdout.splitlines()[-1])

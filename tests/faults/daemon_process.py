@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,7 @@ def workers_of(root: Root) -> list[psutil.Process]:
     return [process for process in found if process.info["status"] != psutil.STATUS_ZOMBIE]
 
 
-def check_invariant(root: Root, submitted: set[str]) -> None:
+def check_invariant(root: Root, submitted: Collection[str]) -> None:
     """Check what must be true whatever happened: nothing lost, nothing doubled, every result decodes, no child left.
 
     Args:
