@@ -21,6 +21,9 @@ SLOW = ("tensorflow", "painting", "processes", "root", "soak", "load")
 # Daemons of the tests write no gallery after each job, which costs half a second of processor; its own tests ask for it.
 os.environ["STYLED_GALLERY__AUTO"] = "false"
 
+# Hundreds of processes are started: each would compile all of styled again, which is a third of a worker's start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

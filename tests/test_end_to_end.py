@@ -20,12 +20,12 @@ from styled.evolution import JobFolder
 from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 CONFIG = """
 [inbox]
-settle_s = 0.3
+settle_s = 0.1
 rescan_s = 1.0
 
 [job]
@@ -59,7 +59,7 @@ def daemon(root: Root) -> Iterator[subprocess.Popen[bytes]]:
 def styled(root: Root, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "styled", *arguments, "--root", str(root.path)],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=patience(60),
     )  # fmt: skip
 
 
@@ -73,11 +73,11 @@ def test_a_pair_dropped_into_the_inbox_becomes_a_painting(root: Root) -> None:
     with daemon(root) as process:
         shutil.copy(SAMPLES / "rocket.jpg", root.inbox / "harbour.content.jpg")
         shutil.copy(SAMPLES / "starry_night.jpg", root.inbox / "harbour.style.jpg")
-        job = wait_until(lambda: job_called(root, "harbour", JobState.DONE, JobState.FAILED), seconds=120)
+        job = wait_until(lambda: job_called(root, "harbour", JobState.DONE, JobState.FAILED), seconds=60)
         assert job.state is JobState.DONE, job.reason
         report = json.loads(styled(root, "status", "--json").stdout)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(patience(60)) == 0
     folder = JobFolder(root.evolution / job.id)
     losses = evolution.read_losses(folder).losses
     assert [each.step for each in losses] == list(range(1, 31))
@@ -103,14 +103,14 @@ def test_a_job_survives_a_stop_and_a_kill(root: Root) -> None:
     reached = []
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
         with daemon(root) as process:
-            job = wait_until(lambda: job_called(root, "long", JobState.RUNNING), seconds=120)
+            job = wait_until(lambda: job_called(root, "long", JobState.RUNNING), seconds=60)
             folder = JobFolder(root.evolution / job.id)
             saved = wait_until(
-                lambda folder=folder: checkpoint_after(folder, reached[-1] if reached else 0), seconds=120
+                lambda folder=folder: checkpoint_after(folder, reached[-1] if reached else 0), seconds=60
             )
             os.kill(process.pid, number)
-            process.wait(60)
-        wait_until(lambda job=job: not is_worker_alive(job), seconds=120)
+            process.wait(patience(60))
+        wait_until(lambda job=job: not is_worker_alive(job), seconds=60)
         assert saved > (reached[-1] if reached else 0)
         reached.append(saved)
     steps = [each.step for each in evolution.read_losses(folder).losses]

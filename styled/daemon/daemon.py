@@ -43,11 +43,8 @@ from styled.root import Root
 BEAT_S = 1.0
 """Between two reports of the daemon's state."""
 
-TEST_WORKER = "STYLED_TEST_WORKER"
-"""Environment variable that names another module to run as the worker; for the fault tests."""
-
-_FULL_RETRY_S = 5.0
-"""Between two tries to start on a full disk."""
+_RETRY_S = 1.0
+"""Between two tries to start on a full disk, or while another program locks the queue."""
 
 
 class Daemon:
@@ -100,6 +97,7 @@ class Daemon:
 
         Return False if told to stop meanwhile.
         """
+        told = ""
         while True:
             with ExitStack() as attempt:
                 try:
@@ -110,12 +108,14 @@ class Daemon:
                     self._open_doors(attempt)
                 except (DiskFull, StoreLocked) as error:
                     waiting_for = "room on the disk" if isinstance(error, DiskFull) else "the queue's database"
-                    self._log.error(f"waiting for {waiting_for}; trying again", reason=error.message)
+                    if told != waiting_for:
+                        self._log.error(f"waiting for {waiting_for}; trying again", reason=error.message)
+                    told = waiting_for
                 else:
                     stack.push(attempt.pop_all())
                     return True
             self._notifier.status(f"waiting for {waiting_for}")
-            self._signals.wait(_FULL_RETRY_S)
+            self._signals.wait(_RETRY_S)
             if Signals.STOP.intersection(self._signals.received()):
                 return False
 
@@ -138,7 +138,6 @@ class Daemon:
             self._selector,
             stall_s=config.queue.stall_s,
             nice=config.queue.nice,
-            module=os.environ.get(TEST_WORKER, "styled.worker"),
         )
         self._dispatcher = Dispatcher(
             root,

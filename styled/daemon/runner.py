@@ -25,11 +25,17 @@ from styled.messages import Checkpointed, Failure, Progress, Result, Started, Wo
 MAX_LINE = 64 * 1024
 """Longest line taken from a worker, bytes; its messages are far shorter."""
 
+TEST_WORKER = "STYLED_TEST_WORKER"
+"""Environment variable that names another module to run as the worker; for tests."""
+
 _READ_AT_ONCE = 256 * 1024
 """Bytes taken from one worker before the others get their turn."""
 
 _KILL_AFTER_S = 30.0
 """Between asking a worker that gives no sign of life and killing it."""
+
+_LOOK_S = 0.02
+"""Between two looks at a process that is no child of ours, and so cannot be waited for."""
 
 _BUSY_STALL = 10.0
 """A silent worker that uses the processor is given this many times the limit: a step may simply be long."""
@@ -120,7 +126,7 @@ class LocalRunner:
         selector: is given the workers' output to watch; None for a caller that polls on its own.
         stall_s: seconds without a sign of life after which a worker is ended.
         nice: niceness of the workers.
-        module: what to run instead of the real worker; for fault tests.
+        module: what to run instead of the real worker; for tests, as is ``$STYLED_TEST_WORKER``.
         clock: monotonic seconds.
     """
 
@@ -130,12 +136,12 @@ class LocalRunner:
         *,
         stall_s: float = 900.0,
         nice: int = 0,
-        module: str = "styled.worker",
+        module: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stall_s = stall_s
         self.nice = nice
-        self._module = module
+        self._module = module or os.environ.get(TEST_WORKER, "styled.worker")
         self._selector = selector
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
@@ -350,19 +356,36 @@ def end_orphan(process: Process, *, patience_s: float = 10.0) -> bool:
 
     Such a worker was told to stop by the end of its daemon and may be writing its checkpoint: it is given
     ``patience_s`` seconds for that. A process that merely has the same pid is left alone.
+
+    Raises:
+        psutil.TimeoutExpired: it cannot even be killed.
     """
     try:
         orphan = psutil.Process(process.pid)
-        if abs(orphan.create_time() - process.started_at) > 1.0:
+        if abs(orphan.create_time() - process.started_at) > 1.0 or orphan.status() == psutil.STATUS_ZOMBIE:
             return False
         orphan.terminate()
-        orphan.wait(patience_s)
     except psutil.NoSuchProcess:
         return False
-    except psutil.TimeoutExpired:
+    if not _ends_within(orphan, patience_s):
         _kill_group(process.pid, signal.SIGKILL)
-        orphan.wait(patience_s)
+        if not _ends_within(orphan, patience_s):
+            raise psutil.TimeoutExpired(patience_s, process.pid)
     return True
+
+
+def _ends_within(process: psutil.Process, seconds: float) -> bool:
+    """Say whether a process ends in time. A zombie has ended: not every container has somebody who collects it."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_LOOK_S)
 
 
 def _open_log(path: Path) -> int:

@@ -13,7 +13,7 @@ from styled.queue.recovery import adopt, recover
 from styled.queue.store import Store
 from styled.root import Root
 
-_MEND_S = 5.0
+_MEND_S = 1.0
 """Between two tries after something failed."""
 
 _UNFINISHED_S = 60.0
@@ -55,11 +55,11 @@ class Mender:
         return None if self._how is None else max(self._at - self._clock(), 0.0)
 
     def plan_recovery(self) -> None:
-        """Have files and store brought together in a few seconds."""
+        """Have files and store brought together soon."""
         self._plan(self._recover)
 
     def plan_adoption(self) -> None:
-        """Have folders that the store does not know added to it in a few seconds."""
+        """Have folders that the store does not know added to it soon."""
         self._plan(self._adopt)
 
     def turn(self) -> bool:
@@ -70,8 +70,10 @@ class Mender:
         try:
             notes = how()
         except (OSError, StyledError) as error:
-            self.trouble = f"the inbox cannot be put in order: {escaped(str(error))}"
-            self._log.error("the inbox cannot be put in order; trying again", reason=str(error))
+            trouble = f"the inbox cannot be put in order: {escaped(str(error))}"
+            if trouble != self.trouble:
+                self._log.error("the inbox cannot be put in order; trying again", reason=str(error))
+            self.trouble = trouble
             self._plan(how)
             return False
         self.trouble = ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from styled.root import Root
+from tests.deadlines import patience
+from tests.faults import warm
 from tests.faults.daemon_process import DaemonProcess
 
 Styled = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,14 +38,7 @@ def styled(root: Root) -> Styled:
     """Run the real command on the root."""
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "styled", *arguments],
-            env={**os.environ, "STYLED_ROOT": str(root.path), "COLUMNS": "100"},
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        environment = {**os.environ, "STYLED_ROOT": str(root.path), "COLUMNS": "100"}
+        return warm.run([*map(str, arguments)], environment=environment, timeout=patience(30), cwd=cwd)
 
     return run

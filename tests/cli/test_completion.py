@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from styled.cli.main import COMMANDS
+from tests.deadlines import patience
 
 
 def complete(*words: str, root: Path | None = None, shell: str = "bash") -> list[str]:
@@ -22,7 +23,12 @@ def complete(*words: str, root: Path | None = None, shell: str = "bash") -> list
         "COMP_CWORD": str(len(before) + 1), "STYLED_ROOT": str(root or "/nowhere"),
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "styled"], env=environment, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "styled"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patience(30),
     )
     assert done.stderr == ""
     return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
@@ -88,7 +94,9 @@ def test_tab_is_answered_fast(root: Path) -> None:
         taken = []
         for _ in range(5):
             start = time.perf_counter()
-            subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True, timeout=60)
+            subprocess.run(
+                command, env={**os.environ, **environment}, check=True, capture_output=True, timeout=patience(30)
+            )
             taken.append(time.perf_counter() - start)
         return min(taken)
 
@@ -129,7 +137,7 @@ def test_real_shells_take_the_script(shell: str, root: Path, tmp_path: Path) -> 
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(30),
         check=False,
     )
     assert "20250101-000000-old" in done.stdout.split(), done.stderr

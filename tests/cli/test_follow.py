@@ -18,6 +18,7 @@ from styled.errors import DaemonNotRunning
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
+from tests.deadlines import patience
 from tests.faults.daemon_process import DaemonProcess
 
 
@@ -58,7 +59,7 @@ def test_a_job_that_is_cancelled_ends_it(daemon: DaemonProcess, styled: Styled) 
     assert following.stdout is not None
     assert following.stdout.readline() == "0003 slow-gone: running\n"
     styled("cancel", job.id)
-    output, _ = following.communicate(timeout=30)
+    output, _ = following.communicate(timeout=patience(30))
     assert following.returncode == 1
     assert output.splitlines()[-1].startswith("0003 slow-gone: cancelled")
 
@@ -82,22 +83,22 @@ def test_a_job_that_vanishes_ends_it(daemon: DaemonProcess, monkeypatch: pytest.
 
 def test_ctrl_c_leaves_the_job_alone(daemon: DaemonProcess) -> None:
     daemon.drop("slow-on", settings={"steps": 2000})  # it must still run when the signal comes, however busy we are
-    job = daemon.until("slow-on", JobState.RUNNING)
+    job = daemon.until_step("slow-on", 1)
     following = started(daemon.root, "slow-on")
     assert following.stdout is not None
     following.stdout.readline()
     following.send_signal(signal.SIGINT)
-    _, errors = following.communicate(timeout=30)
+    _, errors = following.communicate(timeout=patience(30))
     assert (following.returncode, errors) == (130, "")
     still = daemon.job("slow-on")
     assert still is not None
-    assert (still.state, still.attempts) == (JobState.RUNNING, job.attempts)
+    assert (still.state, still.pid) == (JobState.RUNNING, job.pid)  # the same worker paints on
     daemon.client.request("cancel", job=job.id)
     daemon.until("slow-on", JobState.CANCELLED)
 
 
 def test_on_a_terminal_one_line_changes(daemon: DaemonProcess) -> None:
-    daemon.drop("slow-seen", settings={"steps": 60})
+    daemon.drop("slow-seen", settings={"steps": 30})
     ours, theirs = pty.openpty()
     following = started(daemon.root, "slow-seen", stdout=theirs)
     os.close(theirs)
@@ -111,9 +112,9 @@ def test_on_a_terminal_one_line_changes(daemon: DaemonProcess) -> None:
         if not data:
             break
     os.close(ours)
-    assert following.communicate(timeout=30)[1] == ""
+    assert following.communicate(timeout=patience(30))[1] == ""
     assert following.returncode == 0
-    assert seen.count(b"\r") > 3
+    assert seen.count(b"\r") > 2
     assert b"\r\n0006 slow-seen: done\r\n" in seen
 
 
@@ -149,6 +150,6 @@ def test_the_place_in_the_queue_is_told(daemon: DaemonProcess) -> None:
         assert "slow-b: waiting, 1 before it" in following.stdout.readline()
     finally:
         daemon.client.request("resume")
-    output, _ = following.communicate(timeout=40)
+    output, _ = following.communicate(timeout=patience(40))
     assert "slow-b: done" in output.splitlines()[-1]
     assert following.returncode == 0

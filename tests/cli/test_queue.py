@@ -9,7 +9,7 @@ import pytest
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, picture
 
 
@@ -139,7 +139,7 @@ def test_reload_and_stop(root: Root, daemon: DaemonProcess, styled: Styled) -> N
     assert styled("reload").returncode == 0
     stopped = styled("stop")
     assert (stopped.returncode, stopped.stdout) == (0, "The daemon has stopped\n")
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(patience(10)) == 0
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,10 @@ def write(curator: Curator, clock: Clock) -> None:
     """Let a writing that is due start, and end."""
     clock.ahead += curator.wake_after() or 0.0
     curator.turn()
-    children = psutil.Process().children()
-    assert [child for child in children if "gallery" in child.cmdline()], "nothing was started"
-    wait_until(lambda: curator.turn() or not [c for c in psutil.Process().children() if c.is_running()])
-    curator.turn()
+    process = curator._process
+    assert process is not None, "nothing was started"
+    assert "gallery" in process.args  # type: ignore[operator]
+    wait_until(lambda: curator.turn() or curator._process is not process)
 
 
 def test_a_daemon_shows_a_result_on_the_page_soon_after_its_job(root: Root) -> None:
@@ -97,7 +97,7 @@ def test_it_keeps_still_when_told_to_or_while_the_disk_is_full(root: Root, clock
         curator.hear([event()])
         clock.ahead += 2 * SETTLE_S
         curator.turn()
-        assert psutil.Process().children() == []
+        assert curator._process is None
         assert curator.wake_after() != 0.0, "it would wake the loop without end"
 
 
@@ -109,7 +109,8 @@ def test_a_writing_that_hangs_is_ended_and_one_in_progress_ends_with_the_daemon(
         curator.hear([event()])
         clock.ahead += 2 * SETTLE_S
         curator.turn()
-        child = psutil.Process().children()[0]
+        assert curator._process is not None
+        child = psutil.Process(curator._process.pid)
         child.suspend()
         if end == "limit":
             clock.ahead += curator.wake_after() or 0.0

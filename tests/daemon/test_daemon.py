@@ -21,7 +21,7 @@ from styled.evolution import JobFolder, read_losses
 from styled.queue.job import JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
 
@@ -45,7 +45,7 @@ def test_a_dropped_pair_becomes_a_result_and_the_daemon_ends_well(daemon: Daemon
 
 def test_a_second_daemon_is_refused_with_the_pid_of_the_first(daemon: DaemonProcess) -> None:
     second = DaemonProcess(daemon.root)
-    assert second.launch().wait(20) == 3
+    assert second.launch().wait(patience(20)) == 3
     assert f"process {daemon.process.pid} already runs a daemon" in second.output.read_text()
     assert daemon.answers()
 
@@ -72,11 +72,9 @@ def test_a_second_sigterm_does_not_wait_for_a_worker_that_will_not_stop(daemon: 
     daemon.until_step("stubborn-slow", 2)
     daemon.signal(signal.SIGTERM)
     wait_until(lambda: "stopping" in daemon.root.log.read_text())
-    time.sleep(0.3)
-    assert daemon.process.poll() is None
     assert daemon.client.request("status")["status"]["state"] == "stopping"
     daemon.signal(signal.SIGTERM)
-    assert daemon.process.wait(5) == 0
+    assert daemon.process.wait(patience(5)) == 0
     assert daemon.job("stubborn-slow").state is JobState.WAITING  # type: ignore[union-attr]
 
 
@@ -163,7 +161,7 @@ def test_without_room_nothing_starts_and_with_room_it_goes_on(root: Root) -> Non
         wait_until(lambda: daemon.client.request("status")["status"]["state"] == "degraded")
         assert "the disk is full" in daemon.client.request("status")["status"]["note"]
         daemon.drop("harbour")
-        time.sleep(1.0)
+        time.sleep(0.5)  # nothing tells of what does not happen: several times what a claim takes
         assert daemon.jobs() == []
         daemon.end()
     with DaemonProcess(root) as daemon:
@@ -176,27 +174,30 @@ def test_draining_lets_the_running_job_end_and_starts_no_other(daemon: DaemonPro
     daemon.drop("next", levels=(1, 2))
     daemon.until("next", JobState.WAITING)
     daemon.client.request("stop", drain=True)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(patience(30)) == 0
     assert [job.state for job in daemon.jobs()] == [JobState.DONE, JobState.WAITING]
 
 
 def test_an_idle_daemon_takes_less_than_half_a_percent_of_a_core(root: Root) -> None:
     with DaemonProcess(root, STYLED_INBOX__RESCAN_S="30") as daemon:  # as by default
-        process = psutil.Process(daemon.process.pid)
-        time.sleep(2)
-        shares = []
-        # The kernel counts in hundredths of a second, and a neighbour that takes the caches costs more than the beat.
-        while len(shares) < 4 and min(shares, default=1.0) >= 0.005:
-            before, started = sum(process.cpu_times()[:2]), time.monotonic()
-            time.sleep(6)
-            shares.append((sum(process.cpu_times()[:2]) - before) / (time.monotonic() - started))
-    assert min(shares) < 0.005, shares
+        clock = ~daemon.process.pid << 3 | 2  # that of all its threads, in nanoseconds: clock_getcpuclockid(3)
+        shares: list[float] = []
+
+        def is_idle() -> bool:
+            # A real clock, since what is promised is a share of the time. What is left of the start, or a neighbour
+            # that takes the caches, may spoil any look but not all of them.
+            before, started = time.clock_gettime(clock), time.monotonic()
+            time.sleep(2.5)
+            shares.append((time.clock_gettime(clock) - before) / (time.monotonic() - started))
+            return shares[-1] < 0.005
+
+        wait_until(is_idle, f"it took {shares}")
 
 
 def test_the_service_manager_hears_everything(root: Root, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(20)
+        manager.settimeout(patience(20))
         with DaemonProcess(root, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="2000000") as daemon:
             heard: list[str] = []
             while not {"READY=1", "WATCHDOG=1"} <= set(heard):
@@ -210,7 +211,7 @@ def test_the_service_manager_hears_everything(root: Root, tmp_path: Path) -> Non
 def test_a_wrong_configuration_ends_with_the_code_that_systemd_does_not_restart_on(root: Root) -> None:
     root.config.write_text("[inbox]\nsettle = 3\n")
     daemon = DaemonProcess(root)
-    assert daemon.launch().wait(20) == 78
+    assert daemon.launch().wait(patience(20)) == 78
     assert "Did you mean inbox.settle_s?" in daemon.output.read_text()
 
 

@@ -13,12 +13,14 @@ import structlog
 from PIL import Image
 
 from styled.config import QueueConfig
+from styled.daemon import dispatch
 from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
 from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from tests.daemon.workshop import Workshop
+from tests.deadlines import patience
 
 
 def test_a_waiting_job_becomes_a_result(workshop: Workshop) -> None:
@@ -110,14 +112,18 @@ def test_the_back_off_grows_and_is_waited_for(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("oom", "there is not enough memory. Lower size"), ("killed", "memory ran out. Lower size")]
+    ("name", "words", "times"),
+    [("oom", "there is not enough memory. Lower size", 1), ("killed", "memory ran out. Lower size", 3)],
 )
-def test_a_lack_of_memory_that_stays_fails_with_advice(workshop: Workshop, name: str, words: str) -> None:
+def test_a_lack_of_memory_that_stays_fails_with_advice(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, name: str, words: str, times: int
+) -> None:
+    monkeypatch.setattr(dispatch, "MAX_STEP_DOWNS", times)
     job = workshop.add(name, checkpoint_s=1000.0)
     failed = workshop.until(job, JobState.FAILED)
     assert words in failed.reason
-    assert failed.reason.endswith("It was tried 3 times with less memory, without progress")
-    assert (starts(workshop), lessened(workshop, job)) == (4, 3)
+    assert failed.reason.endswith(f"It was tried {times} times with less memory, without progress")
+    assert (starts(workshop), lessened(workshop, job)) == (times + 1, times)
 
 
 def lessened(workshop: Workshop, job: Job) -> int:
@@ -287,7 +293,7 @@ def test_recovery_ends_orphans_and_queues_their_jobs(workshop: Workshop) -> None
     workshop.dispatcher.recover()
     found = [workshop.store.get(job.id) for job in jobs]
     assert [(job.state, job.pid) for job in found] == [(JobState.WAITING, None), (JobState.PAUSED, None)]
-    assert psutil.wait_procs(orphans, timeout=5)[1] == []
+    assert psutil.wait_procs(orphans, timeout=patience(5))[1] == []
     workshop.until(jobs[0], JobState.DONE)
 
 

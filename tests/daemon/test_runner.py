@@ -19,6 +19,7 @@ from styled.daemon import runner as runner_module
 from styled.daemon.runner import LocalRunner, Process, Report, Task, end_orphan
 from styled.daemon.verdict import Ended
 from styled.messages import Checkpointed, Frame, Result, Started
+from tests.deadlines import patience, wait_until
 
 PRELUDE = """
 import os, signal, sys, time
@@ -52,7 +53,7 @@ class Bench:
         return self.runner.submit(Task(job, folder, environment))
 
     def poll_until(self, condition: Callable[[], object]) -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + patience(20)
         while not condition():
             assert time.monotonic() < until, f"nothing came but {self.reports}"
             self.selector.select(0.02)
@@ -256,12 +257,18 @@ while True: time.sleep(1)
     with subprocess.Popen([sys.executable, "-c", daemon], stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         worker = psutil.Process(int(process.stdout.readline()))
-        while (tmp_path / "job" / "log.txt").read_text() != "up\n":
-            time.sleep(0.01)
+        wait_until(lambda: (tmp_path / "job" / "log.txt").read_text() == "up\n")
         process.kill()
     # It has no handler and does not read its standard input: only the kernel's signal can end it.
-    psutil.wait_procs([worker], timeout=10)
-    assert not worker.is_running() or worker.status() == "zombie"
+    wait_until(lambda: has_ended(worker))
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Say whether a process has ended, collected or not."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_an_orphan_is_ended_and_a_stranger_with_its_pid_is_not() -> None:
@@ -270,6 +277,9 @@ def test_an_orphan_is_ended_and_a_stranger_with_its_pid_is_not() -> None:
         assert not end_orphan(Process(orphan.pid, started - 100))
         assert orphan.poll() is None
         assert end_orphan(Process(orphan.pid, started))
+        # It is a zombie until it is waited for, as in a container whose first process collects nobody.
+        assert psutil.Process(orphan.pid).status() == psutil.STATUS_ZOMBIE
+        assert not end_orphan(Process(orphan.pid, started)), "a zombie has ended"
     assert not end_orphan(Process(orphan.pid, started))
 
 
@@ -283,4 +293,4 @@ def test_a_stubborn_orphan_is_killed() -> None:
         assert orphan.stdout is not None
         orphan.stdout.readline()
         assert end_orphan(Process(orphan.pid, psutil.Process(orphan.pid).create_time()), patience_s=0.2)
-        assert not psutil.pid_exists(orphan.pid)
+        assert orphan.wait(patience(5)) == -signal.SIGKILL

@@ -22,6 +22,7 @@ from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
 from styled.settings import settings_from
+from tests.deadlines import patience
 
 FAULTS = Path(__file__).parent.parent / "faults"
 
@@ -94,7 +95,7 @@ class Workshop:
 
     def turn_until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         """Turn until something is so."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + patience(seconds)
         while not condition():
             assert time.monotonic() < until, f"still {self.store.jobs()}"
             self.selector.select(0.02)

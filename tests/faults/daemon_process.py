@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from styled.queue.job import Job, JobState
 from styled.queue.reader import StoreReader
 from styled.root import Root
 from tests.deadlines import patience, wait_until
+from tests.faults.warm import Warm
 
 FAULTS = Path(__file__).parent
 
 QUICK = {
-    "STYLED_INBOX__SETTLE_S": "0.2",
+    "STYLED_INBOX__SETTLE_S": "0.1",
     "STYLED_INBOX__RESCAN_S": "2",
     "STYLED_INBOX__TRUNCATED_GRACE_S": "1",
     "STYLED_QUEUE__BACKOFF_S": "[0.1]",
@@ -57,21 +58,24 @@ class DaemonProcess:
         self._flags = flags
         self._through = through
         self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Warm | None = None
         self.output = root.path.parent / "daemon-output.txt"
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> subprocess.Popen[bytes] | Warm:
         """Start it without waiting for an answer."""
         paths = os.pathsep.join([str(FAULTS), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": paths, "STYLED_TEST_WORKER": "synthetic_worker", **QUICK}
-        with self.output.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*self._through, sys.executable, "-m", "styled", "daemon", "--root", str(self.root.path), *self._flags],
-                env={**environment, **self._environment},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        environment |= self._environment
+        arguments = ["daemon", "--root", str(self.root.path), *self._flags]
+        with self.output.open("ab") as output, Path(os.devnull).open() as nothing:
+            if self._through:
+                command = [*self._through, sys.executable, "-m", "styled", *arguments]
+                self._process = subprocess.Popen(
+                    command, env=environment, stdin=nothing, stdout=output, stderr=output, start_new_session=True
+                )
+            else:
+                streams = {"stdin": nothing.fileno(), "stdout": output.fileno(), "stderr": output.fileno()}
+                self._process = Warm(arguments, environment=environment, **streams)
         return self._process
 
     def start(self) -> DaemonProcess:
@@ -89,7 +93,7 @@ class DaemonProcess:
             return False
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Warm:
         """The process."""
         assert self._process is not None
         return self._process
@@ -177,7 +181,7 @@ def workers_of(root: Root) -> list[psutil.Process]:
     return [process for process in found if process.info["status"] != psutil.STATUS_ZOMBIE]
 
 
-def check_invariant(root: Root, submitted: set[str]) -> None:
+def check_invariant(root: Root, submitted: Collection[str]) -> None:
     """Check what must be true whatever happened: nothing lost, nothing doubled, every result decodes, no child left.
 
     Args:

@@ -7,29 +7,28 @@ import os
 import signal
 import socket
 import sqlite3
-import time
+from collections.abc import Sequence
 from pathlib import Path
-
-import pytest
 
 from styled.evolution import JobFolder
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
 
-def interrupted(root: Root) -> JobFolder:
-    """Paint half a job and kill everything; return its folder, which has two checkpoint slots."""
-    with DaemonProcess(root) as daemon:
-        daemon.drop("slow", settings={"steps": 30})
-        folder = JobFolder(root.evolution / daemon.until_step("slow", 6).id)
-        wait_until(lambda: len(slots(folder)) == 2)
+def interrupted(root: Root, names: Sequence[str]) -> list[JobFolder]:
+    """Paint half of each job and kill everything; return their folders, which have two checkpoint slots."""
+    with DaemonProcess(root, STYLED_QUEUE__PARALLEL=str(len(names))) as daemon:
+        for number, name in enumerate(names):
+            daemon.drop(name, levels=(number, 200), settings={"steps": 60})
+        folders = [JobFolder(root.evolution / daemon.until_step(name, 6).id) for name in names]
+        wait_until(lambda: all(len(slots(folder)) == 2 for folder in folders))
         daemon.signal(signal.SIGSTOP)  # so that it cannot start another worker
         for worker in workers_of(root):
             worker.kill()
         daemon.kill()
-    return folder
+    return folders
 
 
 def slots(folder: JobFolder) -> list[Path]:
@@ -56,31 +55,33 @@ def damage(path: Path, how: str) -> None:
         path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("how", ["truncated", "flipped", "emptied"])
-def test_a_damaged_newest_checkpoint_falls_back_to_the_other(root: Root, how: str) -> None:
-    folder = interrupted(root)
-    damage(slots(folder)[-1], how)
-    with DaemonProcess(root) as daemon:
-        job = daemon.until("slow", JobState.DONE)
-        daemon.end()
-    assert starts(folder)[-1] > 0
-    assert job.reason, "nobody was told"
-    check_invariant(root, {"slow"})
-
-
-def test_with_both_checkpoints_damaged_it_starts_again_and_says_so(root: Root) -> None:
-    folder = interrupted(root)
-    for slot in slots(folder):
+def test_a_damaged_newest_checkpoint_falls_back_to_the_other_and_with_both_damaged_it_starts_again(root: Root) -> None:
+    *fallen_back, begun_again = names = ["slow-truncated", "slow-flipped", "slow-emptied", "slow-both"]
+    folders = dict(zip(names, interrupted(root, names), strict=True))
+    for name in fallen_back:
+        damage(slots(folders[name])[-1], name.removeprefix("slow-"))
+    for slot in slots(folders[begun_again]):
         damage(slot, "flipped")
-    with DaemonProcess(root) as daemon:
-        assert "painting starts again" in daemon.until("slow", JobState.DONE).reason
+    with DaemonProcess(root, STYLED_QUEUE__PARALLEL=str(len(names))) as daemon:
+        reasons = {name: daemon.until(name, JobState.DONE).reason for name in names}
         daemon.end()
-    assert starts(folder)[-1] == 0
-    check_invariant(root, {"slow"})
+    assert all(reasons.values()), "nobody was told"
+    assert all(starts(folders[name])[-1] > 0 for name in fallen_back)
+    assert "painting starts again" in reasons[begun_again]
+    assert starts(folders[begun_again])[-1] == 0
+    check_invariant(root, set(names))
 
 
-@pytest.mark.parametrize("how", ["header", "truncated", "gone"])
-def test_a_lost_database_is_rebuilt_from_the_folders_in_the_same_order(root: Root, how: str) -> None:
+def lose(root: Root, how: str) -> None:
+    """Take the queue's database away, or make it one that cannot be read."""
+    if how != "gone":
+        data = root.database.read_bytes()
+        root.database.write_bytes(b"rubbish!" * 100 if how == "header" else data[: len(data) // 3])
+    for path in root.state.glob("queue.db*" if how == "gone" else "queue.db-*"):
+        path.unlink()
+
+
+def test_a_lost_database_is_rebuilt_from_the_folders_in_the_same_order(root: Root) -> None:
     names = ["first", "second", "third"]
     with DaemonProcess(root) as daemon:
         daemon.client.request("pause")
@@ -90,20 +91,17 @@ def test_a_lost_database_is_rebuilt_from_the_folders_in_the_same_order(root: Roo
         daemon.client.request("priority", job=3, priority=9)
         before = [(job.number, job.id, job.name, job.priority) for job in daemon.jobs()]
         daemon.end()
-    if how == "gone":
-        for path in root.state.glob("queue.db*"):
-            path.unlink()
-    else:
-        data = root.database.read_bytes()
-        root.database.write_bytes(b"rubbish!" * 100 if how == "header" else data[: len(data) // 3])
-        for path in root.state.glob("queue.db-*"):
-            path.unlink()
-    with DaemonProcess(root) as daemon:
-        assert [(job.number, job.id, job.name, job.priority) for job in daemon.jobs()] == before
-        for name in names:
-            daemon.until(name, JobState.DONE)
-        daemon.end()
-    assert bool(list(root.state.glob("queue.db.corrupt-*"))) == (how != "gone")
+        for how in ("header", "truncated", "gone"):
+            for path in root.state.glob("queue.db.corrupt-*"):
+                path.rename(path.with_name(f"kept-{how}-{path.name}"))  # so that "gone" takes no copy away
+            lose(root, how)
+            daemon.start()
+            assert [(job.number, job.id, job.name, job.priority) for job in daemon.jobs()] == before, how
+            assert bool(list(root.state.glob("queue.db.corrupt-*"))) == (how != "gone"), how
+            if how == "gone":
+                for name in names:
+                    daemon.until(name, JobState.DONE)
+            daemon.end()
     check_invariant(root, set(names))
 
 
@@ -115,19 +113,19 @@ def test_a_database_from_the_future_is_not_touched(root: Root) -> None:
     database.close()
     before = root.database.read_bytes()
     daemon = DaemonProcess(root)
-    assert daemon.launch().wait(20) != 0
+    assert daemon.launch().wait(patience(20)) != 0
     assert "newer" in daemon.output.read_text()
     assert root.database.read_bytes() == before
 
 
 def test_a_reader_that_holds_a_transaction_stops_nobody(root: Root) -> None:
     with DaemonProcess(root) as daemon:
-        daemon.drop("first")
+        daemon.drop("first", settings={"steps": 2})
         daemon.until("first", JobState.DONE)
         reader = sqlite3.connect(f"{root.database.as_uri()}?mode=ro", uri=True, isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM jobs").fetchone()
-        daemon.drop("second", levels=(1, 2))
+        daemon.drop("second", levels=(1, 2), settings={"steps": 2})
         daemon.until("second", JobState.DONE)
         daemon.client.request("retry", job=1)
         reader.close()
@@ -160,7 +158,7 @@ def test_another_program_that_locks_the_database_is_waited_for_and_the_watchdog_
             return words
 
         with DaemonProcess(root, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="1000000") as daemon:
-            daemon.drop("slow", settings={"steps": 30})
+            daemon.drop("slow", settings={"steps": 20})
             daemon.until_step("slow", 2)
             wait_until(lambda: b"WATCHDOG=1" in heard())
             with contextlib.closing(sqlite3.connect(root.database, isolation_level=None)) as other:
@@ -168,7 +166,8 @@ def test_another_program_that_locks_the_database_is_waited_for_and_the_watchdog_
                 wait_until(lambda: daemon.client.request("status")["status"]["state"] == "degraded")
                 heard()
                 assert "locked by another program" in daemon.client.request("status")["status"]["note"]
-                time.sleep(4)  # the worker ends meanwhile, and nobody can note it
+                wait_until(lambda: not workers_of(root))  # it ends meanwhile, and nobody can note it
+                assert daemon.client.request("status")["status"]["state"] == "degraded"  # the loop turns
                 assert b"WATCHDOG=1" not in heard()
                 other.execute("ROLLBACK")
             daemon.until("slow", JobState.DONE)

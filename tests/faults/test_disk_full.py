@@ -69,7 +69,7 @@ def state_of(daemon: DaemonProcess) -> tuple[str, str]:
 def test_below_the_limit_nothing_starts_and_below_half_of_it_jobs_stop(small: Root) -> None:
     filler = Filler(small)
     with DaemonProcess(small, "--set", "disk.min_free_gb=0.016") as daemon:
-        daemon.drop("slow", settings={"steps": 100})
+        daemon.drop("slow", settings={"steps": 80})
         daemon.until_step("slow", 3)
         filler.leave(12_000_000)
         wait_until(lambda: "the disk is full" in state_of(daemon)[1])
@@ -96,7 +96,8 @@ def test_a_disk_without_a_byte_stops_nothing_for_good(small: Root) -> None:
         filler.leave(0)
         wait_until(lambda: state_of(daemon)[0] == "degraded")
         wait_until(lambda: not workers_of(small))
-        time.sleep(1.5)
+        beats = daemon.client.request("status")["status"]["beat_at"]
+        wait_until(lambda: daemon.client.request("status")["status"]["beat_at"] > beats + 1.0)
         assert daemon.process.poll() is None
         filler.go()
         job = daemon.until("slow", JobState.DONE)

@@ -20,7 +20,8 @@ from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 
-GOOD_FORMATS = ["cmyk", "grey16", "palette", "alpha", "rotated", "animated", "wrong-suffix"]
+GOOD_FORMATS = [("cmyk", "grey16"), ("palette", "alpha"), ("rotated", "animated"), ("wrong-suffix", "rotated")]
+"""Of the content and of the style of a pair."""
 
 
 def pair(root: Root, name: str) -> Path:
@@ -178,40 +179,43 @@ def make_good(path: Path, kind: str) -> None:
 
 
 def test_unusual_pictures_are_painted(daemon: DaemonProcess) -> None:
-    for number, kind in enumerate(GOOD_FORMATS):
-        make_good(pair(daemon.root, kind), kind)
-        picture(daemon.root.inbox / f".{kind}" / "style.png", 100 + number)
+    for kind, of_style in GOOD_FORMATS:
+        content = pair(daemon.root, kind)
+        content.with_name("style.png").unlink()
+        make_good(content, kind)
+        make_good(content.with_name("style.png"), of_style)
         appear(daemon.root, kind)
-    for kind in GOOD_FORMATS:
+    for kind, _ in GOOD_FORMATS:
         job = daemon.until(kind, JobState.DONE)
         with Image.open(JobFolder(daemon.root.evolution / job.id).result) as result:
             assert result.size == ((24, 32) if kind == "rotated" else (32, 24))
     daemon.end()
-    check_invariant(daemon.root, set(GOOD_FORMATS))
+    check_invariant(daemon.root, {kind for kind, _ in GOOD_FORMATS})
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (b"stps = 3\n", "Did you mean 'steps'?"),
-        (b"steps = 0\n", "steps = 0 is not allowed"),
-        (b'weights = "/etc/passwd"\n', "is not allowed"),
-        (b'init = "../../../etc/passwd"\n', "is not allowed"),
-        (b"[" * 100_000, "job.toml is larger than"),
-        (b"\xff\xfe", "not UTF-8"),
-        (b"steps = " + b"9" * 5000, "not"),
-    ],
-)
-def test_a_wrong_job_toml_is_named_in_the_reason(root: Root, text: bytes, words: str) -> None:
-    # One daemon each would be slow and add nothing: the inbox' part of it is tested in tests/queue.
-    picture(pair(root, "harbour"))
-    (root.inbox / ".harbour" / "job.toml").write_bytes(text)
-    appear(root, "harbour")
+WRONG_JOB_TOMLS = [
+    (b"stps = 3\n", "Did you mean 'steps'?"),
+    (b"steps = 0\n", "steps = 0 is not allowed"),
+    (b'weights = "/etc/passwd"\n', "is not allowed"),
+    (b'init = "../../../etc/passwd"\n', "is not allowed"),
+    (b"[" * 100_000, "job.toml is larger than"),
+    (b"\xff\xfe", "not UTF-8"),
+    (b"steps = " + b"9" * 5000, "not"),
+]
+
+
+def test_a_wrong_job_toml_is_named_in_the_reason(root: Root) -> None:
+    names = {f"harbour-{number}": case for number, case in enumerate(WRONG_JOB_TOMLS)}
+    for name, (text, _) in names.items():
+        picture(pair(root, name))
+        (root.inbox / f".{name}" / "job.toml").write_bytes(text)
+        appear(root, name)
     with DaemonProcess(root) as daemon:
-        reason = wait_for_reasons(root, 1)[0].read_text()
+        reasons = {path.parent.name: path.read_text() for path in wait_for_reasons(root, len(names))}
         daemon.end()
-    assert words in reason
-    check_invariant(root, {"harbour"})
+    for name, (_, words) in names.items():
+        assert words in reasons[name]
+    check_invariant(root, set(names))
 
 
 HOSTILE_NAMES = [b"esc\x1b[31m", b"line\nbreak", b"not-utf8-\xff\xfe", "right\u202eleft".encode(), b"-rf", b"..."]

@@ -12,7 +12,7 @@ import pytest
 
 from styled.queue.job import JobState
 from styled.root import Root
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
@@ -44,7 +44,7 @@ def test_a_second_daemon_is_refused_through_another_mount_of_the_root(
     other.mkdir()
     mount("--bind", daemon.root.path, other)
     second = DaemonProcess(Root.at(other))
-    assert second.launch().wait(20) == 3
+    assert second.launch().wait(patience(20)) == 3
     assert f"process {daemon.process.pid} already runs" in second.output.read_text()
     assert daemon.end() == 0
 

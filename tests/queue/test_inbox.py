@@ -24,6 +24,7 @@ from styled.queue.job import Job, JobState
 from styled.queue.store import Store
 from styled.root import Root
 from styled.settings import Settings
+from tests.deadlines import patience
 from tests.queue.conftest import FakeClock, png
 
 CONFIG = InboxConfig(settle_s=5.0, rescan_s=30.0, watch="poll", truncated_grace_s=120.0, max_bytes=100_000)
@@ -44,7 +45,7 @@ class Driver:
         jobs: list[Job] = []
         for _ in range(int(seconds * 2) + 1):
             jobs += self.inbox.turn(may_take=may_take)
-            give_up = time.monotonic() + 30
+            give_up = time.monotonic() + patience(30)
             while self.busy(may_take) and time.monotonic() < give_up:
                 time.sleep(0.002)
                 jobs += self.inbox.turn(may_take=may_take)
@@ -54,7 +55,7 @@ class Driver:
     def until(self, number: int) -> list[Job]:
         """Turn until there are so many new jobs, and a little longer: no more may come."""
         jobs: list[Job] = []
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + patience(30)
         while len(jobs) < number and time.monotonic() < give_up:
             jobs += self._one_turn()
         for _ in range(10):
@@ -348,7 +349,7 @@ def test_two_hundred_pairs_at_most_in_a_turn_and_all_in_the_end(drive: Driver, c
         drive.drop(**{f"n{number}__content": png(number), f"n{number}__style": png(1000 + number)})
     assert drive.run(1) == []
     clock.pass_by(6)
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + patience(60)
     jobs: list[Job] = []
     while len(jobs) < 40 and time.monotonic() < give_up:
         batch = drive.inbox.turn(limit=3)

@@ -13,6 +13,7 @@ from styled.queue.lookout import Lookout
 from styled.queue.sorting import Sorted
 from styled.queue.watcher import POLL_S
 from styled.root import Root
+from tests.deadlines import patience
 from tests.queue.conftest import FakeClock
 
 
@@ -28,7 +29,7 @@ def look(lookout: Lookout) -> Sorted | None:
     found = lookout.look(busy=(), taken={}, notes={}, wall=0.0)
     if lookout._running is None:
         return found
-    lookout._running.exception(timeout=30)
+    lookout._running.exception(timeout=patience(30))
     return lookout.look(busy=(), taken={}, notes={}, wall=0.0)
 
 
@@ -72,10 +73,10 @@ def test_with_events_it_looks_seldom_and_soon_after_a_hint(inbox: Path):
         assert lookout.due_in() > 3000
         woken.clear()
         (inbox / "a.content.png").write_bytes(b"x")
-        assert woken.wait(10)
+        assert woken.wait(patience(10))
         started = time.monotonic()
         while (found := look(lookout)) is None:
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < patience(5)
             time.sleep(0.01)
         assert found.incomplete_count == 1
     finally:
@@ -177,7 +178,7 @@ def test_an_inbox_that_is_swapped_for_another_is_watched(inbox: Path, tmp_path: 
         look(lookout)
         inbox.rename(tmp_path / "elsewhere")
         inbox.mkdir()
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + patience(10)
         while lookout._identity != (inbox.stat().st_dev, inbox.stat().st_ino):
             assert time.monotonic() < give_up
             look(lookout)
@@ -198,7 +199,7 @@ def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
     real = looking.look_into
 
     def hang(folder: Path) -> object:
-        answer.wait(60)
+        answer.wait(patience(60))
         return real(folder)
 
     monkeypatch.setattr(looking, "look_into", hang)
@@ -211,9 +212,9 @@ def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
     assert lookout.begun == 1
     started = time.monotonic()
     lookout.close()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < patience(5)
     answer.set()
     assert lookout._running is not None
-    lookout._running.result(timeout=30)
+    lookout._running.result(timeout=patience(30))
     assert look(lookout) is not None
     assert lookout.trouble == ""

@@ -16,6 +16,7 @@ from styled.queue.inbox import Inbox
 from styled.queue.job import Job
 from styled.queue.store import Store
 from styled.root import Root
+from tests.deadlines import patience
 from tests.queue.conftest import png
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
@@ -52,13 +53,13 @@ def store(root: Root) -> Iterator[Store]:
 
 @pytest.fixture
 def inbox(root: Root, store: Store) -> Iterator[Inbox]:
-    with Inbox(root, store, InboxConfig(settle_s=0.3, rescan_s=0.5, watch="poll")) as opened:
+    with Inbox(root, store, InboxConfig(settle_s=0.1, rescan_s=0.5, watch="poll")) as opened:
         yield opened
 
 
 def run(inbox: Inbox, until: Callable[[], bool], seconds: float = 20.0) -> list[Job]:
     jobs: list[Job] = []
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + patience(seconds)
     while not until() and time.monotonic() < give_up:
         jobs += inbox.turn()
         time.sleep(0.01)
@@ -66,9 +67,10 @@ def run(inbox: Inbox, until: Callable[[], bool], seconds: float = 20.0) -> list[
     return jobs
 
 
-def for_a_while(inbox: Inbox, seconds: float) -> list[Job]:
-    end = time.monotonic() + seconds
-    return run(inbox, lambda: time.monotonic() > end)
+def for_some_looks(inbox: Inbox) -> list[Job]:
+    """Turn for as long as two whole looks at the inbox take; return what became jobs."""
+    enough = inbox._lookout.begun + 3
+    return run(inbox, lambda: inbox._lookout.begun >= enough)
 
 
 def test_an_inbox_on_another_filesystem_is_copied_from_and_emptied(
@@ -109,9 +111,9 @@ def test_a_read_only_inbox_gives_each_pair_once_and_across_restarts(
     subprocess.run(["mount", "-o", "remount,bind,ro", str(root.inbox)], check=True)
     run(inbox, lambda: len(store.jobs()) == 1)
     assert "cannot be written" in inbox.trouble
-    assert for_a_while(inbox, 1.5) == []
-    with Inbox(root, store, InboxConfig(settle_s=0.3, rescan_s=0.5, watch="poll")) as again:
-        assert for_a_while(again, 1.5) == []
+    assert for_some_looks(inbox) == []
+    with Inbox(root, store, InboxConfig(settle_s=0.1, rescan_s=0.5, watch="poll")) as again:
+        assert for_some_looks(again) == []
     drop(source, "b", 5)
     (source / "bad.content.png").symlink_to("/etc/passwd")
     jobs = run(inbox, lambda: len(store.jobs()) == 2)
@@ -131,7 +133,7 @@ def test_an_unmounted_inbox_is_not_an_empty_one(root: Root, store: Store, inbox:
     run(inbox, lambda: len(store.jobs()) == 1 and inbox.incomplete()[1] == 1)
     before = store.jobs()
     subprocess.run(["umount", str(root.inbox)], check=True)
-    assert for_a_while(inbox, 1.5) == []
+    assert for_some_looks(inbox) == []
     assert store.jobs() == before
     mount(root.inbox, "--bind", str(share))
     (root.inbox / "half.style.png").write_bytes(png(10))
@@ -155,15 +157,15 @@ def test_a_full_disk_under_evolution_undoes_the_claim_and_it_goes_on_when_there_
     small.evolution.mkdir()
     with (
         Store.open(small) as store,
-        Inbox(small, store, InboxConfig(settle_s=0.3, rescan_s=0.5, watch="poll")) as inbox,
+        Inbox(small, store, InboxConfig(settle_s=0.1, rescan_s=0.5, watch="poll")) as inbox,
     ):
         drop(small.inbox, "a", 1)
-        for_a_while(inbox, 0.1)
+        run(inbox, lambda: inbox._lookout.begun > 0)
         filler = disk / "filler"
         with pytest.raises(OSError, match="No space"):
             fill(filler)
         full: list[DiskFull] = []
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + patience(20)
         while not full and time.monotonic() < give_up:
             try:
                 inbox.turn()

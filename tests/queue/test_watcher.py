@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from styled.queue import watcher as watching
 from styled.queue.watcher import Watcher
+from tests.deadlines import patience, wait_until
 from tests.queue.conftest import FakeClock
 
 
@@ -27,13 +28,6 @@ def watcher(tmp_path: Path, woken: threading.Event, clock: FakeClock) -> Iterato
     found.take_hint()
     yield found
     found.stop()
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 10
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_a_start_is_a_hint_because_nobody_watched_before(tmp_path: Path, clock: FakeClock):
@@ -57,24 +51,25 @@ def test_what_happens_in_the_inbox_wakes(watcher: Watcher, woken: threading.Even
         outside.mkdir()
         if "moved" in what:
             outside.rename(inbox / "folder")
-        assert woken.wait(10)
-        time.sleep(0.6)  # watchdog needs half a second to pair moves and to watch the new folder
+        assert woken.wait(patience(10))
         watcher.take_hint()
         woken.clear()
-        (inbox / "folder" / "a").write_bytes(b"a")
-    assert woken.wait(10)
+        # watchdog needs half a second to pair moves and to watch the new folder, and tells of neither.
+        numbers = itertools.count()
+        wait_until(lambda: (inbox / "folder" / f"{next(numbers)}").write_bytes(b"a") and woken.is_set())
+    assert woken.wait(patience(10))
     assert watcher.take_hint()
 
 
 def test_reading_files_is_no_hint(watcher: Watcher, tmp_path: Path, woken: threading.Event):
     (tmp_path / "inbox" / "a").write_bytes(b"a")
-    assert woken.wait(10)
-    time.sleep(0.8)
+    assert woken.wait(patience(10))
+    while woken.wait(0.6):  # watchdog keeps what it hears for half a second
+        woken.clear()
     watcher.take_hint()
-    woken.clear()
     for _ in range(5):
         (tmp_path / "inbox" / "a").read_bytes()
-    assert not woken.wait(1.0)
+    assert not woken.wait(0.6)  # as long as that
     assert not watcher.take_hint()
 
 
@@ -88,7 +83,7 @@ def test_a_dead_observer_is_noticed_and_replaced(watcher: Watcher, tmp_path: Pat
     assert watcher.take_hint()
     woken.clear()
     (tmp_path / "inbox" / "a").write_bytes(b"a")
-    assert woken.wait(10)
+    assert woken.wait(patience(10))
 
 
 def test_a_folder_that_is_deleted_and_made_again_is_watched_again(
@@ -96,7 +91,7 @@ def test_a_folder_that_is_deleted_and_made_again_is_watched_again(
 ):
     inbox = tmp_path / "inbox"
     inbox.rmdir()
-    assert wait_for(lambda: watcher._observer is None or not watcher._is_alive(watcher._observer))
+    assert wait_until(lambda: watcher._observer is None or not watcher._is_alive(watcher._observer))
     watcher.keep_alive()
     assert watcher.problem
     assert not watcher.is_native()
@@ -110,7 +105,7 @@ def test_a_folder_that_is_deleted_and_made_again_is_watched_again(
     assert watcher.take_hint()
     woken.clear()
     (inbox / "a").write_bytes(b"a")
-    assert woken.wait(10)
+    assert woken.wait(patience(10))
 
 
 def test_a_limit_of_the_kernel_means_polling_with_advice(
@@ -150,4 +145,4 @@ def test_threads_are_gone_after_stop(watcher: Watcher):
     assert observer is not None
     threads = [observer, *observer.emitters]
     watcher.stop()
-    assert wait_for(lambda: not any(thread.is_alive() for thread in threads))
+    assert wait_until(lambda: not any(thread.is_alive() for thread in threads))
