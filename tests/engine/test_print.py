@@ -58,7 +58,7 @@ def test_the_gradient_with_real_weights_agrees_to_rounding(
 def test_after_eight_steps_the_picture_is_the_untiled_one(
     vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, small_tiles: None
 ) -> None:
-    """More than 50 dB; and resumed in the middle, while tiled, exactly the same as without a stop."""
+    """More than 62 dB (71 when this was written); and resumed in the middle, while tiled, exactly the same as without a stop."""
 
     def painted(tiling: str, **rest: object) -> Iterator[Iterate]:
         settings = msgspec.structs.replace(SETTINGS, tiling=tiling)
@@ -71,7 +71,7 @@ def test_after_eight_steps_the_picture_is_the_untiled_one(
         if iterate.step == 5:
             middle = {name: array.copy() for name, array in iterate.snapshot().items()}
     assert last is not None
-    assert psnr(last, whole) > 50.0
+    assert psnr(last, whole) > 62.0
     height, width = last.shape[:2]
     margin = tiling.halo(vgg19.up_to("block5_conv1"))
     first, second = tiling.tiles(height, width, tile=(-(-width // 2), -(-height // 2)), halo=margin)
