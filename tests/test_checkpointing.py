@@ -19,7 +19,8 @@ from styled.evolution import JobFolder
 from styled.messages import Checkpointed, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting import paint_job
 from styled.settings import Settings
-from tests.evolution.gate import PATIENCE_S, Gate, threads_left
+from tests.deadlines import patience
+from tests.evolution.gate import Gate, threads_left
 from tests.test_painting import iterates, make_job, never
 
 EVERY_S = 60.0
@@ -79,7 +80,7 @@ class TestInTheBackground:
 
         def at(step: int) -> None:
             if step == 2:
-                assert gate.reached.wait(PATIENCE_S)
+                assert gate.reached.wait(patience(10))
             if step == 6:
                 seen.append(saved(job))
                 gate.open()
@@ -186,7 +187,7 @@ class TestInTheBackground:
         studio = Studio(job)
         painting = studio.begin()
         next(message for message in painting if isinstance(message, Progress) and message.step == 3)
-        assert gate.reached.wait(PATIENCE_S)
+        assert gate.reached.wait(patience(10))
         threading.Timer(0.05, gate.open).start()
         painting.close()  # type: ignore[attr-defined]
         assert (saved(job), threads_left()) == (1, [])

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from styled import images
 from styled.engine.engine import paint
 from styled.engine.features import FeatureExtractor
 from styled.engine.objective import Objective
+from styled.engine.pyramid import Scale, style_size
 from styled.engine.term_weights import CONTENT_UNIT, content_and_style_weight, content_factors, style_factors
 from styled.engine.weights import Weights
 from styled.settings import Settings
@@ -47,11 +49,14 @@ def test_stronger_is_nearer_to_the_style_and_farther_from_the_photo(
     """Held results: the losses of three pictures under one and the same objective. Without any it is nearly the photo."""
     judge = Settings(content_weight=1.0, style_weight=1.0)
     extractor = FeatureExtractor(vgg, {*judge.content_layers, *judge.style_layers})
+    # Both at the sizes that the engine sees them at.
+    rocket = images.resize(rocket, 64, 43)
+    starry_night = images.resize(starry_night, *style_size(128, 101, Scale(64, 43, 1), 1.0))
     content, style = (tf.constant(image[None].astype(np.float32)) for image in (rocket, starry_night))
     objective = Objective(extractor, content, [style], judge)
     pictures, contents, styles = [], [], []
-    for strength in (0.0, 0.5, 1.0):
-        settings = Settings(size=96, steps=30, strength=strength, content_weight=800.0, precision="float32")
+    for strength in (0.0, 0.3, 1.0):
+        settings = Settings(size=64, steps=20, strength=strength, content_weight=800.0, precision="float32")
         *_, last = paint(rocket, [starry_night], settings, weights=vgg)
         pictures.append(last.picture())
         _, content_loss, style_loss, *_ = objective.terms(tf.constant(pictures[-1][None])).numpy()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-PATIENCE_S = 30.0
+from tests.deadlines import patience
 
 
 class Gate:
@@ -34,7 +34,7 @@ class Gate:
         self.most_at_once = max(self.most_at_once, self._writing)
         try:
             self.reached.set()
-            assert self._opened.wait(PATIENCE_S), "nobody opened the gate"
+            assert self._opened.wait(patience(10)), "nobody opened the gate"
             if self.failure is not None:
                 raise self.failure
             self._write(file, array, **options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from pathlib import Path
 
@@ -15,7 +14,8 @@ import pytest
 from styled import durable
 from styled.errors import DiskFull, Superseded
 from styled.evolution import CheckpointWriter, Fence, JobFolder, load_checkpoint
-from tests.evolution.gate import PATIENCE_S, Gate, threads_left
+from tests.deadlines import patience, wait_until
+from tests.evolution.gate import Gate, threads_left
 
 
 def arrays(step: int) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ def saved(job: JobFolder) -> int:
 def test_one_is_written_while_the_caller_goes_on_and_told_when_it_is_durable(job: JobFolder, gate: Gate) -> None:
     with CheckpointWriter(job, Fence(job)) as writer:
         begin(writer, 10)
-        assert gate.reached.wait(PATIENCE_S)
+        assert gate.reached.wait(patience(10))
         assert (writer.is_busy, writer.ended(), saved(job)) == (True, None, 0)
         gate.open()
         assert (writer.ended(wait=True), saved(job)) == (10, 10)
@@ -52,7 +52,7 @@ def test_it_is_told_after_the_folder_is_synced(job: JobFolder, monkeypatch: pyte
     sync = durable.sync_folder
 
     def sync_folder(folder: Path) -> None:
-        assert may_sync.wait(PATIENCE_S)
+        assert may_sync.wait(patience(10))
         sync(folder)
         synced.set()
 
@@ -74,9 +74,7 @@ def test_what_is_written_is_let_go_of(job: JobFolder) -> None:
         writer.begin({"picture": picture}, {"step": 10})
         del picture
         assert writer.ended(wait=True) == 10
-        until = time.monotonic() + PATIENCE_S
-        while held() is not None and time.monotonic() < until:
-            time.sleep(0.001)  # the thread tells first
+        wait_until(lambda: held() is None, "it is still held")  # the thread tells first
         assert held() is None
 
 
@@ -111,7 +109,7 @@ def test_what_went_wrong_is_raised_where_it_is_asked_for_and_the_next_one_is_wri
 def test_a_successor_that_came_meanwhile_keeps_its_folder(job: JobFolder, gate: Gate) -> None:
     with CheckpointWriter(job, Fence(job)) as writer:
         begin(writer, 10)
-        assert gate.reached.wait(PATIENCE_S)
+        assert gate.reached.wait(patience(10))
         Fence(job)
         gate.open()
         with pytest.raises(Superseded):
@@ -126,11 +124,11 @@ def test_leaving_waits_and_leaves_no_thread(job: JobFolder, gate: Gate) -> None:
 
     leaving = threading.Thread(target=leave)
     leaving.start()
-    assert gate.reached.wait(PATIENCE_S)
+    assert gate.reached.wait(patience(10))
     leaving.join(0.05)
     assert leaving.is_alive()
     gate.open()
-    leaving.join(PATIENCE_S)
+    leaving.join(patience(10))
     assert (saved(job), threads_left()) == (10, [])
 
 
