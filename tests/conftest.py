@@ -18,6 +18,7 @@ from tests.tools import scheduling, watching
 
 SLOW = ("tensorflow", "painting", "processes", "root", "soak", "load")
 """A test without any of these marks is ``fast``."""
+
 # Daemons of the tests write no gallery after each job, which costs half a second of processor; its own tests ask for it.
 os.environ["STYLED_GALLERY__AUTO"] = "false"
 

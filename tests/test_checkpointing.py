@@ -23,6 +23,8 @@ from tests.deadlines import patience
 from tests.evolution.gate import Gate, threads_left
 from tests.test_painting import iterates, make_job, never
 
+pytestmark = pytest.mark.tensorflow
+
 EVERY_S = 60.0
 HELD = 8
 """Bytes of a snapshot of the engine that does no work."""

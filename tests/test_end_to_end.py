@@ -22,6 +22,8 @@ from styled.queue.reader import StoreReader
 from styled.root import Root
 from tests.deadlines import patience, wait_until
 
+pytestmark = pytest.mark.painting
+
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 CONFIG = """
 [inbox]

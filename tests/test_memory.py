@@ -210,6 +210,7 @@ def test_peak_of_this_process_rises_with_what_it_touches() -> None:
     assert 0 < before < touched <= after
 
 
+@pytest.mark.processes
 def test_peak_of_another_process_and_of_none() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
@@ -223,6 +224,7 @@ def test_peak_of_another_process_and_of_none() -> None:
     assert memory.process_peak_bytes(child.pid) is None
 
 
+@pytest.mark.processes
 def test_the_address_space_counts_only_where_it_is_limited() -> None:
     """In a process of its own with a real limit."""
     assert memory.address_space_left() is None

@@ -26,6 +26,8 @@ from styled.messages import Checkpointed, Frame, Noted, Progress, Result, Starte
 from styled.painting import paint_job
 from styled.settings import settings_from
 
+pytestmark = pytest.mark.tensorflow
+
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 FAST = {"size": 64, "steps": 6, "frame_every": 2, "optimizer": "adam", "scales": [], "precision": "float32"}
 

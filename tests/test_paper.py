@@ -17,6 +17,8 @@ from styled.settings import settings_from
 from tests.engine.pictures import SAMPLES
 from tests.test_painting import iterates, make_job, never
 
+pytestmark = pytest.mark.tensorflow
+
 
 def test_a_tiff_of_16_bits_with_its_resolution(job: JobFolder) -> None:
     folder = make_job(job, format="tiff", bits=16, dpi=300.0, compression="lzw")

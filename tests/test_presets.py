@@ -18,6 +18,8 @@ from styled.presets import layered
 from styled.queue.job_toml import resolve
 from styled.settings import Settings, settings_from
 
+pytestmark = pytest.mark.tensorflow
+
 SAMPLES = Path(styled.__file__).parent / "data" / "samples"
 PAIR = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
 NAMES = [preset.name for preset in presets.presets()]

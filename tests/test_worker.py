@@ -24,7 +24,10 @@ from styled.messages import Checkpointed, Failure, Noted, Progress, Result, Star
 from styled.settings import settings_from
 from tests.deadlines import patience
 
-pytestmark = pytest.mark.timeout(150)  # a worker that does not stop would else hold the suite for long
+pytestmark = [
+    pytest.mark.painting,
+    pytest.mark.timeout(150),
+]  # a worker that does not stop would else hold the suite for long
 FAULTS = Path(__file__).parent / "faults"
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 FAST = {"size": 64, "steps": 4, "frame_every": 2, "optimizer": "adam", "scales": []}

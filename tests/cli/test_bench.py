@@ -12,6 +12,8 @@ from styled.cli.bench import command
 from styled.planning import speeds
 from styled.planning.bench import Bench, markdown
 
+pytestmark = pytest.mark.painting
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ import pytest
 from styled.cli.main import COMMANDS
 from tests.deadlines import patience
 
+pytestmark = pytest.mark.processes
+
 
 def complete(*words: str, root: Path | None = None, shell: str = "bash") -> list[str]:
     """Return what is offered for the last word."""

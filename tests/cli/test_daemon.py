@@ -18,6 +18,8 @@ from tests.cli.conftest import Styled
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help(styled: Styled, name: str) -> None:

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from styled import images
 from styled.daemon.lock import holder_of
 from styled.root import Root
 from tests.deadlines import patience
+
+pytestmark = pytest.mark.painting
 
 FAULTS = Path(__file__).parent.parent / "faults"
 TINY = ["--set", "size=64", "--set", "steps=3", "--set", "scales=[]", "--set", "frame_every=1"]

@@ -21,6 +21,8 @@ from tests.cli.conftest import Styled
 from tests.deadlines import patience
 from tests.faults.daemon_process import DaemonProcess
 
+pytestmark = pytest.mark.processes
+
 
 def started(root: Root, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """Start ``styled follow`` in a process of its own."""

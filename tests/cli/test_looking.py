@@ -11,6 +11,8 @@ from styled.queue.job import Job, JobState
 from tests.cli.conftest import Styled
 from tests.faults.daemon_process import DaemonProcess
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def harbour(daemon: DaemonProcess) -> Job:

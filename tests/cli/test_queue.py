@@ -12,6 +12,8 @@ from tests.cli.conftest import Styled
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, picture
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:

@@ -26,6 +26,8 @@ from styled.queue.job import JobState
 from tests.deadlines import patience, wait_until
 from tests.faults import warm
 
+pytestmark = pytest.mark.painting
+
 SAMPLES = Path(__file__).parent.parent.parent / "styled" / "data" / "samples"
 PAIR = [str(SAMPLES / "rocket.jpg"), str(SAMPLES / "starry_night.jpg")]
 FAULTS = Path(__file__).parent.parent / "faults"

@@ -20,6 +20,8 @@ from tests.cli.conftest import Styled
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess
 
+pytestmark = pytest.mark.processes
+
 KEYS = {
     "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "rejected", "rejected_count", "memory",
 }  # fmt: skip

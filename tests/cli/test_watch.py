@@ -15,6 +15,8 @@ import pytest
 
 from tests.deadlines import patience
 
+pytestmark = pytest.mark.processes
+
 COMMAND = [sys.executable, "-m", "styled", "status", "--watch", "--root"]
 
 

@@ -17,6 +17,8 @@ from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess
 
+pytestmark = pytest.mark.processes
+
 
 def event(kind: str = "moved", after: str = "done") -> Event:
     return Event(seq=1, at=0.0, kind=kind, number=1, id="x", before="running", after=after, note="")

@@ -24,6 +24,8 @@ from styled.root import Root
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def daemon(root: Root) -> Iterator[DaemonProcess]:

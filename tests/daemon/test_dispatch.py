@@ -22,6 +22,8 @@ from styled.queue.store import Store
 from tests.daemon.workshop import Workshop
 from tests.deadlines import patience
 
+pytestmark = pytest.mark.processes
+
 
 def test_a_waiting_job_becomes_a_result(workshop: Workshop) -> None:
     job = workshop.add("harbour")

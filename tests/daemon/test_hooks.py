@@ -13,6 +13,8 @@ from styled.queue.job import Job, JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 
+pytestmark = pytest.mark.processes
+
 
 def job(root: Root, state: JobState = JobState.DONE, **values: str) -> Job:
     found = Job(id="20261122-201500-harbour", number=42, name="harbour", state=state, content="c", styles=("s",))

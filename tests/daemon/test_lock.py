@@ -15,6 +15,8 @@ from styled.daemon.lock import RootLock, holder_of, read_holder
 from styled.errors import DaemonAlreadyRunning, DaemonError
 from styled.root import Root
 
+pytestmark = pytest.mark.processes
+
 HOLD = "import sys, styled.daemon.lock as l, styled.root as r; l.RootLock(r.Root.at(sys.argv[1])).acquire(); print('held', flush=True); sys.stdin.read()"
 
 

@@ -12,6 +12,8 @@ from styled.evolution import JobFolder, read_job_file, read_losses
 from styled.queue.job import JobState
 from tests.daemon.workshop import Workshop
 
+pytestmark = pytest.mark.processes
+
 
 def test_pausing_a_running_job_frees_its_process_and_resuming_goes_on(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -43,6 +44,8 @@ from styled.queue.reader import StoreReader
 from styled.queue.store import Store
 from styled.root import Root
 from tests.daemon.workshop import add_job
+
+pytestmark = pytest.mark.processes
 
 MAX_ATTEMPTS = 2
 ORDERS = ["pause", "resume", "cancel", "retry", "retry from start"]

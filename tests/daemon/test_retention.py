@@ -88,6 +88,7 @@ def test_a_folders_size_does_not_follow_links(tmp_path: Path) -> None:
     assert 5000 <= folder_bytes(folder) < 20_000
 
 
+@pytest.mark.processes
 def test_the_janitor_removes_and_thins_what_was_planned(workshop: Workshop) -> None:
     jobs = [workshop.add("old", frame_every=1, steps=40), workshop.add("young", frame_every=1, steps=40)]
     for job in jobs:
@@ -104,6 +105,7 @@ def test_the_janitor_removes_and_thins_what_was_planned(workshop: Workshop) -> N
     wait_until(lambda: [path.name for path in workshop.root.evolution.iterdir()] == [jobs[1].id])
 
 
+@pytest.mark.processes
 def test_a_job_that_was_retried_since_the_plan_is_not_removed(workshop: Workshop) -> None:
     job = workshop.add("harbour")
     workshop.until(job, JobState.DONE)

@@ -21,6 +21,8 @@ from styled.daemon.verdict import Ended
 from styled.messages import Checkpointed, Frame, Result, Started
 from tests.deadlines import patience, wait_until
 
+pytestmark = pytest.mark.processes
+
 PRELUDE = """
 import os, signal, sys, time
 from styled.messages import *

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from styled.engine.averaging import Average
 
+pytestmark = pytest.mark.tensorflow
+
 PICTURES = np.random.default_rng(3).uniform(0, 255, (6, 1, 4, 5, 3)).astype(np.float32)
 
 

@@ -13,6 +13,8 @@ from tensorflow.python.framework import ops
 
 from styled.engine.custom_gradient import custom_gradient
 
+pytestmark = pytest.mark.tensorflow
+
 
 class Kernel:
     """What a gradient refers to."""

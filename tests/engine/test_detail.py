@@ -9,6 +9,8 @@ from styled import images
 from styled.engine.detail import STRONGEST, with_detail
 from styled.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 
 def smooth(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]

@@ -15,6 +15,8 @@ from styled.engine.features import FeatureExtractor
 from styled.engine.weights import Weights
 from tests.engine.pictures import random_picture
 
+pytestmark = pytest.mark.tensorflow
+
 EVERY_BLOCK = ("block1_conv1", "block2_conv2", "block3_conv4", "block4_conv2", "block5_conv1")
 
 

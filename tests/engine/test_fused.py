@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from styled.engine import fused
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(params=["as it is", "compiled"])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

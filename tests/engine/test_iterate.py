@@ -17,6 +17,8 @@ from styled.engine.pyramid import plan_scales
 from styled.engine.weights import Weights
 from styled.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 SHALLOW = {
     "content_layers": {"block2_conv1": 1.0},
     "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0},

@@ -11,6 +11,8 @@ import tensorflow as tf
 from styled.engine import losses, precision
 from tests.engine.pictures import random_picture
 
+pytestmark = pytest.mark.tensorflow
+
 GENERATOR = np.random.default_rng(11)
 FEATURES = GENERATOR.normal(3.0, 20.0, (1, 5, 7, 4))
 OTHER = GENERATOR.normal(3.0, 20.0, (1, 5, 7, 4))

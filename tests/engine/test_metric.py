@@ -10,6 +10,8 @@ import tensorflow as tf
 from styled.engine.lbfgs import LBFGS
 from styled.engine.metric import EDGES, OPPONENT, FrequencyMetric, Identity, Metric
 
+pytestmark = pytest.mark.tensorflow
+
 HEIGHT, WIDTH = 24, 33
 
 

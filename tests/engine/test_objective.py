@@ -13,6 +13,8 @@ from styled.engine.weights import Weights
 from styled.settings import Settings
 from tests.engine.pictures import random_picture
 
+pytestmark = pytest.mark.tensorflow
+
 LAYERS = {
     "content_layers": {"block2_conv2": 0.5, "block4_conv2": 2.0},
     "style_layers": {"block1_conv1": 1.0, "block3_conv1": 0.25, "block5_conv1": 3.0},

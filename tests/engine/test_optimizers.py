@@ -15,6 +15,8 @@ from styled.engine.metric import FrequencyMetric, Identity, Metric
 from styled.engine.optimizers import optimizer_for
 from styled.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 SHAPE = (1, 4, 5, 3)
 SIZE = 60
 

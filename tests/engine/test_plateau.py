@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from styled.engine.plateau import INVISIBLE, WINDOW, Plateau
+
+pytestmark = pytest.mark.tensorflow
 
 START = np.full((1, 8, 9, 3), 100.0, np.float32)
 

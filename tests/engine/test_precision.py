@@ -17,6 +17,8 @@ from styled.engine.weights import Weights
 from styled.errors import SettingsError
 from styled.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 INTEL = "processor\t: 0\nmodel name\t: A CPU\nflags\t\t: fpu sse avx2 {flags}\nbugs\t\t: avx512_bf16\n\n"
 ARM = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd {flags}\nCPU implementer\t: 0x41\n"
 

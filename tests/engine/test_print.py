@@ -21,6 +21,8 @@ from styled.score.seams import seam_score
 from styled.settings import Settings
 from tests.engine.pictures import SAMPLES
 
+pytestmark = pytest.mark.tensorflow
+
 SETTINGS = Settings(size=208, steps=8, scales=(), optimizer="adam", precision="float32", learning_rate=4.0)
 
 

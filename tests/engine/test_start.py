@@ -10,6 +10,8 @@ from styled.engine.engine import paint
 from styled.engine.weights import Weights
 from styled.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 
 def _noisy(seed: int, colour: tuple[int, int, int]) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(0, 15, (40, 60, 3))

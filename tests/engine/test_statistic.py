@@ -12,6 +12,8 @@ from scipy.linalg import sqrtm
 from styled.engine import statistic
 from styled.engine.statistic import Statistic
 
+pytestmark = pytest.mark.tensorflow
+
 GENERATOR = np.random.default_rng(5)
 HERE = GENERATOR.gamma(2.0, 40.0, (1, 7, 9, 6))
 STYLE = GENERATOR.gamma(1.0, 90.0, (1, 11, 5, 6))

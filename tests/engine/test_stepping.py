@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from styled.engine.stepping import in_place
 
+pytestmark = pytest.mark.tensorflow
+
 BEFORE = np.random.default_rng(5).normal(size=(6, 50, 3)).astype(np.float32)
 
 UPDATES: dict[str, Callable[[Any], Any]] = {

@@ -17,6 +17,8 @@ from styled.engine.term_weights import CONTENT_UNIT, content_and_style_weight, c
 from styled.engine.weights import Weights
 from styled.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 
 def test_in_the_middle_the_weights_are_those_of_the_settings() -> None:
     assert content_and_style_weight(Settings(content_weight=3.0, style_weight=7.0)) == (3.0, 7.0)

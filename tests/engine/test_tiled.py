@@ -18,6 +18,8 @@ from styled.engine.tiled import TiledObjective
 from styled.engine.weights import Weights
 from styled.settings import Settings, settings_from
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def extractor(narrow: Weights) -> FeatureExtractor:

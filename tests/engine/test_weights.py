@@ -18,6 +18,8 @@ from styled import vgg19
 from styled.engine import weights
 from styled.errors import WeightsDamaged, WeightsUnavailable
 
+pytestmark = pytest.mark.tensorflow
+
 FIRST = ("block1_conv1", "block1_conv2")
 
 

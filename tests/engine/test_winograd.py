@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from styled.engine import winograd
 
+pytestmark = pytest.mark.tensorflow
+
 
 def example(height: int, width: int, inputs: int, outputs: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(height * 100 + width)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.deadlines import patience
+
+pytestmark = pytest.mark.painting
 
 LIMIT = 3_000 * 2**20
 """Of address space: enough for TensorFlow, the weights and a tile of 1280x160, not for all of it."""

@@ -162,6 +162,7 @@ with CheckpointWriter(job, Fence(job)) as writer:
 """
 
 
+@pytest.mark.processes
 def test_a_process_killed_in_the_middle_of_a_write_leaves_the_checkpoint_before(job: JobFolder) -> None:
     with subprocess.Popen([sys.executable, "-c", _KILLED, job.path], stdout=subprocess.PIPE, text=True) as process:
         try:

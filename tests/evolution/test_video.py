@@ -13,6 +13,8 @@ from styled.errors import StyledError
 from styled.evolution import JobFolder, write_frame
 from styled.evolution.video import LAST_S, PER_SECOND, REPEATS, write_video
 
+pytestmark = pytest.mark.processes
+
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="the extra 'video' is not installed")
 
 

@@ -21,6 +21,8 @@ from styled.queue.job import JobState
 from tests.deadlines import patience
 from tests.faults.daemon_process import DaemonProcess, check_invariant
 
+pytestmark = pytest.mark.processes
+
 
 def connected(daemon: DaemonProcess) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)

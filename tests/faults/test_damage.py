@@ -10,11 +10,15 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from styled.evolution import JobFolder
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
+
+pytestmark = pytest.mark.processes
 
 
 def interrupted(root: Root, names: Sequence[str]) -> list[JobFolder]:

@@ -20,6 +20,8 @@ from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 
+pytestmark = pytest.mark.processes
+
 GOOD_FORMATS = [("cmyk", "grey16"), ("palette", "alpha"), ("rotated", "animated"), ("wrong-suffix", "rotated")]
 """Of the content and of the style of a pair."""
 

@@ -7,6 +7,7 @@ import signal
 import time
 
 import numpy as np
+import pytest
 
 from styled import images
 from styled.evolution import JobFolder, read_losses
@@ -14,6 +15,8 @@ from styled.queue.job import JobState
 from styled.root import Root
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
+
+pytestmark = pytest.mark.processes
 
 
 def test_a_daemon_killed_at_each_step_of_a_claim_loses_and_doubles_nothing(root: Root) -> None:

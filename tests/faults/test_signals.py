@@ -9,6 +9,10 @@ import sys
 import textwrap
 import time
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 SCRIPT = """
 import os, time
 from styled.worker import StopRequest

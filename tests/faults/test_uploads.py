@@ -16,6 +16,8 @@ from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 
+pytestmark = pytest.mark.processes
+
 SETTLE_S = 0.4
 
 

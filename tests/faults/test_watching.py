@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 
+import pytest
+
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
+
+pytestmark = pytest.mark.processes
 
 
 def test_without_any_event_a_look_finds_what_was_dropped(root: Root) -> None:

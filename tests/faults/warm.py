@@ -48,6 +48,7 @@ class Warm:
     ) -> None:
         self.returncode: int | None = None
         self._news, theirs = socket.socketpair()
+        sys.audit("subprocess.Popen", "styled", arguments, cwd, environment)  # it is one to whoever watches
         request = json.dumps([list(arguments), dict(environment), str(cwd or Path.cwd())]).encode()
         with theirs:
             socket.send_fds(_server(), [request], [theirs.fileno(), stdin, stdout, stderr])

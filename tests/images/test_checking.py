@@ -17,6 +17,8 @@ from styled import images
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.images import Checker, checking
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:

@@ -338,6 +338,7 @@ def test_a_seek_to_nowhere_is_the_images_fault(tmp_path: Path, photo: Image.Imag
         images.load(tmp_path / "a.tif")
 
 
+@pytest.mark.processes
 def test_a_huge_picture_is_in_memory_twice_and_not_more(tmp_path: Path) -> None:
     """4 bytes a pixel for the decoder, 3 for the result: a third copy would be 3 or 4 more."""
     side = 6000
@@ -354,6 +355,7 @@ def test_a_huge_picture_is_in_memory_twice_and_not_more(tmp_path: Path) -> None:
     assert 6.5 < float(run.stdout) < 8.5
 
 
+@pytest.mark.processes
 def test_a_huge_jpeg_is_never_whole_in_memory_when_shrunk(tmp_path: Path) -> None:
     Image.new("RGB", (6000, 6000), (1, 2, 3)).save(tmp_path / "a.jpg")
     script = (

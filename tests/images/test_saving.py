@@ -208,6 +208,7 @@ def test_a_full_disk_keeps_the_old_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_a_huge_picture_is_written_in_strips(tmp_path: Path, suffix: str) -> None:
     """24 million pixels in 16 bits are 144 MB; writing them takes a fraction of that."""

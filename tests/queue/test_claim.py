@@ -396,6 +396,7 @@ with Store.open(root) as store:
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("how", ["moved", "copied", "kept"])
 @pytest.mark.parametrize("step", range(1, 10))
 def test_a_crash_at_any_step_leaves_the_pair_in_exactly_one_place(root: Root, tmp_path: Path, step: int, how: str):
@@ -432,6 +433,7 @@ def test_a_crash_at_any_step_leaves_the_pair_in_exactly_one_place(root: Root, tm
     assert not (root.inbox / "rejected").exists()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("step", [2, 3])
 def test_recovery_goes_on_when_the_users_folder_is_gone(root: Root, tmp_path: Path, step: int):
     claim = drop(root)

@@ -27,6 +27,8 @@ from styled.settings import Settings
 from tests.deadlines import patience
 from tests.queue.conftest import FakeClock, png
 
+pytestmark = pytest.mark.processes
+
 CONFIG = InboxConfig(settle_s=5.0, rescan_s=30.0, watch="poll", truncated_grace_s=120.0, max_bytes=100_000)
 
 

@@ -54,6 +54,7 @@ def task(folder: Path, pair: Pair = PAIR, **data: bytes) -> Task:
     return Task(pair, {path: Signature.of((folder / path).stat()) for path in pair.paths})
 
 
+@pytest.mark.processes
 def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, tmp_path: Path, check: CountingCheck):
     verdict = judge.judge(task(tmp_path))
     assert isinstance(verdict, Prepared)
@@ -125,6 +126,7 @@ def test_the_file_at_fault_is_named(judge: Judge, tmp_path: Path, which: str, da
     assert said.startswith(words)
 
 
+@pytest.mark.processes
 def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
     with images.Checker(max_pixels=1000) as checker:
         verdict = Judge(tmp_path, InboxConfig(), checker).judge(task(tmp_path, content_png=png(0, side=40)))

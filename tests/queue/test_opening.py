@@ -177,6 +177,7 @@ def test_a_network_filesystem_is_refused(root: Root, monkeypatch: pytest.MonkeyP
     assert not root.database.exists()
 
 
+@pytest.mark.processes
 def test_a_torn_write_ahead_log_loses_only_what_was_not_committed(root: Root):
     """The writer is killed; then the end of its log is cut off, as a power loss may do."""
     script = (

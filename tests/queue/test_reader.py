@@ -179,6 +179,7 @@ def test_a_damaged_database_is_an_error_with_advice(reader: StoreReader, root: R
         reader.jobs()
 
 
+@pytest.mark.processes
 def test_a_read_only_folder_without_a_log_can_be_read(reader: StoreReader, root: Root, store: Store, add_job: AddJob):
     add_job()
     store.close()

@@ -108,6 +108,7 @@ def test_files_that_went_away_meanwhile_are_no_error(root: Root):
     assert names_in(root.rejected / "a") == ["REASON.txt", "a.png"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
 def test_a_rejection_that_was_cut_off_is_finished(root: Root, after: int):
     """Killed after so many renames: plan written, first file, second file, final name."""

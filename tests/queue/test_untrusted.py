@@ -90,6 +90,7 @@ def test_a_file_open_for_writing_is_seen_and_a_closed_one_is_not(tmp_path: Path,
         assert not is_being_written(file)
 
 
+@pytest.mark.processes
 def test_a_writer_that_comes_during_the_test_does_not_end_the_daemon(tmp_path: Path):
     """Breaking a lease sends a signal; the default one, SIGIO, would end the process."""
     (tmp_path / "a").write_bytes(b"x")

@@ -16,6 +16,8 @@ from styled.score.texture import texture_distance
 from styled.settings import Settings
 from tests.engine.pictures import SAMPLES
 
+pytestmark = pytest.mark.tensorflow
+
 DATA = Path(__file__).parent.parent / "data"
 PAIRS = [
     (SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"),

@@ -21,6 +21,8 @@ from styled.score.judging import judge, score
 from styled.settings import Settings
 from tests.engine.pictures import SAMPLES
 
+pytestmark = pytest.mark.tensorflow
+
 SETTINGS = Settings(size=64)
 
 
