@@ -9,6 +9,8 @@ import sys
 import textwrap
 import time
 
+from tests.deadlines import patience
+
 SCRIPT = """
 import os, time
 from styled.worker import StopRequest
@@ -33,7 +35,7 @@ def test_a_storm_of_signals_stops_a_worker_and_does_not_lock_it_up() -> None:
             until = time.monotonic() + 1.5
             while time.monotonic() < until:
                 os.kill(worker.pid, signal.SIGTERM)
-            output, _ = worker.communicate(timeout=20)
+            output, _ = worker.communicate(timeout=patience(20))
         except subprocess.TimeoutExpired:
             worker.kill()
             raise
