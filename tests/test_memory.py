@@ -199,6 +199,7 @@ def test_a_sample_goes_through_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(found), type=memory.MemorySample) == found
 
 
+@pytest.mark.processes
 def test_peak_of_this_process_rises_with_what_it_touches() -> None:
     """In a process of its own: this one may have had gigabytes before."""
     code = (

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -171,6 +172,7 @@ def test_another_program_that_locks_the_database_is_waited_for_and_the_watchdog_
                 heard()
                 assert "locked by another program" in daemon.client.request("status")["status"]["note"]
                 wait_until(lambda: not workers_of(root))  # it ends meanwhile, and nobody can note it
+                time.sleep(2)  # a clock: the manager is told once a second when all is well
                 assert daemon.client.request("status")["status"]["state"] == "degraded"  # the loop turns
                 assert b"WATCHDOG=1" not in heard()
                 other.execute("ROLLBACK")

@@ -9,9 +9,13 @@ import sys
 import textwrap
 import time
 
+<<<<<<< HEAD
 import pytest
 
 pytestmark = pytest.mark.processes
+=======
+from tests.deadlines import patience
+>>>>>>> wt-a
 
 SCRIPT = """
 import os, time
@@ -37,7 +41,7 @@ def test_a_storm_of_signals_stops_a_worker_and_does_not_lock_it_up() -> None:
             until = time.monotonic() + 1.5
             while time.monotonic() < until:
                 os.kill(worker.pid, signal.SIGTERM)
-            output, _ = worker.communicate(timeout=20)
+            output, _ = worker.communicate(timeout=patience(20))
         except subprocess.TimeoutExpired:
             worker.kill()
             raise

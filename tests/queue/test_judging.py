@@ -66,6 +66,7 @@ def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, t
     assert check.asked == ["a.content.png", "a.style.PNG", "a.mask.png"]
 
 
+@pytest.mark.processes
 def test_a_changed_file_is_noticed_before_and_after_reading_it(
     judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
