@@ -9,13 +9,11 @@ import sys
 import textwrap
 import time
 
-<<<<<<< HEAD
 import pytest
 
-pytestmark = pytest.mark.processes
-=======
 from tests.deadlines import patience
->>>>>>> wt-a
+
+pytestmark = pytest.mark.processes
 
 SCRIPT = """
 import os, time
