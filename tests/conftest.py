@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -48,7 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not any(item.get_closest_marker(mark) for mark in SLOW):
             item.add_marker(pytest.mark.fast)
     scheduling.sort(items)
+
+
+def pytest_collection_finish() -> None:
+    """Start from here: what is loaded by now stays, so the collector need not look at it again and again."""
     watching.begin()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
