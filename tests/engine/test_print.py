@@ -23,7 +23,7 @@ from tests.engine.pictures import SAMPLES
 
 pytestmark = pytest.mark.tensorflow
 
-SETTINGS = Settings(size=208, steps=8, scales=(), optimizer="adam", precision="float32", learning_rate=4.0)
+SETTINGS = Settings(size=208, steps=5, scales=(), optimizer="adam", precision="float32", learning_rate=4.0)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_gradient_with_real_weights_agrees_to_rounding(
         assert float(tf.norm(gradient - wanted) / tf.norm(wanted)) < 1e-4, blocks
 
 
-def test_after_eight_steps_the_picture_is_the_untiled_one(
+def test_after_some_steps_the_picture_is_the_untiled_one(
     vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, small_tiles: None
 ) -> None:
     """More than 62 dB (71 when this was written); and resumed in the middle, while tiled, exactly the same as without a stop."""
@@ -70,7 +70,7 @@ def test_after_eight_steps_the_picture_is_the_untiled_one(
     middle, last = None, None
     for iterate in painted("full"):
         last = iterate.picture().copy()
-        if iterate.step == 5:
+        if iterate.step == 3:
             middle = {name: array.copy() for name, array in iterate.snapshot().items()}
     assert last is not None
     assert psnr(last, whole) > 62.0
@@ -82,5 +82,5 @@ def test_after_eight_steps_the_picture_is_the_untiled_one(
     assert seam_score(last, rows=boundary) == pytest.approx(seam_score(whole, rows=boundary), rel=0.02)
     assert psnr(last, rocket) < 30.0, "it painted nothing"
     resumed = [iterate.picture().copy() for iterate in painted("full", resume=middle)]
-    assert len(resumed) == 3
+    assert len(resumed) == 2
     np.testing.assert_array_equal(resumed[-1], last)

@@ -91,8 +91,11 @@ def test_tiled_equals_untiled_and_later_steps_build_no_new_graphs(
     assert not traced
 
 
-@pytest.mark.parametrize("way", [{"normalize": "energy"}, WASSERSTEIN], ids=["gram", "wasserstein"])
-@pytest.mark.parametrize(("blocks", "width"), [(2, 145), (3, 145), (5, 231)])
+@pytest.mark.parametrize(
+    ("blocks", "width", "way"),
+    [(2, 145, {"normalize": "energy"}), (3, 145, {"normalize": "energy"}), (5, 231, WASSERSTEIN)],
+    ids=str,
+)
 def test_tiled_equals_untiled_with_a_mask(
     extractor: FeatureExtractor, blocks: int, width: int, way: dict[str, Any]
 ) -> None:

@@ -15,7 +15,7 @@ from styled import evolution, planning
 from styled.cli.plan import plan as command
 from styled.errors import DoesNotFit, UnreadableImage
 from styled.evolution import JobFolder
-from styled.planning import Plan
+from styled.planning import Plan, probing
 from styled.planning.plan import of_sizes
 from styled.settings import Settings
 from tests.engine.pictures import SAMPLES
@@ -79,8 +79,16 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
         planning.plan(tmp_path / "a.png", [SAMPLES / "starry_night.jpg"], Settings(), known=MEASURED)
 
 
-def test_a_plan_is_near_a_real_run(tmp_path: Path) -> None:
+def test_the_probe_is_short_and_of_two_sizes() -> None:
+    small, large = probing.PROBE
+    assert {small.blocks, large.blocks} == {0}
+    assert 4 * small.width * small.height < large.width * large.height <= 512 * 512
+
+
+def test_a_plan_is_near_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command probes this machine and foretells a run; on a busy machine within a factor of three."""
+    # Around the size of the run: the larger one of the real probe takes a while.
+    monkeypatch.setattr(probing, "PROBE", tuple(probing.Trial(width=side, height=side, steps=2) for side in (64, 192)))
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
     settings = ("--set", "size=160", "--set", "steps=6", "--set", "scales=[]")
     foretold = CliRunner().invoke(command, [str(content), str(style), *settings, "--json"], catch_exceptions=False)

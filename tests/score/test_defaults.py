@@ -64,7 +64,7 @@ def test_many_steps_do_not_fill_a_picture_with_noise_of_single_pixels(vgg: Weigh
     photo, painting = (images.load(path, long_side=48).pixels for path in (content, style))
     textures = []
     for changed in ({}, {"tv_weight": 0.0}):
-        *_, last = paint(photo, [painting], Settings(size=48, steps=140, **changed), weights=vgg)
+        *_, last = paint(photo, [painting], Settings(size=48, steps=120, **changed), weights=vgg)
         textures.append(texture_distance(np.rint(last.picture()).astype(np.uint8), [painting], [1.0]))
     assert textures[0] < 1.7, "1.2 when this was written"
-    assert textures[1] > 2.5, "3.6 then: the figure would not see it"
+    assert textures[1] > 2.3, "2.9 then: the figure would not see it"

@@ -52,7 +52,7 @@ def states(root: Root) -> dict[str, JobState]:
         return {job.name: job.state for job in reader.jobs()}
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
 async def test_every_command(root: Root, size: tuple[int, int]) -> None:
     """Pause, resume, priority, to the top, cancel, retry, remove one and all, pause and resume the queue."""
     app = StyledApp(root, Options(refresh_s=0.1), start_daemon=False, measure=lambda: HOST)

@@ -1,4 +1,4 @@
-"""The real program in a real tmux: from a dropped pair to a finished painting, with a real daemon and VGG19."""
+"""The real program in a real tmux: from a dropped pair to a finished painting, with a real daemon."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from styled.daemon.control import Client
 from styled.errors import DaemonNotRunning
 from styled.root import Root
 from tests.deadlines import patience
+from tests.faults.daemon_process import FAULTS
 from tests.tui.conftest import picture
 
-pytestmark = [pytest.mark.painting, pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")]
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")]
 
 
 class Tmux:
@@ -62,7 +63,9 @@ def root(tmp_path: Path) -> Iterator[Root]:
 
 
 @pytest.fixture
-def tmux(root: Root, tmp_path: Path) -> Iterator[Tmux]:
+def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
+    monkeypatch.setenv("STYLED_TEST_WORKER", "synthetic_worker")  # VGG19 is in test_end_to_end.py
+    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
     tmux = Tmux(tmp_path / "s", f"{sys.executable} -m styled tui --root {root.path}")
     yield tmux
     tmux.close()
