@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ def _marks_are_true(request: pytest.FixtureRequest) -> Iterator[None]:
         assert request.node.get_closest_marker("tensorflow"), "it loads TensorFlow: mark it with pytest.mark.tensorflow"
     if "processes" in seen:
         assert not request.node.get_closest_marker("fast"), "it starts processes: mark it with pytest.mark.processes"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_is_given_back() -> Iterator[None]:
+    """Give back what a file's tests freed: TensorFlow's process would keep the most that it ever had."""
+    yield
+    if "tensorflow" in sys.modules:
+        from styled.engine import device
+
+        gc.collect()
+        device.give_back_freed_memory()
 
 
 @pytest.fixture

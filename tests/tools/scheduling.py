@@ -1,22 +1,26 @@
-"""Which test process runs which file: a file's tests stay together, and TensorFlow is loaded in one process only.
+"""Which test process runs which file: a file's tests stay together, and TensorFlow is loaded in two processes only.
 
 pytest-xdist deals out single tests by default: each process builds the fixtures of a module again, and each loads
 TensorFlow and keeps what it compiled, gigabytes together. Here a file goes to one process whole. Files that load
-TensorFlow are collected by one process alone, and run there; those whose child processes load it run one after another.
+TensorFlow are collected and run by the first two processes, those of the engine by the first alone; those whose child
+processes load it run one after another.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tensorflow", "painting")
-"""The marks whose files are one unit each. They take longest, so they begin first, in this order."""
+ENGINE = "tensorflow in the engine"
+ELSEWHERE = "tensorflow elsewhere"
+PAINTING = "painting"
+
+TOGETHER = (ENGINE, ELSEWHERE, PAINTING)
+"""Units of many files. They take longest, so they begin first, in this order."""
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class is untyped here
@@ -58,28 +62,30 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
 
 def is_for_another(file: Path, config: pytest.Config) -> bool:
     """Say whether this process leaves a file to another, or ``-m fast`` leaves it out: it would load TensorFlow."""
-    if unit_of(file) != "tensorflow":
+    unit = unit_of(file)
+    if unit not in (ENGINE, ELSEWHERE):
         return False
     worker = getattr(config, "workerinput", None)
     number = int(worker["workerid"].removeprefix("gw")) if worker else 0
     is_spare = worker is not None and number >= worker["workercount"]  # it stands in for one that crashed
-    return config.option.markexpr == "fast" or (number > 0 and not is_spare)
+    return config.option.markexpr == "fast" or (number > (0 if unit == ENGINE else 1) and not is_spare)
 
 
 def sort(items: list[pytest.Item]) -> None:
     """Put the longest units first, in place: what is together, then files that start processes, then the rest."""
-    ranks: dict[Path, int] = defaultdict(lambda: len(TOGETHER) + 1)
-    for item in items:
-        for rank, mark in enumerate((*TOGETHER, "processes")):
-            if item.get_closest_marker(mark):
-                ranks[item.path] = min(ranks[item.path], rank)
-    items.sort(key=lambda item: ranks[item.path])
+    starts_processes = {item.path for item in items if item.get_closest_marker("processes")}
+
+    def rank(item: pytest.Item) -> int:
+        unit = unit_of(item.path)
+        return TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in starts_processes)
+
+    items.sort(key=rank)
 
 
 @functools.cache
 def unit_of(file: Path) -> str | None:
-    """Return the first of :data:`TOGETHER` that a file of tests has as a mark, before it is collected."""
-    if not file.name.startswith("test_"):
-        return None
-    text = file.read_text()
-    return next((mark for mark in TOGETHER if f"pytest.mark.{mark}" in text), None)
+    """Return to which of :data:`TOGETHER` a file of tests belongs by its marks, before it is collected."""
+    text = file.read_text() if file.name.startswith("test_") else ""
+    if "pytest.mark.tensorflow" in text:
+        return ENGINE if file.parent.name == "engine" else ELSEWHERE
+    return PAINTING if "pytest.mark.painting" in text else None
