@@ -22,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_measures_a_small_size() -> None:
-    options = ["--sizes", "96x64", "--precision", "float32", "--steps", "2", "--json"]
+    options = ["--sizes", "96x64", "--precision", "float32", "--steps", "1", "--json"]
     done = CliRunner().invoke(command, options, catch_exceptions=False)
     found = msgspec.json.decode(done.stdout, type=Bench)
     [row] = found.rows

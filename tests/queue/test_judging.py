@@ -16,6 +16,8 @@ from styled.queue.pairs import Pair
 from styled.queue.tracker import Signature
 from tests.queue.conftest import png
 
+pytestmark = pytest.mark.processes
+
 
 class CountingCheck:
     """The real check, in a child; notes what it was asked."""
@@ -54,7 +56,6 @@ def task(folder: Path, pair: Pair = PAIR, **data: bytes) -> Task:
     return Task(pair, {path: Signature.of((folder / path).stat()) for path in pair.paths})
 
 
-@pytest.mark.processes
 def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, tmp_path: Path, check: CountingCheck):
     verdict = judge.judge(task(tmp_path))
     assert isinstance(verdict, Prepared)
@@ -66,7 +67,6 @@ def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, t
     assert check.asked == ["a.content.png", "a.style.PNG", "a.mask.png"]
 
 
-@pytest.mark.processes
 def test_a_changed_file_is_noticed_before_and_after_reading_it(
     judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -127,7 +127,6 @@ def test_the_file_at_fault_is_named(judge: Judge, tmp_path: Path, which: str, da
     assert said.startswith(words)
 
 
-@pytest.mark.processes
 def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
     with images.Checker(max_pixels=1000) as checker:
         verdict = Judge(tmp_path, InboxConfig(), checker).judge(task(tmp_path, content_png=png(0, side=40)))

@@ -72,12 +72,12 @@ def is_for_another(file: Path, config: pytest.Config) -> bool:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put the longest units first, in place: what is together, then files that start processes, then the rest."""
-    starts_processes = {item.path for item in items if item.get_closest_marker("processes")}
+    """Put the longest units first, in place: what is together, then files that start processes or draw, then the rest."""
+    slow = {item.path for item in items if any(map(item.get_closest_marker, ("processes", "screens")))}
 
     def rank(item: pytest.Item) -> int:
         unit = unit_of(item.path)
-        return TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in starts_processes)
+        return TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in slow)
 
     items.sort(key=rank)
 

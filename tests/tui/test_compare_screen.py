@@ -12,6 +12,8 @@ from styled.tui.picture_view import PictureView
 from styled.tui.queue_table import QueueTable
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
+pytestmark = pytest.mark.screens
+
 
 @pytest.fixture
 def two(desk: Desk) -> Desk:

@@ -13,6 +13,8 @@ from styled.queue.status import Incomplete
 from styled.root import Root
 from tests.tui.conftest import FOUR_GPUS, HOST, NOW, SETTINGS, Desk, check_golden, make_app, screen_text, settled, until
 
+pytestmark = pytest.mark.screens
+
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Root:

@@ -18,6 +18,8 @@ from styled.tui import kitty
 from styled.tui.picture_view import PictureView
 from tests.tui.conftest import Desk, make_app, picture, screen_text, settled, until
 
+pytestmark = pytest.mark.screens
+
 SEQUENCE = re.compile(r"\x1b_G([^;\x1b]*)(?:;([^\x1b]*))?\x1b\\")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 
 import msgspec
+import pytest
 
 from styled.queue.store import Store
 from styled.root import Root
 from styled.tui.queue_table import QueueTable
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
+
+pytestmark = pytest.mark.screens
 
 SIZES = [(60, 16), (80, 24), (160, 50)]
 
