@@ -72,12 +72,13 @@ def is_for_another(file: Path, config: pytest.Config) -> bool:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put the longest units first, in place: what is together, then files that start processes or draw, then the rest."""
+    """Put the longest units first, in place, and in them what has the mark ``memory``: what is together, then files that start processes or draw, then the rest."""
     slow = {item.path for item in items if any(map(item.get_closest_marker, ("processes", "screens")))}
 
-    def rank(item: pytest.Item) -> int:
+    def rank(item: pytest.Item) -> tuple[int, bool]:
         unit = unit_of(item.path)
-        return TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in slow)
+        place = TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in slow)
+        return place, item.get_closest_marker("memory") is None
 
     items.sort(key=rank)
 

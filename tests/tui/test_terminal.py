@@ -169,16 +169,16 @@ def test_a_running_job_and_an_idle_screen_stay_within_their_bytes(
     running = len(terminal.output)
     assert 1_200 < running < 30_000
 
-    terminal.read_all()  # the last frame may still come
-    show_beat(desk)
-    terminal.read_all()
-    terminal.output.clear()
-    before = sum(psutil.Process(terminal.process.pid).cpu_times()[:2])
-    for _ in range(3):
-        show_beat(desk)
-        terminal.read(1.0)
-    assert len(terminal.output) < 600
-    assert sum(psutil.Process(terminal.process.pid).cpu_times()[:2]) - before < 0.5
+    used, until = psutil.Process(terminal.process.pid).cpu_times, time.monotonic() + patience(20.0)
+    while True:  # on a busy machine the last frame comes late
+        terminal.output.clear()
+        before = sum(used()[:2])
+        for _ in range(3):
+            show_beat(desk)
+            terminal.read(1.0)
+        if len(terminal.output) < 600 and sum(used()[:2]) - before < 0.5:
+            break
+        assert time.monotonic() < until, f"{len(terminal.output)} bytes in three idle seconds: {terminal.output!r}"
 
 
 def show_beat(desk: Desk) -> None:
