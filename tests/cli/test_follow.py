@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from styled.cli import follow
-from styled.errors import DaemonNotRunning
+from styled.errors import DaemonNotRunning, StyledError
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
-from tests.deadlines import patience
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess
 
 pytestmark = pytest.mark.processes
@@ -75,7 +75,15 @@ def test_a_job_that_vanishes_ends_it(daemon: DaemonProcess, monkeypatch: pytest.
         monkeypatch.undo()
         daemon.client.request("cancel", job=job.id)
         daemon.until("slow-lost", JobState.CANCELLED)
-        daemon.client.request("remove", job=job.id)
+        wait_until(is_removed)
+
+    def is_removed() -> bool:
+        try:
+            daemon.client.request("remove", job=job.id)
+        except StyledError as error:
+            assert "has not ended yet" in str(error)  # its worker
+            return False
+        return True
 
     monkeypatch.setattr(follow.time, "sleep", remove)
     told = CliRunner().invoke(follow.follow, ["--root", str(daemon.root.path), job.id])

@@ -72,7 +72,10 @@ def is_for_another(file: Path, config: pytest.Config) -> bool:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put the longest units first, in place, and in them what has the mark ``memory``: what is together, then files that start processes or draw, then the rest."""
+    """Put the longest units first, in place: what is together, then files that start processes or draw, then the rest.
+
+    In each, what has the mark ``memory`` comes first.
+    """
     slow = {item.path for item in items if any(map(item.get_closest_marker, ("processes", "screens")))}
 
     def rank(item: pytest.Item) -> tuple[int, bool]:
