@@ -7,6 +7,7 @@ an interpreter's own start does is left to the tests that start one, among them 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -102,6 +103,7 @@ def _server() -> socket.socket:
         subprocess.run(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True, check=True
         )
+    atexit.register(ours.close)
     return ours
 
 
