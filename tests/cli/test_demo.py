@@ -13,10 +13,10 @@ from styled import images
 from styled.daemon.lock import holder_of
 from styled.root import Root
 from tests.deadlines import patience
+from tests.faults.daemon_process import synthetic
 
 pytestmark = pytest.mark.painting
 
-FAULTS = Path(__file__).parent.parent / "faults"
 TINY = ["--set", "size=64", "--set", "steps=3", "--set", "scales=[]", "--set", "frame_every=1"]
 
 
@@ -33,7 +33,7 @@ def test_it_goes_all_the_way_without_a_terminal_and_twice(tmp_path: Path) -> Non
     """
     root = Root.at(tmp_path / "root")
     results = []
-    for environment in ({}, {"STYLED_TEST_WORKER": "synthetic_worker", "PYTHONPATH": str(FAULTS)}):
+    for environment in ({}, synthetic()):
         done = demo("--root", str(root.path), **environment)
         assert done.returncode == 0, done.stderr
         for words in (

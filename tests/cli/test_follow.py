@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from styled.cli import follow
-from styled.errors import DaemonNotRunning, StyledError
+from styled.errors import DaemonNotRunning
 from styled.queue.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
@@ -66,7 +66,7 @@ def test_a_job_that_is_cancelled_ends_it(daemon: DaemonProcess, styled: Styled) 
     assert output.splitlines()[-1].startswith("0003 slow-gone: cancelled")
 
 
-def test_a_job_that_vanishes_ends_it(daemon: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_vanishes_ends_it(daemon: DaemonProcess, styled: Styled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled and removed between two looks."""
     daemon.drop("slow-lost", settings={"steps": 2000})
     job = daemon.until("slow-lost", JobState.RUNNING)
@@ -75,16 +75,7 @@ def test_a_job_that_vanishes_ends_it(daemon: DaemonProcess, monkeypatch: pytest.
         monkeypatch.undo()
         daemon.client.request("cancel", job=job.id)
         daemon.until("slow-lost", JobState.CANCELLED)
-        wait_until(is_removed)
-
-    def is_removed() -> bool:
-        try:
-            daemon.client.request("remove", job=job.id)
-        except StyledError as error:
-            if "has not ended yet" not in str(error):  # its worker
-                raise
-            return False
-        return True
+        wait_until(lambda: styled("remove", "--yes", job.id).returncode == 0)  # once its worker has ended
 
     monkeypatch.setattr(follow.time, "sleep", remove)
     told = CliRunner().invoke(follow.follow, ["--root", str(daemon.root.path), job.id])
@@ -109,7 +100,7 @@ def test_ctrl_c_leaves_the_job_alone(daemon: DaemonProcess) -> None:
 
 
 def test_on_a_terminal_one_line_changes(daemon: DaemonProcess) -> None:
-    daemon.drop("slow-seen", settings={"steps": 30})
+    daemon.drop("slow-seen", settings={"steps": 60})
     ours, theirs = pty.openpty()
     following = started(daemon.root, "slow-seen", stdout=theirs)
     os.close(theirs)
@@ -125,7 +116,7 @@ def test_on_a_terminal_one_line_changes(daemon: DaemonProcess) -> None:
     os.close(ours)
     assert following.communicate(timeout=patience(30))[1] == ""
     assert following.returncode == 0
-    assert seen.count(b"\r") > 2
+    assert seen.count(b"\r") > 3
     assert b"\r\n0006 slow-seen: done\r\n" in seen
 
 

@@ -25,12 +25,12 @@ from styled.evolution import JobFolder
 from styled.queue.job import JobState
 from tests.deadlines import patience, wait_until
 from tests.faults import warm
+from tests.faults.daemon_process import synthetic
 
 pytestmark = pytest.mark.painting
 
 SAMPLES = Path(__file__).parent.parent.parent / "styled" / "data" / "samples"
 PAIR = [str(SAMPLES / "rocket.jpg"), str(SAMPLES / "starry_night.jpg")]
-FAULTS = Path(__file__).parent.parent / "faults"
 FAST = ["--size", "64", "--optimizer", "adam", "--set", "scales=[]"]
 STYLED = [sys.executable, "-m", "styled"]
 
@@ -50,8 +50,8 @@ def styled(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def quick_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arithmetic instead of TensorFlow, where the promise is about the run around the worker."""
-    monkeypatch.setenv("STYLED_TEST_WORKER", "synthetic_worker")
-    monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
+    for name, value in synthetic().items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -49,6 +49,12 @@ def picture(path: Path, level: int = 40, width: int = 32, height: int = 24) -> P
     return path
 
 
+def synthetic() -> dict[str, str]:
+    """Return the environment in which a daemon or ``styled run`` takes the synthetic worker."""
+    paths = os.pathsep.join([str(FAULTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"PYTHONPATH": paths, "STYLED_TEST_WORKER": "synthetic_worker"}
+
+
 class DaemonProcess:
     """``styled daemon`` on a root, for the length of a block; killed at its end if it still runs."""
 
@@ -63,9 +69,7 @@ class DaemonProcess:
 
     def launch(self) -> subprocess.Popen[bytes] | Warm:
         """Start it without waiting for an answer."""
-        paths = os.pathsep.join([str(FAULTS), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": paths, "STYLED_TEST_WORKER": "synthetic_worker", **QUICK}
-        environment |= self._environment
+        environment = {**os.environ, **synthetic(), **QUICK, **self._environment}
         arguments = ["daemon", "--root", str(self.root.path), *self._flags]
         with self.output.open("ab") as output, Path(os.devnull).open() as nothing:
             if self._through:

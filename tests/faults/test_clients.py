@@ -56,7 +56,8 @@ def test_a_crowd_of_bad_clients_disturbs_neither_painting_nor_good_clients(daemo
         started = time.monotonic()
         assert daemon.answers()
         took.append(time.monotonic() - started)
-    assert statistics.median(took) < 1.0  # not the slowest: this machine may hold any one of them up
+    assert statistics.median(took) < 1.0
+    assert max(took) < patience(1.0)  # this machine may hold any one of them up for a moment
     for client in crowd:
         client.close()
     daemon.until("slow", JobState.DONE)

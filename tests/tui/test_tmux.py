@@ -18,7 +18,7 @@ from styled.daemon.control import Client
 from styled.errors import DaemonNotRunning
 from styled.root import Root
 from tests.deadlines import patience
-from tests.faults.daemon_process import FAULTS
+from tests.faults.daemon_process import synthetic
 from tests.tui.conftest import picture
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")]
@@ -64,8 +64,8 @@ def root(tmp_path: Path) -> Iterator[Root]:
 
 @pytest.fixture
 def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
-    monkeypatch.setenv("STYLED_TEST_WORKER", "synthetic_worker")  # VGG19 is in test_end_to_end.py
-    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+    for name, value in synthetic().items():  # VGG19 is in test_end_to_end.py
+        monkeypatch.setenv(name, value)
     tmux = Tmux(tmp_path / "s", f"{sys.executable} -m styled tui --root {root.path}")
     yield tmux
     tmux.close()
