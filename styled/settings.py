@@ -7,6 +7,7 @@ README's table, ``job.toml``, ``styled.toml`` and the environment all read them 
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 import tomllib
@@ -261,10 +262,9 @@ def _with_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def settings_table() -> list[FieldInfo]:
     """Return every setting with its group, meaning, default and range, in the order of the class."""
-    hints = get_type_hints(Settings, include_extras=True)
     rows = []
     for field in msgspec.structs.fields(Settings):
-        meta = get_args(hints[field.name])[1]
+        meta = get_args(_annotations()[field.name])[1]
         default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
         rows.append(FieldInfo(field.name, meta.extra["group"], meta.description, default, _range_of(field.name)))
     return rows
@@ -291,9 +291,15 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+@functools.cache
+def _annotations() -> dict[str, Any]:
+    """Return what each setting may be; once, because Python compiles and evaluates all of them for it."""
+    return get_type_hints(Settings, include_extras=True)
+
+
 def _choices_of(name: str) -> tuple[str, ...]:
     """Return the words that the setting ``name`` may be, empty when it is no choice of words."""
-    choices = get_args(get_args(get_type_hints(Settings, include_extras=True)[name])[0])
+    choices = get_args(get_args(_annotations()[name])[0])
     return choices if all(isinstance(choice, str) for choice in choices) else ()
 
 
@@ -304,8 +310,7 @@ def _nearest_choice(name: str, value: Any) -> str:
 
 def _range_of(name: str) -> str:
     """Say in words what the setting ``name`` may be."""
-    annotation = get_type_hints(Settings, include_extras=True)[name]
-    kind, meta = get_args(annotation)[:2]
+    kind, meta = get_args(_annotations()[name])[:2]
     if choices := _choices_of(name):
         return "one of " + ", ".join(map(repr, choices))
     if kind in (int, float):
