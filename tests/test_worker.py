@@ -74,26 +74,6 @@ def read_until(process: subprocess.Popen[bytes], kind: type[Any]) -> Any:
     raise AssertionError(f"the worker ended without {kind.__name__}")
 
 
-def test_it_paints_and_says_only_messages_also_when_started_by_hand(job_of: Any) -> None:
-    """Every line on standard output is a message, nothing is on standard error, and TensorFlow speaks to the log.
-
-    Started by hand its input may be /dev/null, which is always at its end, and is no parent that has gone.
-    """
-    folder = job_of()
-    with worker(folder, stdin=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        said = [messages.decode(line) for line in process.stdout]
-        assert process.wait(patience(60)) == 0
-        assert process.stderr.read() == b""
-    assert isinstance(said[0], Started)
-    assert isinstance(said[-1], Result)
-    assert images.load(folder.result).info.width == 64
-    log = folder.log.read_text()
-    assert "result written" in log
-    assert "event=started" in log
-
-
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "end of standard input"])
 def test_it_stops_with_a_checkpoint_when_asked(job_of: Any, how: str) -> None:
     """Exit code 75 after ``Stopped``, and the checkpoint is of the step it names."""
@@ -126,16 +106,36 @@ def stops_with_a_checkpoint(process: subprocess.Popen[bytes], folder: JobFolder)
     assert checkpoint.meta["step"] == stopped.step
 
 
-def test_it_goes_on_from_the_checkpoint_after_kill_9_and_stops_while_tensorflow_paints(job_of: Any) -> None:
+def test_with_tensorflow_it_goes_on_after_kill_9_stops_when_asked_and_says_only_messages(job_of: Any) -> None:
+    """Every line on standard output is a message, nothing is on standard error, and TensorFlow speaks to the log."""
     folder = job_of(steps=100_000, frame_every=0, checkpoint_s=1.0)
     with worker(folder) as process:
         saved = read_until(process, Checkpointed)
         process.kill()
-    with worker(folder) as process:
-        assert read_until(process, Started).step >= saved.step
+    with worker(folder, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        started = messages.decode(process.stdout.readline())
+        assert isinstance(started, Started)
+        assert started.step >= saved.step
         read_until(process, Progress)
         process.send_signal(signal.SIGTERM)
         stops_with_a_checkpoint(process, folder)
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert "event=started" in folder.log.read_text()
+
+
+def test_started_by_hand_it_paints_to_the_end(job_of: Any) -> None:
+    """Its input may then be /dev/null, which is always at its end, and is no parent that has gone."""
+    folder = job_of()
+    with worker(folder, module="synthetic_worker", stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        said = [messages.decode(line) for line in process.stdout]
+        assert process.wait(patience(60)) == 0
+    assert isinstance(said[0], Started)
+    assert isinstance(said[-1], Result)
+    assert images.load(folder.result).info.width == 64
+    assert "result written" in folder.log.read_text()
 
 
 def test_it_ends_when_its_parent_no_longer_listens(job_of: Any) -> None:

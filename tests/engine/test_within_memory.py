@@ -11,8 +11,8 @@ from tests.deadlines import patience
 
 pytestmark = [pytest.mark.painting, pytest.mark.memory]
 
-LIMIT = 2_800 * 2**20
-"""Of address space: enough for TensorFlow, the weights and a tile of 1024x160, not for all of it."""
+LIMIT = 2_400 * 2**20
+"""Of address space: enough for TensorFlow, the weights and a tile of 640x160, not for all of it."""
 
 _PAINT = f"""
 import os, resource, sys
@@ -30,8 +30,8 @@ def spy(*args, **rest):
     chosen.extend(ways.values())
     return ways
 engine.footprint.choose_all = spy
-picture = np.random.default_rng(0).integers(0, 256, (160, 1024, 3), np.uint8)  # long: few kinds of tiles to compile
-settings = Settings(size=1024, scales=(), steps=1, tiling=sys.argv[1], optimizer="adam", precision="float32")
+picture = np.random.default_rng(0).integers(0, 256, (160, 640, 3), np.uint8)  # long: few kinds of tiles
+settings = Settings(size=640, scales=(), steps=1, tiling=sys.argv[1], optimizer="adam", precision="float32")
 *_, last = engine.paint(picture, [picture[:64, :64]], settings)
 print(last.stopped_by, chosen[0].scheme, chosen[0].bytes, memory.process_peak_bytes())
 """
