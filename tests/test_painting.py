@@ -24,16 +24,18 @@ from styled.errors import CheckpointMismatch, Diverged, InputChanged, SettingsEr
 from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Frame, Noted, Progress, Result, Started, Stopped
 from styled.painting import paint_job
-from styled.settings import settings_from
+from styled.settings import Settings, settings_from
 
 pytestmark = pytest.mark.tensorflow
 
 SAMPLES = Path(__file__).parent.parent / "styled" / "data" / "samples"
 FAST = {"size": 64, "steps": 6, "frame_every": 2, "optimizer": "adam", "scales": [], "precision": "float32"}
+FIRST_BLOCK = {"content_layers": {"block1_conv2": 1.0}, "style_layers": {"block1_conv1": 1.0}}
+"""A job reads the weights of its layers, and compiles them: most of a test's time with all five blocks."""
 
 
 def make_job(folder: JobFolder, **settings: Any) -> JobFolder:
-    """Fill a job's folder with the packaged pair."""
+    """Fill a job's folder with the packaged pair, to be painted with the first block unless ``settings`` say more."""
     folder.create()
     shutil.copy(SAMPLES / "rocket.jpg", folder.input / "content.jpg")
     shutil.copy(SAMPLES / "starry_night.jpg", folder.input / "style.jpg")
@@ -43,7 +45,7 @@ def make_job(folder: JobFolder, **settings: Any) -> JobFolder:
         name="harbour",
         content="input/content.jpg",
         styles=("input/style.jpg",),
-        settings=msgspec.to_builtins(settings_from(FAST | settings)),
+        settings=msgspec.to_builtins(settings_from(FAST | FIRST_BLOCK | settings)),
         digests={f"input/{path.name}": evolution.digest(path) for path in folder.input.iterdir()},
         created_at=0.0,
     )
@@ -80,8 +82,9 @@ def iterates(count: int, *, stopped_by: str = "steps", every: Callable[[int], No
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, list[messages.WorkerMessage]]:
-    """A job painted to its end, and what was said."""
-    folder = make_job(JobFolder(tmp_path_factory.mktemp("evolution") / "20261122-201500-harbour"))
+    """A job painted to its end with the layers of the defaults, and what was said."""
+    layers = {name: getattr(Settings(), name) for name in FIRST_BLOCK}
+    folder = make_job(JobFolder(tmp_path_factory.mktemp("evolution") / "20261122-201500-harbour"), **layers)
     return folder, list(paint_job(folder, never))
 
 
@@ -269,12 +272,12 @@ class TestTrouble:
 class TestMemory:
     def test_fewer_pairs_than_wanted_are_told_when_a_scale_begins(self, job: JobFolder) -> None:
         """With a limit that leaves room for two pairs of the five at the second scale."""
-        values = FAST | {"optimizer": "lbfgs", "history": 5, "scales": [32], "steps": 15, "tiling": "off"}
+        values = FAST | FIRST_BLOCK | {"optimizer": "lbfgs", "history": 5, "scales": [32], "steps": 15, "tiling": "off"}
         scales = plan_scales(64, 43, settings_from(values))
         scale = scales[-1]
         assert scale.steps == 6
         one_pair = settings_from(values | {"history": 1})
-        least = footprint.choose_all(scales, vgg19.up_to("block5_conv1"), one_pair, math.inf)[scale]
+        least = footprint.choose_all(scales, vgg19.up_to("block1_conv2"), one_pair, math.inf)[scale]
         pair = 2 * 12 * scale.pixels
         limit = least.bytes + 1.5 * pair
         said = list(paint_job(make_job(job, **values, memory_limit=limit / 2**30), never))

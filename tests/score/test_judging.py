@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from styled.engine.features import FeatureExtractor
 from styled.engine.objective import Objective
 from styled.engine.weights import Weights
 from styled.errors import SettingsError
-from styled.score.judging import judge, score
+from styled.score.judging import Score, judge, score
 from styled.settings import Settings
 from tests.engine.pictures import SAMPLES
 
@@ -26,17 +28,32 @@ pytestmark = pytest.mark.tensorflow
 SETTINGS = Settings(size=64)
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
+@pytest.fixture(autouse=True)
+def _networks_are_freed() -> Iterator[None]:
+    """Each judging builds two networks, which refer to themselves: all at once they would be a gigabyte."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A result, its photo and its painting."""
+    tmp_path = tmp_path_factory.mktemp("judged")
     for name, source in (("photo", "rocket"), ("painting", "starry_night"), ("result", "rocket-starry-night")):
         Image.open(SAMPLES / f"{source}.jpg").save(tmp_path / f"{name}.png")
     return [tmp_path / f"{name}.png" for name in ("result", "photo", "painting")]
 
 
-def test_a_painting_is_nearer_to_its_style_and_the_photo_to_the_photo(files: list[Path]) -> None:
-    result, photo, painting = files
-    painted, plain = (score(each, photo, [painting], SETTINGS) for each in (result, photo))
+@pytest.fixture(scope="module")
+def painted(files: list[Path]) -> Score:
+    """What is found about the result."""
+    found = score(*files[:2], files[2:], SETTINGS)
+    gc.collect()
+    return found
+
+
+def test_a_painting_is_nearer_to_its_style_and_the_photo_to_the_photo(files: list[Path], painted: Score) -> None:
+    plain = score(files[1], files[1], files[2:], SETTINGS)
     assert (painted.width, painted.height) == (64, 43)
     assert plain.luminance_ssim == plain.gradient_ssim == pytest.approx(1.0)
     assert plain.objective["content"] == pytest.approx(0.0, abs=1.0)
@@ -86,13 +103,13 @@ def test_a_result_of_another_photo_or_too_small_is_refused(files: list[Path], tm
         score(tmp_path / "small.png", photo, [painting], SETTINGS)
 
 
-def test_the_command_prints_a_table_or_json(files: list[Path]) -> None:
+def test_the_command_prints_a_table_or_json(files: list[Path], painted: Score) -> None:
     arguments = ["score", *map(str, files), "--size", "64", "--set", "style_weight=500"]
     table = CliRunner().invoke(styled, arguments)
     assert table.exit_code == 0, table.output
     for words in ("judged at 64x43 px", "loss style.block5_conv1", "Gram distance block5_conv2", "black specks"):
         assert words in table.output
+    gc.collect()
     found = json.loads(CliRunner().invoke(styled, [*arguments, "--json"]).output)
     assert set(found["artefacts"]) == {"haze", "black_specks", "border_bands"}
-    plain = score(*files[:2], files[2:], SETTINGS)
-    assert found["objective"]["style"] == pytest.approx(plain.objective["style"] / 2, rel=1e-4)
+    assert found["objective"]["style"] == pytest.approx(painted.objective["style"] / 2, rel=1e-4)
