@@ -305,6 +305,7 @@ class TestGoingBack:
         optimizer.step()
         np.testing.assert_array_equal(optimizer.image.numpy(), best)
         assert not optimizer.state()["order"].any()
+        assert optimizer.state()["caution"] == [0.5], "a checkpoint knows it"
         wall.assign(0.0)
         optimizer.step()
         move = optimizer.image.numpy() - best
