@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -106,14 +106,6 @@ def extractors(vgg: Weights) -> Callable[[tf.DType], FeatureExtractor]:
     """Return the network of a number format, built once."""
     layers = {*Settings().content_layers, *Settings().style_layers}
     return functools.cache(lambda dtype: FeatureExtractor(vgg, layers, precision=dtype))
-
-
-@pytest.fixture
-def one_by_one() -> Iterator[None]:
-    """Run graphs' operations one by one: each graph would be traced for one use."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.parametrize(

@@ -43,14 +43,6 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(footprint, "TILE_COUNTS", (2,))
 
 
-@pytest.fixture
-def one_by_one() -> Iterator[None]:
-    """Run graphs' operations one by one: each graph would be traced for one use."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.usefixtures("one_by_one")
 def test_the_gradient_with_real_weights_agrees_to_rounding(
     vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch

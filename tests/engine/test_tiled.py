@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,6 @@ pytestmark = pytest.mark.tensorflow
 def extractor(narrow: Weights) -> FeatureExtractor:
     """A narrow random VGG19 in float64."""
     return _extractor(narrow)
-
-
-@pytest.fixture
-def one_by_one() -> Iterator[None]:
-    """Run graphs' operations one by one: tracing a graph for each kind of tile takes far longer than their arithmetic."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def _extractor(narrow: Weights, pooling: Pooling = "max", padding: Padding = "replicate") -> FeatureExtractor:
