@@ -17,8 +17,8 @@ from tests.engine.pictures import SAMPLES
 
 @pytest.fixture(scope="session")
 def vgg() -> Weights:
-    """The packaged weights of all sixteen layers."""
-    return load_weights("builtin", vgg19.LAYER_NAMES)
+    """The packaged weights down to block5_conv1, the deepest that settings name by default."""
+    return load_weights("builtin", [layer.name for layer in vgg19.up_to("block5_conv1")])
 
 
 @pytest.fixture(scope="session")

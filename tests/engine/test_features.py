@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from styled import vgg19
-from styled.engine import features, winograd
+from styled.engine import device, features, winograd
 from styled.engine.features import FeatureExtractor
 from styled.engine.weights import Weights
 from tests.engine.pictures import random_picture
@@ -54,7 +54,7 @@ def keras_features(vgg: Weights) -> dict[tuple[int, int], list[np.ndarray]]:
     The model is gone before ours is built: each takes 100 MB and more.
     """
     model = keras.applications.VGG19(include_top=False, weights=None)
-    for name in vgg19.LAYER_NAMES:
+    for name in vgg.kernels:
         model.get_layer(name).set_weights([vgg.kernels[name], vgg.biases[name]])
     model = keras.Model(model.input, [model.get_layer(name).output for name in EVERY_BLOCK])
     found = {}
@@ -64,6 +64,7 @@ def keras_features(vgg: Weights) -> dict[tuple[int, int], list[np.ndarray]]:
     del model
     keras.backend.clear_session()
     gc.collect()
+    device.give_back_freed_memory()
     return found
 
 

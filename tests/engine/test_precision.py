@@ -103,9 +103,9 @@ def test_float16_is_for_gpus(machine) -> None:
 
 @pytest.fixture(scope="module")
 def extractors(vgg: Weights) -> Callable[[tf.DType], FeatureExtractor]:
-    """Return the network of a number format, built once."""
+    """Return the network of a number format, built once. Two are kept, of 50 and 100 MB: float32's and another."""
     layers = {*Settings().content_layers, *Settings().style_layers}
-    return functools.cache(lambda dtype: FeatureExtractor(vgg, layers, precision=dtype))
+    return functools.lru_cache(maxsize=2)(lambda dtype: FeatureExtractor(vgg, layers, precision=dtype))
 
 
 @pytest.mark.parametrize(
