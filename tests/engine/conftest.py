@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow's library is loaded
 
@@ -16,8 +17,8 @@ from tests.engine.pictures import SAMPLES
 
 @pytest.fixture(scope="session")
 def vgg() -> Weights:
-    """The packaged weights of all sixteen layers."""
-    return load_weights("builtin", vgg19.LAYER_NAMES)
+    """The packaged weights down to block5_conv1, the deepest that settings name by default."""
+    return load_weights("builtin", [layer.name for layer in vgg19.up_to("block5_conv1")])
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,13 @@ def rocket() -> np.ndarray:
 def starry_night() -> np.ndarray:
     """The style of the sample pair, 128 px: uint8, shape (101, 128, 3)."""
     return images.resize(images.load(SAMPLES / "starry_night.jpg").pixels, 128, 101)
+
+
+@pytest.fixture
+def one_by_one() -> Iterator[None]:
+    """Run graphs' operations one by one, for what is computed once: tracing takes far longer than narrow arithmetic."""
+    import tensorflow as tf  # here: not all files of this folder load it
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

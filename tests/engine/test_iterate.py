@@ -24,13 +24,14 @@ SHALLOW = {
     "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0},
     "size": 48,
     "precision": "float32",
+    "history": 2,
 }
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        {"optimizer": "lbfgs", "history": 2, "steps": 8},
+        {"optimizer": "lbfgs", "steps": 8},
         {"optimizer": "adam", "average": 0.5, "stop": "plateau", "steps": 14},
     ],
     ids=["lbfgs", "adam, average, plateau"],

@@ -13,7 +13,7 @@ from styled.engine.weights import Weights
 from styled.settings import Settings
 from tests.engine.pictures import random_picture
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("one_by_one")]
 
 LAYERS = {
     "content_layers": {"block2_conv2": 0.5, "block4_conv2": 2.0},

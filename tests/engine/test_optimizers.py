@@ -20,6 +20,9 @@ pytestmark = pytest.mark.tensorflow
 SHAPE = (1, 4, 5, 3)
 SIZE = 60
 
+# A step's graphs are kept for a shape, dtype, metric and history: here mostly 10, so that tests take them over.
+HISTORY = 10
+
 Objective = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -60,13 +63,25 @@ def with_gradient(value: Objective) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf
     return gradient
 
 
-def lbfgs(value: Objective, image: np.ndarray, history: int = 10, metric: Metric | None = None) -> LBFGS:
+def lbfgs(value: Objective, image: np.ndarray, history: int = HISTORY, metric: Metric | None = None) -> LBFGS:
     gradient = tf.function(with_gradient(value))
     return LBFGS(tf.constant(image), gradient, history=history, metric=metric or Identity())
 
 
-def losses_of(optimizer: Adam | LBFGS, steps: int) -> list[float]:
-    return [float(optimizer.step()[0]) for _ in range(steps)]
+def losses_of(
+    optimizer: Adam | LBFGS, steps: int, until: Callable[[float, float], bool] = lambda loss, first: False
+) -> list[float]:
+    """Return the loss before each of so many steps, or of fewer.
+
+    Args:
+        optimizer: at its first step, or later.
+        steps: at most.
+        until: given a loss and the first one, says whether that was the last step needed.
+    """
+    losses: list[float] = []
+    while len(losses) < steps and not (losses and until(losses[-1], losses[0])):
+        losses.append(float(optimizer.step()[0]))
+    return losses
 
 
 def scipys(value: Objective, image: np.ndarray, **options: float) -> tuple[list[float], np.ndarray]:
@@ -85,26 +100,26 @@ def scipys(value: Objective, image: np.ndarray, **options: float) -> tuple[list[
 
 class TestLBFGSAgainstSciPy:
     def test_it_reaches_the_bottom_of_a_quadratic(self) -> None:
-        value, bottom = quadratic(100.0)
-        optimizer = lbfgs(value, start(), history=20)
-        losses_of(optimizer, 120)
+        value, bottom = quadratic(30.0)
+        optimizer = lbfgs(value, start())
+        losses_of(optimizer, 90, until=lambda loss, first: loss < 1e-9)
         np.testing.assert_allclose(optimizer.image.numpy(), bottom, atol=1e-4)
 
     def test_it_is_about_as_fast_as_scipys_on_a_quadratic(self) -> None:
         """Without a line search it may take more evaluations of the gradient, but not twice as many."""
         value, _ = quadratic()
-        seen, _ = scipys(value, start(), maxcor=20, maxfun=60, gtol=0, ftol=0)
-        ours = losses_of(lbfgs(value, start(), history=20), 80)
-        assert seen[39] < 1e-3 * seen[0]
-        assert min(ours) <= min(seen[:40])
+        seen, _ = scipys(value, start(), maxcor=HISTORY, maxfun=40, gtol=0, ftol=0)
+        assert seen[29] < 1e-3 * seen[0]
+        ours = losses_of(lbfgs(value, start()), 60, until=lambda loss, first: loss <= min(seen[:30]))
+        assert ours[-1] <= min(seen[:30])
 
     def test_it_reaches_scipys_optimum_along_a_curved_valley(self) -> None:
-        begin = np.random.default_rng(3).uniform(85.0, 125.0, SHAPE)
+        begin = np.random.default_rng(3).uniform(104.0, 118.0, SHAPE)
         seen, best = scipys(valley, begin, maxiter=1000, gtol=1e-12, ftol=1e-16)
         optimizer = lbfgs(valley, begin)
-        ours = losses_of(optimizer, 300)
+        ours = losses_of(optimizer, 300, until=lambda loss, first: loss < min(seen) + 1e-9)
         assert ours[0] == seen[0] > 100
-        assert min(ours) < min(seen) + 1e-9
+        assert ours[-1] < min(seen) + 1e-9
         np.testing.assert_allclose(optimizer.image.numpy(), best, atol=1e-3)
 
 
@@ -133,10 +148,9 @@ class TestDirection:
         ("history", "kind", "learned"),
         [
             (1, "quadratic", False),
-            (1, "valley", True),
-            (5, "valley", False),
-            (5, "quadratic", True),
-            (40, "valley", True),
+            (3, "quadratic", True),
+            (HISTORY, "valley", False),
+            (HISTORY, "valley", True),
         ],
     )
     def test_every_move_is_the_two_loop_recursions_also_after_the_history_wraps(
@@ -145,9 +159,12 @@ class TestDirection:
         monkeypatch.setattr(LBFGS, "largest_move", 1e9)
         metric: Metric = FrequencyMetric(4, 5) if learned else Identity()
 
+        @tf.function(autograph=False)
+        def guessed(image: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+            return metric.image(metric.apply(metric.coordinates(image), factors))
+
         def guess(vector: np.ndarray) -> np.ndarray:
-            coordinates = metric.coordinates(tf.constant(vector.reshape(SHAPE)))
-            return metric.image(metric.apply(coordinates, tf.constant(metric.factors))).numpy().ravel()
+            return guessed(tf.constant(vector.reshape(SHAPE)), tf.constant(metric.factors)).numpy().ravel()
 
         value, steps = (quadratic(50.0)[0], 18) if kind == "quadratic" else (valley, 25)
         begin = start() if kind == "quadratic" else start() / 4 + 75
@@ -196,7 +213,7 @@ class TestDirection:
         slope = np.random.default_rng(5).normal(0.0, 1e-3, large)
         metric = FrequencyMetric(8, 10)
         gradient = lambda image: (tf.ones(1, tf.float64), tf.constant(slope))  # noqa: E731
-        optimizer = LBFGS(tf.constant(np.full(large, 128.0)), gradient, history=3, metric=metric)
+        optimizer = LBFGS(tf.constant(np.full(large, 128.0)), gradient, history=1, metric=metric)
         optimizer.expect(coarser.curvature())
         optimizer.step()
         factors = 4.0 * coarser.scale * coarser.metric.factors
@@ -288,6 +305,7 @@ class TestGoingBack:
         optimizer.step()
         np.testing.assert_array_equal(optimizer.image.numpy(), best)
         assert not optimizer.state()["order"].any()
+        assert optimizer.state()["caution"] == [0.5], "a checkpoint knows it"
         wall.assign(0.0)
         optimizer.step()
         move = optimizer.image.numpy() - best
@@ -315,12 +333,16 @@ class TestGoingBack:
         assert optimizer.state()["order"].any()
 
     def test_it_gets_down_a_slope_that_ends_in_a_wall(self) -> None:
-        """The first steps are too long for the narrow bowl at the end: only by going back does it get there."""
-        bowl = lambda image: tf.reduce_sum(tf.square(tf.square(image - 130.0)))  # noqa: E731
-        steep = lambda image: bowl(image) + 1e9 * tf.reduce_sum(tf.nn.relu(100.0 - image) ** 4)  # noqa: E731
+        """The slope is so even that moves are as long as allowed, into the wall: only by going back does it get down."""
+
+        def steep(image: tf.Tensor) -> tf.Tensor:
+            slope = tf.sqrt(1.0 + tf.square(image - 130.0)) - 1.0
+            return tf.reduce_sum(slope + 1e3 * tf.nn.relu(125.0 - image) ** 4)
+
         optimizer = lbfgs(steep, np.full(SHAPE, 180.0) + start() / 100)
-        losses = losses_of(optimizer, 150)
-        assert min(losses) < 1e-6 * losses[0]
+        losses = losses_of(optimizer, 60, until=lambda loss, first: loss < 1e-6 * first)
+        assert max(losses) > LBFGS.tolerated_growth * losses[0], "it never met the wall"
+        assert losses[-1] < 1e-6 * losses[0]
 
 
 class TestAdam:
@@ -340,8 +362,10 @@ class TestAdam:
 
     def test_it_converges(self) -> None:
         value, _ = quadratic(30.0)
-        losses = losses_of(Adam(tf.constant(start()), with_gradient(value), learning_rate=2.0), 200)
-        assert min(losses) < 1e-3 * losses[0]
+        gradient = tf.function(with_gradient(value))
+        optimizer = Adam(tf.constant(start()), gradient, learning_rate=2.0)
+        losses = losses_of(optimizer, 200, until=lambda loss, first: loss < 1e-3 * first)
+        assert losses[-1] < 1e-3 * losses[0]
 
     def test_the_picture_stays_inside_0_to_255(self) -> None:
         downhill = with_gradient(lambda image: tf.reduce_sum(image[:, :2]) - tf.reduce_sum(image[:, 2:]))
@@ -358,22 +382,23 @@ class TestAdam:
 
 
 @pytest.mark.parametrize("preconditioner", ["frequency", "none"])
-@pytest.mark.parametrize(("name", "steps"), [("adam", 4), ("lbfgs", 1), ("lbfgs", 9)])
+@pytest.mark.parametrize(("name", "steps"), [("adam", 4), ("lbfgs", 1), ("lbfgs", 6)])
 def test_restored_it_goes_on_bit_for_bit(name: str, steps: int, preconditioner: str) -> None:
     """From inside the history, and after it has wrapped; the state passes through plain arrays."""
     value = lambda image: tf.cast(valley(tf.cast(image, tf.float64)), image.dtype)  # noqa: E731
-    settings = Settings(optimizer=name, history=5, learning_rate=1.0, preconditioner=preconditioner)
+    settings = Settings(optimizer=name, learning_rate=1.0, preconditioner=preconditioner)
+    gradient = tf.function(with_gradient(value))
     begin = (start() / 4 + 75).astype(np.float32)
-    first = optimizer_for(settings, tf.constant(begin), with_gradient(value), history=10)
+    first = optimizer_for(settings, tf.constant(begin), gradient, history=3)
     losses_of(first, steps)
     state = {key: array.copy() for key, array in first.state().items()}
     picture = first.image.numpy()
-    second = optimizer_for(settings, tf.constant(picture), with_gradient(value), history=10)
+    second = optimizer_for(settings, tf.constant(picture), gradient, history=3)
     second.restore(state)
     for key, variable in vars(first).items():
         if isinstance(variable, tf.Variable):
             np.testing.assert_array_equal(variable, vars(second)[key], err_msg=key)
-    assert losses_of(first, 8) == losses_of(second, 8)
+    assert losses_of(first, 5) == losses_of(second, 5)
     np.testing.assert_array_equal(first.image.numpy(), second.image.numpy())
     for key, array in first.state().items():
         np.testing.assert_array_equal(array, second.state()[key], err_msg=key)

@@ -42,7 +42,10 @@ def test_colours_to_be_preserved_are_those_it_starts_with(
     rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights
 ) -> None:
     """With a linear match the style has the content's colours, and so the start is the content."""
-    settings = Settings(size=96, steps=1, scales=(), preserve_color="linear", optimizer="adam", learning_rate=0.01)
+    layers = {"content_layers": {"block1_conv1": 1.0}, "style_layers": {"block1_conv1": 1.0}}
+    settings = Settings(
+        size=96, steps=1, scales=(), preserve_color="linear", optimizer="adam", learning_rate=0.01, **layers
+    )
     (only,) = paint(rocket, [starry_night], settings, weights=vgg)
     np.testing.assert_allclose(only.picture(), rocket, atol=3.0)
 
