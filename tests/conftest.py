@@ -7,6 +7,9 @@ import os
 # Before NumPy: its threads for matrix products cost each of hundreds of processes more than half of its start.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+# As styled loads TensorFlow, also where a test imports it first.
+os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+
 import gc
 import signal
 import sys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from styled import durable, images
 from styled.errors import ImageError
@@ -41,7 +41,14 @@ def write_timelapse(folder: JobFolder) -> Path | None:
     durations = [_FRAME_MS] * (len(pictures) - 1) + [_LAST_MS]
     encoded = io.BytesIO()
     pictures[0].save(
-        encoded, "WEBP", save_all=True, append_images=pictures[1:], duration=durations, loop=0, quality=75, method=2
+        encoded,
+        WebPImagePlugin.WebPImageFile.format,
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations,
+        loop=0,
+        quality=75,
+        method=2,
     )
     durable.write_bytes(folder.timelapse, encoded.getvalue())
     return folder.timelapse

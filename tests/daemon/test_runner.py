@@ -142,7 +142,7 @@ def test_a_worker_that_will_not_stop_is_killed_with_its_children(bench: Bench) -
     assert bench.runner.wake_after() <= 0.1  # type: ignore[operator]
     ended = bench.ended()
     assert (ended.returncode, ended.asked_to_stop) == (-signal.SIGKILL, True)
-    bench.poll_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+    bench.poll_until(lambda: has_ended(child))
 
 
 def test_a_child_left_behind_by_a_dead_worker_is_ended(bench: Bench) -> None:
@@ -153,7 +153,7 @@ def test_a_child_left_behind_by_a_dead_worker_is_ended(bench: Bench) -> None:
     """)
     assert bench.ended().returncode == -signal.SIGSEGV
     child = bench.reports[0].what.step  # type: ignore[union-attr]
-    bench.poll_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+    bench.poll_until(lambda: has_ended(child))
 
 
 def test_a_silent_idle_worker_is_ended_as_stalled(bench: Bench) -> None:
@@ -262,13 +262,13 @@ while True: time.sleep(1)
         wait_until(lambda: (tmp_path / "job" / "log.txt").read_text() == "up\n")
         process.kill()
     # It has no handler and does not read its standard input: only the kernel's signal can end it.
-    wait_until(lambda: has_ended(worker))
+    wait_until(lambda: has_ended(worker.pid))
 
 
-def has_ended(process: psutil.Process) -> bool:
+def has_ended(pid: int) -> bool:
     """Say whether a process has ended, collected or not."""
     try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 

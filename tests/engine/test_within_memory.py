@@ -11,7 +11,7 @@ from tests.deadlines import patience
 
 pytestmark = [pytest.mark.painting, pytest.mark.memory]
 
-LIMIT = 2_400 * 2**20
+LIMIT = 2_250 * 2**20
 """Of address space: enough for TensorFlow, the weights and a tile of 640x160, not for all of it."""
 
 _PAINT = f"""

@@ -41,6 +41,20 @@ sys.modules["styled.engine.device"] = device
 # structlog loads it where it is installed, a fifth of this process's start, and no log of a worker is drawn with it.
 sys.modules["rich"] = None  # type: ignore[assignment]
 
+
+class NoDriver(Exception):
+    """What NVML raises on a machine without a GPU."""
+
+
+def _no_driver() -> None:
+    raise NoDriver
+
+
+# NVML's module takes a tenth of this process's start to say that there is no GPU.
+nvml = types.ModuleType("pynvml")
+nvml.nvmlInit, nvml.NVMLError = _no_driver, NoDriver  # type: ignore[attr-defined]
+sys.modules["pynvml"] = nvml
+
 from styled import painting, worker  # noqa: E402  # the real ones, after their TensorFlow was taken away
 from styled.engine.footprint import Choice  # noqa: E402
 from styled.engine.iterate import Iterate, Losses  # noqa: E402

@@ -211,7 +211,7 @@ def test_a_full_disk_keeps_the_old_file(
 @pytest.mark.processes
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_a_huge_picture_is_written_in_strips(tmp_path: Path, suffix: str) -> None:
-    """24 million pixels in 16 bits are 144 MB; writing them takes a fraction of that."""
+    """24 million pixels in 16 bits are 144 MB; writing them takes less than half of that."""
     script = (
         "import sys; from pathlib import Path; import numpy as np; from styled import images, memory\n"
         "picture = np.full((4000, 6000, 3), 7, np.uint8)\n"
@@ -222,4 +222,4 @@ def test_a_huge_picture_is_written_in_strips(tmp_path: Path, suffix: str) -> Non
     )
     command = [sys.executable, "-c", script, str(tmp_path / f"a.{suffix}")]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(run.stdout) < 60_000_000
+    assert int(run.stdout) < 72_000_000

@@ -13,11 +13,12 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
+from styled import vgg19
 from styled.cli.main import styled
 from styled.engine import held_out, losses
 from styled.engine.features import FeatureExtractor
 from styled.engine.objective import Objective
-from styled.engine.weights import Weights
+from styled.engine.weights import Weights, load_weights
 from styled.errors import SettingsError
 from styled.score.judging import Score, judge, score
 from styled.settings import Settings
@@ -73,10 +74,9 @@ def test_the_objective_is_the_engines(rocket: np.ndarray, starry_night: np.ndarr
     assert list(found)[:5] == ["total", "content", "style", "tv", "content.block4_conv2"]
 
 
-def test_held_out_layers_are_compared_by_their_gram_matrices(
-    rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights
-) -> None:
+def test_held_out_layers_are_compared_by_their_gram_matrices(rocket: np.ndarray, starry_night: np.ndarray) -> None:
     """Not those that are optimised; two styles by their weights."""
+    vgg = load_weights("builtin", vgg19.LAYER_NAMES)  # also below block5_conv1
     layers = {"block1_conv2": 1.0, "block3_conv1": 1.0}
     settings = Settings(style_layers=layers, style_weights=(1.0, 3.0))
     found = held_out.held_out_distances(rocket, [starry_night, rocket[::-1]], settings, vgg)
