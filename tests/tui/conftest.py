@@ -238,7 +238,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], *, seconds:
     while not condition():
         if time.monotonic() > end:
             pytest.fail(f"it did not happen; the screen:\n{screen_text(pilot.app)}")  # type: ignore[arg-type]
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)  # most conditions draw the whole screen, which takes milliseconds
     await pilot.pause()
 
 

@@ -165,7 +165,7 @@ async def test_a_machine_never_measured_is_measured(
     desk: Desk, root: Root, album: Path, speeds_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speeds_file.unlink()
-    monkeypatch.setattr(probing, "PROBE", (probing.Trial(width=64, height=64, steps=1),))
+    monkeypatch.setattr(probing, "PROBE", (probing.Trial(width=48, height=48, steps=1),))
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         files = await open_add(pilot)
         await choose_two(pilot, files)
