@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from styled.errors import DiskFull, PairChanged
 from styled.evolution import JobFile, read_job_file
 from styled.queue import claim as claiming
 from styled.queue import moves
-from styled.queue.claim import clear, take
+from styled.queue.claim import clear, forget_plan, take
+from styled.queue.failpoint import crash_point
 from styled.queue.plan import PLAN, Claim, Member, encoded
+from styled.queue.rebuild import job_fields
 from styled.queue.recovery import recover
 from styled.queue.store import Store
 from styled.queue.tracker import Signature
@@ -366,52 +366,41 @@ def test_everything_is_flushed_before_the_next_step(root: Root, monkeypatch: pyt
     ]  # fmt: skip
 
 
-CRASHING = """
-import sys
-from pathlib import Path
-import msgspec
-from styled.root import Root
-from styled.queue.claim import clear, forget_plan, take
-from styled.queue.failpoint import crash_point
-from styled.queue.plan import Claim
-from styled.queue.rebuild import job_fields
-from styled.queue.store import Store
-from styled.queue import claim as claiming
-import errno, os
-root = Root(Path(sys.argv[1]))
-plan = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=Claim)
-if sys.argv[3] == "copied":
-    real = claiming.rename_new
-    def rename(source, target, **folders):
-        if source in {member.target for member in plan.members}:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-        real(source, target, **folders)
-    claiming.rename_new = rename
-with Store.open(root) as store:
-    folder = take(root, plan)
-    clear(root, folder, plan)
-    store.add(number=store.next_number(), **job_fields(plan.job))
-    crash_point("claim.8")
-    forget_plan(folder)
-"""
+def crashed_at(step: int, root: Root, plan: Claim, how: str) -> int | None:
+    """Claim in a process that ends at a step, as SIGKILL would end it; return its exit code."""
+    claiming_process = multiprocessing.get_context("fork").Process(target=_claim, args=(step, root, plan, how))
+    claiming_process.start()
+    claiming_process.join()
+    return claiming_process.exitcode
+
+
+def _claim(step: int, root: Root, plan: Claim, how: str) -> None:
+    os.environ["STYLED_CRASH_AT"] = f"claim.{step}"
+    if how == "copied":
+        real = claiming.rename_new
+
+        def rename(source: str, target: str, **folders: int) -> None:
+            if source in {member.target for member in plan.members}:
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            real(source, target, **folders)
+
+        claiming.rename_new = rename  # type: ignore[assignment]
+    with Store.open(root) as store:
+        folder = take(root, plan)
+        clear(root, folder, plan)
+        store.add(number=store.next_number(), **job_fields(plan.job))
+        crash_point("claim.8")
+        forget_plan(folder)
 
 
 @pytest.mark.processes
 @pytest.mark.parametrize("how", ["moved", "copied", "kept"])
 @pytest.mark.parametrize("step", range(1, 10))
-def test_a_crash_at_any_step_leaves_the_pair_in_exactly_one_place(root: Root, tmp_path: Path, step: int, how: str):
+def test_a_crash_at_any_step_leaves_the_pair_in_exactly_one_place(root: Root, step: int, how: str):
     claim = drop(root, kept=("style.png",) if how == "kept" else ())
     (root.inbox / "harbour" / "notes.txt").write_bytes(b"mine")
     claim = Claim(job=claim.job, members=claim.members, folder=claim.folder, extras=("notes.txt",))
-    (tmp_path / "plan").write_bytes(msgspec.json.encode(claim))
-    done = subprocess.run(
-        [sys.executable, "-c", CRASHING, str(root.path), str(tmp_path / "plan"), how],
-        env={**os.environ, "STYLED_CRASH_AT": f"claim.{step}"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 137, done.stderr
+    assert crashed_at(step, root, claim, how) == 137
     for _ in range(2):  # a second recovery finds nothing to do
         with Store.open(root) as store:
             recover(root, store)
@@ -435,14 +424,9 @@ def test_a_crash_at_any_step_leaves_the_pair_in_exactly_one_place(root: Root, tm
 
 @pytest.mark.processes
 @pytest.mark.parametrize("step", [2, 3])
-def test_recovery_goes_on_when_the_users_folder_is_gone(root: Root, tmp_path: Path, step: int):
+def test_recovery_goes_on_when_the_users_folder_is_gone(root: Root, step: int):
     claim = drop(root)
-    (tmp_path / "plan").write_bytes(msgspec.json.encode(claim))
-    subprocess.run(
-        [sys.executable, "-c", CRASHING, str(root.path), str(tmp_path / "plan"), "moved"],
-        env={**os.environ, "STYLED_CRASH_AT": f"claim.{step}"},
-        check=False,
-    )
+    assert crashed_at(step, root, claim, "moved") == 137
     left = tree(root.inbox)
     for path in left:
         (root.inbox / path).unlink()
