@@ -48,7 +48,8 @@ class Warm:
         cwd: Path | None = None,
     ) -> None:
         self.returncode: int | None = None
-        self._news, theirs = socket.socketpair()
+        # Packets: as a stream the exit code of a short command would be read as more digits of its pid.
+        self._news, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sys.audit("subprocess.Popen", "styled", arguments, cwd, environment)  # it is one to whoever watches
         request = json.dumps([list(arguments), dict(environment), str(cwd or Path.cwd())]).encode()
         with theirs:
