@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar, cast
 
 from textual.app import App
@@ -197,7 +198,7 @@ class StyledApp(App[None]):
     def on_unmount(self) -> None:
         """Let the threads go."""
         self._poller.stop()
-        if self._tether is not None:
+        if self._tether is not None and not self.lost_terminal:  # else it sees to it that the program ends
             self._tether.release()
 
     def _watch_terminal(self) -> None:
@@ -209,7 +210,8 @@ class StyledApp(App[None]):
             loop.add_signal_handler(number, self._terminal_lost if number == signal.SIGHUP else self.exit)
 
         def lost() -> None:
-            loop.call_soon_threadsafe(self._terminal_lost)
+            with suppress(RuntimeError):  # SIGHUP came first, and the loop has ended already
+                loop.call_soon_threadsafe(self._terminal_lost)
 
         self._tether = Tether(sys.__stdin__.fileno(), lost)
         self._tether.start()

@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 
 LOOK_S = 2.0
 """Seconds between two looks at the terminal, should the hang-up itself not be told."""
 
 GRACE_S = 2.0
-"""Seconds the event loop gets to end by itself; after that there is nothing left to save."""
+"""Seconds the program gets to end by itself; after that there is nothing left to save."""
 
 EXIT_CODE = 129
 """128 + SIGHUP, as a shell reports a program that died of it."""
@@ -42,7 +43,7 @@ class Tether(threading.Thread):
         self._ended.set()
 
     def run(self) -> None:
-        """Wait for the hang-up; then end the loop, or, if it does not end, the process."""
+        """Wait for the hang-up; then end the loop, and, if it does not end, the process."""
         poll = select.poll()
         poll.register(self._descriptor, 0)  # no events asked for: only hang-up and error are told
         while not self._ended.is_set():
@@ -52,7 +53,7 @@ class Tether(threading.Thread):
             if self._ended.is_set():
                 return
             self._lost()
-            if not self._ended.wait(GRACE_S):
-                # The loop is stuck writing to the dead link. All state is the daemon's: nothing is lost.
-                os._exit(EXIT_CODE)
-            return
+            # Whatever the loop does: Textual may be stuck in writing to the dead link, also after all was unmounted.
+            # A program that ends by itself takes this thread with it. All state is the daemon's: nothing is lost.
+            time.sleep(GRACE_S)
+            os._exit(EXIT_CODE)
