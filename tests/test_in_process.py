@@ -320,22 +320,14 @@ class TestInputs:
         np.testing.assert_array_equal(ours, styled.stylize(SAMPLES / "rocket.jpg", styles, **TINY))
 
 
-MALLINFO2 = [
-    (name, ctypes.c_size_t)
-    for name in [
-        "arena",
-        "ordblks",
-        "smblks",
-        "hblks",
-        "hblkhd",
-        "usmblks",
-        "fsmblks",
-        "uordblks",
-        "fordblks",
-        "keepcost",
-    ]
-]
-"""Of glibc's <malloc.h>, bytes."""
+class Mallinfo2(ctypes.Structure):
+    """Of glibc's <malloc.h>, bytes."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
+                     "keepcost")
+    ]  # fmt: skip
 
 
 class TestManyPictures:
@@ -364,7 +356,7 @@ class TestManyPictures:
     def allocated() -> float:
         """What this process has from the C library's allocator, MB: TensorFlow's arrays and NumPy's are among it."""
         library = ctypes.CDLL(None)
-        library.mallinfo2.restype = type("mallinfo2", (ctypes.Structure,), {"_fields_": MALLINFO2})
+        library.mallinfo2.restype = Mallinfo2
         found = library.mallinfo2()
         return float((found.uordblks + found.hblkhd) / 1e6)
 
@@ -373,11 +365,11 @@ class TestManyPictures:
         for call in range(4):
             self.paint(128, call)
         graphs, held, allocated = self.graphs(), self.memory(), self.allocated()
-        for call in range(12):
+        for call in range(24):  # what the allocator keeps comes and goes by 6 MB
             self.paint(128, call)
         assert self.graphs() == graphs
-        assert (self.allocated() - allocated) / 12 < 0.12
-        assert (self.memory() - held) / 12 < 1.0, "what the allocator keeps comes and goes by 6 MB"
+        assert (self.allocated() - allocated) / 24 < 0.12
+        assert (self.memory() - held) / 24 < 0.5
 
     def test_memory_hardly_grows_at_all_sizes(self) -> None:
         """Graphs can be counted: as many are left after each call. Of the rest, what the allocator keeps differs."""
