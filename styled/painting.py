@@ -381,7 +381,7 @@ def _weights_for(settings: Settings) -> Weights:
 
 def _engine() -> Paint:
     # Only here, after the inputs are known to be good: TensorFlow takes seconds to load.
-    startup.load_tensorflow()
+    startup.load_tensorflow(owns_process=True)
     from styled.engine import device
     from styled.engine.engine import paint
 

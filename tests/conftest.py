@@ -50,6 +50,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.is_file() and scheduling.is_for_another(collection_path, config) else None
 
 
+def pytest_collection() -> None:
+    """Import without Python's collector: what is loaded stays, and it would look at it again and again."""
+    gc.disable()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is fast, before ``-m`` chooses."""
@@ -63,6 +68,7 @@ def pytest_collection_finish() -> None:
     """Start from here: what is loaded by now stays, so the collector need not look at it again and again."""
     watching.begin()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ the table repeats each command's one-line help for that reason, and a test holds
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from typing import TYPE_CHECKING
@@ -97,3 +98,5 @@ def main() -> None:
     except StyledError as error:
         click.echo(f"styled: {error}", err=True)
         sys.exit(error.exit_code)
+    finally:
+        gc.freeze()  # the process ends: Python would look at all objects once more, a fifth of a short command's time

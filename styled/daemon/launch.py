@@ -7,6 +7,7 @@ imports, because Python code between fork and exec is unsafe in a daemon that ha
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import runpy
 import signal
@@ -31,7 +32,10 @@ def main() -> None:
     except OSError as error:
         print(f"oom_score_adj stays as it is: {error}", file=sys.stderr)  # noqa: T201  # stderr is the job's log
     sys.argv = [module, folder]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        gc.freeze()  # the process ends: Python would look at all its objects once more, half a second with TensorFlow's
 
 
 if __name__ == "__main__":

@@ -33,28 +33,34 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 _FILTER = Path(__file__).with_name("chatter_filter.py")
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(*, owns_process: bool = False) -> None:
     """Import TensorFlow and look for GPUs; does nothing when it is imported already.
 
     Who sets ``TF_CPP_MIN_LOG_LEVEL`` below 2 sees all that it prints.
+
+    Args:
+        owns_process: nobody else's objects live in this process, so all that are there by then may stay for good.
     """
     if "tensorflow" in sys.modules:
         return
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] in {"0", "1"}:
-        _load()
+        _load(owns_process=owns_process)
         return
     with _filtered_errors():
-        _load()
+        _load(owns_process=owns_process)
 
 
-def _load() -> None:
+def _load(*, owns_process: bool) -> None:
     # Three thousand modules make the collector look at all that is there again and again: a sixth of the time.
     was_collecting = gc.isenabled()
     gc.disable()
     try:
         import tensorflow as tf
+
+        if owns_process:
+            gc.freeze()  # else it looks at its million objects when it is turned on, and again at the process' end
     finally:
         if was_collecting:
             gc.enable()

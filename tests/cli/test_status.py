@@ -19,6 +19,7 @@ from styled.root import Root
 from tests.cli.conftest import Styled
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess
+from tests.queue.many import add_copies
 
 pytestmark = pytest.mark.processes
 
@@ -70,12 +71,8 @@ def test_a_daemon_that_hangs_is_told_from_one_that_runs(
 
 def test_ten_thousand_ended_jobs_are_told_in_time(styled: Styled, tmp_path: Path) -> None:
     root = Root.at(tmp_path)
-    with Store.open(root) as store, store.batch():
-        for number in range(1, 10_001):
-            store.add(
-                number=number, id=f"job-{number}", name=f"n{number}", content="c", styles=("s",), state=JobState.DONE,
-                finished_at=float(number),
-            )  # fmt: skip
+    with Store.open(root) as store:
+        add_copies(store, 10_000, state=JobState.DONE, finished_at=1.0)
     command = [sys.executable, "-m", "styled", "status", "--json", "--root", str(root.path)]
     best = min(timed(command) for _ in range(5))
     told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)

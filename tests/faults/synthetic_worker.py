@@ -40,6 +40,8 @@ sys.modules["styled.engine.device"] = device
 
 # structlog loads it where it is installed, a fifth of this process's start, and no log of a worker is drawn with it.
 sys.modules["rich"] = None  # type: ignore[assignment]
+# It also loads asyncio, for loggers that no worker has.
+sys.modules["asyncio"] = types.ModuleType("asyncio")
 
 
 class NoDriver(Exception):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import select
@@ -171,6 +172,7 @@ def _main() -> None:
         if "tui" not in module:
             importlib.import_module(module.partition(":")[0])
     importlib.import_module("styled.daemon.daemon")
+    gc.freeze()  # a collection in a child would write to, and so copy, the pages that it shares with the server
     found = _serve(socket.socket(fileno=int(sys.argv[1])))
     if found is not None:
         _become(*found)

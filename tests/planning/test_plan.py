@@ -88,9 +88,9 @@ def test_the_probe_is_short_and_of_two_sizes() -> None:
 def test_a_plan_is_near_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command probes this machine and foretells a run; on a busy machine within a factor of three."""
     # Around the size of the run: the larger one of the real probe takes a while.
-    monkeypatch.setattr(probing, "PROBE", tuple(probing.Trial(width=side, height=side, steps=2) for side in (48, 128)))
+    monkeypatch.setattr(probing, "PROBE", tuple(probing.Trial(width=side, height=side, steps=2) for side in (48, 96)))
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
-    settings = ("--set", "size=96", "--set", "steps=6", "--set", "scales=[]")
+    settings = ("--set", "size=80", "--set", "steps=6", "--set", "scales=[]")
     foretold = CliRunner().invoke(command, [str(content), str(style), *settings, "--json"], catch_exceptions=False)
     plan = msgspec.json.decode(foretold.output, type=Plan)
     before = time.monotonic()
@@ -104,5 +104,5 @@ def test_a_plan_is_near_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert last is not None
     assert last.step == plan.steps == 6
     again = CliRunner().invoke(command, [str(content), str(style), *settings], catch_exceptions=False)
-    assert "96x64" in again.output
+    assert "80x53" in again.output
     assert "untiled" in again.output

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import structlog
 
+from styled import images
 from styled.config import InboxConfig
 from styled.engine.weights import describe
 from styled.errors import DiskFull, StoreError
@@ -30,6 +31,28 @@ from tests.queue.conftest import FakeClock, png
 pytestmark = pytest.mark.processes
 
 CONFIG = InboxConfig(settle_s=5.0, rescan_s=30.0, watch="poll", truncated_grace_s=120.0, max_bytes=100_000)
+
+
+class SharedChecker(images.Checker):
+    """Lives on when its inbox closes: its child, a tenth of a second's work to start, checks for the next test too."""
+
+    def __exit__(self, *_: object) -> None:
+        """Stay."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_checking_child() -> Iterator[None]:
+    shared: dict[tuple[int, int], SharedChecker] = {}
+
+    def checker(*, max_bytes: int, max_pixels: int) -> SharedChecker:
+        limits = max_bytes, max_pixels
+        return shared.setdefault(limits, SharedChecker(max_bytes=max_bytes, max_pixels=max_pixels))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "Checker", checker)
+        yield
+    for each in shared.values():
+        each.close()
 
 
 class Driver:

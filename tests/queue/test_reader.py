@@ -19,6 +19,7 @@ from styled.queue.status import DaemonStatus, Incomplete, Rejected
 from styled.queue.store import Store
 from styled.root import Root
 from tests.queue.conftest import FakeClock
+from tests.queue.many import add_copies
 
 AddJob = Callable[..., Job]
 
@@ -222,20 +223,11 @@ def test_many_threads_share_a_reader_while_the_writer_writes(reader: StoreReader
 
 
 def test_ten_thousand_jobs_are_quick_to_ask(reader: StoreReader, store: Store):
-    with store.batch():
-        for number in range(1, 10_001):
-            store.add(
-                id=f"2026-{number:05d}",
-                name=f"n{number}",
-                content="c",
-                styles=("s",),
-                state=JobState.DONE,
-                finished_at=1.0 * number,
-            )
+    add_copies(store, 10_000, state=JobState.DONE, finished_at=1.0)
     cpu = time.process_time()
     counts = reader.counts()
     page = reader.jobs(order="queue", limit=50)
-    found = reader.get("2026-07777")
+    found = reader.get("n7777")
     reader.version()
     spent = time.process_time() - cpu
     assert (counts[JobState.DONE], page[0].number, found.number) == (10_000, 10_000, 7777)

@@ -10,6 +10,7 @@ from styled.root import Root
 from styled.tui.main_screen import MainScreen
 from styled.tui.picture_view import PictureView
 from styled.tui.queue_table import QueueTable
+from tests.queue.many import add_copies
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
 pytestmark = pytest.mark.screens
@@ -92,13 +93,11 @@ async def test_the_filter_takes_words_and_states_and_escape_takes_it_back(desk: 
 
 
 async def test_ten_thousand_jobs_load_a_page_at_a_time(desk: Desk, root: Root) -> None:
-    with desk.store.batch():
-        for number in range(10_000):
-            desk.store.add(id=f"20260101-000000-many-{number}", name=f"many-{number}", content="c", styles=("s",))
+    add_copies(desk.store, 10_000)
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         app = await settled(pilot)
         await pilot.press("G")
-        await until(pilot, lambda: queue(app).row is not None and queue(app).row.name == "many-9999")
+        await until(pilot, lambda: queue(app).row is not None and queue(app).row.name == "n10000")
         assert "10000 of 10000" in screen_text(app)
         for _ in range(30):
             await pilot.press("pageup")
