@@ -33,6 +33,7 @@ os.environ["STYLED_GALLERY__AUTO"] = "false"
 
 # Hundreds of processes are started: each would compile all of styled again, which is a third of a worker's start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False  # nor need the next run rewrite the assertions of each file in four processes
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import wasserstein_distance
 
 from styled import images
 from styled.score import texture
@@ -25,6 +24,8 @@ def photo() -> np.ndarray:
 
 
 def test_it_is_the_mean_of_the_one_dimensional_distances() -> None:
+    from scipy.stats import wasserstein_distance  # a second, which each process that collects this file would pay
+
     ours, theirs = GENERATOR.normal(3.0, 2.0, (4000, 5)), GENERATOR.gamma(2.0, 3.0, (3000, 5))
     directions = np.random.default_rng(0).normal(size=(5, 64))
     directions /= np.linalg.norm(directions, axis=0)
