@@ -1,6 +1,6 @@
 """styled: neural style transfer that runs itself.
 
-From Python: ``from styled import stylize, paint``, see :mod:`styled.in_process`. Importing this package
+From Python: ``from styled import stylize, paint``, see :mod:`styled.painting.stylize`. Importing this package
 imports nothing heavy; names are resolved when they are first used (PEP 562).
 """
 
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from styled.in_process import Iterate as Iterate
-    from styled.in_process import paint as paint
-    from styled.in_process import stylize as stylize
+from styled.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from styled.painting.stylize import Iterate as Iterate
+    from styled.painting.stylize import paint as paint
+    from styled.painting.stylize import stylize as stylize
+
 __all__ = ["Iterate", "__version__", "paint", "stylize"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from styled import in_process
+        from styled.painting import stylize as in_process
 
         return getattr(in_process, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

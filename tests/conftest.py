@@ -88,7 +88,8 @@ def _memory_is_given_back() -> Iterator[None]:
     """Give back what a file's tests freed: TensorFlow's process would keep the most that it ever had."""
     yield
     if "tensorflow" in sys.modules:
-        from styled.engine import device, gradient
+        from styled.engine.network import device
+        from styled.engine.objective import gradient
 
         gradient._extractors = type(gradient._extractors)(kept=2)
         gc.collect()

@@ -17,9 +17,9 @@ import pytest
 
 from styled import evolution, images
 from styled.evolution import JobFolder
-from styled.queue.job import Job, JobState
-from styled.queue.reader import StoreReader
+from styled.job import Job, JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 from tests.deadlines import patience, wait_until
 
 pytestmark = pytest.mark.painting

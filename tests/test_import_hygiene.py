@@ -42,12 +42,12 @@ def loaded_by(code: str) -> set[str]:
         ("import styled", set()),
         ("import styled.cli.main", set()),
         ("import styled.errors, styled.settings, styled.config, styled.root, styled.messages, styled.vgg19", set()),
-        ("import styled.queue.job, styled.queue.store, styled.queue.reader", {"PIL", "numpy"}),
-        ("import styled.daemon.control, styled.daemon.runner", {"PIL", "numpy"}),
+        ("import styled.job, styled.store.store, styled.store.reader", {"PIL", "numpy"}),
+        ("import styled.daemon.control.protocol, styled.backend.local", {"PIL", "numpy"}),
         ("import styled.daemon.daemon", {"PIL", "numpy", "watchdog"}),
         ("import styled.images, styled.evolution, styled.memory", {"PIL", "numpy"}),
-        ("import styled.engine.weights, styled.engine.iterate, styled.engine.pyramid", {"PIL", "numpy"}),
-        ("import styled.painting, styled.worker, styled.in_process", {"PIL", "numpy"}),
+        ("import styled.vgg19.weights, styled.engine.iterate, styled.sizing.scales", {"PIL", "numpy"}),
+        ("import styled.painting.paint_job, styled.painting.worker, styled.painting.stylize", {"PIL", "numpy"}),
         ("import styled.tui.app", {"textual"}),  # the first screen waits for nothing else
     ],
 )

@@ -8,14 +8,15 @@ import pytest
 import tifffile
 from PIL import Image
 
-from styled import evolution, images, oneshot
+from styled import evolution, images
 from styled.errors import ImageTooLarge, SettingsError
 from styled.evolution import JobFolder
 from styled.gallery import write_gallery
-from styled.painting import paint_job
+from styled.painting import one_picture
+from styled.painting.paint_job import paint_job
 from styled.settings import settings_from
 from tests.engine.pictures import SAMPLES
-from tests.test_painting import iterates, make_job, never
+from tests.painting.test_paint_job import iterates, make_job, never
 
 pytestmark = pytest.mark.tensorflow
 
@@ -65,23 +66,23 @@ def test_the_gallery_shows_a_tiff_by_a_picture_that_browsers_know(job: JobFolder
 def test_the_suffix_of_the_output_says_the_format(tmp_path: Path) -> None:
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
     for name, word in (("a.tiff", "tiff"), ("b.JPG", "jpeg"), ("c.png", "png"), ("d.webp", "png")):
-        run = oneshot.prepare(content, [style], {"format": "png"}, output=tmp_path / name)
+        run = one_picture.prepare(content, [style], {"format": "png"}, output=tmp_path / name)
         assert evolution.read_job_file(run.folder).settings["format"] == word
 
 
 def test_a_jpeg_of_16_bits_is_refused_before_anything_is_painted(tmp_path: Path) -> None:
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
     with pytest.raises(SettingsError, match="jpeg"):
-        oneshot.prepare(content, [style], {"bits": 16}, output=tmp_path / "a.jpg")
+        one_picture.prepare(content, [style], {"bits": 16}, output=tmp_path / "a.jpg")
     with pytest.raises(SettingsError, match="8 or 16"):
         settings_from({"bits": 12})
 
 
 def test_a_16_bit_tiff_is_delivered_as_it_is(tmp_path: Path) -> None:
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
-    run = oneshot.prepare(content, [style], {"bits": 16, "size": 64}, output=tmp_path / "a.tiff")
+    run = one_picture.prepare(content, [style], {"bits": 16, "size": 64}, output=tmp_path / "a.tiff")
     list(paint_job(run.folder, never, paint=iterates(2)))
-    oneshot.deliver(run)
+    one_picture.deliver(run)
     assert tifffile.imread(tmp_path / "a.tiff").dtype.name == "uint16"
 
 
@@ -90,8 +91,8 @@ def test_a_picture_above_the_pixel_limit_is_refused_before_it_is_decoded(tmp_pat
     bomb = tmp_path / "bomb.png"
     Image.new("1", (16_000, 16_000)).save(bomb)
     with pytest.raises(ImageTooLarge, match="250 million"):
-        oneshot.prepare(bomb, [SAMPLES / "starry_night.jpg"], {}, output=tmp_path / "a.png")
+        one_picture.prepare(bomb, [SAMPLES / "starry_night.jpg"], {}, output=tmp_path / "a.png")
     with pytest.raises(ImageTooLarge, match=r"0\.1 million"):
-        oneshot.prepare(
+        one_picture.prepare(
             SAMPLES / "rocket.jpg", [SAMPLES / "starry_night.jpg"], {"max_pixels": 100_000}, output=tmp_path / "a.png"
         )

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import styled
-from styled import evolution, oneshot, presets
+from styled import evolution, presets
 from styled.config import load_config
 from styled.errors import SettingsError
+from styled.inbox.job_toml import resolve
+from styled.painting import one_picture
 from styled.presets import layered
-from styled.queue.job_toml import resolve
 from styled.settings import Settings, settings_from
 
 pytestmark = pytest.mark.tensorflow
@@ -87,7 +88,7 @@ def test_an_unknown_preset_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_the_job_records_what_a_preset_came_to(tmp_path: Path) -> None:
-    run = oneshot.prepare(PAIR[0], [PAIR[1]], {"preset": "fine", "steps": 3}, output=tmp_path / "out.png")
+    run = one_picture.prepare(PAIR[0], [PAIR[1]], {"preset": "fine", "steps": 3}, output=tmp_path / "out.png")
     recorded = evolution.read_job_file(run.folder).settings
     assert (recorded["preset"], recorded["size"], recorded["steps"]) == ("fine", 1600, 3)
 

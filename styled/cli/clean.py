@@ -10,7 +10,7 @@ import msgspec
 
 from styled.cli.root_option import root_option
 from styled.config import RetentionConfig, load_config
-from styled.daemon.control import Client
+from styled.daemon.control.protocol import Client
 from styled.root import Root
 
 
@@ -33,9 +33,9 @@ def clean(
     Without options the [retention] settings of styled.toml count, by which the daemon does the same every hour.
     Jobs that ended within the last hour are left alone, and so is all that has not ended.
     """
-    from styled.daemon.retention import plan
-    from styled.queue.job import ENDED
-    from styled.queue.reader import StoreReader
+    from styled.daemon.upkeep.retention import plan
+    from styled.job import ENDED
+    from styled.store.reader import StoreReader
 
     root = Root.at(root_path)
     given = {"days": days, "max_gb": max_gb, "frames": frames}

@@ -12,21 +12,21 @@ from pathlib import Path
 
 import click
 
+from styled.cli.pictures.thumbnail import thumbnail
 from styled.cli.progress import TextLines
 from styled.cli.root_option import root_option
-from styled.cli.thumbnail import thumbnail
-from styled.daemon.control import Client
-from styled.daemon.lock import holder_of
-from styled.daemon.service import start_detached
+from styled.daemon.control.protocol import Client
+from styled.daemon.process.lock import holder_of
+from styled.daemon.process.service import start_detached
 from styled.errors import DaemonNotRunning, StyledError
 from styled.evolution import JobFolder, read_losses
+from styled.inbox.add import drop
+from styled.job import ENDED, Job, JobState
 from styled.messages import Progress
 from styled.presets import layered
-from styled.queue.drop import drop
-from styled.queue.job import ENDED, Job, JobState
-from styled.queue.reader import StoreReader
 from styled.root import Root
 from styled.settings import parse_assignment
+from styled.store.reader import StoreReader
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 CONTENT, STYLE = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"

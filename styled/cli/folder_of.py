@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
-from styled.queue.reader import StoreReader
 from styled.root import Root
+from styled.store.reader import StoreReader
 
 if TYPE_CHECKING:
     from styled.evolution import JobFolder

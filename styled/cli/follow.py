@@ -11,11 +11,11 @@ from styled.cli.job_ids import job_ids
 from styled.cli.progress import TextLines
 from styled.cli.root_option import root_option
 from styled.cli.wait import POLL_S, find, looks_at
-from styled.daemon.lock import holder_of
+from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob
-from styled.queue.job import ENDED, Job, JobState
-from styled.queue.reader import StoreReader
+from styled.job import ENDED, Job, JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 
 RESTART_S = 10.0
 """A daemon that was restarted has this long to come back."""

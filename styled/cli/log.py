@@ -12,10 +12,10 @@ from styled.cli.job_ids import job_ids
 from styled.cli.root_option import root_option
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
-from styled.queue.job import ENDED
-from styled.queue.names import escaped
-from styled.queue.reader import StoreReader
+from styled.files.printable import escaped
+from styled.job import ENDED
 from styled.root import Root
+from styled.store.reader import StoreReader
 
 POLL_S = 0.25
 """Between two looks at a growing log."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from styled import __version__
 from styled.errors import StyledError
+from styled.version import __version__
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one-line help)
     "run": ("styled.cli.run:run", "Paint one content image in the style of others, now."),
-    "plan": ("styled.cli.plan:plan", "Foretell how long a job will take, and how much memory."),
-    "score": ("styled.cli.score:score", "Measure a result against its photo and its paintings."),
-    "bench": ("styled.cli.bench:command", "Measure how fast this machine paints."),
+    "plan": ("styled.cli.machine.plan:plan", "Foretell how long a job will take, and how much memory."),
+    "score": ("styled.cli.pictures.score:score", "Measure a result against its photo and its paintings."),
+    "bench": ("styled.cli.machine.bench:command", "Measure how fast this machine paints."),
     "demo": ("styled.cli.demo:demo", "Drop a packaged pair into a fresh root and show the result."),
     "daemon": ("styled.cli.daemon:daemon", "Watch the inbox and paint what is dropped there."),
     "tui": ("styled.cli.tui:tui", "Open the terminal UI (the default without a command)."),
@@ -42,13 +42,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("styled.cli.queue:stop", "Stop the daemon; the running job resumes later."),
     "reload": ("styled.cli.queue:reload", "Make the daemon read its configuration again."),
     "clean": ("styled.cli.clean:clean", "Thin and remove ended jobs."),
-    "service": ("styled.cli.service:service", "Run the daemon under systemd: show or install its unit."),
-    "doctor": ("styled.cli.doctor:doctor", "Check the root and this machine."),
-    "gallery": ("styled.cli.gallery:gallery", "Write a page with all results: evolution/index.html."),
-    "sheet": ("styled.cli.sheet:sheet", "Draw a contact sheet of jobs, as one PNG."),
-    "timelapse": ("styled.cli.timelapse:timelapse", "Make a film of a job's frames, WebP or MP4."),
-    "completion": ("styled.cli.completion:completion", "Print the completion script of bash, zsh or fish."),
-    "weights": ("styled.cli.weights:weights", "Say which VGG19 weights are in use."),
+    "service": ("styled.cli.machine.service:service", "Run the daemon under systemd: show or install its unit."),
+    "doctor": ("styled.cli.machine.doctor:doctor", "Check the root and this machine."),
+    "gallery": ("styled.cli.pictures.gallery:gallery", "Write a page with all results: evolution/index.html."),
+    "sheet": ("styled.cli.pictures.sheet:sheet", "Draw a contact sheet of jobs, as one PNG."),
+    "timelapse": ("styled.cli.pictures.timelapse:timelapse", "Make a film of a job's frames, WebP or MP4."),
+    "completion": ("styled.cli.machine.completion:completion", "Print the completion script of bash, zsh or fish."),
+    "weights": ("styled.cli.machine.weights:weights", "Say which VGG19 weights are in use."),
 }
 
 

@@ -9,9 +9,8 @@ from typing import Protocol, TextIO
 
 import click
 
-from styled import messages
+from styled import figures, messages
 from styled.messages import Failure, Noted, Progress, Started, WorkerMessage
-from styled.tui import figures
 
 PLAIN_EVERY_S = 5.0
 """Seconds between two lines where there is no terminal: a log is read later."""

@@ -11,8 +11,8 @@ import click
 from styled.cli.job_ids import job_ids
 from styled.cli.preset_option import preset_option
 from styled.cli.root_option import root_option
-from styled.daemon.control import Client
-from styled.daemon.lock import holder_of
+from styled.daemon.control.protocol import Client
+from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning
 from styled.root import Root
 
@@ -41,7 +41,7 @@ def add(
 
     Needs no daemon: the pair waits for one.
     """
-    from styled.queue.drop import drop
+    from styled.inbox.add import drop
     from styled.settings import parse_assignment
 
     root = Root.at(root_path)

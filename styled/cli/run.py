@@ -12,18 +12,19 @@ from typing import Any
 
 import click
 
-from styled import evolution, oneshot, planning
+from styled import evolution, figures, planning
+from styled.backend.local import LocalRunner
+from styled.backend.runner import Ended, Task
+from styled.backend.verdict import Verdict, judge
 from styled.cli.progress import Display, JsonLines, TextLines
 from styled.cli.settings_options import SHORTCUTS, settings_options, settings_values
-from styled.daemon.runner import LocalRunner, Task
-from styled.daemon.verdict import Ended, Verdict, judge
 from styled.errors import StyledError, class_of
 from styled.evolution import MAX_STEP_DOWNS, step_down
+from styled.job import JobState
 from styled.messages import Progress, Stopped
-from styled.oneshot import OneShot
-from styled.queue.job import JobState
+from styled.painting import one_picture
+from styled.painting.one_picture import OneShot
 from styled.settings import settings_from
-from styled.tui import figures
 
 INTERRUPTED_EXIT_CODE = 130  # what a shell reports after Ctrl-C
 
@@ -72,13 +73,13 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
     if resume is not None:
         if content is not None or any(options[name] for name in ("assignments", "evolution", "mask", *SHORTCUTS)):
             raise click.UsageError("--resume goes on with the images and settings of the stopped run; give none.")
-        job = oneshot.reopen(resume, output=options["output"], overwrite=options["overwrite"])
+        job = one_picture.reopen(resume, output=options["output"], overwrite=options["overwrite"])
     elif content is None or not styles:
         raise click.UsageError("Give a content image and at least one style image.")
     else:
         job = _prepared(content, styles, options)
     display: Display = JsonLines() if as_json else TextLines(sys.stderr)
-    oneshot.record_state(job, JobState.RUNNING)
+    one_picture.record_state(job, JobState.RUNNING)
     if not as_json and resume is None:
         display.note(_forecast(job))
     if not as_json:
@@ -93,7 +94,7 @@ def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_
 
 
 def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) -> OneShot:
-    return oneshot.prepare(
+    return one_picture.prepare(
         content,
         styles,
         settings_values(options),
@@ -174,31 +175,31 @@ def _conclude(job: OneShot, ended: Ended, stopped: Stopped | None, display: Disp
     """Deliver the result, or say why there is none and how to go on; leave with the exit code."""
     verdict, reason = judge(ended)
     if verdict is Verdict.DONE:
-        oneshot.record_state(job, JobState.DONE)
-        oneshot.deliver(job)
+        one_picture.record_state(job, JobState.DONE)
+        one_picture.deliver(job)
         return
     if ended.asked_to_stop and ended.failure is None:
         _leave_stopped(job, stopped, display)
-    oneshot.record_state(job, JobState.FAILED, reason)
+    one_picture.record_state(job, JobState.FAILED, reason)
     failure = ended.failure
     advice = failure.advice if failure else ""
     if failure and failure.kind == "diverged":
-        oneshot.deliver(job)
+        one_picture.deliver(job)
         advice = f"The last good picture is {job.output}. {advice}"
     elif verdict is Verdict.HOPELESS and not any(job.folder.checkpoint.iterdir()):
-        oneshot.discard(job)  # nothing was painted that could be lost
+        one_picture.discard(job)  # nothing was painted that could be lost
     else:
         advice = f"{advice} Its log is {job.folder.log}; go on with: {_resume_command(job)}".lstrip()
     raise class_of(failure.kind if failure else verdict.value)(failure.message if failure else reason, advice)
 
 
 def _leave_stopped(job: OneShot, stopped: Stopped | None, display: Display) -> None:
-    oneshot.record_state(job, JobState.PAUSED, "stopped by the user")
+    one_picture.record_state(job, JobState.PAUSED, "stopped by the user")
     if any(job.folder.checkpoint.iterdir()):
         where = f" after step {stopped.step}" if stopped else ""
         display.note(f"stopped{where}; go on with:\n  {_resume_command(job)}")
     else:
-        oneshot.discard(job)
+        one_picture.discard(job)
         display.note("stopped before the first step; there is nothing to go on with")
     sys.exit(INTERRUPTED_EXIT_CODE)
 

@@ -9,15 +9,15 @@ from typing import Any
 import click
 import msgspec
 
+from styled import figures
 from styled.cli.root_option import root_option
 from styled.cli.watch import watch
-from styled.daemon.control import Client
+from styled.daemon.control.protocol import Client
 from styled.errors import ControlError, DaemonNotRunning
-from styled.queue.job import ENDED, Job, JobState
-from styled.queue.reader import StoreReader
-from styled.queue.status import OVERDUE_S, DaemonStatus
+from styled.job import ENDED, Job, JobState
 from styled.root import Root
-from styled.tui import figures
+from styled.store.reader import StoreReader
+from styled.store.status import OVERDUE_S, DaemonStatus
 
 VERSION = 1
 """Of the JSON's shape: fields are only ever added under one version."""

@@ -10,14 +10,14 @@ import click
 
 from styled.cli.job_ids import job_ids
 from styled.cli.root_option import root_option
-from styled.daemon.lock import holder_of
+from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob, StyledError
-from styled.queue.job import ENDED, Job, JobState
-from styled.queue.listing import look_into
-from styled.queue.names import escaped
-from styled.queue.pairs import pair_up
-from styled.queue.reader import StoreReader
+from styled.files.printable import escaped
+from styled.inbox.listing import look_into
+from styled.inbox.pairs import pair_up
+from styled.job import ENDED, Job, JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 
 POLL_S = 0.25
 """Between two looks at the queue."""
@@ -123,7 +123,10 @@ def _told(job: Job) -> str:
 
 def _names_to_come(root: Root) -> set[str]:
     """Return the names of the pairs that lie complete in the inbox, then of those that are just being claimed."""
-    from styled.queue.plan import PLAN, read_plan  # loads NumPy, which completing a word must not wait for
+    from styled.inbox.claiming.claim_record import (  # loads NumPy, which completing a word must not wait for
+        PLAN,
+        read_plan,
+    )
 
     try:
         waiting = {pair.name for pair in pair_up(look_into(root.inbox).kinds).pairs}

@@ -14,10 +14,10 @@ from typing import Literal
 
 from styled import memory
 from styled.config import Config, load_config
-from styled.daemon.control import Client
-from styled.daemon.lock import holder_of
+from styled.daemon.control.protocol import Client
+from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, StyledError
-from styled.queue.filesystem import filesystem_type, is_network
+from styled.files.filesystem import filesystem_type, is_network
 from styled.root import Root
 
 GOOD_SQLITE = (3, 51, 3)
@@ -193,7 +193,7 @@ def _sqlite() -> Iterator[Finding]:
 
 
 def _weights(config: Config) -> Iterator[Finding]:
-    from styled.engine.weights import describe
+    from styled.vgg19.weights import describe
 
     spec = str(config.job.get("weights", "builtin"))
     info = describe(spec)

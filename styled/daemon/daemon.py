@@ -16,29 +16,31 @@ from typing import Any
 import msgspec
 import structlog
 
-from styled import __version__, durable, memory
+from styled import memory
+from styled.backend.local import LocalRunner
 from styled.config import Config, RetentionConfig
-from styled.daemon.curator import Curator
-from styled.daemon.disk import Disk, Room
+from styled.daemon.control.requests import Requests
+from styled.daemon.control.server import ControlServer
 from styled.daemon.dispatch import Dispatcher
-from styled.daemon.holds import Holds
 from styled.daemon.hooks import Hooks
-from styled.daemon.janitor import Janitor
-from styled.daemon.lock import RootLock
-from styled.daemon.logs import start_logging
-from styled.daemon.orders import Orders
+from styled.daemon.job_commands import Orders
+from styled.daemon.process.lock import RootLock
+from styled.daemon.process.logs import start_logging
+from styled.daemon.process.service import Notifier
+from styled.daemon.process.signals import Signals
+from styled.daemon.queue_pause import Holds
 from styled.daemon.reporting import Reporter
-from styled.daemon.requests import Requests
-from styled.daemon.runner import LocalRunner
-from styled.daemon.server import ControlServer
-from styled.daemon.service import Notifier
-from styled.daemon.signals import Signals
-from styled.daemon.trash import Trash
+from styled.daemon.upkeep.disk import Disk, Room
+from styled.daemon.upkeep.gallery_refresher import Curator
+from styled.daemon.upkeep.janitor import Janitor
+from styled.daemon.upkeep.trash import Trash
 from styled.errors import DiskFull, StoreLocked, StyledError
-from styled.queue.inbox import Inbox
-from styled.queue.status import DaemonStatus
-from styled.queue.store import Store
+from styled.files import durable
+from styled.inbox.intake import Inbox
 from styled.root import Root
+from styled.store.status import DaemonStatus
+from styled.store.store import Store
+from styled.version import __version__
 
 BEAT_S = 1.0
 """Between two reports of the daemon's state."""

@@ -12,16 +12,17 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 import structlog
 
 from styled import images
+from styled.backend.local import end_orphan
+from styled.backend.runner import Ended, Process, Report, Runner, Task
+from styled.backend.verdict import Verdict, judge
 from styled.config import QueueConfig
 from styled.daemon.job_record import record
-from styled.daemon.runner import Process, Report, Runner, Task, end_orphan
-from styled.daemon.verdict import Ended, Verdict, judge
 from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
+from styled.job import Job, JobState
 from styled.messages import Checkpointed, Noted, Result, Started
-from styled.queue.job import Job, JobState
-from styled.queue.store import Store
 from styled.root import Root
+from styled.store.store import Store
 
 MAX_RESULT_PIXELS = 2_000_000_000
 """The result is our own, but is decoded like a stranger's: in a child, with a limit no poster reaches."""

@@ -16,7 +16,7 @@ import structlog
 
 from styled.config import HooksConfig
 from styled.evolution import JobFolder
-from styled.queue.job import Job, JobState
+from styled.job import Job, JobState
 from styled.root import Root
 
 AT_ONCE = 4

@@ -7,10 +7,10 @@ import structlog
 
 from styled.errors import DiskFull, JobFileDamaged
 from styled.evolution import JobFile, JobFolder, write_job_file
-from styled.queue.job import Job
-from styled.queue.rebuild import save_state
+from styled.job import Job
 from styled.root import Root
 from styled.settings import settings_from
+from styled.store.adoption import save_state
 
 
 def record(root: Root, job: Job) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from styled.job import Job, JobState
 from styled.messages import Progress
-from styled.queue.job import Job, JobState
-from styled.queue.status import DaemonStatus
+from styled.store.status import DaemonStatus
 
 EVERY_S = 15.0
 """Between two writes: as often as Prometheus usually asks."""

@@ -10,16 +10,17 @@ import msgspec
 import psutil
 import structlog
 
-from styled import __version__, memory
+from styled import memory
 from styled.daemon import metrics
-from styled.daemon.disk import Disk
 from styled.daemon.dispatch import Dispatcher
-from styled.daemon.service import Notifier
-from styled.queue.inbox import Inbox
-from styled.queue.job import JobState
-from styled.queue.status import DaemonStatus
-from styled.queue.store import Store
+from styled.daemon.process.service import Notifier
+from styled.daemon.upkeep.disk import Disk
+from styled.inbox.intake import Inbox
+from styled.job import JobState
 from styled.root import Root
+from styled.store.status import DaemonStatus
+from styled.store.store import Store
+from styled.version import __version__
 
 IDLE_MEMORY_S = 10.0
 """Between looks at the memory while nothing runs: the kernel adds up a control group's figures when asked, for ms."""

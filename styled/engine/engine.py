@@ -16,21 +16,23 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from styled import images
-from styled.engine import colour, device, footprint, graph_cache, start
-from styled.engine.budget import budget
-from styled.engine.detail import with_detail
-from styled.engine.features import FeatureExtractor
-from styled.engine.gradient import extractor_for, gradient_for
+from styled.engine import colour, initial_picture
 from styled.engine.iterate import Iterate, Losses, Picture
-from styled.engine.objective import layer_terms
-from styled.engine.open_scale import OpenScale
-from styled.engine.optimizers import optimizer_for
-from styled.engine.pyramid import Scale, has_outgrown, plan_scales, style_size
-from styled.engine.regions import Region, at_size, read_regions, unpainted
-from styled.engine.stepping import State
-from styled.engine.weights import Weights
+from styled.engine.network import device, graph_cache
+from styled.engine.network.features import FeatureExtractor
+from styled.engine.network.stepping import State
+from styled.engine.objective.gradient import extractor_for, gradient_for
+from styled.engine.objective.objective import layer_terms
+from styled.engine.objective.regions import Region, at_size, read_regions, unpainted
+from styled.engine.optimise.optimizers import optimizer_for
+from styled.engine.scale_run import OpenScale
+from styled.engine.upscale_detail import with_detail
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
+from styled.sizing import memory_use
+from styled.sizing.memory_limit import budget
+from styled.sizing.scales import Scale, has_outgrown, plan_scales, style_size
+from styled.vgg19.weights import Weights
 
 Array = npt.NDArray[Any]
 Snapshot = Mapping[str, npt.NDArray[np.generic]]
@@ -63,7 +65,7 @@ def paint(
         weights: VGG19; None loads what ``settings.weights`` names.
         init: the picture to start from, same form, any size. Needed when ``settings.init`` names an image or
             a job; None otherwise.
-        mask: which style goes where, uint8, shape (H, W, 3), any size; see :func:`styled.engine.regions.read_regions`.
+        mask: which style goes where, uint8, shape (H, W, 3), any size; see :func:`styled.engine.objective.regions.read_regions`.
         resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments, ``step_down`` apart.
         step_down: how often memory ran out in earlier runs: so much less of it is used, by smaller tiles.
 
@@ -85,7 +87,7 @@ def paint(
     regions = None if mask is None else read_regions(mask, len(styles))
     run = _Run(extractor, content, styles, settings, scales, regions=regions, step_down=step_down)
     if resume is None:
-        first, step, picture = 0, 0, start.picture(content, run.styles, settings, init)
+        first, step, picture = 0, 0, initial_picture.picture(content, run.styles, settings, init)
     else:
         first, step, picture = _resumed(resume, scales)
     coarser: _Coarser | None = None
@@ -141,7 +143,7 @@ class _Run:
         # All before the first step: a job that cannot be finished must not be begun.
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         allowed = budget(settings, on_gpu=on_gpu)
-        self._ways = footprint.choose_all(
+        self._ways = memory_use.choose_all(
             scales,
             extractor.convolutions,
             settings,
@@ -166,7 +168,7 @@ class _Run:
         With the scale whose picture that is, what it cannot have is added, and its optimiser's curvature taken over.
         """
         scale = self._scales[index]
-        device.give_back_arrays_from(footprint.whole_pictures_from(scale, self._ways[scale]))
+        device.give_back_arrays_from(memory_use.whole_pictures_from(scale, self._ways[scale]))
         content = images.resize(self._content, scale.width, scale.height)
         styles = [_style_at(style, scale, self._settings.style_scale) for style in self.styles]
         regions = None if self._regions is None else at_size(self._regions, scale.width, scale.height)
@@ -180,13 +182,15 @@ class _Run:
             regions=regions,
         )
         self._step_seconds = []
-        start = images.resize(picture.astype(np.float32), scale.width, scale.height)
+        initial_picture = images.resize(picture.astype(np.float32), scale.width, scale.height)
         if coarser is not None:
-            start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
-        start = self._with_photo(start, content)
+            initial_picture = with_detail(
+                initial_picture, content, styles, self._settings, scale.width / coarser.scale.width
+            )
+        initial_picture = self._with_photo(initial_picture, content)
         optimizer = optimizer_for(
             self._settings,
-            _batch(start),
+            _batch(initial_picture),
             gradient,
             history=self._ways[scale].history,
             longest_px=self._longest_px(index),

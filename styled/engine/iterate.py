@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from styled.engine.footprint import Choice
+from styled.sizing.memory_use import Choice
 
 Picture = npt.NDArray[np.float32]
 """An image: float32, shape (height, width, 3), RGB, sRGB-encoded, range 0..255."""

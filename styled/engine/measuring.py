@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from styled import memory
-from styled.engine import precision
-from styled.engine.footprint import Choice, Precision
-from styled.engine.gradient import extractor_for, gradient_for
-from styled.engine.optimizers import optimizer_for
+from styled.engine.network import precision
+from styled.engine.objective.gradient import extractor_for, gradient_for
+from styled.engine.optimise.optimizers import optimizer_for
 from styled.settings import Settings
+from styled.sizing.memory_use import Choice, Precision
 
 
 class Measured(NamedTuple):

@@ -16,8 +16,6 @@ file                      what                                        module
 ========================  ==========================================  ========================
 """
 
-from styled.durable import require_space as require_space
-from styled.durable import write_json as write_json
 from styled.evolution.checkpoint import Checkpoint as Checkpoint
 from styled.evolution.checkpoint import fingerprint as fingerprint
 from styled.evolution.checkpoint import load_checkpoint as load_checkpoint
@@ -42,3 +40,5 @@ from styled.evolution.step_down import MAX_STEP_DOWNS as MAX_STEP_DOWNS
 from styled.evolution.step_down import forget_step_downs as forget_step_downs
 from styled.evolution.step_down import step_down as step_down
 from styled.evolution.timelapse import write_timelapse as write_timelapse
+from styled.files.durable import require_space as require_space
+from styled.files.durable import write_json as write_json

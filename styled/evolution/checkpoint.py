@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from styled import durable
 from styled.errors import CheckpointDamaged, CheckpointMismatch
 from styled.evolution.folder import JobFolder
+from styled.files import durable
 from styled.settings import settings_table
 
 Arrays = dict[str, npt.NDArray[np.generic]]

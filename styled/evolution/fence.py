@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import secrets
 
-from styled import durable
 from styled.errors import Superseded
 from styled.evolution.folder import JobFolder
+from styled.files import durable
 
 
 class Fence:

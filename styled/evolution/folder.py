@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from styled import durable
+from styled.files import durable
 
 _RESULT_SUFFIXES = (".png", ".tif", ".jpg")
 

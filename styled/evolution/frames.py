@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from styled import durable, images
+from styled import images
 from styled.evolution.folder import JobFolder
+from styled.files import durable
 from styled.images import AnyPicture
 
 _FRAME = re.compile(r"(\d{6,})\.jpg")

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from styled import durable
 from styled.errors import JobFileDamaged
 from styled.evolution.folder import JobFolder
-from styled.queue.job import JobState
+from styled.files import durable
+from styled.job import JobState
 
 VERSION = 1
 """Of the file's layout. Readers take this one and older; newer ones are refused, not guessed at."""

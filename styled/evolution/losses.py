@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from styled import messages
-from styled.durable import disk_full_at
 from styled.evolution.folder import JobFolder
+from styled.files.durable import disk_full_at
 
 _READ_BYTES = 8 * 2**20
 """Most that one call of read_losses reads: about 14,000 steps."""

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PIL import Image, WebPImagePlugin
 
-from styled import durable, images
+from styled import images
 from styled.errors import ImageError
 from styled.evolution.folder import JobFolder
 from styled.evolution.frames import frames
+from styled.files import durable
 
 FRAMES_MAX = 100
 """Frames in the animation; with SIDE_MAX this bounds the memory: 100 pictures of 4 bytes a pixel, 105 MB."""

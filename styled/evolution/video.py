@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from styled import durable, images
+from styled import images
 from styled.errors import ImageError, StyledError
 from styled.evolution.folder import JobFolder
 from styled.evolution.frames import frames
+from styled.files import durable
 from styled.images.resizing import Pixels
 
 PER_SECOND = 25

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from styled import figures
 from styled.gallery.exhibit import Exhibit
 from styled.gallery.loss_plot import legend, loss_plot
 from styled.gallery.markup import Markup, join, relative_url, tag
 from styled.gallery.showing import Showing, View, day
-from styled.tui import figures
 
 FRAMES_MAX = 200
 """Frames that the player has, evenly chosen: at ten a second as long as anybody looks."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from styled import durable, images
+from styled import images
 from styled.errors import ImageError
 from styled.evolution import JobFolder
+from styled.files import durable
 from styled.gallery.exhibit import Exhibit, job_folders, read_exhibit
 from styled.gallery.page import page
 from styled.gallery.showing import Showing, View

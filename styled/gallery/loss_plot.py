@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from styled import figures
 from styled.gallery.curve import Curve, Point, curve_of, decades
 from styled.gallery.markup import Markup, join, tag
 from styled.messages import Progress
-from styled.tui import figures
 
 WIDTH, HEIGHT = 400, 210
 _LEFT, _TOP, _RIGHT, _BOTTOM = 44, 10, 392, 182

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from styled import __version__
 from styled.gallery.detail import detail
 from styled.gallery.markup import Markup, join, raw, relative_url, tag
 from styled.gallery.showing import Showing, day
+from styled.version import __version__
 
 
 def page(showings: Sequence[Showing], *, without_result: int, written_at: float) -> Markup:

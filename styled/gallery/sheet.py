@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from styled import images
+from styled import figures, images
 from styled.errors import ImageError, StyledError
 from styled.gallery.curve import Curve, curve_of, decades
 from styled.gallery.exhibit import Exhibit
 from styled.gallery.lettering import write
 from styled.settings import settings_table
-from styled.tui import figures
 
 WIDTH = 1600
 """Of the sheet, px."""

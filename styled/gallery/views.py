@@ -13,8 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from styled import durable, images
+from styled import images
 from styled.evolution import JobFolder
+from styled.files import durable
 
 THUMBNAIL_SIDE = 480
 """Long side, px: sharp in a card of 240 px on a screen with two pixels for one."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from styled import __version__
 from styled.images.opening import PILLOW_ERRORS, open_file, open_image
+from styled.version import __version__
 
 PNG_KEYWORD = "styled"
 """Of the text chunk in which a PNG holds the metadata."""

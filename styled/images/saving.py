@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from styled import durable
 from styled.errors import ImageError, ImageTooLarge
+from styled.files import durable
 from styled.images import png, tiff
 from styled.images.colour import srgb_profile
 from styled.images.metadata import PNG_KEYWORD, encode_metadata, result_exif

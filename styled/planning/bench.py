@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from styled import vgg19
-from styled.engine.footprint import Precision
 from styled.planning import speeds
 from styled.planning.probing import Trial, ask, speeds_of
 from styled.planning.speeds import Speed, Speeds
 from styled.settings import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS
+from styled.sizing.memory_use import Precision
 
 SIZES = ((256, 256), (512, 384), (1024, 768), (1920, 1080))
 """Measured when no others are asked for, width and height, px."""

@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 
 from styled import images, vgg19
-from styled.engine import cost, footprint
-from styled.engine.budget import budget
-from styled.engine.footprint import Choice, Precision, Scheme
-from styled.engine.pyramid import Scale, plan_scales, style_size
-from styled.engine.tiling import tiled_by
 from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
 from styled.settings import Settings
+from styled.sizing import cost, memory_use
+from styled.sizing.memory_limit import budget
+from styled.sizing.memory_use import Choice, Precision, Scheme
+from styled.sizing.scales import Scale, plan_scales, style_size
+from styled.sizing.tiles import tiled_by
 
 _COMPILE_SECONDS = 1.5
 """For each scale: the optimiser's graphs. Processors differ less in this than in the rest."""
@@ -108,7 +108,7 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     allowed = budget(settings, on_gpu=known.device != "cpu")
     precision = _precision(known, settings)
     foretold = []
-    ways = footprint.choose_all(
+    ways = memory_use.choose_all(
         scales, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict
     )
     for scale in scales:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from styled.engine.footprint import Precision
 from styled.errors import EngineError
 from styled.planning.speeds import Speed, Speeds, machine
+from styled.sizing.memory_use import Precision
 
 CHILD_SECONDS = 3600.0
 """A child that takes longer is ended."""
@@ -68,7 +68,7 @@ def ask(trials: Sequence[Trial], *, matmul: bool = False) -> Answer:
         EngineError: the child failed, with what it said last.
     """
     request = msgspec.json.encode(Trials(trials=tuple(trials), started_at=time.time(), matmul=matmul))
-    command = [sys.executable, "-W", "ignore", "-m", "styled.measurer"]
+    command = [sys.executable, "-W", "ignore", "-m", "styled.planning.measuring_child"]
     try:
         done = subprocess.run(command, input=request, capture_output=True, check=False, timeout=CHILD_SECONDS)
     except subprocess.TimeoutExpired as error:

@@ -12,9 +12,10 @@ from typing import Literal
 import msgspec
 import platformdirs
 
-from styled import durable, memory
-from styled.engine.footprint import Precision
+from styled import memory
 from styled.errors import DiskFull
+from styled.files import durable
+from styled.sizing.memory_use import Precision
 
 VERSION = 2
 """Of the file's layout, and of the engine's speed: what an older, slower one took foretells nothing."""

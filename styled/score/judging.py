@@ -9,14 +9,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from styled import images
-from styled.engine import startup
-from styled.engine.pyramid import Scale, style_size
+from styled import images, tensorflow_import
 from styled.errors import SettingsError
 from styled.score.artefacts import Artefacts, artefacts
 from styled.score.structure import gradient_ssim, luminance_ssim
 from styled.score.texture import colour_distance, texture_distance
 from styled.settings import Settings
+from styled.sizing.scales import Scale, style_size
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -70,9 +69,9 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
 
 def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
     """Judge a picture (H, W, 3) by a photo of the same size and paintings at the scale of their strokes."""
-    startup.load_tensorflow()
-    from styled.engine import held_out
-    from styled.engine.style_target import style_weights
+    tensorflow_import.load_tensorflow()
+    from styled.engine.objective import held_out
+    from styled.engine.objective.style_target import style_weights
 
     weights = held_out.judge_weights(settings)
     shares = style_weights(settings, len(paintings))

@@ -18,32 +18,32 @@ from textual.message import Message
 from textual.screen import Screen
 
 from styled import memory
-from styled.daemon.service import start_detached
+from styled.daemon.process.service import start_detached
 from styled.errors import StyledError
+from styled.job import JobState
 from styled.memory import MemorySample
-from styled.queue.job import JobState
 from styled.root import Root
 from styled.settings import nearest
 from styled.tui import theme
-from styled.tui.add_screen import AddScreen
-from styled.tui.background import post
-from styled.tui.compare_screen import CompareScreen
-from styled.tui.detail_screen import DetailScreen
-from styled.tui.file_list import FileList
-from styled.tui.glyphs import ASCII, UNICODE
-from styled.tui.history import TERMS, Term
-from styled.tui.job_screen import JobScreen
-from styled.tui.lines import Line, Tone, inert
-from styled.tui.main_screen import MainScreen
+from styled.tui.cells.glyphs import ASCII, UNICODE
+from styled.tui.cells.lines import Line, Tone, inert
+from styled.tui.hangup_watch import Tether
+from styled.tui.model.history import TERMS, Term
+from styled.tui.model.snapshot import PICTURE_MODES, Canvas, PictureMode, Snapshot, View
 from styled.tui.options import Options
-from styled.tui.pager import Pager
-from styled.tui.palette import Command, Palette, commands_of
-from styled.tui.poller import Poller
-from styled.tui.queue_table import QueueTable
-from styled.tui.requests import Answer, Request, Requests
-from styled.tui.snapshot import PICTURE_MODES, Canvas, PictureMode, Snapshot, View
-from styled.tui.status_lines import STALE_S, event_lines, status_line
-from styled.tui.tether import Tether
+from styled.tui.panes.status_lines import STALE_S, event_lines, status_line
+from styled.tui.reading.poller import Poller
+from styled.tui.reading.requests import Answer, Request, Requests
+from styled.tui.screens.add_screen import AddScreen
+from styled.tui.screens.compare_screen import CompareScreen
+from styled.tui.screens.detail_screen import DetailScreen
+from styled.tui.screens.job_screen import JobScreen
+from styled.tui.screens.main_screen import MainScreen
+from styled.tui.widgets.background import post
+from styled.tui.widgets.file_list import FileList
+from styled.tui.widgets.pager import Pager
+from styled.tui.widgets.palette import Command, Palette, commands_of
+from styled.tui.widgets.queue_table import QueueTable
 
 BLURRED_S = 5.0
 """Seconds between two looks while the terminal says that it has no focus."""
@@ -358,7 +358,7 @@ class StyledApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys of the screen in front."""
-        from styled.tui.help_screen import HelpScreen
+        from styled.tui.screens.help_screen import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))

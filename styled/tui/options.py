@@ -25,4 +25,4 @@ class Options:
     kitty: bool = False
     """Draw real pictures, by kitty's protocol."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Binding id to key, from ``[keys]`` in styled.toml."""
+    """Binding id to key, from ``[tui] keys`` in styled.toml."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from styled.cli.main import COMMANDS
-from styled.daemon.lock import RootLock
-from styled.queue.job import JobState
-from styled.queue.store import Store
+from styled.daemon.process.lock import RootLock
+from styled.job import JobState
 from styled.root import Root
+from styled.store.store import Store
 from tests.cli.conftest import Styled
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from styled import images
-from styled.daemon.lock import holder_of
+from styled.daemon.process.lock import holder_of
 from styled.root import Root
 from tests.deadlines import patience
 from tests.faults.daemon_process import synthetic

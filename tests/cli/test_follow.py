@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from styled.cli import follow
 from styled.errors import DaemonNotRunning
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
 from tests.deadlines import patience, wait_until

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from styled.queue.job import Job, JobState
+from styled.job import Job, JobState
 from tests.cli.conftest import Styled
 from tests.faults.daemon_process import DaemonProcess
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
 from tests.deadlines import patience, wait_until

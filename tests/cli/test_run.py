@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from styled import evolution, images, oneshot
+from styled import evolution, images
+from styled.backend.runner import Ended
 from styled.cli import run
 from styled.cli.progress import JsonLines
-from styled.daemon.verdict import Ended
 from styled.evolution import JobFolder
-from styled.queue.job import JobState
+from styled.job import JobState
+from styled.painting import one_picture
 from tests.deadlines import patience, wait_until
 from tests.faults import warm
 from tests.faults.daemon_process import synthetic
@@ -222,7 +223,7 @@ def test_when_memory_runs_out_it_goes_on_with_less(
     here: Path, monkeypatch: pytest.MonkeyPatch, ends: list[Ended], steps_down: int, code: int
 ) -> None:
     """The worker's ends are given; what the worker makes of ``step_down`` is tested where the engine is."""
-    job = oneshot.prepare(Path(PAIR[0]), [Path(PAIR[1])], {}, output=here / "out.png")
+    job = one_picture.prepare(Path(PAIR[0]), [Path(PAIR[1])], {}, output=here / "out.png")
     left = iter(ends)
     monkeypatch.setattr(run, "_paint", lambda *_: (next(left), None))
     ended, _ = run._paint_within_memory(job, JsonLines())

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from styled.cli import status
-from styled.queue.job import Job, JobState
-from styled.queue.store import Store
+from styled.job import Job, JobState
 from styled.root import Root
+from styled.store.store import Store
 from tests.cli.conftest import Styled
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess
-from tests.queue.many import add_copies
+from tests.store.many import add_copies
 
 pytestmark = pytest.mark.processes
 

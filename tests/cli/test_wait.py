@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from styled import durable
 from styled.cli.wait import looks_at
 from styled.errors import NoSuchJob
 from styled.evolution import JobFile
-from styled.queue.job import JobState
-from styled.queue.plan import PLAN, PREFIX, Claim
-from styled.queue.reader import StoreReader
-from styled.queue.store import Store
+from styled.files import durable
+from styled.inbox.claiming.claim_record import PLAN, PREFIX, Claim
+from styled.job import JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
+from styled.store.store import Store
 
 JOB = JobFile(
     id="20261122-201501-harbour",

@@ -50,8 +50,8 @@ def test_without_a_terminal_only_changes_are_printed(tmp_path: Path) -> None:
         assert watching.stdout is not None
         first = json.loads(watching.stdout.readline())
         time.sleep(1.5)  # nothing tells of what is not printed: one look more than the first
-        from styled.queue.store import Store
         from styled.root import Root
+        from styled.store.store import Store
 
         with Store.open(Root.at(tmp_path)) as store:
             store.add(

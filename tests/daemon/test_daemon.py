@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from styled.daemon.lock import holder_of
-from styled.daemon.service import start_detached
+from styled.daemon.process.lock import holder_of
+from styled.daemon.process.service import start_detached
 from styled.errors import SettingsError
 from styled.evolution import JobFolder, read_losses
-from styled.queue.job import JobState
-from styled.queue.reader import StoreReader
+from styled.job import JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 

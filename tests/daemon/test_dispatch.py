@@ -17,8 +17,8 @@ from styled.daemon import dispatch
 from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
-from styled.queue.job import Job, JobState
-from styled.queue.store import Store
+from styled.job import Job, JobState
+from styled.store.store import Store
 from tests.daemon.workshop import Workshop
 from tests.deadlines import patience
 
@@ -215,7 +215,7 @@ def test_an_input_that_is_gone_is_said(workshop: Workshop) -> None:
 
 
 def test_a_hanging_worker_is_ended_and_its_job_tried_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("styled.daemon.runner._KILL_AFTER_S", 0.1)
+    monkeypatch.setattr("styled.backend.local._KILL_AFTER_S", 0.1)
     job = workshop.add("hang")
     workshop.until_step(job, 1)
     workshop.runner.stall_s = 0.3

@@ -9,7 +9,7 @@ import pytest
 
 from styled.config import HooksConfig
 from styled.daemon.hooks import AT_ONCE, Hooks, filled
-from styled.queue.job import Job, JobState
+from styled.job import Job, JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from styled.daemon.metrics import Facts, render, write
+from styled.job import Job, JobState
 from styled.memory import Gpu, MemorySample
 from styled.messages import Progress
-from styled.queue.job import Job, JobState
-from styled.queue.status import DaemonStatus
+from styled.store.status import DaemonStatus
 
 SAMPLE = re.compile(r'styled_[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+-]+')
 

@@ -30,19 +30,18 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
+from styled.backend.runner import Ended, Process, Report, Task
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
-from styled.daemon.orders import Orders
-from styled.daemon.runner import Process, Report, Task
-from styled.daemon.trash import Trash
-from styled.daemon.verdict import Ended
+from styled.daemon.job_commands import Orders
+from styled.daemon.upkeep.trash import Trash
 from styled.errors import IllegalMove, NoSuchJob
 from styled.evolution import JobFolder
+from styled.job import ENDED, Job, JobState
 from styled.messages import Checkpointed, Failure, Progress, Result, Started
-from styled.queue.job import ENDED, Job, JobState
-from styled.queue.reader import StoreReader
-from styled.queue.store import Store
 from styled.root import Root
+from styled.store.reader import StoreReader
+from styled.store.store import Store
 from tests.daemon.workshop import add_job
 
 pytestmark = pytest.mark.processes

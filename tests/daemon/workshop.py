@@ -12,16 +12,16 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from styled.backend.local import LocalRunner
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
-from styled.daemon.orders import Orders
-from styled.daemon.runner import LocalRunner
-from styled.daemon.trash import Trash
+from styled.daemon.job_commands import Orders
+from styled.daemon.upkeep.trash import Trash
 from styled.evolution import JobFile, JobFolder, digest, write_job_file
-from styled.queue.job import Job, JobState
-from styled.queue.store import Store
+from styled.job import Job, JobState
 from styled.root import Root
 from styled.settings import settings_from
+from styled.store.store import Store
 from tests.deadlines import patience
 
 FAULTS = Path(__file__).parent.parent / "faults"

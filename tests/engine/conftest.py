@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from styled import images, vgg19
-from styled.engine.weights import Weights, load_weights
+from styled.vgg19.weights import Weights, load_weights
 from tests.engine.pictures import SAMPLES
 
 

@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 
 from styled import images
-from styled.engine import engine, footprint, gradient
-from styled.engine.detail import with_detail
+from styled.engine import engine
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
-from styled.engine.objective import Loss
-from styled.engine.optimizers import optimizer_for
-from styled.engine.plateau import WINDOW
-from styled.engine.pyramid import Scale, style_size
-from styled.engine.weights import Weights
+from styled.engine.objective import gradient
+from styled.engine.objective.objective import Loss
+from styled.engine.optimise.optimizers import optimizer_for
+from styled.engine.optimise.plateau import WINDOW
+from styled.engine.upscale_detail import with_detail
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import Settings
+from styled.sizing import memory_use
+from styled.sizing.scales import Scale, style_size
+from styled.vgg19.weights import Weights
 
 pytestmark = pytest.mark.tensorflow
 
@@ -345,9 +347,9 @@ class TestResume:
 
         monkeypatch.setattr(gradient, "TiledObjective", spy)
         # So small a picture would not be tiled: its tiles' halos are nearly as large as itself.
-        monkeypatch.setattr(footprint, "SMALLEST_TILE", 32)
-        monkeypatch.setattr(footprint, "TILE_COUNTS", (1, 2))
-        monkeypatch.setattr(footprint, "TILE_FACTOR", {"float32": {5: 0.5}})
+        monkeypatch.setattr(memory_use, "SMALLEST_TILE", 32)
+        monkeypatch.setattr(memory_use, "TILE_COUNTS", (1, 2))
+        monkeypatch.setattr(memory_use, "TILE_FACTOR", {"float32": {5: 0.5}})
         values = Settings(size=96, steps=6, scales=(), history=2, precision="float32", **SHALLOW)
         whole = [kept(iterate) for iterate in paint(rocket, [starry_night], values, weights=vgg)]
         assert tiles == []

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from styled import vgg19
-from styled.engine import footprint
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
-from styled.engine.pyramid import plan_scales
-from styled.engine.weights import Weights
 from styled.settings import Settings
+from styled.sizing import memory_use
+from styled.sizing.scales import plan_scales
+from styled.vgg19.weights import Weights
 
 pytestmark = pytest.mark.tensorflow
 
@@ -78,7 +78,7 @@ def test_how_a_scale_is_run_is_said_on_its_first_step(
     assert [iterate.step for iterate in iterates if iterate.way is not None] == [1, 5]
     settings = Settings(**SHALLOW, scales=(32,), steps=7, optimizer="adam")
     layers = vgg19.up_to("block2_conv1")
-    ways = footprint.choose_all(plan_scales(*rocket.shape[1::-1], settings), layers, settings, float("inf"))
+    ways = memory_use.choose_all(plan_scales(*rocket.shape[1::-1], settings), layers, settings, float("inf"))
     assert [iterate.way for iterate in iterates if iterate.way is not None] == list(ways.values())
     assert {iterate.peak_bytes for iterate in iterates} == {max(way.bytes for way in ways.values())}
     inside = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 2, None)).snapshot()

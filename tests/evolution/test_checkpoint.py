@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from styled import durable
 from styled.errors import CheckpointDamaged, CheckpointMismatch, DiskFull, Superseded
 from styled.evolution import JobFolder, fingerprint, load_checkpoint, save_checkpoint
+from styled.files import durable
 from styled.settings import Settings
 
 PLAIN = msgspec.to_builtins(Settings())

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from styled import durable
 from styled.errors import DiskFull, Superseded
 from styled.evolution import CheckpointWriter, Fence, JobFolder, load_checkpoint
+from styled.files import durable
 from tests.deadlines import patience, wait_until
 from tests.evolution.gate import Gate, threads_left
 

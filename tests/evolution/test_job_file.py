@@ -9,7 +9,7 @@ import pytest
 from styled import __version__
 from styled.errors import JobFileDamaged
 from styled.evolution import JobFile, JobFolder, digest, read_job_file, versions, write_job_file
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.settings import Settings
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from styled.daemon.control import Client
+from styled.daemon.control.protocol import Client
 from styled.errors import ControlError, DaemonNotRunning
 from styled.evolution import JobFolder
-from styled.queue.job import Job, JobState
-from styled.queue.reader import StoreReader
+from styled.job import Job, JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 from tests.deadlines import patience, wait_until
 from tests.faults.warm import Warm
 
@@ -131,7 +131,7 @@ class DaemonProcess:
         self, name: str, *, levels: tuple[int, int] = (40, 200), settings: Mapping[str, Any] | None = None
     ) -> None:
         """Put a pair into the inbox, whole."""
-        from styled.queue.drop import drop
+        from styled.inbox.add import drop
 
         sources = self.root.path.parent / "sources"
         sources.mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def workers_of(root: Root) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
-        if "styled.daemon.launch" in command and str(root.evolution) in command[-1]:
+        if "styled.backend.launch" in command and str(root.evolution) in command[-1]:
             found.append(process)
     return [process for process in found if process.info["status"] != psutil.STATUS_ZOMBIE]
 

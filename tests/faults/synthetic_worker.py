@@ -32,11 +32,11 @@ STEP_S = float(os.environ.get("STYLED_TEST_STEP_S", "0.002"))
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
 NAME = FOLDER.name
 
-device = types.ModuleType("styled.engine.device")
+device = types.ModuleType("styled.engine.network.device")
 device.prepare = lambda: None  # type: ignore[attr-defined]
 device.name = lambda: "cpu"  # type: ignore[attr-defined]
 device.peak_memory_bytes = lambda: None  # type: ignore[attr-defined]
-sys.modules["styled.engine.device"] = device
+sys.modules["styled.engine.network.device"] = device
 
 # structlog loads it where it is installed, a fifth of this process's start, and no log of a worker is drawn with it.
 sys.modules["rich"] = None  # type: ignore[assignment]
@@ -57,11 +57,11 @@ nvml = types.ModuleType("pynvml")
 nvml.nvmlInit, nvml.NVMLError = _no_driver, NoDriver  # type: ignore[attr-defined]
 sys.modules["pynvml"] = nvml
 
-from styled import painting, worker  # noqa: E402  # the real ones, after their TensorFlow was taken away
-from styled.engine.footprint import Choice  # noqa: E402
 from styled.engine.iterate import Iterate, Losses  # noqa: E402
 from styled.errors import DoesNotFit  # noqa: E402
+from styled.painting import paint_job, worker  # noqa: E402  # the real ones, after their TensorFlow was taken away
 from styled.settings import Settings  # noqa: E402
+from styled.sizing.memory_use import Choice  # noqa: E402
 
 
 class FewWeights:
@@ -146,11 +146,11 @@ def save_broken(path: Path, *_: Any) -> None:
 
 def main() -> int:
     """Run the real worker on the arithmetic engine."""
-    painting._weights_for = lambda settings: FewWeights()  # type: ignore[assignment]
-    painting._engine = lambda: paint  # type: ignore[assignment]
-    painting.paint_job.__kwdefaults__["clock"] = lambda: time.monotonic() * CLOCK_FACTOR
+    paint_job._weights_for = lambda settings: FewWeights()  # type: ignore[assignment]
+    paint_job._engine = lambda: paint  # type: ignore[assignment]
+    paint_job.paint_job.__kwdefaults__["clock"] = lambda: time.monotonic() * CLOCK_FACTOR
     if "broken" in NAME:
-        painting.save_result = save_broken  # type: ignore[assignment]
+        paint_job.save_result = save_broken  # type: ignore[assignment]
     if "stubborn" in NAME:
         worker.StopRequest.listen = lambda self: signal.signal(signal.SIGTERM, signal.SIG_IGN)  # type: ignore[assignment]
     return worker.main()

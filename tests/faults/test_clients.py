@@ -15,9 +15,9 @@ import time
 import psutil
 import pytest
 
-from styled.daemon.control import Client
+from styled.daemon.control.protocol import Client
 from styled.errors import ControlError, StyledError
-from styled.queue.job import JobState
+from styled.job import JobState
 from tests.deadlines import patience
 from tests.faults.daemon_process import DaemonProcess, check_invariant
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from styled.evolution import JobFolder
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of

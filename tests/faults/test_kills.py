@@ -11,7 +11,7 @@ import pytest
 
 from styled import images
 from styled.evolution import JobFolder, read_losses
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of

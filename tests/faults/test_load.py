@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.faults.daemon_process import DaemonProcess, picture
 

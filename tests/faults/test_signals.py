@@ -17,7 +17,7 @@ pytestmark = pytest.mark.processes
 
 SCRIPT = """
 import os, time
-from styled.worker import StopRequest
+from styled.painting.worker import StopRequest
 stop = StopRequest()
 stop.listen()
 print("up", flush=True)

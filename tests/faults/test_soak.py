@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from styled.errors import StyledError
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture, workers_of

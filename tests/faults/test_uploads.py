@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from styled.queue.job import JobState
-from styled.queue.reader import StoreReader
+from styled.job import JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 

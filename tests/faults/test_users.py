@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import FAULTS, DaemonProcess, check_invariant, picture
@@ -24,7 +24,7 @@ GROUP = 65533
 
 ASK = """
 import os, sys
-from styled.daemon.control import Client
+from styled.daemon.control.protocol import Client
 from styled.root import Root
 os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[2]))
 try:

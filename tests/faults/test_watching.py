@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from styled.queue.job import JobState
+from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture

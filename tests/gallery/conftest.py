@@ -14,8 +14,8 @@ from PIL import Image
 
 from styled import images
 from styled.evolution import JobFile, JobFolder, LossLog, write_frame, write_job_file, write_timelapse
+from styled.job import JobState
 from styled.messages import Progress
-from styled.queue.job import JobState
 from styled.settings import settings_from
 
 MakeJob = Callable[..., JobFolder]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from styled import durable
 from styled.errors import DiskFull
+from styled.files import durable
 from styled.gallery import write_gallery
 from styled.gallery.detail import FRAMES_MAX
 from tests.gallery.conftest import HOSTILE, MakeJob

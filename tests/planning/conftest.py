@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from styled.engine.footprint import Precision
 from styled.planning import speeds
 from styled.planning.speeds import Speed, Speeds
+from styled.sizing.memory_use import Precision
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from styled import evolution, planning
-from styled.cli.plan import plan as command
+from styled.cli.machine.plan import plan as command
 from styled.errors import DoesNotFit, UnreadableImage
 from styled.evolution import JobFolder
 from styled.planning import Plan, probing

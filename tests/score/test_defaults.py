@@ -10,10 +10,10 @@ import pytest
 
 from styled import images
 from styled.engine.engine import paint
-from styled.engine.weights import Weights
 from styled.score.artefacts import Artefacts, artefacts
 from styled.score.texture import texture_distance
 from styled.settings import Settings
+from styled.vgg19.weights import Weights
 from tests.engine.pictures import SAMPLES
 
 pytestmark = pytest.mark.tensorflow

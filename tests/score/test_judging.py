@@ -15,13 +15,13 @@ from PIL import Image
 
 from styled import vgg19
 from styled.cli.main import styled
-from styled.engine import held_out, losses
-from styled.engine.features import FeatureExtractor
-from styled.engine.objective import Objective
-from styled.engine.weights import Weights, load_weights
+from styled.engine.network.features import FeatureExtractor
+from styled.engine.objective import held_out, losses
+from styled.engine.objective.objective import Objective
 from styled.errors import SettingsError
 from styled.score.judging import Score, judge, score
 from styled.settings import Settings
+from styled.vgg19.weights import Weights, load_weights
 from tests.engine.pictures import SAMPLES
 
 pytestmark = pytest.mark.tensorflow

@@ -18,12 +18,12 @@ from textual.pilot import Pilot
 
 from styled import evolution
 from styled.evolution import JobFolder, LossLog
+from styled.job import Job, JobState
 from styled.memory import Gpu, MemorySample
 from styled.messages import Progress
-from styled.queue.job import Job, JobState
-from styled.queue.status import DaemonStatus, Incomplete, Rejected
-from styled.queue.store import Store
 from styled.root import Root
+from styled.store.status import DaemonStatus, Incomplete, Rejected
+from styled.store.store import Store
 from styled.tui.app import StyledApp
 from styled.tui.options import Options
 from tests.deadlines import patience

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styled.daemon.control import Client
-from styled.daemon.service import start_detached
-from styled.queue.drop import drop
-from styled.queue.job import JobState
-from styled.queue.reader import StoreReader
+from styled.daemon.control.protocol import Client
+from styled.daemon.process.service import start_detached
+from styled.inbox.add import drop
+from styled.job import JobState
 from styled.root import Root
+from styled.store.reader import StoreReader
 from styled.tui.app import StyledApp
 from styled.tui.options import Options
-from styled.tui.question import Question
-from styled.tui.queue_table import QueueTable
+from styled.tui.widgets.question import Question
+from styled.tui.widgets.queue_table import QueueTable
 from tests.deadlines import wait_until
 from tests.tui.conftest import HOST, picture, screen_text, settled, until
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from styled.job import JobState
 from styled.memory import MemorySample
-from styled.queue.job import JobState
-from styled.queue.status import Incomplete
 from styled.root import Root
+from styled.store.status import Incomplete
 from tests.tui.conftest import FOUR_GPUS, HOST, NOW, SETTINGS, Desk, check_golden, make_app, screen_text, settled, until
 
 pytestmark = pytest.mark.screens

@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from styled.daemon.control import Client
-from styled.queue.status import DaemonStatus
+from styled.daemon.control.protocol import Client
 from styled.root import Root
+from styled.store.status import DaemonStatus
 from tests.deadlines import patience, wait_until
 from tests.tui.conftest import Desk
 
@@ -267,8 +267,8 @@ def test_the_terminal_ui_loads_no_engine_and_its_command_no_toolkit(tmp_path: Pa
         "import sys\n"
         "import styled.cli.tui\n"
         "assert not {'textual', 'rich', 'numpy', 'PIL'} & set(sys.modules), 'the command is heavy'\n"
-        "import styled.tui.app, styled.tui.detail_screen\n"
+        "import styled.tui.app, styled.tui.screens.detail_screen\n"
         "assert 'textual' in sys.modules\n"
-        "assert not {'tensorflow', 'keras', 'styled.engine', 'styled.worker'} & set(sys.modules)\n"
+        "assert not {'tensorflow', 'keras', 'styled.engine', 'styled.painting.worker'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=patience(60))

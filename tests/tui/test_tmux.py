@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styled.daemon.control import Client
+from styled.daemon.control.protocol import Client
 from styled.errors import DaemonNotRunning
 from styled.root import Root
 from tests.deadlines import patience

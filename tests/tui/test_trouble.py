@@ -7,9 +7,9 @@ import sqlite3
 import msgspec
 import pytest
 
-from styled.queue.store import Store
 from styled.root import Root
-from styled.tui.queue_table import QueueTable
+from styled.store.store import Store
+from styled.tui.widgets.queue_table import QueueTable
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
 pytestmark = pytest.mark.screens

@@ -1,0 +1,103 @@
+"""What the end of a worker means for its job. Pure: facts in, verdict out."""
+
+from __future__ import annotations
+
+import signal
+from enum import StrEnum
+
+from styled.backend.runner import Ended
+from styled.errors import (
+    CheckpointMismatch,
+    Diverged,
+    DoesNotFit,
+    ImageError,
+    JobFileDamaged,
+    OutOfMemory,
+    PairRejected,
+    SettingsError,
+    StyledError,
+    WeightsDamaged,
+)
+
+EXIT_STOPPED = 75
+"""EX_TEMPFAIL: the worker was asked to stop and has written its checkpoint."""
+
+EXIT_BAD_INPUT = 65
+"""EX_DATAERR: no other attempt can end better."""
+
+EXIT_DISK_FULL = 74
+"""EX_IOERR, as ``DiskFull`` has it."""
+
+EXIT_OUT_OF_MEMORY = 137
+"""What a shell reports of a process that the kernel killed for its memory."""
+
+
+class Verdict(StrEnum):
+    """What to do with the job."""
+
+    DONE = "done"
+    """Its picture is finished, once it is seen to decode."""
+    STOPPED = "stopped"
+    """It stopped because it was asked to; it goes on from its checkpoint."""
+    HOPELESS = "hopeless"
+    """It fails now: the same would happen again."""
+    OUT_OF_MEMORY = "out-of-memory"
+    """It goes on from its checkpoint with less memory, a few times."""
+    DISK_FULL = "disk-full"
+    CRASHED = "crashed"
+    """It is tried again, if it has attempts left."""
+
+
+def _kinds(*classes: type[StyledError]) -> frozenset[str]:
+    """Return the kinds of these classes and all below them."""
+    found = list(classes)
+    for each in found:
+        found.extend(each.__subclasses__())
+    return frozenset(each("").kind for each in found)
+
+
+_HOPELESS = _kinds(
+    SettingsError, ImageError, WeightsDamaged, CheckpointMismatch, Diverged, DoesNotFit, PairRejected, JobFileDamaged
+)
+
+
+def judge(ended: Ended) -> tuple[Verdict, str]:
+    """Return what the end of a worker means, and the reason to show: one sentence or two."""
+    kind = ended.failure.kind if ended.failure else ""
+    if ended.returncode == 0 and ended.result is not None:
+        return Verdict.DONE, ""
+    if kind == "disk-full" or (ended.returncode == EXIT_DISK_FULL and not kind):
+        return Verdict.DISK_FULL, _said(ended) or "the disk is full"
+    if kind in _HOPELESS or (ended.returncode == EXIT_BAD_INPUT and not kind):
+        return Verdict.HOPELESS, _said(ended) or "its input cannot be used. Its log says more."
+    if kind == "out-of-memory" or ended.returncode == EXIT_OUT_OF_MEMORY or ended.killed_by_kernel:
+        killed = OutOfMemory("the kernel ended the worker because memory ran out")
+        return Verdict.OUT_OF_MEMORY, _said(ended) or str(killed)
+    if ended.asked_to_stop and not ended.stalled:
+        return Verdict.STOPPED, ""
+    if ended.returncode == EXIT_STOPPED and not ended.stalled and not kind:
+        return Verdict.STOPPED, "somebody stopped the worker"
+    return Verdict.CRASHED, _crash(ended)
+
+
+def _said(ended: Ended) -> str:
+    """Return what the worker itself gave as the reason."""
+    if ended.failure is None:
+        return ""
+    return f"{ended.failure.message}. {ended.failure.advice}".removesuffix(" ")
+
+
+def _crash(ended: Ended) -> str:
+    if ended.stalled:
+        return "the worker gave no sign of life and was ended"
+    if ended.failure is not None:
+        return _said(ended)
+    if ended.returncode < 0:
+        try:
+            name = signal.Signals(-ended.returncode).name
+        except ValueError:
+            name = f"signal {-ended.returncode}"
+        return f"the worker was killed by {name}"
+    if ended.returncode == 0:
+        return "the worker ended without a result"
+    return f"the worker ended with exit code {ended.returncode}"

@@ -1,0 +1,34 @@
+"""``styled gallery``: every result on one page."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from styled.cli.root_option import root_option
+from styled.files.printable import escaped
+from styled.root import Root
+
+_TOLD_FROM = 20
+"""Jobs from which on the user is told how far it is."""
+
+
+@click.command()
+@root_option
+def gallery(root_path: str | None) -> None:
+    """Write evolution/index.html: all results, each beside its content, with its frames, losses and settings.
+
+    The page needs no server and no network, and may be copied together with evolution/. Small copies of the pictures
+    are kept in each job's views/, so the next time is faster.
+    """
+    from styled.gallery import write_gallery
+
+    def tell(done: int, every: int) -> None:
+        if every >= _TOLD_FROM and sys.stderr.isatty():
+            click.echo(f"\r{done}/{every} jobs" + ("\n" if done == every else ""), nl=False, err=True)
+
+    written = write_gallery(Root.at(root_path).evolution, on_job=tell)
+    for note in written.notes:
+        click.echo(escaped(note), err=True)
+    click.echo(f"{written.path}: {written.shown} results")

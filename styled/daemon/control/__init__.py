@@ -1,0 +1,1 @@
+"""The daemon's socket: protocol, server, and what each request does."""

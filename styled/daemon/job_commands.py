@@ -1,0 +1,152 @@
+"""What users may ask of the queue: pause, resume, cancel, retry, priority, remove. Durable when they return."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from styled.backend.runner import Runner
+from styled.daemon.dispatch import Dispatcher
+from styled.daemon.job_record import record
+from styled.daemon.upkeep.trash import Trash
+from styled.errors import ControlError, IllegalMove, JobFileDamaged
+from styled.evolution import JobFolder, forget_step_downs
+from styled.job import Job, JobState
+from styled.root import Root
+from styled.store.store import Store
+
+PRIORITIES = range(-1000, 1001)
+"""Allowed priorities, as in a ``job.toml``."""
+
+CANCEL_GRACE_S = 10.0
+"""A cancelled job's last steps are worth a little waiting, in case it is retried."""
+
+
+class Orders:
+    """Carries out users' requests about single jobs.
+
+    Args:
+        root: whose jobs.
+        store: the queue's record.
+        dispatcher: told when a job may have become due.
+        runner: told to stop a job's worker.
+        trash: where removed jobs' folders go.
+    """
+
+    def __init__(self, root: Root, store: Store, dispatcher: Dispatcher, runner: Runner, trash: Trash) -> None:
+        self._root = root
+        self._store = store
+        self._dispatcher = dispatcher
+        self._runner = runner
+        self._trash = trash
+        self._log = structlog.get_logger("queue")
+
+    def pause(self, ref: str | int, *, by: str) -> Job:
+        """Pause a job. A running one's worker writes its checkpoint and ends, which frees its memory.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: it has ended, or is paused.
+        """
+        job = self._store.get(ref)
+        paused = self._store.move(job.id, JobState.PAUSED, expect=job.state, reason=f"paused by {by}", **self._pid(job))
+        # As long as at the daemon's own end, or as three steps take: the memory is wanted back, the steps too.
+        progress = self._runner.progress(job.id)
+        grace_s = max(self._dispatcher.config.stop_grace_s, 3.0 * progress.step_seconds if progress else 0.0)
+        self._runner.stop(job.id, grace_s)
+        return self._moved(paused)
+
+    def resume(self, ref: str | int) -> Job:
+        """Put a paused job back into the queue; it goes on from its checkpoint.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: it is not paused.
+        """
+        return self._moved(self._store.move(ref, JobState.WAITING, expect=JobState.PAUSED, attempts=0, not_before=0.0))
+
+    def cancel(self, ref: str | int, *, by: str) -> Job:
+        """Cancel a job; its files stay.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: it has ended.
+        """
+        job = self._store.get(ref)
+        cancelled = self._store.move(
+            job.id, JobState.CANCELLED, expect=job.state, reason=f"cancelled by {by}", **self._pid(job)
+        )
+        self._runner.stop(job.id, CANCEL_GRACE_S)
+        return self._moved(cancelled)
+
+    def retry(self, ref: str | int, *, from_start: bool = False) -> Job:
+        """Queue an ended job again: from its checkpoint, or from the start, as a job that is done always is.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: it has not ended, or its worker has not yet.
+        """
+        job = self._ended_job(ref)
+        if from_start or job.state is JobState.DONE:
+            waiting = self._store.move(job.id, JobState.WAITING, expect=job.state, step=0, loss=None)
+            # Only when the store has agreed; no worker starts before this returns.
+            _forget_painting(JobFolder(self._root.evolution / job.id))
+            return self._moved(waiting)
+        return self._moved(self._store.move(job.id, JobState.WAITING, expect=job.state))
+
+    def prioritise(self, ref: str | int, priority: int) -> Job:
+        """Set a job's priority; higher runs first. A running job runs on.
+
+        Raises:
+            NoSuchJob: no such job.
+            ControlError: the priority is out of range.
+        """
+        if priority not in PRIORITIES:
+            raise ControlError(
+                f"priority {priority} is out of range", f"Give a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}."
+            )
+        return self._moved(self._store.set_priority(ref, priority))
+
+    def remove(self, ref: str | int) -> Job:
+        """Delete an ended job: its folder, with the images the user gave, and its row.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: it has not ended, or its worker has not yet.
+        """
+        job = self._ended_job(ref)
+        self._trash.put(job.id)
+        self._store.remove(job.id)
+        return job
+
+    def _ended_job(self, ref: str | int) -> Job:
+        job = self._store.get(ref)
+        if job.id in self._dispatcher.busy():
+            raise IllegalMove(f"the worker of job {job.number:04d} has not ended yet", "Try again in a moment.")
+        if job.finished_at is None:
+            raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
+        return job
+
+    def _pid(self, job: Job) -> dict[str, Any]:
+        """Keep the pid of a worker that lives on for a while, so that not even a crash of the daemon leaves it behind."""
+        live = job.id in self._runner.running()
+        return {"pid": job.pid, "pid_started": job.pid_started} if live else {}
+
+    def _moved(self, job: Job) -> Job:
+        record(self._root, job)
+        self._dispatcher.changed()
+        return job
+
+
+def _forget_painting(folder: JobFolder) -> None:
+    """Remove what an earlier run would be continued from. The result stays until the new one replaces it."""
+    for old in (folder.checkpoint, folder.frames):
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        old.mkdir(exist_ok=True)
+    folder.losses.unlink(missing_ok=True)
+    with suppress(JobFileDamaged):  # then it is written anew, and starts from nothing too
+        forget_step_downs(folder)

@@ -1,0 +1,126 @@
+"""The daemon as a service: what systemd wants to hear, and how a user's command starts one in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from styled.daemon.control.protocol import Client
+from styled.errors import ControlError, DaemonError, DaemonNotRunning, SettingsError
+from styled.files.printable import escaped
+from styled.root import Root
+
+START_TIMEOUT_S = 60.0
+"""Longer than a big queue takes to be looked through at the start."""
+
+
+class Notifier:
+    """Tells the service manager how the daemon is, if there is one (``sd_notify(3)``; one datagram each).
+
+    Args:
+        environment: where ``NOTIFY_SOCKET`` and ``WATCHDOG_USEC`` may be.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        environment = os.environ if environment is None else environment
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        if self._address.startswith("@"):
+            self._address = "\0" + self._address[1:]
+        microseconds = environment.get("WATCHDOG_USEC", "")
+        meant_for = environment.get("WATCHDOG_PID", "")
+        wanted = microseconds.isdecimal() and meant_for in ("", str(os.getpid()))
+        self.watchdog_s: float | None = int(microseconds) / 1e6 if wanted else None
+        """The service manager restarts a daemon that is silent for this long; None if it does not."""
+        self._status = ""
+        self._fed_at = 0.0
+
+    def ready(self) -> None:
+        """Say that the daemon serves."""
+        self._send("READY=1")
+
+    def reloading(self) -> None:
+        """Say that the configuration is being read; ``ready`` must follow."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def status(self, text: str) -> None:
+        """Say in one line what is going on, if it is something else than before."""
+        if text != self._status:
+            self._status = text
+            self._send(f"STATUS={escaped(text)}")
+
+    def alive(self) -> None:
+        """Feed the watchdog, if there is one and it is time to."""
+        now = time.monotonic()
+        if self.watchdog_s is not None and now - self._fed_at >= self.watchdog_s / 4:
+            self._fed_at = now
+            self._send("WATCHDOG=1")
+
+    def stopping(self, grace_s: float) -> None:
+        """Say that the daemon ends within ``grace_s`` seconds."""
+        self._send(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int(grace_s * 1e6)}")
+
+    def _send(self, text: str) -> None:
+        if not self._address:
+            return
+        # A service manager that went away is not the daemon's concern.
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.setblocking(False)
+            connection.sendto(text.encode(), self._address)
+
+
+def start_detached(root: Root, *, timeout_s: float = START_TIMEOUT_S) -> int:
+    """Start a daemon that outlives this process, unless one answers already; return its pid once it answers.
+
+    What it prints before its log is open goes to ``.styled/daemon.out``.
+
+    Raises:
+        DaemonError: it ended at once, or did not answer in time; the message has its last words.
+        SettingsError: the configuration is wrong.
+    """
+    client = Client(root)
+    with contextlib.suppress(DaemonNotRunning):
+        return int(client.request("ping")["pid"])
+    root.state.mkdir(parents=True, exist_ok=True)
+    output = root.state / "daemon.out"
+    pid = _spawn([sys.executable, "-m", "styled", "daemon", "--quiet", "--root", str(root.path)], output)
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        with contextlib.suppress(DaemonNotRunning, ControlError):
+            return int(client.request("ping")["pid"])
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            raise _failed_start(os.waitstatus_to_exitcode(status), output)
+        time.sleep(0.02)
+    raise DaemonError(f"the daemon of {root.path} does not answer after {timeout_s:g} s", f"See {root.log}.")
+
+
+def _spawn(command: list[str], output: Path) -> int:
+    """Start a command in its own session, its output in a file; return its pid.
+
+    Not ``subprocess``: its object would complain, rightly, that nobody waits for the child.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    return os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, output, flags, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def _failed_start(code: int, output: Path) -> DaemonError | SettingsError:
+    words = output.read_text(errors="replace").strip().splitlines() if output.exists() else []
+    message = escaped(words[-1]).removeprefix("styled: ") if words else f"see {output}"
+    if code == SettingsError.exit_code:
+        return SettingsError(message)
+    return DaemonError(f"the daemon did not start (exit code {code}): {message}")

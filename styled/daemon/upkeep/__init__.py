@@ -1,0 +1,1 @@
+"""What the daemon does beside painting: disk space, retention, trash, gallery."""

@@ -1,0 +1,141 @@
+"""Keeps ``evolution/index.html`` up to date: has it written again, in a child process, after jobs have ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import IO
+
+import structlog
+
+from styled.config import GalleryConfig
+from styled.job import ENDED
+from styled.root import Root
+from styled.store.records import Event
+
+SETTLE_S = 1.0
+"""Jobs that end within this time share one writing."""
+SHARE = 0.05
+"""Of the time at most that the page is being written: the more results, the rarer."""
+LONGEST_PAUSE_S = 3600.0
+LIMIT_S = 1800.0
+"""A writing that takes longer hangs, on a dead disk say, and is ended."""
+RETRY_S = 60.0
+"""After a failure, or while the disk is full."""
+
+_LAST_WORDS = 500
+"""Bytes of what a failed writing said that go to the log."""
+
+
+class Curator:
+    """Writes the gallery after jobs have ended or were removed. A failure is logged, and is nobody else's trouble.
+
+    Args:
+        root: whose results.
+        config: ``[gallery]``.
+        may_write: whether the disk has room.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        config: GalleryConfig,
+        *,
+        may_write: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._root = root
+        self._may_write = may_write
+        self._clock = clock
+        self._stale = False
+        self._due_at = clock()
+        self._began_at = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._words: IO[bytes] | None = None
+        self._log = structlog.get_logger("gallery")
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Take note of what happened to the queue."""
+        ended = {str(state) for state in ENDED}
+        if not self._stale and any(event.kind == "removed" or event.after in ended for event in events):
+            self._stale = True
+            self._due_at = max(self._due_at, self._clock() + SETTLE_S)
+
+    def turn(self) -> None:
+        """Collect a writing that has ended, or end one that hangs; start one when it is time."""
+        now = self._clock()
+        if self._process is not None:
+            if self._process.poll() is None and now - self._began_at >= LIMIT_S:
+                self._process.kill()
+                self._process.wait()
+            if self._process.poll() is not None:
+                self._collect(self._process.returncode)
+        elif self.config.auto and self._stale and now >= self._due_at:
+            if self._may_write():
+                self._start()
+            else:
+                self._due_at = now + RETRY_S
+
+    def wake_after(self) -> float | None:
+        """Return in how many seconds :meth:`turn` is due; the end of a writing wakes the loop by itself."""
+        if self._process is not None:
+            return max(0.0, self._began_at + LIMIT_S - self._clock())
+        if self.config.auto and self._stale:
+            return max(0.0, self._due_at - self._clock())
+        return None
+
+    def close(self) -> None:
+        """End a writing in progress: the page is replaced whole or not at all."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._words is not None:
+            self._words.close()
+            self._words = None
+
+    def _start(self) -> None:
+        self._stale = False
+        self._began_at = self._clock()
+        command = [sys.executable, "-m", "styled", "gallery", "--root", str(self._root.path)]
+        try:
+            self._words = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._words,
+                cwd=self._root.path,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._log.warning("the gallery could not be written", error=str(error))
+            self._stale, self._due_at = True, self._clock() + RETRY_S
+            return
+        with suppress(OSError):  # it has ended already
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, 19)
+
+    def _collect(self, code: int) -> None:
+        took = self._clock() - self._began_at
+        self._due_at = self._clock() + min(LONGEST_PAUSE_S, took * (1.0 / SHARE - 1.0))
+        if code != 0:
+            self._due_at = max(self._due_at, self._clock() + RETRY_S)
+            self._log.warning("the gallery could not be written", exit_code=code, said=self._last_words())
+        else:
+            self._log.debug("the gallery was written", seconds=round(took, 1))
+        self._process = None
+        self.close()
+
+    def _last_words(self) -> str:
+        if self._words is None:
+            return ""
+        size = self._words.seek(0, os.SEEK_END)
+        self._words.seek(max(0, size - _LAST_WORDS))
+        return self._words.read().decode(errors="replace").strip()

@@ -1,0 +1,123 @@
+"""Carries out the retention settings: looks once an hour, in a thread, and removes a few jobs each turn."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from styled.config import RetentionConfig
+from styled.daemon.job_commands import Orders
+from styled.daemon.upkeep.retention import Step, plan, surplus_frames
+from styled.errors import IllegalMove, NoSuchJob
+from styled.evolution import JobFolder
+from styled.job import ENDED
+from styled.root import Root
+from styled.store.store import Store
+
+EVERY_S = 3600.0
+"""Between two looks."""
+
+_PER_TURN = 10
+"""Jobs removed before the loop goes on."""
+
+
+class Janitor:
+    """Removes and thins ended jobs as configured. A context manager.
+
+    Args:
+        root: whose jobs.
+        store: knows them.
+        orders: removes them.
+        config: ``[retention]``.
+        wake: called from the thread when it has a plan.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        store: Store,
+        orders: Orders,
+        config: RetentionConfig,
+        *,
+        wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._root = root
+        self._store = store
+        self._orders = orders
+        self._wake = wake
+        self._clock = clock
+        self._due_at = clock()
+        self._once: RetentionConfig | None = None
+        self._plan: Future[list[Step]] | None = None
+        self._steps: deque[Step] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="janitor")
+        self._log = structlog.get_logger("retention")
+
+    def clean(self, config: RetentionConfig) -> None:
+        """Look now, by other settings than the usual ones."""
+        self._once = config
+        self._due_at = self._clock()
+
+    def turn(self) -> None:
+        """Look if it is time to; do a few steps of what was planned."""
+        if self._plan is not None and self._plan.done():
+            self._steps.extend(self._plan.result())
+            self._plan = None
+        for _ in range(min(_PER_TURN, len(self._steps))):
+            self._do(self._steps.popleft())
+        if self._plan is None and not self._steps and self._clock() >= self._due_at:
+            self._look()
+
+    def wake_after(self) -> float | None:
+        """Return in how many seconds :meth:`turn` is due; None while the thread plans."""
+        if self._steps:
+            return 0.0
+        return None if self._plan is not None else max(0.0, self._due_at - self._clock())
+
+    def __enter__(self) -> Janitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def _look(self) -> None:
+        config, self._once = self._once or self.config, None
+        self._due_at = self._clock() + EVERY_S
+        if config == RetentionConfig():
+            return
+        jobs = self._store.jobs(ENDED)
+
+        def work() -> list[Step]:
+            try:
+                steps = plan(self._root, jobs, config, time.time())
+                for step in steps:
+                    if step.action == "thin":
+                        self._thin(step, config)
+                return [step for step in steps if step.action == "remove"]
+            finally:
+                self._wake()
+
+        self._plan = self._thread.submit(work)
+
+    def _thin(self, step: Step, config: RetentionConfig) -> None:
+        for path in surplus_frames(JobFolder(self._root.evolution / step.job.id), config.frames):
+            path.unlink(missing_ok=True)
+        self._log.info("thinned", job=step.job.id, why=step.why, bytes=step.bytes)
+
+    def _do(self, step: Step) -> None:
+        try:
+            # By number and end: a job that was retried since is not what was planned for.
+            if self._store.get(step.job.id).finished_at != step.job.finished_at:
+                return
+            self._orders.remove(step.job.id)
+        except (NoSuchJob, IllegalMove) as error:
+            self._log.info("not removed after all", job=step.job.id, why=error.message)
+        else:
+            self._log.info("removed", job=step.job.id, why=step.why, bytes=step.bytes)

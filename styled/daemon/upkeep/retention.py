@@ -1,0 +1,107 @@
+"""When the folders of ended jobs are thinned or removed: first a plan, which anybody may look at, then its execution."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from styled.config import RetentionConfig
+from styled.evolution import JobFolder, frames
+from styled.job import ENDED, Job
+from styled.root import Root
+
+THIN = 30
+"""Frames kept by ``frames = "thin"``, evenly over the job: an animation of a few seconds."""
+
+GRACE_S = 3600.0
+"""An ended job is left alone for this long: somebody may be looking at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do."""
+
+    job: Job
+    action: Literal["remove", "thin"]
+    bytes: int
+    """That it frees."""
+    why: str
+
+
+def plan(
+    root: Root,
+    jobs: Iterable[Job],
+    config: RetentionConfig,
+    now: float,
+    *,
+    size: Callable[[Path], int] | None = None,
+) -> list[Step]:
+    """Return what the settings say is to be done, the oldest job first. Nothing is changed.
+
+    Args:
+        root: whose jobs.
+        jobs: any jobs; only ended ones with a ``job.json`` in a folder of their own are considered.
+        config: how long and how much.
+        now: Unix seconds.
+        size: bytes in a folder; links count as what they take themselves.
+    """
+    size = size or folder_bytes
+    ended = sorted((job for job in jobs if _is_ours(root, job, now)), key=lambda job: job.finished_at or 0.0)
+    steps: list[Step] = []
+    kept: list[tuple[Job, int]] = []
+    for job in ended:
+        age_days = (now - (job.finished_at or 0.0)) / 86400.0
+        if config.days and age_days > config.days:
+            folder = root.evolution / job.id
+            steps.append(Step(job, "remove", size(folder), f"ended {age_days:.0f} days ago"))
+        else:
+            kept.append((job, size(root.evolution / job.id) if config.max_gb else 0))
+    total = sum(taken for _, taken in kept)
+    while config.max_gb and kept and total > config.max_gb * 1e9:
+        job, taken = kept.pop(0)
+        steps.append(Step(job, "remove", taken, f"all ended jobs take more than {config.max_gb:g} GB"))
+        total -= taken
+    for job, _ in kept if config.frames != "all" else ():
+        extra = surplus_frames(JobFolder(root.evolution / job.id), config.frames)
+        if extra:
+            freed = sum(path.lstat().st_size for path in extra)
+            steps.append(Step(job, "thin", freed, f"{len(extra)} frames"))
+    return steps
+
+
+def surplus_frames(folder: JobFolder, keep: Literal["all", "thin", "none"]) -> Sequence[Path]:
+    """Return the frames that are not kept."""
+    paths = [path for _, path in frames(folder)]
+    if keep == "all" or folder.frames.is_symlink():
+        return ()
+    if keep == "none":
+        return paths
+    last = len(paths) - 1
+    kept = {round(number * last / (THIN - 1)) for number in range(THIN)}
+    return [path for number, path in enumerate(paths) if number not in kept]
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return how many bytes the files in a folder take on the disk, links not followed."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118  # a hundred thousand times
+            except FileNotFoundError:
+                continue  # removed while we counted
+    return total
+
+
+def _is_ours(root: Root, job: Job, now: float) -> bool:
+    folder = JobFolder(root.evolution / job.id)
+    return (
+        job.state in ENDED
+        and job.finished_at is not None
+        and now - job.finished_at > GRACE_S
+        and not folder.path.is_symlink()
+        and folder.job_json.is_file()
+    )

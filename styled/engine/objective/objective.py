@@ -1,0 +1,197 @@
+"""The objective at one scale: targets from the content and the styles, and its value and gradient.
+
+``content_weight Σ v_l mse(F_l, P_l) + style_weight Σ w_l mse(G_l, A_l) / C_l² + tv_weight TV``
+(Gatys et al. 2016, equations 5 and 7); the settings ``statistic`` and ``normalize`` put other distances for the two
+mean squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from styled.engine.network import precision
+from styled.engine.network.features import FeatureExtractor
+from styled.engine.network.graph_cache import is_kept
+from styled.engine.network.stepping import Gradient
+from styled.engine.objective import losses
+from styled.engine.objective.regions import Region
+from styled.engine.objective.statistic import Distance, moments
+from styled.engine.objective.style_target import StyleTarget, style_targets
+from styled.engine.objective.term_weights import content_factors, style_factors
+from styled.settings import Settings
+
+Tensor = Any
+
+TERMS = ("total", "content", "style", "tv")
+"""What the first result of :meth:`Objective.value_and_gradient` begins with; :func:`layer_terms` follow."""
+
+
+def layer_terms(settings: Settings) -> list[str]:
+    """Return the names of the layers' own terms, in order: ``content.block4_conv2``, ``style.block1_conv1`` ...
+
+    Those whose weight is 0 are not computed and have none.
+    """
+    layers = (("content", settings.content_layers), ("style", settings.style_layers))
+    return [f"{kind}.{name}" for kind, weights in layers for name, weight in weights.items() if weight > 0]
+
+
+class Targets(NamedTuple):
+    """What one pair's pictures of a scale are compared with: tensors, so that a graph can be given all of it."""
+
+    contents: dict[str, Tensor]
+    """The content's features, by layer."""
+    content_factors: dict[str, Tensor]
+    """What each layer's content loss is multiplied with."""
+    styles: tuple[StyleTerm, ...]
+
+
+class StyleTerm(NamedTuple):
+    """The style of one region of the picture, or of all of it."""
+
+    factors: dict[str, Tensor]
+    """What each layer's distance is multiplied with."""
+    distances: dict[str, Distance]
+    """Layer name to the distance from the style's moments there."""
+    covers: dict[str, Tensor] | None
+    """Layer name to the part of each cell that belongs to the region; None: all of it."""
+
+
+class Loss:
+    """The objective as a function of a picture and its targets: the same one for all pairs of a shape.
+
+    Args:
+        extractor: must give all layers that ``settings`` name.
+        settings: layers and weights.
+    """
+
+    def __init__(self, extractor: FeatureExtractor, settings: Settings) -> None:
+        self._extractor, self._statistic, self._tv_weight = extractor, settings.statistic, settings.tv_weight
+        self._style_layers = [name for name, weight in settings.style_layers.items() if weight > 0]
+
+    def terms(self, image: Tensor, targets: Targets) -> Tensor:
+        """Return the weighted losses at ``image`` (1, H, W, 3): shape (4 + layers,).
+
+        Total, content, style and TV loss, then what each layer adds to content or style, see :func:`layer_terms`.
+        """
+        features = self._extractor(image)
+        zero = tf.zeros((), image.dtype)
+        contents = {
+            name: factor * losses.content_loss(features[name], targets.contents[name])
+            for name, factor in targets.content_factors.items()
+        }
+        styles = dict.fromkeys(self._style_layers, zero)
+        for term in targets.styles:
+            for name, distance in term.distances.items():
+                found = moments(features[name], self._statistic, None if term.covers is None else term.covers[name])
+                styles[name] += term.factors[name] * distance(found)
+        content, style = sum(contents.values(), zero), sum(styles.values(), zero)
+        tv = self._tv_weight * losses.total_variation(image) if self._tv_weight > 0 else zero
+        return tf.stack([content + style + tv, content, style, tv, *contents.values(), *styles.values()])
+
+    def value_and_gradient(self, image: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+        """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            terms = self.terms(image, targets)
+            scale = self._extractor.gradient_scale(image.shape[1] * image.shape[2])
+            total = terms[0] * scale
+        return terms, tape.gradient(total, image) / scale
+
+    def graph(self, image: Tensor, targets: Targets) -> Callable[[Tensor, Targets], tuple[Tensor, Tensor]]:
+        """Return :meth:`value_and_gradient`, compiled for pictures and targets like these; kept with the extractor."""
+        layers = tuple(self._style_layers), tuple(targets.contents)
+        regions = tuple((tuple(term.distances), term.covers is None) for term in targets.styles)
+        is_relative = any(
+            distance.energy is not None for term in targets.styles for distance in term.distances.values()
+        )
+        key = (tuple(image.shape), image.dtype, self._statistic, self._tv_weight, layers, regions, is_relative)
+        return self._extractor.graphs.get(
+            key, lambda: tf.function(self.value_and_gradient, autograph=False), elements=image.shape.num_elements()
+        )
+
+
+class Objective:
+    """What one scale minimises.
+
+    Args:
+        extractor: must give all layers that ``settings`` name.
+        content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
+        styles: the styles at this scale, same form, any size each.
+        settings: layers and weights.
+        regions: which style goes where, at the content's size; None: all styles blend everywhere.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        content: Tensor,
+        styles: Sequence[Tensor],
+        settings: Settings,
+        *,
+        regions: Sequence[Region] | None = None,
+    ) -> None:
+        self._extractor = extractor
+        self._settings = settings
+        self._factors = style_factors(settings, unit=extractor.unit)
+        self._loss = Loss(extractor, settings)
+        self._dtype = precision.dtype_of_sums(content)
+        contents = self._contents(content)
+        factors = content_factors(settings, contents, unit=extractor.unit)
+        self._targets = Targets(
+            contents,
+            {name: tf.constant(factor, self._dtype) for name, factor in factors.items()},
+            tuple(map(self._term, style_targets([self._moments(style) for style in styles], settings, regions))),
+        )
+
+    def _contents(self, content: Tensor) -> dict[str, Tensor]:
+        names = [name for name, weight in self._settings.content_layers.items() if weight > 0]
+
+        def contents(image: Tensor) -> dict[str, Tensor]:
+            features = self._extractor(image)
+            return {name: features[name] for name in names}
+
+        return self._once(content, contents, ("content", *names))
+
+    def _moments(self, style: Tensor) -> dict[str, Tensor]:
+        names, statistic = tuple(self._factors), self._settings.statistic
+
+        def found(image: Tensor) -> dict[str, Tensor]:
+            features = self._extractor(image)
+            return {name: moments(features[name], statistic) for name in names}
+
+        return self._once(style, found, ("moments", statistic, *names))
+
+    def _once(
+        self, image: Tensor, function: Callable[[Tensor], dict[str, Tensor]], key: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        """Return ``function(image)``, through a graph that is kept for the next pair where that is worth it."""
+        size = image.shape.num_elements()
+        if not is_kept(size):
+            # Eagerly, each layer freed once the next has it: tracing a graph for one use would take longer.
+            return function(image)
+        graph = self._extractor.graphs.get(
+            (key, tuple(image.shape), image.dtype), lambda: tf.function(function, autograph=False)
+        )
+        found: dict[str, Tensor] = graph(image)
+        return found
+
+    def _term(self, target: StyleTarget) -> StyleTerm:
+        covers = {name: target.cover(name) for name in target.distances}
+        factors = {name: tf.constant(target.share * self._factors[name], self._dtype) for name in target.distances}
+        return StyleTerm(factors, target.distances, None if target.covers is None else covers)
+
+    def terms(self, image: Tensor) -> Tensor:
+        """Return the weighted losses at ``image``, see :meth:`Loss.terms`."""
+        return self._loss.terms(image, self._targets)
+
+    def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""
+        return self._loss.value_and_gradient(image, self._targets)
+
+    def compiled(self, image: Tensor) -> Gradient:
+        """Return :meth:`value_and_gradient` as a graph, for pictures of the shape and dtype of ``image``."""
+        graph, targets = self._loss.graph(image, self._targets), self._targets
+        return lambda image: graph(image, targets)

@@ -1,0 +1,26 @@
+"""Names that are safe to print anywhere."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_MOVES_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that reorder what a terminal shows: ``gpj.exe`` reads as ``exe.jpg``."""
+
+
+def is_hostile(name: str) -> bool:
+    """Say whether a name could do harm where it is printed, or is not text: control characters, not UTF-8."""
+    return not name.isprintable() and any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _MOVES_TEXT for character in name
+    )
+
+
+def escaped(name: str) -> str:
+    r"""Return a name that is safe to print anywhere: what is not plain text becomes ``\xNN`` or ``\uNNNN``."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(_visible(character) if is_hostile(character) else character for character in text)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -1,0 +1,1 @@
+"""From files in ``inbox/`` to jobs: watching, pairing, checking, taking in."""

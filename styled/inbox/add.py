@@ -1,0 +1,131 @@
+"""The safe way to put a pair into an inbox: it appears whole, under its name, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from styled.errors import PairRejected, SettingsError
+from styled.evolution.folder import safe_name
+from styled.files import durable
+from styled.files.printable import escaped
+from styled.inbox.job_toml import parse_job_toml
+from styled.root import Root
+
+_TRIES = 1000
+
+
+def drop(
+    root: Root,
+    content: Path,
+    styles: Sequence[Path],
+    *,
+    mask: Path | None = None,
+    name: str = "",
+    settings: Mapping[str, Any] | None = None,
+    priority: int = 0,
+) -> str:
+    """Copy a content and its styles into the root's inbox; return the pair's name there.
+
+    The files are copied into a hidden folder, made durable, and the folder is renamed. The inbox need not be watched.
+
+    Args:
+        root: whose inbox; made if it is not there.
+        content: path of the content image.
+        styles: paths of the style images, in order.
+        mask: path of the image that says which style goes where.
+        name: of the pair; the content's by default. A taken name gets ``-2``, ``-3`` … after it.
+        settings: what the pair's ``job.toml`` shall say.
+        priority: higher runs first.
+
+    Raises:
+        ImageError: a file is not an image that can be used.
+        SettingsError: a setting is not allowed in a ``job.toml``.
+        PairRejected: the folder cannot be made, or a file not be read.
+        DiskFull: there is no room.
+    """
+    for path in (content, *styles, *([mask] if mask else [])):
+        _check(path)
+    toml = _job_toml(settings or {}, priority)
+    parse_job_toml(toml, "job.toml")
+    parts = {f"content{content.suffix.lower()}": content}
+    for number, style in enumerate(styles, start=1):
+        parts[f"style{f'-{number}' if number > 1 else ''}{style.suffix.lower()}"] = style
+    if mask is not None:
+        parts[f"mask{mask.suffix.lower()}"] = mask
+    try:
+        with durable.disk_full_at(root.inbox):
+            return _put(root.inbox, parts, toml, safe_name(name or content.stem))
+    except OSError as error:
+        raise PairRejected(
+            f"{escaped(str(error.filename or root.inbox))}: {error.strerror}", "Check the folder's permissions."
+        ) from error
+
+
+def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> str:
+    """Copy files into a hidden folder under the names they get, then give that its name; return the name."""
+    hidden = inbox / f".add-{secrets.token_hex(4)}"
+    hidden.mkdir(parents=True)
+    try:
+        for part, source in parts.items():
+            _copy(source, hidden / part)
+        if toml:
+            durable.write_bytes(hidden / "job.toml", toml)
+        durable.sync_folder(hidden)
+        return _rename(hidden, inbox, wanted)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+
+
+def _check(path: Path) -> None:
+    from styled import images  # Pillow, only when there is an image
+
+    if not path.suffix:
+        raise PairRejected(f"{escaped(str(path))} has no suffix, such as .jpg", "Rename it so that it says its format.")
+    images.probe(path)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as reading, target.open("xb") as writing:
+        shutil.copyfileobj(reading, writing, 1024 * 1024)
+        writing.flush()
+        os.fsync(writing.fileno())
+
+
+def _rename(hidden: Path, inbox: Path, wanted: str) -> str:
+    for count in range(1, _TRIES):
+        name = wanted if count == 1 else f"{wanted}-{count}"
+        if (inbox / name).exists():
+            continue
+        try:
+            hidden.rename(inbox / name)
+        except OSError:
+            if (inbox / name).exists():  # somebody else took the name in between
+                continue
+            raise
+        durable.sync_folder(inbox)
+        return name
+    raise PairRejected(f"the inbox has {_TRIES} pairs called {wanted}", "Give another name.")
+
+
+def _job_toml(settings: Mapping[str, Any], priority: int) -> bytes:
+    values = {**settings, **({"priority": priority} if priority else {})}
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items()).encode()
+
+
+def _toml(value: Any) -> str:
+    """Write a plain value as TOML. Its strings and numbers are those of JSON; tables are not."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(entry) for entry in value) + "]"
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError as error:
+        raise SettingsError(f"{value!r} is not a value of a setting", "Give a text, a number or a list.") from error

@@ -1,0 +1,201 @@
+"""Whether a quiet pair can become a job: every file complete, readable, within the limits, the settings right.
+
+This is the slow part of taking a pair; afterwards the claim itself is a few renames. Files are opened
+relative to their open folder and never by a path that a stranger could redirect; images are decoded in a child.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from styled.config import InboxConfig
+from styled.errors import ImageTooLarge, SettingsError, UnreadableImage
+from styled.files.moves import GONE, NOT_A_FILE
+from styled.files.printable import escaped
+from styled.files.signature import Signature
+from styled.files.untrusted import file_at, folder_at, is_being_written, parent_of
+from styled.images import ImageInfo
+from styled.inbox import job_toml
+from styled.inbox.claiming.claim_record import Member
+from styled.inbox.job_toml import JobSettings, parse_job_toml
+from styled.inbox.pairs import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A pair whose files have all been quiet for long enough."""
+
+    pair: Pair
+    signatures: dict[str, Signature]
+    """Of each of its files, as last observed."""
+    extras: tuple[str, ...] = ()
+    """Names of what else is in the folder that is consumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The pair can be claimed."""
+
+    task: Task
+    members: tuple[Member, ...]
+    own: JobSettings
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Wait, then look again."""
+
+    task: Task
+    path: str
+    """The file at fault."""
+    missing: str
+    """What is awaited; printable."""
+    in_use: bool = False
+    """Somebody has the file open for writing."""
+    reason: str = ""
+    """Given when the file may be an upload that stalled, or no image at all: why it is rejected after a grace time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """The pair can never become a job."""
+
+    task: Task
+    path: str
+    """The file at fault."""
+    reason: str
+    """With advice; printable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A file is not what it was when it was last observed."""
+
+    task: Task
+
+
+Verdict = Prepared | NotYet | Unusable | Changed
+
+
+class ImageCheck(Protocol):
+    """Decodes an untrusted image somewhere safe; :class:`styled.images.Checker`."""
+
+    def check(self, path: Path) -> ImageInfo:
+        """Decode the image at ``path``, or raise an ImageError."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges one pair after another."""
+
+    inbox: Path
+    config: InboxConfig
+    checker: ImageCheck
+    _stays: dict[str, tuple[Signature, str]] = field(default_factory=dict)
+    """Signature and digest of files that stay: a hot folder's style is decoded once, not once a picture."""
+
+    def judge(self, task: Task) -> Verdict:
+        """Judge a pair. Takes as long as decoding and reading its files."""
+        path = task.pair.content
+        own = JobSettings()
+        members = []
+        try:
+            with folder_at(self.inbox) as inbox:
+                for path, target in _targets(task.pair):
+                    with parent_of(path, base=inbox) as (folder, name), file_at(name, folder=folder) as file:
+                        refusal = self._look_at(task, path, file)
+                        if refusal is not None:
+                            return refusal
+                        if path == task.pair.settings:
+                            own = parse_job_toml(os.read(file, job_toml.MAX_BYTES + 1), name)
+                        members.append(self._member(task, path, target, folder, file))
+        except UnreadableImage as error:
+            return NotYet(task, path, f"a whole image ({escaped(error.message)})", reason=escaped(str(error)))
+        except (ImageTooLarge, SettingsError) as error:
+            return Unusable(task, path, escaped(str(error)))
+        except OSError as error:
+            return _unopened(task, path, error)
+        if any(member is None for member in members):
+            return Changed(task)
+        return Prepared(task, tuple(member for member in members if member), own)
+
+    def _look_at(self, task: Task, path: str, file: int) -> Verdict | None:
+        """Judge an open file without reading it; None if nothing is wrong."""
+        status = os.fstat(file)
+        shown = escaped(path.rpartition("/")[2])
+        if Signature.of(status) != task.signatures[path]:
+            return Changed(task)
+        if status.st_nlink > 1:
+            # Its other name would let the sender change it after it was checked.
+            return Unusable(task, path, f"{shown} is a hard link to another file. Copy the file instead.")
+        if status.st_size > self.config.max_bytes:
+            size, limit = status.st_size / 1e6, self.config.max_bytes / 1e6
+            reason = (
+                f"{shown} has {size:.0f} MB, the limit is {limit:.0f} MB. Make it smaller, or raise inbox.max_bytes."
+            )
+            return Unusable(task, path, reason)
+        if is_being_written(file):
+            return NotYet(task, path, f"the rest of {shown}, which is open for writing", in_use=True)
+        return None
+
+    def _member(self, task: Task, path: str, target: str, folder: int, file: int) -> Member | None:
+        """Decode and read a file; None if it changed meanwhile."""
+        before = task.signatures[path]
+        known = self._stays.get(path)
+        if known is not None and known[0] == before:
+            digest = known[1]
+        else:
+            if path not in (task.pair.settings, task.pair.ready):
+                # By way of the open folder: the last part is checked not to be a link, and the rest cannot be.
+                self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2])
+            os.lseek(file, 0, os.SEEK_SET)
+            with os.fdopen(os.dup(file), "rb") as reading:
+                digest = hashlib.file_digest(reading, "sha256").hexdigest()
+            # The claim moves the file within moments: its bytes must not be only in memory then.
+            os.fsync(file)
+        status = os.fstat(file)
+        if Signature.of(status) != before:
+            return None
+        if path in task.pair.kept:
+            self._stays[path] = before, digest
+        return Member(
+            source=path,
+            target=target,
+            signature=before,
+            digest=digest,
+            mode=stat.S_IMODE(status.st_mode),
+            kept=path in task.pair.kept,
+        )
+
+
+def _targets(pair: Pair) -> list[tuple[str, str]]:
+    """Return each file of a pair with its name in ``input/``."""
+    targets = [(pair.content, f"content.{_suffix(pair.content)}")]
+    for position, path in enumerate(pair.styles, start=1):
+        targets.append((path, f"style{f'-{position}' if position > 1 else ''}.{_suffix(path)}"))
+    if pair.mask:
+        targets.append((pair.mask, f"mask.{_suffix(pair.mask)}"))
+    if pair.settings:
+        targets.append((pair.settings, "job.toml"))
+    if pair.ready:
+        targets.append((pair.ready, "ready"))
+    return targets
+
+
+def _suffix(path: str) -> str:
+    return path.rpartition(".")[2].lower()
+
+
+def _unopened(task: Task, path: str, error: OSError) -> Verdict:
+    if error.errno in GONE | NOT_A_FILE:
+        return Changed(task)
+    shown = escaped(path.rpartition("/")[2])
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NotYet(task, path, f"permission to read {shown}")
+    return NotYet(task, path, f"{shown} to be readable: {error.strerror or error}")

@@ -1,0 +1,334 @@
+"""``inbox/rejected/``: what can never become a job, each with a ``REASON.txt``. Nothing is ever deleted.
+
+A rejection is planned in ``.styled/rejections/<token>.json`` before the first file moves, and always goes forward:
+one that was cut off is finished at the next start. The files wait in ``inbox/rejected/.reject-<token>/`` until they
+are complete. The plan is not kept there, because others may write the inbox: what lies in it is never believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
+
+from styled.files import durable
+from styled.files.moves import GONE, rename_new
+from styled.files.printable import escaped
+from styled.files.untrusted import file_at, folder_at, is_single_name, parent_of
+from styled.root import Root
+from styled.store.status import LISTED, Rejected
+
+REASON = "REASON.txt"
+_PLANS = "rejections"
+"""Folder of the plans in ``.styled/``."""
+_PREFIX = ".reject-"
+_NAME_BYTES = 200
+_REASON_BYTES = 4096
+
+
+class _Move(msgspec.Struct, frozen=True):
+    source: str
+    """Path relative to the root, percent-encoded: it may hold any bytes. See :func:`_source_of`."""
+    target: str
+    """Name in the rejected folder, percent-encoded."""
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    name: str
+    text: str
+    moves: tuple[_Move, ...]
+    folder: str
+    """Folder of the inbox to be removed once it is empty, percent-encoded; empty for none."""
+
+
+def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
+    """Move files to ``inbox/rejected/<name>/`` and say why in ``REASON.txt``.
+
+    Args:
+        root: whose inbox.
+        name: the pair's; a taken one gets ``-2``, ``-3`` … after it.
+        reason: one line or more.
+        paths: relative to the root, below ``inbox/`` or ``evolution/.claim-<id>/input/``. A folder may come first:
+            that means all that is in it, and the folder is removed.
+
+    Returns:
+        the folder's path relative to the root.
+
+    Raises:
+        OSError: nothing could be moved: the inbox cannot be written, for example.
+    """
+    folder, sources = _expand(root, paths)
+    moves = tuple(
+        _Move(_encode(source), _encode(target)) for source, target in zip(sources, _targets(sources), strict=True)
+    )
+    plan = _Plan(_file_name(name), _text(reason, sources), moves, _encode(folder))
+    with _rejected_folder(root, make=True) as rejected_folder:
+        plans = root.state / _PLANS
+        plans.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token = secrets.token_hex(8)
+        record = plans / f"{token}.json"
+        durable.write_json(record, plan)
+        try:
+            os.mkdir(_PREFIX + token, dir_fd=rejected_folder)
+        except OSError:
+            record.unlink()
+            raise
+        durable.sync_open_folder(rejected_folder)
+        return _go_forward(root, record, plan, rejected_folder)
+
+
+def finish_rejections(root: Root) -> list[str]:
+    """Finish every rejection that was cut off.
+
+    Returns:
+        what was finished and what could not be, for the log. What could not be lies where it was, and is checked again.
+
+    Raises:
+        OSError: ``inbox/rejected/`` cannot be used.
+    """
+    plans = root.state / _PLANS
+    records = sorted(plans.glob("*.json")) if plans.is_dir() else []
+    if plans.is_dir():
+        durable.sweep(plans)
+    notes = []
+    for record in records:
+        try:
+            plan = _checked(msgspec.json.decode(record.read_bytes(), type=_Plan))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            # Kept, for whoever wants to know which files were meant; they are where they were, or in the hidden folder.
+            record.rename(record.with_suffix(".damaged"))
+            notes.append(f"a rejection that was cut off cannot be finished, its plan {record.name} is damaged: {error}")
+            continue
+        try:
+            with _rejected_folder(root) as rejected_folder:
+                place = _go_forward(root, record, plan, rejected_folder)
+        except FileNotFoundError:
+            record.unlink()  # killed before the first move, or after the last one
+        except OSError as error:
+            notes.append(f"{plan.name} could not be moved to inbox/rejected/: {error.strerror or error}")
+        else:
+            notes.append(f"the rejection of {plan.name} was finished: see {place}")
+    return notes + _unplanned(root)
+
+
+@contextmanager
+def _rejected_folder(root: Root, *, make: bool = False) -> Iterator[int]:
+    """Open ``inbox/rejected/``, following no link on the way."""
+    with folder_at(root.inbox) as inbox:
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(root.rejected.name, dir_fd=inbox)
+        with folder_at(root.rejected.name, inside=inbox) as descriptor:
+            yield descriptor
+
+
+def _unplanned(root: Root) -> list[str]:
+    """Return a note for each hidden folder that looks like a rejection that was cut off, and has no plan of ours."""
+    try:
+        with _rejected_folder(root) as descriptor:
+            found = sorted(name for name in os.listdir(descriptor) if name.startswith(_PREFIX))  # noqa: PTH208  # a descriptor, not a path
+    except OSError:
+        return []  # no such folder, or a closed one: each scan of the inbox reports that
+    known = {f"{_PREFIX}{record.stem}" for record in (root.state / _PLANS).glob("*.json")}
+    return [
+        f"inbox/rejected/{escaped(name)} is not of this daemon; it is left alone" for name in found if name not in known
+    ]
+
+
+def rejected(root: Root) -> tuple[list[Rejected], int]:
+    """Return the newest rejections, at most ``LISTED``, and how many there are."""
+    try:
+        with folder_at(root.rejected) as base, os.scandir(base) as entries:
+            found = [
+                (entry.stat(follow_symlinks=False).st_mtime, entry.name)
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            ]
+            newest = sorted(found, reverse=True)[:LISTED]
+            listed = [Rejected(name=escaped(name), reason=_reason(name, base), at=at) for at, name in newest]
+    except FileNotFoundError:
+        return [], 0
+    return listed, len(found)
+
+
+def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> str:
+    work = _PREFIX + record.stem
+    with folder_at(work, inside=rejected_folder) as target:
+        problem = _move_all(root, target, plan.moves)
+        if problem is not None and not _holds_files(target):
+            with suppress(FileNotFoundError):
+                os.unlink(REASON, dir_fd=target)
+            os.rmdir(work, dir_fd=rejected_folder)
+            record.unlink()
+            raise problem
+        with durable.disk_full_at(root.rejected / work / REASON):
+            _write_reason(target, plan.text)
+        durable.sync_open_folder(target)
+        if plan.folder:
+            _remove_folder(root, _decode(plan.folder))
+    name = _give_name(work, plan.name, rejected_folder)
+    record.unlink()
+    return f"inbox/rejected/{name}"
+
+
+def _checked(plan: _Plan) -> _Plan:
+    """Return a plan that was read from a file, whose every path is one that :func:`reject` could have written.
+
+    Raises:
+        ValueError: it is not.
+    """
+    paths = [_decode(move.source) for move in plan.moves] + ([_decode(plan.folder)] if plan.folder else [])
+    for path in paths:
+        _source_of(path)
+    names = [plan.name, *(_decode(move.target) for move in plan.moves)]
+    for name in names:
+        if not is_single_name(name):
+            raise ValueError(f"{escaped(name)!r} is not a file name")
+    return plan
+
+
+def _source_of(path: str) -> tuple[str, str]:
+    """Split a path relative to the root into ``inbox`` or ``evolution`` and the rest.
+
+    Raises:
+        ValueError: it is not below ``inbox/``, nor in the ``input/`` of a claim that is being undone.
+    """
+    place, _, rest = path.partition("/")
+    names = rest.split("/")
+    from_claim = len(names) == 3 and names[0].startswith(".claim-") and names[1] == "input"
+    if not (place == "inbox" or (place == "evolution" and from_claim)) or not all(map(is_single_name, names)):
+        raise ValueError(f"{escaped(path)!r} is not a path that can be rejected")
+    return place, rest
+
+
+@contextmanager
+def _parent_of(root: Root, path: str) -> Iterator[tuple[int, str]]:
+    """Open the folder that holds a path relative to the root, following no link; give it and the last name."""
+    place, rest = _source_of(path)
+    with folder_at(root.path / place) as base, parent_of(rest, base=base) as found:
+        yield found
+
+
+def _move_all(root: Root, target: int, moves: Sequence[_Move]) -> OSError | None:
+    """Move what can be moved; return why something could not."""
+    problem = None
+    for move in moves:
+        try:
+            with _parent_of(root, _decode(move.source)) as (folder, name):
+                rename_new(name, _decode(move.target), source_folder=folder, target_folder=target)
+        except OSError as error:
+            # Moved already, or taken away by the user.
+            if error.errno not in GONE:
+                problem = error
+    return problem
+
+
+def _holds_files(folder: int) -> bool:
+    return any(name != REASON for name in os.listdir(folder))
+
+
+def _write_reason(folder: int, text: str) -> None:
+    """Write ``REASON.txt`` in an open folder, whole or not at all; a link of that name is replaced, not followed."""
+    temporary = f".styled-{secrets.token_hex(4)}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
+            file.write(text.encode())
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, REASON, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+
+
+def _remove_folder(root: Root, path: str) -> None:
+    try:
+        with _parent_of(root, path) as (folder, name):
+            os.rmdir(name, dir_fd=folder)
+    except OSError:
+        return  # something new is in it, or it may not be removed: it stays
+
+
+def _give_name(work: str, name: str, rejected_folder: int) -> str:
+    """Rename the folder to ``name``, or ``name-2`` … if that is taken; durably."""
+    for candidate in _candidates(name):
+        try:
+            rename_new(work, candidate, source_folder=rejected_folder, target_folder=rejected_folder)
+        except FileExistsError:
+            continue
+        durable.sync_open_folder(rejected_folder)
+        return candidate
+    raise AssertionError("candidates never end")
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    count = 2
+    while True:
+        yield f"{name}-{count}"
+        count += 1
+
+
+def _expand(root: Root, paths: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the folder that ``paths`` begins with, if it does, and all files meant."""
+    if paths:
+        try:
+            with (
+                _parent_of(root, paths[0]) as (parent, name),
+                folder_at(name, inside=parent) as folder,
+                os.scandir(folder) as entries,
+            ):
+                return paths[0], [*sorted(f"{paths[0]}/{entry.name}" for entry in entries), *paths[1:]]
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):  # a file, or a link
+                raise
+    return "", list(paths)
+
+
+def _targets(sources: Sequence[str]) -> list[str]:
+    """Return a name for each source; those from ``content/`` and ``style/`` are told apart by their folder."""
+    names = [source.rpartition("/")[2] for source in sources]
+    if len(set(names)) < len(names):
+        names = ["-".join(source.split("/")[-2:]) for source in sources]
+    return [f"_{name}" if name == REASON else name for name in names]
+
+
+def _text(reason: str, sources: Sequence[str]) -> str:
+    files = "\n".join(f"  {escaped(source)}" for source in sources)
+    return (
+        f"{escaped(reason.replace(chr(10), ' '))}\n\n"
+        f"Moved here on {time.strftime('%Y-%m-%d at %H:%M:%S %z')}:\n{files}\n\n"
+        "To try again, correct what is wrong and move the files back into inbox/.\n"
+    )
+
+
+def _reason(name: str, base: int) -> str:
+    try:
+        with folder_at(name, inside=base) as folder, file_at(REASON, folder=folder) as file:
+            data = os.read(file, _REASON_BYTES)
+    except OSError:
+        return "no reason is noted"
+    lines = data.decode("utf-8", "replace").splitlines()
+    return escaped(lines[0]) if lines else "no reason is noted"
+
+
+def _file_name(name: str) -> str:
+    cut = escaped(name).encode()[:_NAME_BYTES].decode(errors="ignore")
+    return cut.replace("/", "-").lstrip(".") or "pair"
+
+
+def _encode(path: str) -> str:
+    return quote(os.fsencode(path))
+
+
+def _decode(text: str) -> str:
+    return os.fsdecode(unquote_to_bytes(text))

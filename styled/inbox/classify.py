@@ -1,0 +1,151 @@
+"""What a look at the inbox means by now: which pairs are quiet, what waits and for what, what has to be rejected."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from styled.files.printable import escaped
+from styled.files.signature import Signature
+from styled.inbox.checking import Task
+from styled.inbox.listing import Look
+from styled.inbox.pairs import Ignored, Kind, Misfit, Pair, Pairing
+from styled.inbox.tracker import Tracker
+from styled.store.status import LISTED, Incomplete, Rejected
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The inbox, sorted."""
+
+    ready: list[Pair] = field(default_factory=list)
+    """Quiet pairs, the longest unchanged first."""
+    misfits: list[Misfit] = field(default_factory=list)
+    """Quiet too, so that nobody is still at them."""
+    incomplete: list[Incomplete] = field(default_factory=list)
+    """The oldest first, at most ``LISTED``."""
+    incomplete_count: int = 0
+    ignored: list[Ignored] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    """What lies in ``rejected/``, the newest first, at most ``LISTED``."""
+    rejected_count: int = 0
+    next_s: float | None = None
+    """Seconds until something that is not quiet yet can be; None if there is nothing like that."""
+    signatures: Mapping[str, Signature] = field(default_factory=dict)
+    """Of everything that was there."""
+    inside: Mapping[str, list[str]] = field(default_factory=dict)
+    """Folder to the paths in it."""
+
+    def task(self, pair: Pair) -> Task:
+        """Return what the preparer needs to know of a ready pair."""
+        signatures = {path: self.signatures[path] for path in pair.paths}
+        others = [path for path in self.inside.get(pair.folder, ()) if path not in signatures] if pair.folder else []
+        return Task(pair, signatures, tuple(path.rpartition("/")[2] for path in others))
+
+
+def sort_out(
+    look: Look,
+    pairing: Pairing,
+    tracker: Tracker,
+    *,
+    busy: Collection[str],
+    taken: Mapping[str, str],
+    notes: Mapping[str, str],
+    wall: float,
+) -> Sorted:
+    """Sort a look that the tracker has observed.
+
+    Args:
+        look: what is there.
+        pairing: of that look.
+        tracker: knows since when each file has been the same.
+        busy: contents of pairs that are being prepared.
+        taken: path to ``Signature.text`` of files that are jobs already but could not be moved.
+        notes: content of a pair, or first path of a misfit, to what is known to be awaited.
+        wall: Unix seconds now.
+    """
+    sorter = _Sorter(look, tracker, notes, wall)
+    for half in pairing.halves:
+        sorter.wait(half.name, half.missing, half.paths)
+    for folder, why in look.unreadable.items():
+        sorter.wait(folder, f"permission to read the folder ({why})", (folder,))
+    for pair in pairing.pairs:
+        if not _is_taken(pair, look, taken):
+            sorter.add_pair(pair, busy=pair.content in busy)
+    for misfit in pairing.misfits:
+        sorter.add_misfit(misfit)
+    sorter.found.ignored = pairing.ignored
+    return sorter.result()
+
+
+class _Sorter:
+    def __init__(self, look: Look, tracker: Tracker, notes: Mapping[str, str], wall: float) -> None:
+        self._look = look
+        self._tracker = tracker
+        self._notes = notes
+        self._wall = wall
+        self._inside: dict[str, list[str]] = defaultdict(list)
+        for path in look.kinds:
+            folder, slash, _ = path.rpartition("/")
+            if slash:
+                self._inside[folder].append(path)
+        self._waiting: list[tuple[float, str, str]] = []
+        self._unquiet: list[str] = []
+        self.found = Sorted(signatures=look.signatures, inside=self._inside)
+
+    def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
+        # The tracker knows no longer than the daemon runs. The files' own times are only shown, never decided by: a
+        # file server's clock may be wrong.
+        since = [self._wall - self._tracker.age(path) for path in paths]
+        since += [self._look.signatures[path].ctime_ns / 1e9 for path in paths if path in self._look.signatures]
+        self._waiting.append((min(since, default=self._wall), name, missing))
+
+    def add_pair(self, pair: Pair, *, busy: bool) -> None:
+        paths = [*pair.paths, *((pair.folder, *self._inside[pair.folder]) if pair.folder else ())]
+        note = self._notes.get(pair.content, "")
+        still = [] if busy else self._still_changing(paths, is_declared=pair.ready is not None)
+        if note or still:
+            # With a note also while it is looked at again, or it would come and go in the list.
+            self.wait(pair.name, note or self._rest_of(still), paths)
+        if not still and not busy:
+            self.found.ready.append(pair)
+
+    def add_misfit(self, misfit: Misfit) -> None:
+        paths = [inner for path in misfit.paths for inner in (path, *self._inside.get(path, ()))]
+        if self._still_changing(paths):
+            self.wait(misfit.name, self._notes.get(misfit.paths[0]) or misfit.reason, paths)
+        else:
+            self.found.misfits.append(misfit)
+
+    def result(self) -> Sorted:
+        found = self.found
+        found.ready.sort(key=lambda pair: (self._tracker.changed_at(pair.content), _natural(pair.content)))
+        found.next_s = self._tracker.quiet_in_least(self._unquiet)
+        found.incomplete_count = len(self._waiting)
+        found.incomplete = [
+            Incomplete(name=escaped(name), missing=escaped(missing), since=since)
+            for since, name, missing in sorted(self._waiting)[:LISTED]
+        ]
+        return found
+
+    def _still_changing(self, paths: Collection[str], *, is_declared: bool = False) -> list[str]:
+        still = self._tracker.held_back(paths) if is_declared else self._tracker.not_quiet(paths)
+        self._unquiet += still
+        return still
+
+    def _rest_of(self, still: list[str]) -> str:
+        file = next((path for path in still if self._look.kinds.get(path) is not Kind.FOLDER), still[0])
+        return f"the rest of {file.rpartition('/')[2]}, or some quiet seconds"
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``n2`` before ``n10``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d{1,18})", name)]
+
+
+def _is_taken(pair: Pair, look: Look, taken: Mapping[str, str]) -> bool:
+    if pair.content not in taken:
+        return False
+    return all(taken.get(path) == look.signatures[path].text for path in pair.paths if path not in pair.kept)

@@ -1,0 +1,107 @@
+"""A pair's own settings: ``job.toml``, written by whoever may drop files, and so not trusted with paths."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from styled.errors import SettingsError
+from styled.files.printable import escaped
+from styled.presets import layered
+from styled.settings import INIT_WORDS, Settings, nearest, settings_from
+
+MAX_BYTES = 16 * 1024
+"""Every setting with the longest values fits into a few KiB; tomllib's time grows with the square of a hostile file."""
+
+_JOB_REFERENCE = re.compile(r"job:\w[\w.-]{0,200}")
+
+_ALLOWED_TEXTS = {
+    "init": (re.compile(rf"{'|'.join(INIT_WORDS)}|{_JOB_REFERENCE.pattern}"), f"{', '.join(INIT_WORDS)} or job:<id>"),
+    "weights": (re.compile(r"builtin|imagenet"), "builtin or imagenet"),
+}
+"""Settings that can name a file, and what they may be here. ``styled.toml`` and ``--set`` may name paths."""
+
+
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ``job.toml`` says."""
+
+    settings: dict[str, Any] = {}
+    """As written; checked one by one."""
+    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    """Higher runs first."""
+
+
+def parse_job_toml(data: bytes, source: str) -> JobSettings:
+    """Read the content of a ``job.toml``.
+
+    Args:
+        data: the file's bytes, or more than ``MAX_BYTES`` of them.
+        source: its name, for the error.
+
+    Raises:
+        SettingsError: too large, not TOML (naming the line), an unknown key (naming the nearest), a value out of
+            range, or one that names a path.
+    """
+    source = escaped(source)
+    values = _read_toml(data, source)
+    priority = values.pop("priority", 0)
+    _check_names(values, source)
+    for name, (allowed, words) in _ALLOWED_TEXTS.items():
+        text = values.get(name, "")
+        if isinstance(text, str) and text and not allowed.fullmatch(text):
+            raise SettingsError(
+                f"{source}: {name} = {escaped(text[:60])!r} is not allowed in a pair's own settings", f"Give {words}."
+            )
+    try:
+        settings_from(values, source=source)
+    except SettingsError as error:
+        # It quotes what was written, which may be anything of any length.
+        raise SettingsError(_short(error.message), _short(error.advice)) from None
+    try:
+        return msgspec.convert({"settings": values, "priority": priority}, JobSettings)
+    except msgspec.ValidationError:
+        raise SettingsError(
+            f"{source}: priority = {escaped(repr(priority)[:60])} is not allowed", "Give a whole number, -1000 to 1000."
+        ) from None
+
+
+def resolve(defaults: Mapping[str, Any], own: Mapping[str, Any], *, source: str) -> Settings:
+    """Lay a pair's own settings over the defaults of the root.
+
+    Raises:
+        SettingsError: each is allowed, but not together.
+    """
+    return settings_from(layered(defaults, own), source=escaped(source))
+
+
+def _read_toml(data: bytes, source: str) -> dict[str, Any]:
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"{source} is larger than {MAX_BYTES // 1024} KiB", "It should hold a few settings.")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{source} is not UTF-8 text (line {line})", "Save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        # ValueError: also a number of thousands of digits. RecursionError: thousands of nested brackets.
+        reason = escaped(str(error))[:200] if isinstance(error, ValueError) else "it is nested too deeply"
+        raise SettingsError(f"{source} is not TOML: {reason}", "Correct that line.") from error
+
+
+def _check_names(values: Mapping[str, Any], source: str) -> None:
+    known = (*Settings.__struct_fields__, "priority")
+    for name in values:
+        if name not in known:
+            raise SettingsError(
+                f"{source}: unknown setting {escaped(name[:60])!r}", f"Did you mean {nearest(name[:60], known)!r}?"
+            )
+
+
+def _short(text: str) -> str:
+    text = escaped(text)
+    return text if len(text) <= 300 else f"{text[:200]} … {text[-80:]}"

@@ -1,0 +1,244 @@
+"""When to look at the inbox, and what the looks say: hints and quiet times make them come sooner, nothing replaces them.
+
+A look at 20,000 files takes a good part of a second, in which the daemon's loop must go on answering. So each look
+is made in a thread, from the listing to what it means; only the result comes back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, wait
+from typing import Any, NamedTuple
+
+import structlog
+
+from styled.config import InboxConfig
+from styled.files.printable import escaped
+from styled.inbox.claiming.rejection import rejected
+from styled.inbox.classify import Sorted, sort_out
+from styled.inbox.listing import Look, look_into
+from styled.inbox.pairs import Ignored, Pairing, pair_up
+from styled.inbox.tracker import NETWORK_SETTLE_S, Tracker
+from styled.inbox.watcher import POLL_S, Watcher
+from styled.root import Root
+
+_HINT_DELAY_S = 0.1
+"""From a hint to the look: files rarely come alone."""
+
+_SHARE = 0.1
+"""Of the time at most is spent with looking, however much goes on in the inbox."""
+
+_HANGS_S = 30.0
+"""After which a look that has not come back is trouble."""
+
+_CLOSE_S = 5.0
+"""That closing waits for a look."""
+
+_BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+"""Between looks at an inbox that cannot be read; the last one repeats."""
+
+
+class _Result(NamedTuple):
+    look: Look
+    pairing: Pairing
+    found: Sorted
+    is_final: bool
+    """Nothing comes of it until something in the inbox changes."""
+    seconds: float
+    """That it took."""
+
+
+class Lookout:
+    """Looks at an inbox when it is time to.
+
+    Args:
+        root: whose inbox.
+        config: times, and how to notice changes.
+        wake: called from another thread when there is a hint or a result; must return at once.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        config: InboxConfig,
+        *,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._root = root
+        self._config = config
+        self._wake = wake
+        self._clock = clock
+        self._running: Future[_Result] | None = None
+        self._log = structlog.get_logger("inbox")
+        self._watcher = Watcher(root.inbox, config.watch, wake=wake, clock=clock)
+        settle_s = max(config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else config.settle_s
+        self.tracker = Tracker(settle_s=settle_s, clock=clock)
+        self._due_at = self._earliest = clock()
+        self._hinted = self._again = False
+        self._look_was_hinted = True
+        self._failures = 0
+        self._identity: tuple[int, int] | None = None
+        self._result: _Result | None = None
+        self._told: set[Ignored] = set()
+        self.begun = 0
+        """How many looks were begun."""
+        self._begun_at = 0.0
+        self._failure = ""
+        self.unhinted = 0
+        """How many entries a look found without any event having hinted at them: events that were lost."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the inbox cannot be looked at; empty if it can."""
+        if self._running is not None and self._clock() - self._begun_at > _HANGS_S:
+            return "inbox/ does not answer; is its file server there?"
+        return self._failure
+
+    @property
+    def warning(self) -> str:
+        """Why looks come later than they could: no events, though there should be; empty otherwise."""
+        return self._watcher.problem
+
+    @property
+    def restarts(self) -> int:
+        """How often a dead observer was replaced."""
+        return self._watcher.restarts
+
+    @property
+    def looking(self) -> bool:
+        """Whether a look has begun whose result was not fetched yet."""
+        return self._running is not None
+
+    def due_in(self) -> float:
+        """Return the seconds until the next look is due; 0 if it is, or if a result can be fetched."""
+        if self._running is not None:
+            return 0.0 if self._running.done() else self._config.rescan_s
+        return max(self._due_at - self._clock(), 0.0)
+
+    def look_soon(self) -> None:
+        """Look again as soon as possible, because something was changed here."""
+        self._again = True
+        self._due_at = max(min(self._due_at, self._clock()), self._earliest)
+
+    def look(
+        self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
+    ) -> Sorted | None:
+        """Return the result of a look that is finished; begin one if it is time to. None if nothing is finished.
+
+        The arguments are for the look that begins: see :func:`styled.inbox.classify.sort_out`.
+        """
+        found = self._fetch()
+        self._watcher.keep_alive()
+        now = self._clock()
+        if self._watcher.take_hint():
+            self._hinted = True
+            self._due_at = max(min(self._due_at, now + _HINT_DELAY_S), self._earliest)
+        if self._running is None and now >= self._due_at:
+            self.begun += 1
+            self._look_was_hinted, self._hinted, self._again = self._hinted, False, False
+            self._begun_at = now
+            self._running = self._in_thread(busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall)
+        return found
+
+    def close(self) -> None:
+        """End the watching, after the look that is being made, unless that hangs."""
+        self._watcher.stop()
+        if self._running is not None:
+            wait([self._running], timeout=_CLOSE_S)
+
+    def _in_thread(self, **arguments: Any) -> Future[_Result]:
+        """Make a look in a thread that cannot keep the daemon from ending: a dead file server may hold it for ever."""
+        future: Future[_Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._make_look(**arguments))
+            except BaseException as error:  # noqa: BLE001  # raised again where the result is fetched
+                future.set_exception(error)
+            self._wake()
+
+        threading.Thread(target=run, name="styled-lookout", daemon=True).start()
+        return future
+
+    def _make_look(
+        self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
+    ) -> _Result:
+        """Make a look, in the thread."""
+        started = self._clock()
+        look = look_into(self._root.inbox)
+        self.tracker.observe(look.signatures)
+        before = self._result
+        if before is None or before.look.kinds != look.kinds:
+            pairing = pair_up(look.kinds)
+        elif before.is_final and not busy and before.look.signatures == look.signatures:
+            # Thousands of halves that wait for months: only the listing costs anything.
+            return before._replace(look=look, seconds=self._clock() - started)
+        else:
+            pairing = before.pairing
+        found = sort_out(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
+        found.rejected, found.rejected_count = rejected(self._root)
+        is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
+        return _Result(look, pairing, found, is_final, self._clock() - started)
+
+    def _fetch(self) -> Sorted | None:
+        if self._running is None or not self._running.done():
+            return None
+        running, self._running = self._running, None
+        try:
+            result = running.result()
+        except OSError as error:
+            self._note_failure(error)
+            return None
+        self._note_success(result.look)
+        self._result = result
+        self._tell_ignored(result.pairing)
+        self._plan_next(result.found, took=result.seconds)
+        return result.found
+
+    def _plan_next(self, found: Sorted, *, took: float) -> None:
+        now = self._clock()
+        self._earliest = now + took / _SHARE
+        wait = self._config.rescan_s if self._watcher.is_native() else min(self._config.rescan_s, POLL_S)
+        if found.next_s is not None:
+            wait = min(wait, found.next_s)
+        # What came up during the look may be about what it did not see any more.
+        if self._again:
+            wait = 0.0
+        elif self._hinted:
+            wait = min(wait, _HINT_DELAY_S)
+        self._due_at = max(now + wait, self._earliest)
+
+    def _note_success(self, look: Look) -> None:
+        if self._failure:
+            self._log.info("the inbox can be read again")
+            self._failure = ""
+        self._failures = 0
+        if self._identity not in (None, look.identity):
+            # Deleted and made again, mounted or unmounted. What lay in the other one is not "removed": it is not here.
+            self._log.warning("the inbox is another folder now; watching that")
+            self._watcher.restart()
+        elif not (self._look_was_hinted or self._hinted) and self._result is not None and self._watcher.is_native():
+            lost = len(look.kinds.keys() - self._result.look.kinds.keys())
+            if lost:
+                self.unhinted += lost
+                self._log.info("a look found what no event had told", entries=lost)
+        self._identity = look.identity
+
+    def _note_failure(self, error: OSError) -> None:
+        reason = f"inbox/ cannot be read: {error.strerror or error}"
+        if reason != self._failure:
+            self._log.error("the inbox cannot be read; trying again", reason=error.strerror)
+        self._failure = reason
+        self._due_at = self._clock() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        self._failures += 1
+
+    def _tell_ignored(self, pairing: Pairing) -> None:
+        """Log each ignored entry once, for as long as it is there."""
+        ignored = set(pairing.ignored)
+        for entry in sorted(ignored - self._told):
+            self._log.warning("left alone in the inbox", path=escaped(entry.path), reason=entry.reason)
+        self._told = ignored

@@ -1,0 +1,144 @@
+"""Hints that something changed in the inbox. They only make the next look come sooner; the looks are the truth.
+
+Events get lost: the kernel's queue overflows, folders move in unwatched, watches run out, network filesystems
+have none, and an observer's thread can die unnoticed. So no event is ever taken for a fact here, nothing is
+filtered or collected, and an observer that is not wholly alive is replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from watchdog.events import FileClosedNoWriteEvent, FileOpenedEvent, FileSystemEvent, FileSystemEventHandler
+
+from styled.files.filesystem import filesystem_type, is_network
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+POLL_S = 5.0
+"""Between looks where there are no events."""
+
+_RETRY_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+"""Before each new try to start an observer; the last one repeats."""
+
+
+class Watcher(FileSystemEventHandler):
+    """Watches a folder, and the folders in it, for as long as it takes.
+
+    Args:
+        folder: what to watch.
+        mode: ``native`` events, ``poll`` (no events: looks come every ``POLL_S``), or ``auto``: poll on network
+            filesystems.
+        wake: called from another thread when there is a hint; must return at once.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        mode: Literal["auto", "native", "poll"],
+        *,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # It logs an error whenever an observer is stopped, and what it logs of real trouble is told by `problem`.
+        logging.getLogger("watchdog").setLevel(logging.CRITICAL)
+        self._folder = folder
+        self._wake = wake
+        self._clock = clock
+        self._hint = threading.Event()
+        self._observer: BaseObserver | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+        self.on_network = is_network(filesystem_type(folder))
+        self.polls = mode == "poll" or (mode == "auto" and self.on_network)
+        """There are no events by choice."""
+        self.problem = ""
+        """Why there are no events though there should be; empty if there are."""
+        self.restarts = 0
+        """How often a dead observer was replaced."""
+
+    def keep_alive(self) -> None:
+        """Start the observer if there is none, and replace it if any of its threads died."""
+        if self.polls or (self._observer is not None and self._is_alive(self._observer)):
+            return
+        if self._observer is not None:
+            self.restarts += 1
+            self._observer_gone()
+        if self._clock() >= self._retry_at:
+            self._start()
+
+    def restart(self) -> None:
+        """Watch the folder anew: it was replaced by another one of the same name."""
+        self._observer_gone()
+        self._retry_at = 0.0
+        self.keep_alive()
+
+    def stop(self) -> None:
+        """End the observer and its threads."""
+        self._observer_gone()
+
+    def is_native(self) -> bool:
+        """Say whether events come."""
+        return self._observer is not None
+
+    def take_hint(self) -> bool:
+        """Say whether there was a hint since the last call."""
+        hinted = self._hint.is_set()
+        self._hint.clear()
+        return hinted
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Note that something happened, in the observer's thread."""
+        # Looking at files causes these itself.
+        if not isinstance(event, FileOpenedEvent | FileClosedNoWriteEvent) and not self._hint.is_set():
+            self._hint.set()
+            self._wake()
+
+    def _start(self) -> None:
+        from watchdog.observers import Observer
+
+        observer = Observer()
+        try:
+            observer.schedule(self, str(self._folder), recursive=True)
+            observer.start()
+        except Exception as error:  # noqa: BLE001  # watchdog lets out whatever its system calls gave; looks go on without it
+            self._stop(observer)
+            self.problem = f"no events from the inbox, looking every {POLL_S:g} s instead: {_reason(error)}"
+            self._retry_at = self._clock() + _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
+            self._failures += 1
+            return
+        self._observer, self.problem, self._failures = observer, "", 0
+        # What happened while nobody watched is found by a look now.
+        self._hint.set()
+
+    def _observer_gone(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            self._stop(observer)
+
+    @staticmethod
+    def _is_alive(observer: BaseObserver) -> bool:
+        emitters = observer.emitters
+        return observer.is_alive() and bool(emitters) and all(emitter.is_alive() for emitter in emitters)
+
+    @staticmethod
+    def _stop(observer: BaseObserver) -> None:
+        observer.stop()
+        if observer.is_alive():
+            observer.join(timeout=5.0)
+        else:
+            observer.unschedule_all()
+
+
+def _reason(error: Exception) -> str:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.errno in (24, 28):  # EMFILE, ENOSPC: the limits of inotify(7)
+        return f"{reason}; raise fs.inotify.max_user_watches and max_user_instances with sysctl"
+    return reason

@@ -1,0 +1,266 @@
+"""One picture without a queue: what ``styled run`` does around the worker.
+
+A run has a job's folder like any other. It lies beside the result as ``painting.png.styled/`` and goes when
+the result is there; or in a folder of the user's choice, where it stays. So a run that was stopped can go on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from styled import evolution, images
+from styled.errors import CheckpointError, OutputUnusable, SettingsError
+from styled.evolution import JobFile, JobFolder
+from styled.files import durable
+from styled.job import JobState
+from styled.painting.paint_job import save_result
+from styled.root import Root
+from styled.settings import INIT_WORDS, WEIGHTS_WORDS, settings_from
+from styled.vgg19.weights import BUILTIN, describe
+
+FOLDER_SUFFIX = ".styled"
+"""Of the folder beside the result in which it is painted."""
+
+
+@dataclass(frozen=True)
+class OneShot:
+    """A run: where it is painted and where the result goes."""
+
+    folder: JobFolder
+    output: Path
+    """Absolute."""
+    overwrite: bool
+
+    @property
+    def is_temporary(self) -> bool:
+        """The folder goes when the result is there."""
+        return self.folder.path == _folder_beside(self.output)
+
+
+def prepare(
+    content: Path,
+    styles: Sequence[Path],
+    values: Mapping[str, Any],
+    *,
+    output: Path,
+    mask: Path | None = None,
+    evolution_folder: Path | None = None,
+    overwrite: bool = False,
+) -> OneShot:
+    """Check everything that can be checked, then make the job's folder with copies of the images.
+
+    Args:
+        content: the content image.
+        styles: the style images, in order.
+        values: settings as plain values; ``init`` and ``weights`` may be paths.
+        output: the result.
+        mask: an image whose colours say which style goes where.
+        evolution_folder: keep the job's folder in here.
+        overwrite: replace ``output``, and what an earlier run left beside it.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        ImageError: an image cannot be used, or ``output`` has a suffix that is no format.
+        OutputUnusable: ``output`` exists, or cannot be written.
+        DiskFull: no space.
+    """
+    output = output.absolute()
+    values = {**values, **_format_of(output)}
+    settings = settings_from(values)
+    for image in (content, *styles, *([mask] if mask else [])):
+        images.probe(image, max_pixels=settings.max_pixels)
+    check_output(output, overwrite=overwrite)
+    run = OneShot(
+        _new_folder(output, f"{content.stem}-{styles[0].stem}", evolution_folder, overwrite), output, overwrite
+    )
+    with durable.disk_full_at(run.folder.path):
+        run.folder.create()
+        try:
+            _write_job(run, content, styles, mask, dict(values))
+        except BaseException:
+            shutil.rmtree(run.folder.path)  # nothing is in it yet that anybody could go on with
+            raise
+    return run
+
+
+def reopen(folder: Path, *, output: Path | None = None, overwrite: bool = False) -> OneShot:
+    """Return a run that was stopped, to go on with.
+
+    Args:
+        folder: the job's folder that the run has left.
+        output: the result; None: where it was to go at first.
+        overwrite: replace ``output``.
+
+    Raises:
+        CheckpointError: there is no such folder.
+        OutputUnusable: see :func:`prepare`.
+    """
+    job_folder = JobFolder(folder.absolute())
+    if not job_folder.job_json.is_file():
+        raise CheckpointError(f"{folder} is not the folder of a run", "Give the folder that the stopped run has named.")
+    recorded = evolution.read_job_file(job_folder).output
+    if output is None and not recorded:
+        raise OutputUnusable(f"{folder} is a job of a queue, it has no output file", "Say where it goes with -o.")
+    target = output.absolute() if output is not None else Path(recorded)
+    check_output(target, overwrite=overwrite)
+    return OneShot(job_folder, target, overwrite)
+
+
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Check that the result can be written, by writing a picture of one pixel beside it: hours are at stake.
+
+    Raises:
+        OutputUnusable: it exists, or its folder does not exist or cannot be written.
+        ImageError: its suffix is no format.
+    """
+    if output.is_dir():
+        raise OutputUnusable(f"{output} is a folder", "Give the name of an image file.")
+    if output.exists() and not overwrite:
+        raise OutputUnusable(f"{output} exists", "Choose another name, or add --overwrite.")
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".styled-") as trial:
+            images.save(np.zeros((1, 1, 3), np.uint8), Path(trial) / output.name)
+    except OSError as error:
+        raise OutputUnusable(
+            f"cannot write into {output.parent}: {error.strerror}", "Create the folder, or choose another."
+        ) from error
+
+
+def deliver(run: OneShot) -> None:
+    """Put the result where it was asked for, in the format of its suffix; drop the checkpoint and a temporary folder.
+
+    Raises:
+        OutputUnusable: something was put there meanwhile.
+        DiskFull: no space; the result stays in the folder.
+    """
+    if run.output.exists() and not run.overwrite:
+        raise OutputUnusable(
+            f"{run.output} has appeared meanwhile; the result is {run.folder.result}", "Move it by hand."
+        )
+    job = settings_from(evolution.read_job_file(run.folder).settings)
+    if _format_of(run.output) == _format_of(run.folder.result):
+        with durable.replacing(run.output) as target, run.folder.result.open("rb") as source:
+            shutil.copyfileobj(source, target)
+    else:
+        picture = images.load(run.folder.result, max_pixels=sys.maxsize)
+        record = images.read_metadata(run.folder.result)
+        save_result(run.output, picture.pixels, picture, record, job)
+    shutil.rmtree(run.folder.checkpoint, ignore_errors=True)  # large, and of no use any more
+    if run.is_temporary:
+        discard(run)
+
+
+def discard(run: OneShot) -> None:
+    """Remove a temporary folder; a kept one stays."""
+    if run.is_temporary:
+        shutil.rmtree(run.folder.path)
+
+
+def record_state(run: OneShot, state: JobState, reason: str = "") -> None:
+    """Write the state of the run into its ``job.json``."""
+    job = evolution.read_job_file(run.folder)
+    now = time.time()
+    ended = now if state in {JobState.DONE, JobState.FAILED} else None
+    evolution.write_job_file(
+        run.folder,
+        msgspec.structs.replace(
+            job, state=state, reason=reason, started_at=job.started_at or now, finished_at=ended, output=str(run.output)
+        ),
+    )
+
+
+def _format_of(output: Path) -> dict[str, str]:
+    """Return the setting ``format`` for a file of that name; nothing for WebP, which is made of the job's result."""
+    words = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
+    word = words.get(output.suffix.lower())
+    return {} if word is None else {"format": word}
+
+
+def _folder_beside(output: Path) -> Path:
+    return output.with_name(output.name + FOLDER_SUFFIX)
+
+
+def _new_folder(output: Path, name: str, evolution_folder: Path | None, overwrite: bool) -> JobFolder:
+    if evolution_folder is not None:
+        evolution_folder = evolution_folder.absolute()
+        return JobFolder(
+            evolution_folder / evolution.job_id(name, datetime.now().astimezone(), evolution=evolution_folder)
+        )
+    folder = JobFolder(_folder_beside(output))
+    if folder.path.exists():
+        if not overwrite:
+            raise OutputUnusable(
+                f"an earlier run has left {folder.path}",
+                f"Go on with it: styled run --resume {folder.path}, or start again with --overwrite.",
+            )
+        shutil.rmtree(folder.path)
+    return folder
+
+
+def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, values: dict[str, Any]) -> None:
+    taken = [_take(run.folder, content, "content")]
+    for number, style in enumerate(styles, start=1):
+        taken.append(_take(run.folder, style, "style" if number == 1 else f"style-{number}"))
+    taken_mask = _take(run.folder, mask, "mask") if mask else None
+    values |= _with_paths(run.folder, values)
+    folder = run.folder
+    job = JobFile(
+        id=folder.id,
+        number=0,
+        name=evolution.safe_name(f"{content.stem}-{styles[0].stem}"),
+        content=taken[0],
+        styles=tuple(taken[1:]),
+        mask=taken_mask,
+        settings=msgspec.to_builtins(settings_from(values)),
+        digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
+        weights_digest=describe(str(values.get("weights", BUILTIN))).digest,
+        versions=evolution.versions(),
+        created_at=time.time(),
+        output=str(run.output),
+    )
+    evolution.write_job_file(folder, job)
+
+
+def _with_paths(folder: JobFolder, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that name files, so that the worker finds them wherever it runs."""
+    found = {}
+    init = values.get("init", "content")
+    if init not in INIT_WORDS:
+        source = _result_of(folder, init.removeprefix("job:")) if init.startswith("job:") else Path(init)
+        images.probe(source)
+        found["init"] = _take(folder, source, "init")
+    weights = values.get("weights", "builtin")
+    if weights not in WEIGHTS_WORDS:
+        found["weights"] = os.path.abspath(Path(weights).expanduser())  # noqa: PTH100  # resolve() would follow links
+    return found
+
+
+def _result_of(folder: JobFolder, job_id: str) -> Path:
+    """Return the result of the job that ``init = "job:<id>"`` names: beside this run, or in the current root."""
+    for evolution_folder in (folder.path.parent, Root.at().evolution):
+        result = JobFolder(evolution_folder / job_id).result
+        if Path(job_id).name == job_id and result.is_file():
+            return result
+    raise SettingsError(
+        f"init = 'job:{job_id}': no such job with a result in {Root.at().evolution}",
+        "Give the name of a folder there, or set STYLED_ROOT to the root that has it.",
+    )
+
+
+def _take(folder: JobFolder, image: Path, name: str) -> str:
+    """Copy an image into the job; return its path relative to the job's folder."""
+    copy = folder.input / f"{name}{image.suffix.lower()}"
+    shutil.copyfile(image, copy)
+    return str(copy.relative_to(folder.path))

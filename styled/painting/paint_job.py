@@ -1,0 +1,388 @@
+"""From a job's folder to its result: reads the inputs, drives the engine, keeps what it yields.
+
+:func:`paint_job` is the whole life of one worker, as a generator of messages. Importing this module imports
+no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from styled import evolution, images, memory, tensorflow_import, vgg19
+from styled.engine.iterate import Iterate
+from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
+from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
+from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
+from styled.painting.checkpoints import Checkpoints
+from styled.settings import INIT_WORDS, Settings, settings_from
+from styled.sizing.scales import plan_scales
+from styled.vgg19.weights import Weights, load_weights
+
+RESULT_SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg"}
+"""By the setting ``format``."""
+
+PROGRESS_S = 0.25
+"""Least seconds between two ``Progress`` messages: a terminal shows no more, and a small picture does 50 steps a second."""
+
+
+class Paint(Protocol):
+    """The engine: :func:`styled.engine.engine.paint`."""
+
+    def __call__(
+        self,
+        content: npt.NDArray[Any],
+        styles: Sequence[npt.NDArray[Any]],
+        settings: Settings,
+        *,
+        weights: Weights | None = None,
+        init: npt.NDArray[Any] | None = None,
+        mask: npt.NDArray[Any] | None = None,
+        resume: Mapping[str, npt.NDArray[np.generic]] | None = None,
+        step_down: int = 0,
+    ) -> Iterator[Iterate]:
+        """Paint; see there."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a job paints from."""
+
+    content: images.Loaded
+    styles: tuple[images.Loaded, ...]
+    init: npt.NDArray[Any] | None
+    """Picture to start from, when ``settings.init`` names one."""
+    mask: npt.NDArray[Any] | None = None
+    """Which style goes where."""
+
+
+def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
+    """Read the images of a job.
+
+    Raises:
+        ImageError: one cannot be used.
+        SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
+    """
+    content = load_content(folder.path / job.content, settings)
+    styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
+    path = _init_path(folder, settings.init)
+    # After decoding: of a file that is damaged or gone, that is said first.
+    for name in (job.content, *job.styles, *([job.mask] if job.mask else [])):
+        if name in job.digests and evolution.digest(folder.path / name) != job.digests[name]:
+            raise InputChanged(
+                f"{name} is not the file that the job was made with", "Drop the pair again as a new job."
+            )
+    mask = None if job.mask is None else images.load(folder.path / job.mask, long_side=settings.size).pixels
+    return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
+
+
+def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
+    """Read a content image, no larger than the result."""
+    return images.load(source, name=name, long_side=settings.size, max_pixels=settings.max_pixels)
+
+
+def load_style(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
+    """Read a style image, no larger than the engine may need it.
+
+    The engine gives a style as many pixels as the picture, times ``style_scale`` squared; twice that long side
+    is enough for paintings up to four times as long as they are wide.
+    """
+    long_side = math.ceil(2 * settings.size * max(1.0, settings.style_scale))
+    return images.load(source, name=name, long_side=long_side, max_pixels=settings.max_pixels)
+
+
+def _init_path(folder: JobFolder, init: str) -> Path | None:
+    """Return the image that ``init`` names, None if it is a word."""
+    if init in INIT_WORDS:
+        return None
+    kind, _, name = init.partition(":")
+    if kind == "job" and name:
+        result = JobFolder(folder.path.parent / name).result
+        # One path component: a job.toml must not reach outside evolution/.
+        if Path(name).name != name or not result.is_file():
+            raise SettingsError(
+                f"init = {init!r}: no such job with a result", "Give the name of a folder in evolution/."
+            )
+        return result
+    # A job.toml cannot name paths (styled.inbox.job_toml); styled.toml can, and `styled run` copies into input/.
+    path = Path(init) if Path(init).is_absolute() else (folder.path / init).resolve()
+    if not Path(init).is_absolute() and not path.is_relative_to(folder.input.resolve()):
+        raise SettingsError(f"init = {init!r} is outside the job's folder", "Give an absolute path.")
+    return path
+
+
+def paint_job(
+    folder: JobFolder,
+    should_stop: Callable[[], bool],
+    *,
+    paint: Paint | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Generator[WorkerMessage, None, None]:
+    """Paint the job in ``folder``, from its checkpoint if it has one.
+
+    Writes frames, losses, checkpoints, the result and the timelapse. Checkpoints are written by a thread, which has
+    ended when the generator has. The last message is ``Result`` or ``Stopped``. The checkpoint stays when the job is
+    done: whoever records the result removes it, so that a crash in between costs no more than any other.
+
+    Args:
+        folder: has ``job.json`` and ``input/``.
+        should_stop: asked between steps; when true, a checkpoint is written and painting ends.
+        paint: the engine.
+        clock: seconds, monotonic.
+
+    Raises:
+        StyledError: the job cannot be painted, see the error tree; what is on disk stays usable.
+        Diverged: the loss is no longer finite; the result is the last good picture.
+    """
+    fence = Fence(folder)
+    folder.create()
+    folder.sweep()
+    job = evolution.read_job_file(folder)
+    settings = settings_from(job.settings, source="job.json")
+    inputs = load_inputs(folder, job, settings)
+    run = _Run(folder, job, settings, fence=fence, inputs=inputs, clock=clock)
+    paint = paint or _engine()
+    yield run.started()
+    if should_stop():
+        yield Stopped(step=run.start.step)
+        return
+    _drop_frames_after(folder, run.start.step)
+    with LossLog(folder, step=run.start.step) as log:
+        yield from run.paint(paint, log, should_stop)
+
+
+def _drop_frames_after(folder: JobFolder, step: int) -> None:
+    """Remove the frames of steps that are painted again; an animation must not jump back and forth."""
+    for frame_step, path in evolution.frames(folder):
+        if frame_step > step:
+            path.unlink()
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where a run begins: at nothing, or at a checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Painted in earlier runs."""
+    arrays: Mapping[str, npt.NDArray[np.generic]] | None = None
+    note: str = ""
+
+
+class _Run:
+    """One worker's turn at one job."""
+
+    def __init__(
+        self,
+        folder: JobFolder,
+        job: JobFile,
+        settings: Settings,
+        *,
+        fence: Fence,
+        inputs: Inputs,
+        clock: Callable[[], float],
+    ) -> None:
+        self._folder, self._fence, self._job = folder, fence, job
+        self._settings, self._inputs, self._clock = settings, inputs, clock
+        self._weights = _weights_for(settings)
+        self._fingerprint = evolution.fingerprint(job.digests, job.settings, self._weights.digest)
+        self.start = self._find_start()
+        self._began = clock()
+        self._told_at = -PROGRESS_S
+
+    def _find_start(self) -> _Start:
+        try:
+            checkpoint = evolution.load_checkpoint(self._folder, fingerprint=self._fingerprint)
+        except CheckpointDamaged as error:
+            # Unattended, a job painted twice is better than a job that waits for somebody.
+            return _Start(note=f"{error.message}; painting starts again")
+        if checkpoint is None:
+            return _Start()
+        return _Start(checkpoint.meta["step"], checkpoint.meta["seconds"], checkpoint.arrays, checkpoint.note)
+
+    def started(self) -> Started:
+        """Return the first message."""
+        from styled.engine.network import device
+
+        pixels = self._inputs.content.pixels
+        last = plan_scales(pixels.shape[1], pixels.shape[0], self._settings)[-1]
+        return Started(
+            step=self.start.step,
+            steps=self._settings.steps,
+            width=last.width,
+            height=last.height,
+            device=device.name(),
+            note="; ".join(filter(None, [self.start.note, self._leanness()])),
+        )
+
+    def _leanness(self) -> str:
+        times = self._job.step_down
+        if not times:
+            return ""
+        return f"memory ran out {'once' if times == 1 else f'{times} times'}; it is painted with less"
+
+    def paint(self, paint: Paint, log: LossLog, should_stop: Callable[[], bool]) -> Iterator[WorkerMessage]:
+        """Drive the engine to its end, or until told to stop."""
+        iterates = paint(
+            self._inputs.content.pixels,
+            [style.pixels for style in self._inputs.styles],
+            self._settings,
+            weights=self._weights,
+            init=self._inputs.init,
+            mask=self._inputs.mask,
+            resume=self.start.arrays,
+            step_down=self._job.step_down,
+        )
+        self.start = replace(self.start, arrays=None)  # the engine's alone, which lets go of them
+        with CheckpointWriter(self._folder, self._fence) as writer:
+            checkpoints = Checkpoints(writer, self._settings, is_lean=self._job.step_down > 0, clock=self._clock)
+            try:
+                yield from self._drive(iterates, checkpoints, log, should_stop)
+            except Exception:
+                # The one under way is of a step before the one that failed: told first, as if it had been waited for.
+                yield from checkpoints.ended(wait=True)
+                raise
+
+    def _drive(
+        self, iterates: Iterator[Iterate], checkpoints: Checkpoints, log: LossLog, should_stop: Callable[[], bool]
+    ) -> Iterator[WorkerMessage]:
+        for iterate in iterates:
+            self._fence.check()
+            yield from checkpoints.settled(iterate) if iterate.last else checkpoints.ended()
+            yield from self._keep(iterate, log)
+            if iterate.last:
+                yield self._finish(iterate)
+            elif should_stop():
+                yield from checkpoints.now(iterate, self._meta(iterate))
+                yield Stopped(step=iterate.step)
+                return
+            else:
+                yield from checkpoints.when_due(iterate, self._meta(iterate))
+
+    def _keep(self, iterate: Iterate, log: LossLog) -> Iterator[WorkerMessage]:
+        """Write the step's losses and, when due, its frame; say what is to be known of a scale that begins."""
+        if note := _shortage(iterate):
+            yield Noted(step=iterate.step, note=note)
+        if iterate.stopped_by != "diverged":  # its loss is not a number, and JSON has numbers only
+            progress = self._progress(iterate)
+            log.append(progress)
+            if iterate.last or iterate.step == 1 or self._clock() - self._told_at >= PROGRESS_S:
+                self._told_at = self._clock()
+                yield progress
+        every = self._settings.frame_every
+        if every and (iterate.step % every == 0 or iterate.last):
+            path = evolution.write_frame(self._folder, iterate.step, iterate.picture(), self._settings.frame_size)
+            yield Frame(step=iterate.step, path=str(path.relative_to(self._folder.path)))
+
+    def _progress(self, iterate: Iterate) -> Progress:
+        from styled.engine.network import device
+
+        losses = iterate.losses
+        return Progress(
+            scale=iterate.scale,
+            scales=iterate.scales,
+            width=iterate.width,
+            height=iterate.height,
+            step=iterate.step,
+            steps=iterate.steps,
+            loss=losses.total,
+            content_loss=losses.content,
+            style_loss=losses.style,
+            tv_loss=losses.tv,
+            layers={name: float(f"{value:.6g}") for name, value in losses.layers.items()} or None,
+            seconds=self._seconds(),
+            step_seconds=iterate.step_seconds,
+            left_seconds=iterate.left_seconds,
+            memory_bytes=memory.process_peak_bytes() or 0,
+            gpu_memory_bytes=device.peak_memory_bytes(),
+        )
+
+    def _meta(self, iterate: Iterate) -> dict[str, Any]:
+        """Return what a checkpoint says of itself."""
+        return {"fingerprint": self._fingerprint, "step": iterate.step, "seconds": self._seconds()}
+
+    def _finish(self, iterate: Iterate) -> Result:
+        picture = iterate.picture()
+        path = self._folder.result_as(RESULT_SUFFIXES[self._settings.format])
+        result = Result(
+            path=path.name,
+            step=iterate.step,
+            loss=iterate.losses.total,
+            seconds=self._seconds(),
+            stopped_by=iterate.stopped_by,
+        )
+        save_result(path, picture, self._inputs.content, self._record(result), self._settings)
+        self._folder.keep_result(path.suffix)
+        evolution.write_timelapse(self._folder)
+        if iterate.stopped_by == "diverged":
+            raise Diverged(f"the loss is no longer finite after step {iterate.step}; the last good picture is kept")
+        return result
+
+    def _record(self, result: Result) -> dict[str, Any]:
+        """Return what the result's metadata says about how it was made."""
+        return {
+            "settings": msgspec.to_builtins(self._settings),
+            "inputs": self._job.digests,
+            "weights": self._weights.digest,
+            "versions": evolution.versions(),
+            "steps": result.step,
+            "seconds": round(result.seconds, 1),
+        }
+
+    def _seconds(self) -> float:
+        return self.start.seconds + self._clock() - self._began
+
+
+def _shortage(iterate: Iterate) -> str:
+    """Return what is to be said of a scale that begins with fewer pairs of L-BFGS for want of memory, else nothing."""
+    way = iterate.way
+    if way is None or way.history >= way.wanted:
+        return ""
+    tiles = f"tiled {way.blocks} blocks" if way.blocks else "untiled"
+    return (
+        f"scale {iterate.scale} of {iterate.scales} ({iterate.width}x{iterate.height}): {tiles}, "
+        f"{way.history} of {way.wanted} pairs of L-BFGS, for {way.bytes / 2**30:.1f} GiB"
+    )
+
+
+def save_result(
+    path: Path, picture: images.AnyPicture, content: images.Loaded, record: dict[str, Any] | None, settings: Settings
+) -> None:
+    """Write a finished picture with the content's transparency and EXIF, and a record of how it was made."""
+    height, width = picture.shape[:2]
+    alpha = None if content.alpha is None else images.resize(content.alpha, width, height)
+    images.save(
+        picture,
+        path,
+        alpha=alpha,
+        metadata=record,
+        exif=content.exif,
+        bits=settings.bits if path.suffix.lower() in {".png", ".tif", ".tiff"} else 8,
+        quality=settings.quality,
+        dpi=settings.dpi or None,
+        compression=settings.compression,
+        keep_gps=settings.keep_gps,
+    )
+
+
+def _weights_for(settings: Settings) -> Weights:
+    deepest = vgg19.deepest({*settings.content_layers, *settings.style_layers})
+    return load_weights(settings.weights, [layer.name for layer in vgg19.up_to(deepest)])
+
+
+def _engine() -> Paint:
+    # Only here, after the inputs are known to be good: TensorFlow takes seconds to load.
+    tensorflow_import.load_tensorflow(owns_process=True)
+    from styled.engine.engine import paint
+    from styled.engine.network import device
+
+    device.prepare()
+    return paint

@@ -1,0 +1,214 @@
+"""The child process that paints one job: ``python -m styled.painting.worker FOLDER``.
+
+Only here and in the engine does TensorFlow live, so that its memory is back when the job ends and a crash
+costs one job. The parent reads messages (:mod:`styled.messages`) from standard output, one JSON object a
+line; everything else that is printed, TensorFlow's chatter included, goes to the job's ``log.txt``.
+
+To stop: SIGTERM, SIGINT, or the end of standard input where that is a pipe, so that a worker never outlives
+its parent. It then writes a checkpoint between two steps, sends ``Stopped`` and exits with 75.
+
+Exit codes: 0 after ``Result``; 75 after ``Stopped``; after ``Failure`` that of the error tree (65 for
+unusable input, 137 for memory, 1 otherwise).
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import os
+import re
+import signal
+import stat
+import sys
+import threading
+import traceback
+from contextlib import closing
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO, TextIO
+
+import structlog
+
+from styled.errors import DiskFull, OutOfMemory, StyledError
+from styled.evolution import JobFolder
+from styled.messages import (
+    Checkpointed,
+    Failure,
+    Noted,
+    Progress,
+    Result,
+    Started,
+    Stopped,
+    WorkerMessage,
+    encode,
+)
+
+_ONEDNN_OUT_OF_MEMORY = "Status: 1,"
+"""In what TensorFlow says when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
+
+STOPPED_EXIT_CODE = 75  # EX_TEMPFAIL: nothing is wrong, run it again
+
+
+class StopRequest:
+    """Whether somebody wants this worker to stop: a signal, or the end of standard input."""
+
+    def __init__(self) -> None:
+        # Not an Event: its lock is no reentrant one, and a second signal may come inside the first one's handler.
+        # It does when the daemon is killed: the kernel tells a child of each of its parent's threads that ends.
+        self._made = False
+
+    def listen(self) -> None:
+        """Install the signal handlers and watch standard input if it is a pipe or a socket.
+
+        A terminal or ``/dev/null`` is not watched: a worker started by hand shall run.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        mode = os.fstat(0).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            threading.Thread(target=self._watch_input, daemon=True).start()
+
+    def made(self) -> bool:
+        """Return whether to stop."""
+        return self._made
+
+    def make(self) -> None:
+        """Ask to stop."""
+        self._made = True
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._made = True
+
+    def _watch_input(self) -> None:
+        # os.read, not sys.stdin: a thread inside a buffered read makes the interpreter abort on exit.
+        while os.read(0, 4096):
+            pass
+        self._made = True
+
+
+class Outlet:
+    """Where messages go: the standard output this process was started with, and the log."""
+
+    def __init__(self, stream: BinaryIO, log: TextIO, stop: StopRequest) -> None:
+        self._stream, self._stop = stream, stop
+        self._log = structlog.wrap_logger(
+            structlog.WriteLogger(log),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S%z", utc=False),
+                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            ],
+        )
+        self._gone = False
+        self.step = 0
+
+    def send(self, message: WorkerMessage) -> None:
+        """Send one message and log it. A parent that is gone is a request to stop."""
+        self._write_log(message)
+        if isinstance(message, Progress | Started):
+            self.step = message.step
+        if self._gone:
+            return
+        try:
+            self._stream.write(encode(message))
+            self._stream.flush()
+        except BrokenPipeError:
+            self._gone = True
+            self._stop.make()
+            self._log.warning("the parent is gone; stopping")
+
+    def fail(self, error: StyledError) -> int:
+        """Send the failure and return the exit code."""
+        self.send(Failure(kind=error.kind, message=error.message, advice=error.advice, step=self.step))
+        return error.exit_code
+
+    def _write_log(self, message: WorkerMessage) -> None:
+        match message:
+            case Started():
+                self._log.info(
+                    "started",
+                    after_step=message.step,
+                    steps=message.steps,
+                    size=f"{message.width}x{message.height}",
+                    device=message.device,
+                    **({"note": message.note} if message.note else {}),
+                )
+            case Checkpointed():
+                self._log.info("checkpoint written", step=message.step)
+            case Noted():
+                self._log.warning(message.note, step=message.step)
+            case Result():
+                self._log.info(
+                    "result written",
+                    step=message.step,
+                    loss=message.loss,
+                    seconds=round(message.seconds, 1),
+                    stopped_by=message.stopped_by,
+                )
+            case Stopped():
+                self._log.info("stopped on request", step=message.step)
+            case Failure():
+                self._log.error(message.message, kind=message.kind, advice=message.advice, step=message.step)
+
+
+def main() -> int:
+    """Paint the job in the folder named on the command line; return the exit code."""
+    folder = JobFolder(Path(sys.argv[1]))
+    stop = StopRequest()
+    stream, log = _redirect_output(folder)
+    stop.listen()
+    outlet = Outlet(stream, log, stop)
+    try:
+        return _paint(folder, stop, outlet)
+    except StyledError as error:
+        return outlet.fail(error)
+    except Exception as error:  # noqa: BLE001  # the edge of the process: whatever it is, the parent shall hear of it
+        traceback.print_exc()
+        return outlet.fail(_in_the_tree(error))
+
+
+def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
+    from styled.painting.paint_job import paint_job  # it will import TensorFlow
+
+    # Closed whatever happens: a failure is told when nothing is written any more.
+    with closing(paint_job(folder, stop.made)) as messages:
+        for message in messages:
+            outlet.send(message)
+    return STOPPED_EXIT_CODE if isinstance(message, Stopped) else 0
+
+
+def _redirect_output(folder: JobFolder) -> tuple[BinaryIO, TextIO]:
+    """Keep standard output for messages; send file descriptors 1 and 2 to the job's log.
+
+    On the level of file descriptors, because TensorFlow's C++ prints past ``sys.stderr``.
+    """
+    messages = os.fdopen(os.dup(1), "wb")
+    log = folder.log.open("a", encoding="utf-8", buffering=1)
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    faulthandler.enable(log)
+    return messages, log
+
+
+def _in_the_tree(error: Exception) -> StyledError:
+    """Return the error of the tree for what Python and TensorFlow raise."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"no space left on the disk of {error.filename or 'the job folder'}")
+    # By name: TensorFlow may not have been imported when memory ran out.
+    kind = type(error).__name__
+    if (
+        isinstance(error, MemoryError)
+        or kind == "ResourceExhaustedError"
+        or (kind == "AbortedError" and _ONEDNN_OUT_OF_MEMORY in str(error))
+    ):
+        tensor = re.search(r"tensor with shape\[([\d,]+)\] and type (\w+)", str(error))
+        what = f" for a {tensor[2]} tensor of {tensor[1].replace(',', 'x')}" if tensor else ""
+        return OutOfMemory(f"there is not enough memory{what}")
+    return StyledError(
+        f"unexpected {kind}: {str(error).partition(chr(10))[0]}",
+        "The job's log.txt has the details; please report it.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The jobs of a root in SQLite: one writer (the daemon), many readers."""

@@ -1,0 +1,117 @@
+"""Opening the writer's database: sound ones as they are, older ones migrated, damaged ones kept aside."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from styled.errors import StoreError
+from styled.files.filesystem import filesystem_type, is_network
+from styled.root import Root
+from styled.store import schema
+
+_COMPANIONS = ("", "-wal", "-shm")
+
+
+class Opened(NamedTuple):
+    """A database ready for writing."""
+
+    db: sqlite3.Connection
+    notes: list[str]
+    """What was found and done, for the log."""
+    fresh: bool
+    """The tables are new and want filling."""
+    last_number: int
+    """The last job number that was given: by this database, or by the one that was kept aside if it can be read."""
+
+
+def open_database(root: Root) -> Opened:
+    """Open the root's database for writing.
+
+    Raises:
+        StoreError: written by a newer styled, on a network filesystem, or not accessible.
+        DiskFull: no room for it.
+    """
+    path = root.database
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_network(path)
+        notes, last_number = [], 0
+        damage = _damage_of(path)
+        if damage:
+            last_number = _last_number_of_damaged(path)
+            notes.append(f"the database was damaged ({damage}); it is kept as {_move_aside(path).name}")
+        elif not path.exists() and Path(f"{path}-wal").exists():
+            notes.append(f"the database was gone; what is left of it is kept as {_move_aside(path).name}")
+        db = schema.connect_writer(path)
+        try:
+            fresh = schema.is_empty(db)
+            if fresh:
+                schema.create(db)
+            else:
+                backup = schema.migrate(db, path)
+                notes += [f"the database was brought up to date; its copy is {backup.name}"] if backup else []
+        except BaseException:
+            db.close()
+            raise
+        return Opened(db, notes, fresh, last_number or _last_number(db))
+    except sqlite3.Error as error:
+        raise schema.store_error(error, path) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened: {error.strerror}", "Check that folder's permissions.") from error
+
+
+def _refuse_network(path: Path) -> None:
+    kind = filesystem_type(path.parent)
+    if is_network(kind):
+        raise StoreError(
+            f"{path.parent} lies on {kind}, where SQLite cannot keep a queue safely",
+            "Put the root on a local disk; only inbox/ may be a network mount.",
+        )
+
+
+def _damage_of(path: Path) -> str:
+    """Return what is wrong with the file, an empty text if nothing is or there is none."""
+    if not path.exists():
+        return ""
+    try:
+        db = schema.connect_writer(path)
+    except sqlite3.DatabaseError as error:
+        if not schema.is_damage(error):
+            raise
+        return str(error)
+    try:
+        return schema.damage_in(db)
+    finally:
+        db.close()
+
+
+def _last_number_of_damaged(path: Path) -> int:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return _last_number(db)
+    except sqlite3.Error:
+        return 0  # the folders know the numbers of the jobs that still exist
+
+
+def _last_number(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
+    return row[0] if row and isinstance(row[0], int) else 0
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename the database and its companions, so that they still belong together; return the new path."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    count = 1
+    while any(Path(f"{aside}{end}").exists() for end in _COMPANIONS):
+        count += 1
+        aside = path.with_name(f"{path.name}.corrupt-{stamp}-{count}")
+    for end in _COMPANIONS:
+        part = Path(f"{path}{end}")
+        if part.exists():
+            part.rename(f"{aside}{end}")
+    return aside

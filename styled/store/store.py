@@ -1,0 +1,398 @@
+"""The queue's record: one SQLite database with one writer, the daemon. Readers use :mod:`styled.store.reader`.
+
+Files are the truth for inputs and outputs; this is the truth for order and state, and it can be rebuilt
+from ``evolution/*/job.json``. Every change is one transaction with a row in ``events``, and is on the disk
+when the call returns; only the heartbeat and the progress of running jobs may be lost with the power.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Self
+
+import msgspec
+
+from styled.errors import IllegalMove, StoreError
+from styled.files.signature import Signature
+from styled.job import ENDED, Job, JobState, check_move
+from styled.root import Root
+from styled.store import records
+from styled.store.adoption import adopt_folders
+from styled.store.numbers import Numbers
+from styled.store.opening import Opened, open_database
+from styled.store.records import JOB_COLUMNS, Event, Order
+from styled.store.schema import store_error
+from styled.store.status import DaemonStatus
+
+EVENTS_KEPT = 50_000
+"""Older events are dropped; whoever asks for them is told by the gap and reads the queue anew."""
+
+_LONGEST_WAIT_S = 86_400.0
+"""No back-off is longer. A job due later than that was put off before the clock was set back: it is due now."""
+
+_OUTER = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_INNER = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner"))
+"""How a change begins, ends and is undone: alone, and inside a batch."""
+
+_CHANGEABLE = frozenset(JOB_COLUMNS) - {"id", "number", "state"}
+
+
+class Store:
+    """The queue's record, open for writing. Use it from the thread that opened it, and never across a fork."""
+
+    def __init__(self, root: Root, opened: Opened, *, clock: Callable[[], float] = time.time) -> None:
+        self._root = root
+        self._db = opened.db
+        self._clock = clock
+        self._depth = 0
+        self._numbers = Numbers(root.state / "numbers", opened.last_number, lost=opened.fresh)
+        self.notes = list(opened.notes)
+        """What opening it found and did (a damaged file kept aside, a rebuild, a migration), for the log."""
+
+    @classmethod
+    def open(cls, root: Root, *, clock: Callable[[], float] = time.time) -> Self:
+        """Open the root's database; create, migrate or rebuild it as needed.
+
+        A damaged database is renamed to ``queue.db.corrupt-<time>`` and a new one is filled from
+        ``evolution/*/job.json``, as is one that is missing. Only the holder of the root's lock may call this.
+
+        Raises:
+            StoreError: written by a newer styled, on a network filesystem, or not accessible.
+            DiskFull: no room for it.
+        """
+        opened = open_database(root)
+        store = cls(root, opened, clock=clock)
+        if opened.fresh:
+            try:
+                store._fill(opened)
+            except BaseException:
+                store.close()
+                raise
+        return store
+
+    def _fill(self, opened: Opened) -> None:
+        """Fill new tables with what the job folders tell."""
+        jobs, problems = adopt_folders(self, self._root.evolution)
+        with self._transaction():
+            records.set_sequence(self._db, "jobs", self._numbers.last)
+            if not (jobs or problems or opened.notes):
+                return  # a new root
+            note = f"rebuilt from evolution/: {len(jobs)} jobs"
+            # Subscribers of the lost database must notice the gap, so its numbers must not come again.
+            records.set_sequence(self._db, "events", int(self._clock() * 1000))
+            self._record("rebuilt", None, "", "", note)
+        self.notes += [note, *problems]
+
+    def close(self) -> None:
+        """Fold the log into the database and let go of it."""
+        # On a full disk this cannot be done; the log is folded in by a later opening, nothing is lost.
+        with suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- changes -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Make the changes inside one transaction, durable at its end: one disk flush for many jobs.
+
+        An error inside a single change undoes only that change, if it is caught inside the batch.
+        """
+        with self._transaction():
+            yield
+
+    def next_number(self) -> int:
+        """Return a job number that was never given to anybody.
+
+        Raises:
+            DiskFull: no room to remember that.
+        """
+        return self._numbers.next()
+
+    def add(self, *, number: int | None = None, note: str = "", **fields: Any) -> Job:
+        """Add a job and return it.
+
+        Args:
+            number: from :meth:`next_number`; a new one by default.
+            note: for the event.
+            fields: of :class:`Job`; ``state`` is ``waiting`` and ``created_at`` now by default.
+
+        Raises:
+            StoreError: the number or the id is taken.
+        """
+        fields = {"state": JobState.WAITING, "created_at": self._clock(), **fields}
+        job = Job(number=self.next_number() if number is None else number, **fields)
+        self._numbers.note(job.number)
+        with self._transaction():
+            try:
+                self._db.execute(
+                    f"INSERT INTO jobs ({', '.join(JOB_COLUMNS)})"  # noqa: S608  # only our own words
+                    f" VALUES ({', '.join(':' + column for column in JOB_COLUMNS)})",
+                    records.to_row(msgspec.structs.asdict(job)),
+                )
+            except sqlite3.IntegrityError as error:
+                raise StoreError(f"job {job.number} ({job.id}) is in the store already") from error
+            self._record("added", job, "", job.state, note)
+        return job
+
+    def move(self, ref: str | int, to: JobState, *, expect: JobState | None = None, **changes: Any) -> Job:
+        """Move a job to another state, with other changes in the same transaction, and return it as it is now.
+
+        Unless given among ``changes``: ``reason`` is emptied; ``finished_at`` is set when the job ends and emptied
+        when it is queued again, as are ``attempts`` and ``not_before``; ``pid`` is emptied when it stops running.
+
+        Args:
+            ref: the job.
+            to: the new state.
+            expect: the state it must be in.
+            changes: fields of :class:`Job`.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: its state does not allow the move, or is not the one expected.
+        """
+        with self._transaction():
+            job = records.find(self._db, ref)
+            if expect is not None and job.state != expect:
+                raise IllegalMove(f"job {job.number:04d} is {job.state}, not {expect} any more", "Look again.")
+            check_move(job.state, to)
+            now = self._clock()
+            implied: dict[str, Any] = {"reason": "", "pid": None, "pid_started": None}
+            if to in ENDED:
+                implied["finished_at"] = now
+            if job.state in ENDED:
+                implied |= {"finished_at": None, "attempts": 0, "not_before": 0.0}
+            if to is JobState.RUNNING and job.started_at is None:
+                implied["started_at"] = now
+            moved = self._update(job, {**implied, **changes}, state=to)
+            self._record("moved", moved, job.state, to, moved.reason)
+        return moved
+
+    def claim_next(self, now: float | None = None) -> Job | None:
+        """Move the next waiting job to ``running``, count the attempt, and return it; None if none is due."""
+        now = self._clock() if now is None else now
+        with self._transaction():
+            row = self._db.execute(
+                f"UPDATE jobs SET state = 'running', attempts = attempts + 1, reason = '',"  # noqa: S608  # only our own words
+                "  started_at = coalesce(started_at, :now)"
+                " WHERE number = (SELECT number FROM jobs WHERE state = 'waiting'"
+                "   AND (not_before <= :now OR not_before > :now + :longest)"
+                "   ORDER BY priority DESC, number LIMIT 1) AND state = 'waiting'"
+                f" RETURNING {', '.join(JOB_COLUMNS)}",
+                {"now": now, "longest": _LONGEST_WAIT_S},
+            ).fetchone()
+            if row is None:
+                return None
+            job = records.to_job(row)
+            self._record("moved", job, JobState.WAITING, JobState.RUNNING, "")
+        return job
+
+    def next_due(self) -> float | None:
+        """Return from when on :meth:`claim_next` has a job to give, Unix seconds, maybe past; None if no job waits."""
+        latest = self._clock() + _LONGEST_WAIT_S
+        row = self._db.execute(
+            "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
+            (latest,),
+        ).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def requeue_running(self, reason: str) -> list[Job]:
+        """Move every running job back to ``waiting``: at start, after the orphans of the last daemon are gone."""
+        with self._transaction():
+            running = self.jobs([JobState.RUNNING])
+            return [self.move(job.id, JobState.WAITING, reason=reason) for job in running]
+
+    def update_progress(self, ref: str | int, **changes: Any) -> None:
+        """Note fields of a running job such as ``step``, ``steps``, ``loss``, ``attempts``, ``pid``.
+
+        No event, and no flush to the disk: callers do this every few seconds, and losing the last one to a
+        power cut costs nothing. A job that is gone or no longer running is left alone.
+        """
+        self._check_names(changes)
+        with self._transaction(durable=False):
+            job = records.find(self._db, ref)
+            if job.state is JobState.RUNNING:
+                self._update(job, changes)
+
+    def set_priority(self, ref: str | int, priority: int) -> Job:
+        """Set a job's priority; higher runs first.
+
+        Raises:
+            NoSuchJob: no such job.
+        """
+        with self._transaction():
+            job = records.find(self._db, ref)
+            changed = self._update(job, {"priority": priority})
+            self._record("priority", changed, str(job.priority), str(priority), "")
+        return changed
+
+    def change(self, ref: str | int, **changes: Any) -> Job:
+        """Change fields of a job without moving it, durably and without an event: ``reason`` or ``settings``, say.
+
+        Raises:
+            NoSuchJob: no such job.
+        """
+        with self._transaction():
+            return self._update(records.find(self._db, ref), changes)
+
+    def remove(self, ref: str | int) -> Job:
+        """Forget an ended job. Its folder must be gone by then, or the next start adopts it again.
+
+        Raises:
+            NoSuchJob: no such job.
+            IllegalMove: it has not ended.
+        """
+        with self._transaction():
+            job = records.find(self._db, ref)
+            if job.state not in ENDED:
+                raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
+            self._db.execute("DELETE FROM jobs WHERE number = ?", (job.number,))
+            self._record("removed", job, job.state, "", "")
+        return job
+
+    def note_event(self, kind: str, note: str, *, job: Job | None = None) -> None:
+        """Record something that happened beside the jobs' moves: a rejected pair, a duplicate, a rebuild."""
+        with self._transaction():
+            self._record(kind, job, "", "", note)
+
+    def publish(self, status: DaemonStatus) -> None:
+        """Leave the daemon's state for readers. Not flushed to the disk: the next one comes in a second."""
+        with self._transaction(durable=False, revision=False):
+            self.set_meta("status", msgspec.json.encode(status).decode())
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a value under a key."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # -- duplicates, and what could not be moved -----------------------------------------------------------
+
+    def first_seen(self, digest: str) -> tuple[int, str] | None:
+        """Return number and id of the job that first had this digest."""
+        row: tuple[int, str] | None = self._db.execute(
+            "SELECT number, id FROM seen WHERE digest = ?", (digest,)
+        ).fetchone()
+        return row
+
+    def mark_seen(self, digest: str, job: Job) -> None:
+        """Remember a job's digest, unless an earlier job had the same."""
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (digest, job.number, job.id))
+
+    def taken(self) -> dict[str, str]:
+        """Return path in the inbox → ``Signature.text`` of the files that are jobs already but could not be moved."""
+        return dict(self._db.execute("SELECT path, signature FROM taken"))
+
+    def set_taken(self, path: str, signature: Signature | None) -> None:
+        """Remember, or with None forget, a file that could not be moved."""
+        with self._transaction():
+            if signature is None:
+                self._db.execute("DELETE FROM taken WHERE path = ?", (path,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, signature.text))
+
+    # -- questions -----------------------------------------------------------------------------------------
+
+    def jobs(
+        self,
+        states: Iterable[JobState] | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        search: str | None = None,
+        order: Order = "number",
+    ) -> list[Job]:
+        """Return jobs; see :meth:`styled.store.reader.StoreReader.jobs`."""
+        return records.jobs(self._db, states, limit=limit, offset=offset, search=search, order=order)
+
+    def get(self, ref: str | int) -> Job:
+        """Return the job with that number, id, or beginning of an id.
+
+        Raises:
+            NoSuchJob: none, or several.
+        """
+        return records.find(self._db, ref)
+
+    def ids(self) -> set[str]:
+        """Return the ids of all jobs."""
+        return {row[0] for row in self._db.execute("SELECT id FROM jobs")}
+
+    def counts(self) -> dict[JobState, int]:
+        """Return how many jobs are in each state."""
+        return records.counts(self._db)
+
+    def events(self, since: int, *, limit: int = 1000) -> list[Event]:
+        """Return the events after number ``since``, oldest first."""
+        return records.events(self._db, since, limit)
+
+    def last_event(self) -> int:
+        """Return the number of the newest event, 0 if there never was one."""
+        return records.last_event(self._db)
+
+    def meta(self, key: str) -> str | None:
+        """Return the value kept under a key."""
+        return records.meta(self._db, key)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = True, revision: bool = True) -> Iterator[None]:
+        outer = self._depth == 0
+        begin, commit, undo = _OUTER if outer else _INNER
+        try:
+            if outer and not durable:
+                self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute(begin)
+            self._depth += 1
+            try:
+                yield
+                if outer and revision:
+                    self._db.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
+                self._db.execute(commit)
+            except BaseException:
+                for statement in undo:
+                    if self._db.in_transaction:  # a full disk may have rolled it back already
+                        self._db.execute(statement)
+                raise
+            finally:
+                self._depth -= 1
+                if outer and not durable:
+                    self._db.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            raise store_error(error, self._root.database) from error
+
+    @staticmethod
+    def _check_names(changes: dict[str, Any]) -> None:
+        unknown = set(changes) - _CHANGEABLE
+        if unknown:
+            raise TypeError(f"not fields of a job that can change: {', '.join(sorted(unknown))}")
+
+    def _update(self, job: Job, changes: dict[str, Any], *, state: JobState | None = None) -> Job:
+        """Write changes to the row of ``job``, which must still be in the state it has there."""
+        self._check_names(changes)
+        values = records.to_row(changes) | {"state": str(state or job.state)}
+        row = self._db.execute(
+            f"UPDATE jobs SET {', '.join(f'{key} = :{key}' for key in values)}"  # noqa: S608  # names were checked
+            f" WHERE number = :_number AND state = :_state RETURNING {', '.join(JOB_COLUMNS)}",
+            values | {"_number": job.number, "_state": str(job.state)},
+        ).fetchone()
+        if row is None:
+            raise IllegalMove(f"job {job.number:04d} is not {job.state} any more", "Look again.")
+        return records.to_job(row)
+
+    def _record(self, kind: str, job: Job | None, before: str, after: str, note: str) -> None:
+        seq = self._db.execute(
+            "INSERT INTO events (at, kind, number, id, before, after, note) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+            (self._clock(), kind, job and job.number, job.id if job else "", str(before), str(after), note),
+        ).fetchone()[0]
+        if seq % 1000 == 0:
+            self._db.execute("DELETE FROM events WHERE seq <= ?", (seq - EVENTS_KEPT,))

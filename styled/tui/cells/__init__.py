@@ -1,0 +1,1 @@
+"""Characters, colours and pictures as a terminal has them."""

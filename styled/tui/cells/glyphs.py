@@ -1,0 +1,97 @@
+"""Every character that is drawing and not text, in two sets: Unicode and ASCII. One table, used by all widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from styled.job import JobState
+from styled.tui.cells.lines import Tone
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The drawing characters of one kind of terminal."""
+
+    unicode: bool
+    states: dict[str, str]
+    """Job state, or ``incomplete`` and ``rejected``, to one character."""
+    cursor: str
+    bar_full: str
+    bar_empty: str
+    bar_ends: tuple[str, str]
+    levels: str
+    """From the lowest to the highest bar of a one-row plot."""
+    rule: str
+    tick: str
+    """Marks a scale boundary on a rule."""
+    axis: str
+    """Left border of a plot."""
+    dot: str
+    """Separates facts on one row."""
+
+
+UNICODE = Glyphs(
+    unicode=True,
+    states={
+        JobState.RUNNING: "►",
+        JobState.WAITING: "·",
+        JobState.PAUSED: "=",
+        JobState.DONE: "✓",
+        JobState.FAILED: "✗",
+        JobState.CANCELLED: "–",
+        "incomplete": "½",
+        "rejected": "!",
+    },
+    cursor="▌",
+    bar_full="━",
+    bar_empty="─",
+    bar_ends=("", ""),
+    levels="▁▂▃▄▅▆▇█",
+    rule="─",
+    tick="┴",
+    axis="│",
+    dot="·",
+)
+
+ASCII = Glyphs(
+    unicode=False,
+    states={
+        JobState.RUNNING: ">",
+        JobState.WAITING: ".",
+        JobState.PAUSED: "=",
+        JobState.DONE: "+",
+        JobState.FAILED: "x",
+        JobState.CANCELLED: "-",
+        "incomplete": "/",
+        "rejected": "!",
+    },
+    cursor=">",
+    bar_full="#",
+    bar_empty="-",
+    bar_ends=("[", "]"),
+    levels=".:-=+*#%@",
+    rule="-",
+    tick="+",
+    axis="|",
+    dot="|",
+)
+
+STATE_TONES: dict[str, Tone] = {
+    JobState.RUNNING: "accent",
+    JobState.WAITING: "",
+    JobState.PAUSED: "warn",
+    JobState.DONE: "good",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "muted",
+    "incomplete": "warn",
+    "rejected": "bad",
+}
+"""The colour's meaning; glyph and word come before it."""
+
+
+def progress_bar(glyphs: Glyphs, share: float, cells: int) -> tuple[str, str]:
+    """Return the done and the open part of a progress bar of ``cells`` cells; ``share`` is 0..1."""
+    start, end = glyphs.bar_ends
+    room = max(0, cells - len(start) - len(end))
+    full = round(min(1.0, max(0.0, share)) * room)
+    return start + glyphs.bar_full * full, glyphs.bar_empty * (room - full) + end

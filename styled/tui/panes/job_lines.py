@@ -1,0 +1,134 @@
+"""Everything else about a job as text: inputs, times, memory, settings. Pure."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from styled import figures
+from styled.job import Job, JobState
+from styled.memory import MemorySample
+from styled.settings import Settings
+from styled.tui.cells.glyphs import STATE_TONES, Glyphs
+from styled.tui.cells.lines import Line, Span, cut_middle, inert, left, wrap
+from styled.tui.model.snapshot import Focus
+
+_LABEL = 9
+
+
+def job_lines(focus: Focus | None, memory: MemorySample | None, cells: int, glyphs: Glyphs) -> list[Line]:
+    """Return the job's facts, then the memory of the host and of each GPU."""
+    lines: list[Line] = []
+    if focus is not None:
+        lines += _facts(focus, cells, glyphs)
+        lines.append(((" ", ""),))
+    return [*lines, *memory_lines(memory)]
+
+
+def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
+    job = focus.job
+    ascii_only = not glyphs.unicode
+    room = max(8, cells - _LABEL)
+
+    def fact(label: str, text: str) -> Line:
+        return ((left(label, _LABEL), "muted"), (cut_middle(inert(text, ascii_only=ascii_only), room), ""))
+
+    state: Span = (f"{glyphs.states[job.state]} {job.state}", STATE_TONES[job.state])
+    lines: list[Line] = [
+        ((left("state", _LABEL), "muted"), state, (f"   priority {job.priority}" if job.priority else "", "")),
+    ]
+    if job.reason:
+        lines += [
+            (
+                (left("reason" if index == 0 else "", _LABEL), "muted"),
+                (text, "bad" if job.state is JobState.FAILED else ""),
+            )
+            for index, text in enumerate(wrap(inert(job.reason, ascii_only=ascii_only), room)[:3])
+        ]
+    lines.append(fact("content", job.content))
+    lines += [fact("style" if len(job.styles) == 1 else f"style {n}", path) for n, path in enumerate(job.styles[:4], 1)]
+    lines += [
+        ((left("times" if index == 0 else "", _LABEL), "muted"), (text, ""))
+        for index, text in enumerate(wrap(_times(job), room))
+    ]
+    if job.settings:
+        lines.append(fact("settings", ", ".join(f"{key} {shown(value)}" for key, value in job.settings.items())))
+    if focus.progress is not None:
+        peak = figures.size_of(focus.progress.memory_bytes)
+        if focus.progress.gpu_memory_bytes is not None:
+            peak += f", on the GPU {figures.size_of(focus.progress.gpu_memory_bytes)}"
+        lines.append(fact("peak", peak))
+    if focus.frames:
+        lines.append(fact("frames", f"{len(focus.frames)}, newest of step {focus.frames[-1]}"))
+    lines.append(fact("folder", focus.folder))
+    return lines
+
+
+def _times(job: Job) -> str:
+    parts = [f"added {_moment(job.created_at)}"]
+    if job.started_at is not None:
+        parts.append(f"started {_moment(job.started_at)}")
+    if job.finished_at is not None:
+        parts.append(f"ended {_moment(job.finished_at)}")
+        if job.started_at is not None:
+            parts.append(f"took {figures.duration(job.finished_at - job.started_at)}")
+    return ", ".join(parts)
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%d %b %H:%M", time.localtime(at))
+
+
+def memory_lines(memory: MemorySample | None) -> list[Line]:
+    """Return one line for the host and one for each GPU."""
+    if memory is None:
+        return []
+    limit = " (limit of the control group)" if memory.limited else ""
+    host = f"{figures.gibibytes(memory.host_used)}/{figures.gibibytes(memory.host_total)} GiB"
+    lines: list[Line] = [
+        ((left("host", _LABEL), "muted"), (f"{host} {figures.percent(memory.host_used, memory.host_total)}{limit}", ""))
+    ]
+    if not memory.gpus:
+        return [*lines, ((left("GPU", _LABEL), "muted"), ("none, running on the CPU", ""))]
+    for gpu in memory.gpus:
+        text = (
+            f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)} GiB {figures.percent(gpu.used, gpu.total)}"
+        )
+        if gpu.utilisation is not None:
+            text += f"  busy {gpu.utilisation}%"
+        if gpu.temperature is not None:
+            text += f"  {gpu.temperature} C"
+        lines.append(((left(f"GPU {gpu.index}", _LABEL), "muted"), (f"{text}  {inert(gpu.name or '')}", "")))
+    return lines
+
+
+def shown(value: object) -> str:
+    """Return a setting's value as one would type it."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}={shown(one)}" for key, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(shown(one) for one in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@cache
+def default_settings() -> dict[str, Any]:
+    """Return every setting's default as a plain value, in the order of the settings table."""
+    values: dict[str, Any] = msgspec.to_builtins(Settings())
+    return values
+
+
+def settings_lines(job: Job, cells: int, glyphs: Glyphs) -> list[Line]:
+    """Return every setting of a job; those that were given for it stand out."""
+    lines: list[Line] = []
+    names = max(len(name) for name in Settings.__struct_fields__)
+    for name, default in default_settings().items():
+        own = name in job.settings
+        value = shown(job.settings.get(name, default))
+        rows = wrap(inert(value, ascii_only=not glyphs.unicode), max(8, cells - names - 2))
+        lines.append(((left(name, names + 1), "accent" if own else "muted"), (rows[0], "strong" if own else "")))
+        lines += [((" " * (names + 1), ""), (row, "strong" if own else "")) for row in rows[1:]]
+    return lines

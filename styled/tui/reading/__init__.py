@@ -1,0 +1,1 @@
+"""What the screens show, read from the store and the jobs' files off the UI's thread."""

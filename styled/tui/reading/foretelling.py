@@ -1,0 +1,30 @@
+"""What a new job will take, in one row. Loads NumPy and reads files: for threads."""
+
+from __future__ import annotations
+
+from styled import figures, planning
+from styled.errors import StyledError
+from styled.settings import settings_from
+from styled.tui.cells.lines import Line, inert
+from styled.tui.panes.new_job import NewJob
+
+
+def foretell(job: NewJob, *, may_measure: bool) -> tuple[Line, bool]:
+    """Return the row, and whether there is nothing to add to it: False when no speed of this machine is known.
+
+    Args:
+        job: whole.
+        may_measure: measure the speed, for ten seconds or more, where nobody has yet.
+    """
+    if job.content is None:
+        return (), True
+    try:
+        plan = planning.plan(job.content, job.styles, settings_from(job.resolved), may_probe=may_measure)
+    except StyledError as error:
+        return ((inert(error.message), "bad"),), True
+    limit = "" if plan.limit_bytes is None else f" of {figures.size_of(plan.limit_bytes)}"
+    size = f"{plan.width}x{plan.height}"
+    memory = f"memory {figures.size_of(plan.peak_bytes)}{limit}"
+    if plan.seconds is None:
+        return ((f"{size}, {memory}", ""),), False
+    return ((f"{figures.duration(plan.seconds)}, {size}, {memory}", ""),), True

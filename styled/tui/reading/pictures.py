@@ -1,0 +1,63 @@
+"""Turns image files into cells for the screen, keeping the last of each kind. Used by the poller's thread only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from styled import images
+from styled.tui.cells import kitty, preview
+from styled.tui.model.snapshot import Canvas, Graphic, Picture
+
+_MAX_PIXELS = 250_000_000
+
+
+class PictureMaker:
+    """Draws pictures, each slot ("frame", "content" …) remembering the last one until something changes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[tuple[object, ...], Picture]] = {}
+
+    def last(self, slot: str) -> Picture | None:
+        """Return what was last drawn in ``slot``."""
+        kept = self._kept.get(slot)
+        return kept[1] if kept is not None else None
+
+    def make(self, slot: str, path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
+        """Draw the image at ``path`` as large as it fits on ``canvas``, in its aspect.
+
+        Raises:
+            OSError: the file cannot be read.
+            ImageError: it is no image, or larger than allowed.
+        """
+        about = path.stat()
+        key = (path, about.st_mtime_ns, about.st_size, canvas, caption)
+        kept = self._kept.get(slot)
+        if kept is not None and kept[0] == key:
+            return kept[1]
+        picture = draw(path, canvas, caption=caption, step=step)
+        self._kept[slot] = (key, picture)
+        return picture
+
+
+def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
+    """Draw the image at ``path``; see :meth:`PictureMaker.make`."""
+    # Four pixels for each one shown: the decoder may shrink a JPEG early, the rest is averaged in linear light.
+    scale = kitty.CELL[0] if canvas.mode == "kitty" else 4
+    long_side = scale * max(canvas.columns, 2 * canvas.rows)
+    loaded = images.load(path, max_pixels=_MAX_PIXELS, long_side=long_side)
+    picture = Image.fromarray(loaded.pixels)
+    columns, rows = preview.fit_cells(picture.width, picture.height, canvas.columns, canvas.rows)
+    info = loaded.info
+    if canvas.mode == "kitty":
+        columns, rows = preview.fit_cells(
+            picture.width, picture.height, canvas.columns, min(canvas.rows, kitty.MAX_ROWS)
+        )
+        graphic = Graphic(kitty.encode(picture, columns, rows), columns, rows)
+        return Picture(caption, info.width, info.height, step, graphic=graphic)
+    if canvas.mode == "ascii":
+        text = preview.ascii_art(picture, columns, rows)
+        return Picture(caption, info.width, info.height, step, text=text)
+    blocks = preview.half_blocks(picture, columns, rows, few_colours=canvas.few_colours)
+    return Picture(caption, info.width, info.height, step, blocks=blocks)

@@ -1,0 +1,1 @@
+"""Parts of a screen that have a cursor, a state or a size of their own."""

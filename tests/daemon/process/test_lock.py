@@ -1,0 +1,97 @@
+"""One daemon per root, however the root is reached and however the last one ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from styled.daemon.process.lock import RootLock, holder_of, read_holder
+from styled.errors import DaemonAlreadyRunning, DaemonError
+from styled.root import Root
+
+pytestmark = pytest.mark.processes
+
+HOLD = "import sys, styled.daemon.process.lock as l, styled.root as r; l.RootLock(r.Root.at(sys.argv[1])).acquire(); print('held', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def other(root: Root):
+    """Another process that holds the lock of the root."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(root.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_daemon_is_refused_with_the_holders_pid(root: Root, other: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(DaemonAlreadyRunning, match=f"process {other.pid} already runs a daemon"):
+        RootLock(root).acquire()
+    holder = holder_of(root)
+    assert holder is not None
+    assert holder.pid == other.pid
+
+
+def test_another_path_to_the_same_root_meets_the_same_lock(
+    root: Root, other: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(root.path)
+    with pytest.raises(DaemonAlreadyRunning, match=str(other.pid)):
+        RootLock(Root.at(link)).acquire()
+
+
+def test_deleting_the_state_folder_does_not_let_a_second_daemon_in(root: Root, other: subprocess.Popen[bytes]) -> None:
+    shutil.rmtree(root.state)
+    with pytest.raises(DaemonAlreadyRunning):
+        RootLock(root).acquire()
+
+
+def test_a_killed_holder_does_not_block_the_next(root: Root, other: subprocess.Popen[bytes]) -> None:
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert holder_of(root) is None
+    with RootLock(root):
+        holder = read_holder(root.lock)
+        assert holder is not None
+        assert holder.pid == os.getpid()
+
+
+def test_it_can_be_taken_again_after_it_was_given_back(root: Root) -> None:
+    lock = RootLock(root)
+    for _ in range(2):
+        with lock:
+            assert holder_of(root) is not None
+    assert holder_of(root) is None
+
+
+def test_a_lock_file_full_of_rubbish_is_no_obstacle(root: Root) -> None:
+    root.lock.write_bytes(b"\x00\xff not json")
+    assert holder_of(root) is None
+    with RootLock(root):
+        assert holder_of(root) is not None
+
+
+def test_a_lock_that_is_a_link_is_not_followed(root: Root, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("kept")
+    root.lock.symlink_to(target)
+    with pytest.raises(DaemonError, match="cannot be opened"):
+        RootLock(root).acquire()
+    assert target.read_text() == "kept"
+
+
+def test_a_root_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("")
+    with pytest.raises(DaemonError, match="Give the daemon a root"):
+        RootLock(Root.at(path)).acquire()

@@ -1,0 +1,122 @@
+"""The page of results follows the queue, rarely enough, and its troubles are only logged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+import structlog
+
+from styled.config import GalleryConfig
+from styled.daemon.upkeep.gallery_refresher import RETRY_S, SETTLE_S, SHARE, Curator
+from styled.job import JobState
+from styled.root import Root
+from styled.store.records import Event
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import DaemonProcess
+
+pytestmark = pytest.mark.processes
+
+
+def event(kind: str = "moved", after: str = "done") -> Event:
+    return Event(seq=1, at=0.0, kind=kind, number=1, id="x", before="running", after=after, note="")
+
+
+class Clock:
+    """Goes with the real time, and ahead when told to."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def curator(root: Root, clock: Clock) -> Iterator[Curator]:
+    curator = Curator(root, GalleryConfig(), clock=clock)
+    yield curator
+    curator.close()
+
+
+def write(curator: Curator, clock: Clock) -> None:
+    """Let a writing that is due start, and end."""
+    clock.ahead += curator.wake_after() or 0.0
+    curator.turn()
+    process = curator._process
+    assert process is not None, "nothing was started"
+    assert "gallery" in process.args  # type: ignore[operator]
+    wait_until(lambda: curator.turn() or curator._process is not process)
+
+
+def test_a_daemon_shows_a_result_on_the_page_soon_after_its_job(root: Root) -> None:
+    with DaemonProcess(root, STYLED_GALLERY__AUTO="true") as daemon:
+        daemon.drop("harbour")
+        job = daemon.until("harbour", JobState.DONE)
+        page = root.evolution / "index.html"
+        wait_until(lambda: page.exists() and job.id in page.read_text(), "the page does not show the job")
+
+
+@pytest.mark.parametrize("heard", [event(), event(after="failed"), event(kind="removed", after="")])
+def test_it_is_written_after_an_end_or_a_removal_and_then_not_again_for_a_while(
+    root: Root, curator: Curator, clock: Clock, heard: Event
+) -> None:
+    curator.hear([event(after="running"), event(kind="priority", after="3")])
+    assert curator.wake_after() is None
+    curator.hear([heard, heard])
+    assert curator.wake_after() == pytest.approx(SETTLE_S, abs=0.5)
+    before = clock()
+    write(curator, clock)
+    took = clock() - before - SETTLE_S
+    assert "<title>styled: results</title>" in (root.evolution / "index.html").read_text()
+    assert curator.wake_after() is None
+    curator.hear([heard])
+    assert (curator.wake_after() or 0.0) > 0.5 * took * (1.0 / SHARE - 1.0)
+
+
+def test_a_failure_is_logged_with_its_reason_and_not_repeated_at_once(
+    root: Root, curator: Curator, clock: Clock
+) -> None:
+    (root.evolution / "index.html").mkdir()
+    curator.hear([event()])
+    with structlog.testing.capture_logs() as logs:
+        write(curator, clock)
+    assert [entry["event"] for entry in logs] == ["the gallery could not be written"]
+    assert "index.html" in logs[0]["said"]
+    curator.hear([event()])
+    assert (curator.wake_after() or 0.0) > RETRY_S - 1.0
+
+
+def test_it_keeps_still_when_told_to_or_while_the_disk_is_full(root: Root, clock: Clock) -> None:
+    for curator in (Curator(root, GalleryConfig(auto=False), clock=clock), Curator(root, GalleryConfig(), may_write=lambda: False, clock=clock)):  # fmt: skip
+        curator.hear([event()])
+        clock.ahead += 2 * SETTLE_S
+        curator.turn()
+        assert curator._process is None
+        assert curator.wake_after() != 0.0, "it would wake the loop without end"
+
+
+def test_a_writing_that_hangs_is_ended_and_one_in_progress_ends_with_the_daemon(
+    root: Root, curator: Curator, clock: Clock
+) -> None:
+    for end in ("limit", "close"):
+        clock.ahead += 10_000.0
+        curator.hear([event()])
+        clock.ahead += 2 * SETTLE_S
+        curator.turn()
+        assert curator._process is not None
+        child = psutil.Process(curator._process.pid)
+        child.suspend()
+        if end == "limit":
+            clock.ahead += curator.wake_after() or 0.0
+            curator.turn()
+        else:
+            curator.close()
+        assert not child.is_running()

@@ -1,0 +1,131 @@
+"""Retention: a plan that touches ended jobs only, and a janitor that carries it out."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from styled.config import RetentionConfig
+from styled.daemon.upkeep.janitor import Janitor
+from styled.daemon.upkeep.retention import THIN, folder_bytes, plan, surplus_frames
+from styled.daemon.upkeep.trash import PREFIX, Trash
+from styled.evolution import JobFolder
+from styled.job import Job, JobState
+from styled.root import Root
+from tests.daemon.workshop import Workshop
+from tests.deadlines import wait_until
+
+DAY = 86400.0
+NOW = 1_800_000_000.0
+
+
+def ended(root: Root, number: int, days_ago: float, state: JobState = JobState.DONE, frames: int = 0) -> Job:
+    folder = JobFolder(root.evolution / f"job-{number}")
+    folder.create()
+    folder.job_json.write_text("{}")
+    for step in range(frames):
+        (folder.frames / f"{step:06d}.jpg").write_bytes(b"x" * 10)
+    finished = NOW - days_ago * DAY if state not in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED) else None
+    return Job(id=folder.id, number=number, name="n", state=state, content="c", styles=("s",), finished_at=finished)
+
+
+def test_old_jobs_go_and_young_and_live_ones_stay(root: Root) -> None:
+    jobs = [
+        ended(root, 1, 40),
+        ended(root, 2, 20),
+        ended(root, 3, 50, JobState.FAILED),
+        ended(root, 4, 60, JobState.CANCELLED),
+        *(
+            ended(root, 5 + n, 99, state)
+            for n, state in enumerate((JobState.WAITING, JobState.RUNNING, JobState.PAUSED))
+        ),
+    ]
+    steps = plan(root, jobs, RetentionConfig(days=30), NOW)
+    assert [(step.job.number, step.action) for step in steps] == [(4, "remove"), (3, "remove"), (1, "remove")]
+
+
+def test_the_oldest_go_until_the_rest_fits(root: Root) -> None:
+    jobs = [ended(root, number, days_ago=number) for number in (1, 2, 3)]
+    steps = plan(root, jobs, RetentionConfig(max_gb=2.0), NOW, size=lambda _: 10**9)
+    assert [step.job.number for step in steps] == [3]
+
+
+def test_nothing_is_planned_by_default_or_for_what_just_ended(root: Root) -> None:
+    assert plan(root, [ended(root, 1, 1000)], RetentionConfig(), NOW) == []
+    assert plan(root, [ended(root, 2, 0.01)], RetentionConfig(days=0.001, frames="none"), NOW) == []
+
+
+def test_a_folder_that_is_a_link_or_not_a_jobs_is_left_alone(root: Root, tmp_path: Path) -> None:
+    linked, foreign = ended(root, 1, 100), ended(root, 2, 100)
+    (root.evolution / linked.id).rename(tmp_path / "target")
+    (root.evolution / linked.id).symlink_to(tmp_path / "target")
+    JobFolder(root.evolution / foreign.id).job_json.unlink()
+    assert plan(root, [linked, foreign], RetentionConfig(days=1), NOW) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, THIN, THIN + 1, 300])
+def test_thinning_keeps_first_and_last_and_is_done_once(root: Root, count: int) -> None:
+    folder = JobFolder(root.evolution / ended(root, 1, 5, frames=count).id)
+    for path in surplus_frames(folder, "thin"):
+        path.unlink()
+    left = sorted(path.name for path in folder.frames.iterdir())
+    assert len(left) == min(count, THIN)
+    if count:
+        assert (left[0], left[-1]) == ("000000.jpg", f"{count - 1:06d}.jpg")
+    assert surplus_frames(folder, "thin") == []
+    assert len(surplus_frames(folder, "none")) == len(left)
+
+
+def test_a_folders_size_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(os.urandom(1_000_000))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "small").write_bytes(b"x" * 5000)
+    (folder / "link").symlink_to(tmp_path / "big")
+    assert 5000 <= folder_bytes(folder) < 20_000
+
+
+@pytest.mark.processes
+def test_the_janitor_removes_and_thins_what_was_planned(workshop: Workshop) -> None:
+    jobs = [workshop.add("old", frame_every=1, steps=40), workshop.add("young", frame_every=1, steps=40)]
+    for job in jobs:
+        workshop.until(job, JobState.DONE)
+    workshop.store.change(jobs[0].id, finished_at=time.time() - 40 * DAY)
+    workshop.store.change(jobs[1].id, finished_at=time.time() - 2 * DAY)
+    config = RetentionConfig(days=30, frames="thin")
+    with Janitor(workshop.root, workshop.store, workshop.orders, config) as janitor:
+        wait_until(lambda: janitor.turn() or len(workshop.store.jobs()) == 1)
+        assert janitor.wake_after() > 3000  # type: ignore[operator]
+    young = JobFolder(workshop.root.evolution / jobs[1].id)
+    assert len(list(young.frames.iterdir())) == THIN
+    assert young.result.is_file()
+    wait_until(lambda: [path.name for path in workshop.root.evolution.iterdir()] == [jobs[1].id])
+
+
+@pytest.mark.processes
+def test_a_job_that_was_retried_since_the_plan_is_not_removed(workshop: Workshop) -> None:
+    job = workshop.add("harbour")
+    workshop.until(job, JobState.DONE)
+    workshop.store.change(job.id, finished_at=time.time() - 40 * DAY)
+    workshop.may_start = False
+    with Janitor(workshop.root, workshop.store, workshop.orders, RetentionConfig(days=30)) as janitor:
+        janitor.turn()
+        wait_until(lambda: janitor._plan is not None and janitor._plan.done())
+        workshop.orders.retry(job.id)
+        janitor.turn()
+    assert workshop.state(job) is JobState.WAITING
+    assert (workshop.root.evolution / job.id / "input" / "content.png").is_file()
+
+
+def test_what_a_killed_daemon_did_not_delete_is_deleted_by_the_next(root: Root, tmp_path: Path) -> None:
+    left = root.evolution / f"{PREFIX}0123abcd-job"
+    (left / "frames").mkdir(parents=True)
+    (tmp_path / "target").mkdir()
+    (root.evolution / f"{PREFIX}link").symlink_to(tmp_path / "target")
+    with Trash(root) as trash:
+        trash.empty()
+        wait_until(lambda: not left.exists())
+    assert (tmp_path / "target").is_dir()

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from styled.files.filesystem import filesystem_type, is_network
+
+
+def mounts(**kinds: str) -> list[SimpleNamespace]:
+    return [SimpleNamespace(mountpoint=point.replace("_", "/"), fstype=kind) for point, kind in kinds.items()]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/srv/styled/inbox/deep", "nfs4"),
+        ("/srv/styledX", "ext4"),
+        ("/srv", "ext4"),
+        ("/home", "btrfs"),
+        ("/tmp/x", "tmpfs"),
+    ],
+)
+def test_the_innermost_and_last_mount_counts(monkeypatch: pytest.MonkeyPatch, path: str, kind: str):
+    table = [*mounts(_="ext4", _srv_styled_inbox="nfs4", _home="xfs", _tmp="tmpfs"), *mounts(_home="btrfs")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: table)
+    assert filesystem_type(Path(path)) == kind
+
+
+def test_this_very_machine_has_an_answer(tmp_path: Path):
+    assert filesystem_type(tmp_path) != ""
+    assert not is_network(filesystem_type(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"])
+def test_network_filesystems_are_known(kind: str):
+    assert is_network(kind)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk", ""])
+def test_local_and_unknown_ones_are_not_network(kind: str):
+    assert not is_network(kind)

@@ -1,0 +1,122 @@
+"""Putting a pair into an inbox: whole, under a free name, or not at all."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from styled.errors import DiskFull, PairRejected, SettingsError, StyledError, UnreadableImage
+from styled.inbox import add as dropping
+from styled.inbox.add import drop
+from styled.inbox.job_toml import parse_job_toml
+from styled.root import Root
+from tests.store.conftest import png
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A content and a style outside the root."""
+    paths = tmp_path / "harbour.PNG", tmp_path / "waves.png"
+    for number, path in enumerate(paths):
+        path.write_bytes(png(number))
+    return paths
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Root:
+    """A root of which nothing is there yet."""
+    return Root.at(tmp_path / "new" / "root")
+
+
+def test_a_pair_appears_with_its_bytes_order_and_settings(empty: Root, pair: tuple[Path, Path]) -> None:
+    name = drop(empty, pair[0], [pair[1], pair[0]], settings={"steps": 9, "style_weights": [1.0, 2.5]}, priority=3)
+    folder = empty.inbox / name
+    assert sorted(path.name for path in folder.iterdir()) == ["content.png", "job.toml", "style-2.png", "style.png"]
+    assert (folder / "content.png").read_bytes() == (folder / "style-2.png").read_bytes() == pair[0].read_bytes()
+    own = parse_job_toml((folder / "job.toml").read_bytes(), "job.toml")
+    assert (own.settings, own.priority) == ({"steps": 9, "style_weights": [1.0, 2.5]}, 3)
+    assert [path.name for path in empty.inbox.iterdir()] == ["harbour"]
+
+
+def test_a_taken_name_is_counted_on(empty: Root, pair: tuple[Path, Path]) -> None:
+    names = [drop(empty, pair[0], [pair[1]], name="../har bour") for _ in range(3)]
+    assert names == ["har-bour", "har-bour-2", "har-bour-3"]
+
+
+def test_a_name_taken_in_between_is_counted_on(
+    empty: Root, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.rename
+
+    def somebody_was_faster(self: Path, target: Path) -> Path:
+        if target.name == "harbour":
+            target.mkdir()
+            (target / "content.png").touch()
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", somebody_was_faster)
+    assert drop(empty, pair[0], [pair[1]]) == "harbour-2"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"stps": 1}, "Did you mean 'steps'"),
+        ({"weights": "/x.h5"}, "is not allowed"),
+        ({"seed": object()}, "not a value"),
+    ],
+)
+def test_a_setting_that_the_inbox_would_refuse_is_refused_here(
+    empty: Root, pair: tuple[Path, Path], settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        drop(empty, pair[0], [pair[1]], settings=settings)
+    assert not empty.path.exists()
+
+
+def test_what_is_no_image_is_refused_here(empty: Root, pair: tuple[Path, Path]) -> None:
+    pair[1].write_text("hello")
+    with pytest.raises(UnreadableImage):
+        drop(empty, pair[0], [pair[1]])
+    with pytest.raises(StyledError):
+        drop(empty, pair[0], [pair[0].with_name("missing.png")])
+    bare = pair[0].with_name("bare")
+    bare.write_bytes(pair[0].read_bytes())
+    with pytest.raises(PairRejected, match="has no suffix"):
+        drop(empty, bare, [pair[0]])
+    assert not empty.path.exists()
+
+
+@pytest.mark.parametrize(("code", "error"), [(28, DiskFull), (13, PairRejected)])
+def test_a_copy_that_fails_leaves_nothing(
+    empty: Root, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, code: int, error: type[StyledError]
+) -> None:
+    real = dropping._copy
+
+    def fail_at_the_style(source: Path, target: Path) -> None:
+        if target.name == "style.png":
+            raise OSError(code, "no", str(target))
+        real(source, target)
+
+    monkeypatch.setattr(dropping, "_copy", fail_at_the_style)
+    with pytest.raises(error):
+        drop(empty, pair[0], [pair[1]])
+    assert list(empty.inbox.iterdir()) == []
+
+
+_PLAIN = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x7f")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc-é \"\\", min_size=1), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(value=_PLAIN)
+def test_any_plain_value_is_written_as_toml_that_reads_the_same(value: Any) -> None:
+    assert tomllib.loads(f"key = {dropping._toml(value)}")["key"] == value

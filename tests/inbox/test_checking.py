@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from styled import images
+from styled.config import InboxConfig
+from styled.files.signature import Signature
+from styled.images import ImageInfo
+from styled.inbox.checking import Changed, Judge, NotYet, Prepared, Task, Unusable
+from styled.inbox.pairs import Pair
+from tests.store.conftest import png
+
+pytestmark = pytest.mark.processes
+
+
+class CountingCheck:
+    """The real check, in a child; notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.checker = images.Checker()
+
+    def check(self, path: Path) -> ImageInfo:
+        self.asked.append(path.name)
+        return self.checker.check(path)
+
+
+@pytest.fixture(scope="module")
+def check() -> Iterator[CountingCheck]:
+    found = CountingCheck()
+    yield found
+    found.checker.close()
+
+
+@pytest.fixture
+def judge(tmp_path: Path, check: CountingCheck) -> Judge:
+    check.asked.clear()
+    return Judge(tmp_path, InboxConfig(max_bytes=100_000), check)
+
+
+PAIR = Pair("a", "a.content.png", ("a.style.PNG",), mask="a.mask.png", settings="a.toml")
+
+
+def task(folder: Path, pair: Pair = PAIR, **data: bytes) -> Task:
+    for number, path in enumerate(pair.paths):
+        place = folder / path
+        place.parent.mkdir(exist_ok=True)
+        default = b"seed = 3\npriority = 2\n" if path.endswith(".toml") else png(number)
+        place.write_bytes(data.get(path.rpartition("/")[2].partition(".")[2].replace(".", "_"), default))
+    return Task(pair, {path: Signature.of((folder / path).stat()) for path in pair.paths})
+
+
+def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, tmp_path: Path, check: CountingCheck):
+    verdict = judge.judge(task(tmp_path))
+    assert isinstance(verdict, Prepared)
+    assert [(member.source, member.target) for member in verdict.members] == [
+        ("a.content.png", "content.png"), ("a.style.PNG", "style.png"), ("a.mask.png", "mask.png"), ("a.toml", "job.toml")
+    ]  # fmt: skip
+    assert [member.digest for member in verdict.members[:3]] == [hashlib.sha256(png(n)).hexdigest() for n in range(3)]
+    assert (verdict.own.settings, verdict.own.priority) == ({"seed": 3}, 2)
+    assert check.asked == ["a.content.png", "a.style.PNG", "a.mask.png"]
+
+
+def test_a_changed_file_is_noticed_before_and_after_reading_it(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found = task(tmp_path)
+    os.utime(tmp_path / "a.style.PNG")
+    assert isinstance(judge.judge(found), Changed)
+    found = task(tmp_path)
+    real = hashlib.file_digest
+    read: list[int] = []
+
+    def slowly(file: object, name: str) -> object:
+        digest = real(file, name)  # type: ignore[arg-type]
+        read.append(1)
+        if len(read) == 2:  # the style itself, right after its last byte
+            os.utime(tmp_path / "a.style.PNG")
+        return digest
+
+    monkeypatch.setattr(hashlib, "file_digest", slowly)
+    assert isinstance(judge.judge(found), Changed)
+
+
+def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
+    judge: Judge, tmp_path: Path, check: CountingCheck
+):
+    kept = frozenset({"hot/style.png"})
+    for name in ("x", "y"):
+        pair = Pair(name, f"hot/{name}.png", ("hot/style.png",), kept=kept)
+        (tmp_path / "hot").mkdir(exist_ok=True)
+        (tmp_path / "hot" / f"{name}.png").write_bytes(png(5))
+        if name == "x":
+            (tmp_path / "hot" / "style.png").write_bytes(png(6))
+        verdict = judge.judge(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
+        assert isinstance(verdict, Prepared)
+        assert [member.kept for member in verdict.members] == [False, True]
+    assert check.asked == ["x.png", "style.png", "y.png"]
+    (tmp_path / "hot" / "style.png").write_bytes(b"no image")
+    verdict = judge.judge(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
+    assert isinstance(verdict, NotYet)
+    assert verdict.path == "hot/style.png"
+    assert verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("which", "data", "words"),
+    [
+        ("content_png", b"no image", "waits for a whole image"),
+        ("style_PNG", png(1, side=64)[:-30], "waits for a whole image (a.style.PNG is truncated"),
+        ("mask_png", b"", "waits for a whole image (a.mask.png is empty"),
+        ("content_png", b"x" * 100_001, "never: a.content.png has 0 MB, the limit is 0 MB"),
+        ("toml", b"sise = 3", "never: a.toml: unknown setting 'sise'. Did you mean 'size'"),
+    ],
+)
+def test_the_file_at_fault_is_named(judge: Judge, tmp_path: Path, which: str, data: bytes, words: str):
+    verdict = judge.judge(task(tmp_path, **{which: data}))
+    assert isinstance(verdict, NotYet | Unusable)
+    assert verdict.path == "a." + which.replace("_", ".")
+    said = f"waits for {verdict.missing}" if isinstance(verdict, NotYet) else f"never: {verdict.reason}"
+    assert said.startswith(words)
+
+
+def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
+    with images.Checker(max_pixels=1000) as checker:
+        verdict = Judge(tmp_path, InboxConfig(), checker).judge(task(tmp_path, content_png=png(0, side=40)))
+    assert isinstance(verdict, Unusable)
+    assert "inbox.max_pixels" in verdict.reason
+
+
+def test_nothing_outside_the_inbox_is_ever_read_in_a_race_with_a_link(
+    judge: Judge, tmp_path: Path, check: CountingCheck
+):
+    """A stranger swaps the pair's folder, and the file in it, for links to a secret, as fast as possible."""
+    inbox, secret = tmp_path / "inbox", tmp_path / "secret"
+    judge.inbox = inbox
+    pair = Pair("a", "p/content.png", ("p/style.png",), folder="p")
+    for folder in (inbox / "p", secret):
+        folder.mkdir(parents=True)
+    for name in ("content.png", "style.png"):
+        (inbox / "p" / name).write_bytes(png(1))
+        (secret / name).write_bytes(png(99))
+    found = Task(pair, {path: Signature.of((inbox / path).stat()) for path in pair.paths})
+    mine = hashlib.sha256(png(1)).hexdigest()
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            (inbox / "p").rename(inbox / "q")
+            (inbox / "p").symlink_to(secret)
+            (inbox / "p").unlink()
+            (inbox / "q").rename(inbox / "p")
+            (inbox / "p" / "content.png").rename(inbox / "p" / "c")
+            (inbox / "p" / "content.png").symlink_to(secret / "content.png")
+            (inbox / "p" / "content.png").unlink()
+            (inbox / "p" / "c").rename(inbox / "p" / "content.png")
+
+    stranger = threading.Thread(target=swap)
+    stranger.start()
+    try:
+        verdicts = [judge.judge(found) for _ in range(300)]
+    finally:
+        stop.set()
+        stranger.join()
+    for verdict in verdicts:
+        assert isinstance(verdict, Prepared | Changed | NotYet)
+        if isinstance(verdict, Prepared):
+            assert [member.digest for member in verdict.members] == [mine, mine]
+    assert any(isinstance(verdict, Changed | NotYet) for verdict in verdicts)

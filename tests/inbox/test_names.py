@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from styled.files.printable import escaped, is_hostile
+from styled.inbox import names
+from styled.inbox.names import Part
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("harbour.content.jpg", Part("harbour", "content", 1, "jpg")),
+        ("harbour-content.JPEG", Part("harbour", "content", 1, "jpeg")),
+        ("harbour_STYLE.Png", Part("harbour", "style", 1, "png")),
+        ("harbour.style-2.png", Part("harbour", "style", 2, "png")),
+        ("harbour-style-12.png", Part("harbour", "style", 12, "png")),
+        ("my.style.content.png", Part("my.style", "content", 1, "png")),
+        ("two words.mask.png", Part("two words", "mask", 1, "png")),
+        ("content.jpg", None),
+        (".content.jpg", None),
+        ("harbour.content", None),
+        ("harbour.content.txt", None),
+        ("harbour.content.jpg.part", None),
+        ("harbourcontent.jpg", None),
+        ("harbour.style-0.png", None),
+        ("harbour.style-1.png", None),
+        ("harbour.style-100.png", None),
+    ],
+)
+def test_the_part_and_the_pair_are_read_from_a_name(name: str, part: Part | None):
+    assert names.named_part(name) == part
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("content.jpg", Part("", "content", 1, "jpg")),
+        ("Style-3.TIFF", Part("", "style", 3, "tiff")),
+        ("mask.png", Part("", "mask", 1, "png")),
+        ("content.xmp", None),
+        ("my content.jpg", None),
+        ("content-2.jpg", None),
+    ],
+)
+def test_the_part_is_read_from_a_name_inside_a_pairs_folder(name: str, part: Part | None):
+    assert names.part_in_folder(name) == part
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.jpg.part", "a.filepart", "a.jpg.crdownload", "a.PARTIAL", "a.tmp", ".a.content.jpg.Xy12Zq", ".syncthing.a.jpg.tmp",
+        ".~tmp~", ".in.a.jpg.", ".nfs0000a1", ".pureftpd-upload.5f.15.3a",
+    ],
+)  # fmt: skip
+def test_unfinished_uploads_are_known_by_their_names(name: str):
+    assert names.is_unfinished(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "part", "tmp.jpg", ".config", ".DS_Store", ".hidden.jpg", "a.partly.jpg", ".part"]
+)
+def test_other_names_are_not_taken_for_unfinished_ones(name: str):
+    assert not names.is_unfinished(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX", "a.jpg~", ".a.jpg.swp", "a.swp", ".st"],
+)
+def test_litter_of_other_programs_is_known(name: str):
+    assert names.is_junk(name)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "thumbs.jpg", "swp.png", "é.png"])
+def test_pictures_are_no_litter(name: str):
+    assert not names.is_junk(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\x1b[31m.jpg", "a\\x1b[31m.jpg"),
+        ("a\nb", "a\\x0ab"),
+        ("\udcff\udcfe.jpg", "\\xff\\xfe.jpg"),
+        ("gpj.\u202eexe", "gpj.\\u202eexe"),
+        ("a\u2028b", "a\\u2028b"),
+        ("\x7f", "\\x7f"),
+    ],
+)
+def test_harmful_names_are_hostile_and_shown_escaped(name: str, shown: str):
+    assert is_hostile(name)
+    assert escaped(name) == shown
+
+
+@pytest.mark.parametrize("name", ["harbour", "été", "二月.jpg", "👩\u200d🎨.png", "a b", "a\\x1b"])
+def test_ordinary_names_of_any_script_are_not_hostile_and_shown_as_they_are(name: str):
+    assert not is_hostile(name)
+    assert escaped(name) == name
+
+
+any_name = st.binary(min_size=1, max_size=40).map(lambda data: data.decode("utf-8", "surrogateescape"))
+
+
+@given(any_name | st.text(max_size=40))
+def test_whatever_the_name_what_is_shown_cannot_harm(name: str):
+    shown = escaped(name)
+    assert not is_hostile(shown)
+    shown.encode("utf-8")
+
+
+@given(any_name)
+def test_no_name_breaks_the_reading_of_parts(name: str):
+    for part in (names.named_part(name), names.part_in_folder(name)):
+        assert part is None or (part.role in ("content", "style", "mask") and 1 <= part.position <= 99)
+    names.is_unfinished(name)
+    names.is_junk(name)
+
+
+def test_one_letter_written_in_two_ways_is_one_key():
+    assert names.key("e\u0301te\u0301") == names.key("été")

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from styled.config import InboxConfig
+from styled.inbox import scanner as looking
+from styled.inbox.classify import Sorted
+from styled.inbox.scanner import Lookout
+from styled.inbox.watcher import POLL_S
+from styled.root import Root
+from tests.deadlines import patience
+from tests.store.conftest import FakeClock
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def look(lookout: Lookout) -> Sorted | None:
+    """Begin a look if it is time to, wait for it, and return its result."""
+    found = lookout.look(busy=(), taken={}, notes={}, wall=0.0)
+    if lookout._running is None:
+        return found
+    lookout._running.exception(timeout=patience(30))
+    return lookout.look(busy=(), taken={}, notes={}, wall=0.0)
+
+
+@pytest.fixture
+def polling(inbox: Path, clock: FakeClock) -> Iterator[Lookout]:
+    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    yield lookout
+    lookout.close()
+
+
+def test_it_looks_at_once_and_then_when_it_is_time(polling: Lookout, clock: FakeClock):
+    assert polling.due_in() == 0
+    assert look(polling) is not None
+    assert look(polling) is None
+    assert polling.due_in() == POLL_S
+    clock.pass_by(POLL_S)
+    assert look(polling) is not None
+
+
+def test_files_that_are_not_quiet_make_it_look_sooner(polling: Lookout, inbox: Path, clock: FakeClock):
+    look(polling)
+    clock.pass_by(POLL_S)
+    for name in ("a.content.png", "a.style.png"):
+        (inbox / name).write_bytes(b"x")
+    look(polling)
+    assert polling.due_in() == pytest.approx(5.0)
+    clock.pass_by(5.0)
+    found = look(polling)
+    assert found is not None
+    assert [pair.name for pair in found.ready] == ["a"]
+
+
+def test_with_events_it_looks_seldom_and_soon_after_a_hint(inbox: Path):
+    """An inbox where nothing happens costs next to nothing, and a drop is seen at once."""
+    woken = threading.Event()
+    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=3600.0), wake=woken.set)
+    try:
+        look(lookout)
+        while lookout.due_in() < 1 and not woken.wait(0.05):
+            look(lookout)
+        assert lookout.due_in() > 3000
+        woken.clear()
+        (inbox / "a.content.png").write_bytes(b"x")
+        assert woken.wait(patience(10))
+        started = time.monotonic()
+        while (found := look(lookout)) is None:
+            assert time.monotonic() - started < patience(5)
+            time.sleep(0.01)
+        assert found.incomplete_count == 1
+    finally:
+        lookout.close()
+
+
+def test_without_a_single_event_the_rescan_finds_everything_and_counts_it(
+    inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    """The watcher lives and reports nothing: its queue overflowed, or a folder was moved in."""
+    monkeypatch.setattr(looking.Watcher, "on_any_event", lambda *_: None)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=30.0, watch="native"), wake=lambda: None, clock=clock)
+    try:
+        look(lookout)
+        clock.pass_by(30)
+        look(lookout)
+        for name in ("a.content.png", "a.style.png"):
+            (inbox / name).write_bytes(b"x")
+        clock.pass_by(30)
+        found = look(lookout)
+        assert found is not None
+        assert found.incomplete_count == 1
+        assert lookout.unhinted == 2
+    finally:
+        lookout.close()
+
+
+def test_an_inbox_that_cannot_be_read_is_tried_again_ever_more_seldom(polling: Lookout, inbox: Path, clock: FakeClock):
+    inbox.rmdir()
+    waits = []
+    for _ in range(9):
+        assert look(polling) is None
+        waits.append(polling.due_in())
+        clock.pass_by(polling.due_in())
+    assert waits == [1, 2, 4, 8, 16, 30, 60, 60, 60]
+    assert "No such file" in polling.trouble
+    inbox.mkdir()
+    assert look(polling) is not None
+    assert polling.trouble == ""
+
+
+def test_looking_takes_no_more_than_a_tenth_of_the_time(inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch):
+    real = looking.look_into
+
+    def slowly(folder: Path) -> object:
+        clock.pass_by(2.0)
+        return real(folder)
+
+    monkeypatch.setattr(looking, "look_into", slowly)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    look(lookout)
+    lookout.look_soon()
+    assert lookout.due_in() == pytest.approx(20.0)
+    lookout.close()
+
+
+def test_on_a_network_filesystem_files_are_given_longer(inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("styled.inbox.watcher.filesystem_type", lambda _: "cifs")
+    lookout = Lookout(Root(inbox.parent), InboxConfig(settle_s=1.0), wake=lambda: None, clock=clock)
+    for name in ("a.content.png", "a.style.png"):
+        (inbox / name).write_bytes(b"x")
+    ready = []
+    for _ in range(11):
+        found = look(lookout)
+        ready += found.ready if found else []
+        assert ready == []
+        clock.pass_by(0.9)
+    clock.pass_by(0.2)
+    found = look(lookout)
+    assert found is not None
+    assert len(found.ready) == 1
+    lookout.close()
+
+
+def test_an_inbox_where_nothing_changes_is_only_listed(
+    polling: Lookout, inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    (inbox / "a.content.png").write_bytes(b"x")
+    look(polling)
+    clock.pass_by(POLL_S)
+    first = look(polling)
+    real = looking.sort_out
+    monkeypatch.setattr(looking, "sort_out", None)
+    clock.pass_by(POLL_S)
+    assert look(polling) is first
+    monkeypatch.setattr(looking, "sort_out", real)
+    (inbox / "a.style.png").write_bytes(b"x")
+    clock.pass_by(POLL_S)
+    second = look(polling)
+    assert second is not None
+    assert [entry.missing for entry in second.incomplete] == ["the rest of a.style.png, or some quiet seconds"]
+
+
+def test_an_inbox_that_is_swapped_for_another_is_watched(inbox: Path, tmp_path: Path):
+    """Moving a folder away keeps its watch alive: on the wrong folder."""
+    woken = threading.Event()
+    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=0.5), wake=woken.set)
+    try:
+        look(lookout)
+        inbox.rename(tmp_path / "elsewhere")
+        inbox.mkdir()
+        give_up = time.monotonic() + patience(10)
+        while lookout._identity != (inbox.stat().st_dev, inbox.stat().st_ino):
+            assert time.monotonic() < give_up
+            look(lookout)
+            time.sleep(0.05)
+        lookout._watcher.take_hint()
+        (inbox / "a.content.png").write_bytes(b"x")
+        while not lookout._watcher.take_hint():
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+    finally:
+        lookout.close()
+
+
+def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
+    inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    answer = threading.Event()
+    real = looking.look_into
+
+    def hang(folder: Path) -> object:
+        answer.wait(patience(60))
+        return real(folder)
+
+    monkeypatch.setattr(looking, "look_into", hang)
+    monkeypatch.setattr(looking, "_CLOSE_S", 0.2)
+    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    for _ in range(100):
+        assert lookout.look(busy=(), taken={}, notes={}, wall=0.0) is None
+        clock.pass_by(1)
+    assert "does not answer" in lookout.trouble
+    assert lookout.begun == 1
+    started = time.monotonic()
+    lookout.close()
+    assert time.monotonic() - started < patience(5)
+    answer.set()
+    assert lookout._running is not None
+    lookout._running.result(timeout=patience(30))
+    assert look(lookout) is not None
+    assert lookout.trouble == ""

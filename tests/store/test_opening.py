@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from styled.errors import DiskFull, StoreError
+from styled.evolution import JobFile, JobFolder, write_job_file
+from styled.job import Job, JobState
+from styled.root import Root
+from styled.store import schema
+from styled.store.adoption import save_state
+from styled.store.store import Store
+
+AddJob = Callable[..., Job]
+
+
+def write_folder(root: Root, number: int, **fields: object) -> JobFolder:
+    folder = JobFolder(root.evolution / f"20261122-2015{number:02d}-harbour")
+    folder.create()
+    values: dict[str, object] = {
+        "id": folder.id,
+        "number": number,
+        "name": "harbour",
+        "content": "input/content.png",
+        "styles": ("input/style.png",),
+        "settings": {},
+        "created_at": 5.0 + number,
+    }
+    write_job_file(folder, JobFile(**{**values, **fields}))  # type: ignore[arg-type]
+    return folder
+
+
+def kept_aside(root: Root) -> list[str]:
+    return sorted(path.name for path in root.state.iterdir() if ".corrupt-" in path.name)
+
+
+def test_a_new_root_gets_an_empty_queue_without_a_word(root: Root):
+    with Store.open(root) as store:
+        assert (store.jobs(), store.notes, store.events(0)) == ([], [], [])
+    assert root.database.exists()
+
+
+@pytest.mark.parametrize("damage", ["header", "page", "garbage", "foreign"])
+def test_a_damaged_database_is_kept_aside_and_rebuilt_from_the_folders(root: Root, damage: str):
+    with Store.open(root) as store:
+        for number in (1, 2, 3):
+            folder = write_folder(root, number)
+            store.add(
+                number=number, id=folder.id, name="harbour", content="input/content.png", styles=("input/style.png",)
+            )
+        save_state(root.evolution, store.set_priority(3, 9))
+        save_state(root.evolution, store.move(2, JobState.PAUSED, reason="later"))
+        before = [job.id for job in store.jobs(order="queue")]
+    data = bytearray(root.database.read_bytes())
+    if damage == "header":
+        data[:16] = b"x" * 16
+    elif damage == "page":
+        data[4096:] = os.urandom(len(data) - 4096)
+    elif damage == "garbage":
+        data = bytearray(b"\x00" * 50)
+    else:
+        data[68:72] = b"\x12\x34\x56\x78"  # application_id
+    root.database.write_bytes(data)
+    with Store.open(root) as store:
+        assert [job.id for job in store.jobs(order="queue")] == before
+        assert store.get(2).state is JobState.PAUSED
+        assert any("kept as queue.db.corrupt-" in note for note in store.notes)
+        assert store.events(0)[-1].kind == "rebuilt"
+        assert store.next_number() == 4
+    (aside,) = [name for name in kept_aside(root) if not name.endswith(("-wal", "-shm"))]
+    assert (root.state / aside).read_bytes() == bytes(data)
+
+
+def test_a_second_damage_in_the_same_second_keeps_both(root: Root, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("time.strftime", lambda *_: "20261122-201500")
+    root.state.mkdir()
+    for text in (b"one" * 200, b"two" * 200):
+        root.database.write_bytes(text)
+        Store.open(root).close()
+    assert kept_aside(root) == ["queue.db.corrupt-20261122-201500", "queue.db.corrupt-20261122-201500-2"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_lost_database_is_rebuilt_and_subscribers_notice_the_gap(root: Root, how: str):
+    write_folder(root, 1, state=JobState.RUNNING)
+    write_folder(root, 7, state=JobState.DONE, finished_at=8.0)
+    with Store.open(root) as store:
+        last = store.last_event()
+    root.database.unlink() if how == "deleted" else root.database.write_bytes(b"")
+    with Store.open(root) as store:
+        assert [(job.number, job.state) for job in store.jobs()] == [(1, JobState.WAITING), (7, JobState.DONE)]
+        assert store.next_number() == 8
+        after = store.events(last)
+        assert after
+        assert after[0].seq > last + 1
+
+
+def test_a_log_without_its_database_is_kept_aside_too(root: Root):
+    root.state.mkdir()
+    Path(f"{root.database}-wal").write_bytes(b"left over")
+    with Store.open(root) as store:
+        assert "gone" in store.notes[0]
+    assert [name for name in kept_aside(root) if name.endswith("-wal")]
+
+
+def test_a_newer_schema_is_refused_and_nothing_is_touched(root: Root):
+    Store.open(root).close()
+    with sqlite3.connect(root.database) as db:
+        db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    before = root.database.read_bytes()
+    with pytest.raises(StoreError, match=r"newer styled.*nothing was changed"):
+        Store.open(root)
+    assert root.database.read_bytes() == before
+    assert kept_aside(root) == []
+
+
+def test_an_older_schema_is_migrated_after_a_backup(root: Root, monkeypatch: pytest.MonkeyPatch):
+    with Store.open(root) as store:
+        store.add(id="a", name="a", content="c", styles=("s",))
+    old = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", old + 1)
+    monkeypatch.setitem(schema.MIGRATIONS, old, lambda db: db.execute("CREATE TABLE extra (x)"))
+    with Store.open(root) as store:
+        assert store.get("a").name == "a"
+        assert store._db.execute("SELECT count(*) FROM extra").fetchone() == (0,)
+        assert any(f"queue.db.v{old}.bak" in note for note in store.notes)
+    with sqlite3.connect(root.state / f"queue.db.v{old}.bak") as backup:
+        assert backup.execute("PRAGMA user_version").fetchone() == (old,)
+        assert backup.execute("SELECT id FROM jobs").fetchall() == [("a",)]
+
+
+def test_a_migration_that_fails_leaves_the_old_schema(root: Root, monkeypatch: pytest.MonkeyPatch):
+    Store.open(root).close()
+    old = schema.SCHEMA_VERSION
+
+    def fail(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TABLE extra (x)")
+        db.execute("no such statement")
+
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", old + 1)
+    monkeypatch.setitem(schema.MIGRATIONS, old, fail)
+    with pytest.raises(StoreError):
+        Store.open(root)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", old)
+    with Store.open(root) as store:
+        assert store._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'extra'").fetchone() == (0,)
+
+
+def test_the_first_release_s_database_still_opens(root: Root):
+    """A database as schema 1 wrote it, kept here as a file: later versions must go on from it."""
+    root.state.mkdir()
+    shutil.copy(Path(__file__).parent / "queue_v1.db", root.database)
+    with Store.open(root) as store:
+        job = store.get(2)
+        assert (job.name, job.state, job.settings, job.styles) == (
+            "harbour",
+            JobState.PAUSED,
+            {"seed": 4},
+            ("input/style.png",),
+        )
+        assert store.next_number() == 3
+        store.move(2, JobState.WAITING)
+
+
+def test_a_network_filesystem_is_refused(root: Root, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("styled.store.opening.filesystem_type", lambda _: "nfs4")
+    with pytest.raises(StoreError, match=r"nfs4.*local disk"):
+        Store.open(root)
+    assert not root.database.exists()
+
+
+@pytest.mark.processes
+def test_a_torn_write_ahead_log_loses_only_what_was_not_committed(root: Root):
+    """The writer is killed; then the end of its log is cut off, as a power loss may do."""
+    script = (
+        "import os, signal, sys; from pathlib import Path; from styled.root import Root; from styled.store.store import Store\n"
+        "store = Store.open(Root(Path(sys.argv[1])))\n"
+        "for n in range(20): store.add(id=f'j{n:02d}', name='n', content='c', styles=('s',))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(root.path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    log = Path(f"{root.database}-wal")
+    with log.open("r+b") as file:
+        file.truncate(log.stat().st_size - 3000)
+    with Store.open(root) as store:
+        ids = [job.id for job in store.jobs()]
+        assert ids == [f"j{n:02d}" for n in range(len(ids))]
+        assert len(ids) == 19
+        assert store.notes == []
+
+
+def add_many(store: Store) -> None:
+    for number in range(1000):
+        store.add(id=f"b{number}", name="b" * 2000, content="c", styles=("s",))
+
+
+def test_a_full_disk_is_told_as_such_and_loses_nothing(root: Root):
+    with Store.open(root) as store:
+        store.add(id="a", name="a", content="c", styles=("s",))
+        pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(DiskFull):
+            add_many(store)
+        store._db.execute("PRAGMA max_page_count = 1000000")
+        store.add(id="z", name="z", content="c", styles=("s",))
+        jobs = store.jobs()
+        assert (jobs[0].id, jobs[-1].id) == ("a", "z")
+        assert len({job.number for job in jobs}) == len(jobs)

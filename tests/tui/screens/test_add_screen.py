@@ -1,0 +1,240 @@
+"""Adding a job from the file browser; no daemon is needed: the pair waits in the inbox."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styled.planning import probing, speeds
+from styled.planning.speeds import Speed, Speeds
+from styled.root import Root
+from styled.tui.reading.files import MOST, list_folder
+from styled.tui.screens.add_screen import AddScreen
+from styled.tui.screens.main_screen import MainScreen
+from styled.tui.widgets.file_list import FileList
+from styled.tui.widgets.picture_view import PictureView
+from tests.tui.conftest import Desk, make_app, picture, screen_text, settled, until
+
+pytestmark = pytest.mark.painting
+
+
+@pytest.fixture(autouse=True)
+def speeds_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The speeds of this machine, known already: 10 s a megapixel and step."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here = Speeds(
+        machine=speeds.machine(),
+        measured=(
+            Speed(
+                width=1000,
+                height=1000,
+                blocks=0,
+                tile=(0, 0),
+                precision="float32",
+                optimizer="lbfgs",
+                step_seconds=10.0,
+                prepare_seconds=1.0,
+                start_seconds=1.0,
+                at=0.0,
+            ),
+        ),
+        default_precision="float32",
+        device="cpu",
+    )
+    speeds.keep(here)
+    return tmp_path / "cache" / "styled" / "speeds.json"
+
+
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: two images, one that is none, and a folder with one more."""
+    album = tmp_path / "album"
+    (album / "paintings").mkdir(parents=True)
+    image = Image.fromarray(picture(60, 40).astype(np.uint8))
+    for name in ("alps.png", "boat.png", "paintings/wave.jpg"):
+        image.save(album / name)
+    (album / "broken.jpg").write_bytes(b"nothing")
+    (album / "notes.txt").write_text("not listed")
+    (album / ".hidden.png").write_bytes(b"")
+    monkeypatch.chdir(album)
+    return album
+
+
+async def open_add(pilot) -> FileList:
+    app = await settled(pilot)
+    await pilot.press("a")
+    await until(pilot, lambda: isinstance(app.screen, AddScreen))
+    files = app.screen.query_one(FileList)
+    await until(pilot, lambda: files.listing is not None)
+    return files
+
+
+async def go_to(pilot, files: FileList, name: str) -> None:
+    names = [entry.name for entry in files.listing.entries]
+    await pilot.press("g", *["j"] * names.index(name))
+    assert files.entry.name == name
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
+async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
+    desk: Desk, root: Root, album: Path, size
+) -> None:
+    desk.publish()
+    async with make_app(root).run_test(size=size) as pilot:
+        app = pilot.app
+        files = await open_add(pilot)
+        assert [entry.name for entry in files.listing.entries] == [
+            "..",
+            "paintings",
+            "alps.png",
+            "boat.png",
+            "broken.jpg",
+        ]
+        assert "still needed: a content (c) and a style (s)" in screen_text(app)
+        await go_to(pilot, files, "alps.png")
+        preview = app.screen.query_one(PictureView)
+        await until(pilot, lambda: preview.picture is not None and preview.picture.caption == "alps.png")
+        await pilot.press("enter")
+        await go_to(pilot, files, "paintings")
+        await pilot.press("enter")
+        await until(pilot, lambda: files.listing.folder == album / "paintings")
+        await go_to(pilot, files, "wave.jpg")
+        await pilot.press("s", "z", "n")
+        assert "a adds it to the queue" in screen_text(app)
+        assert "2048 px" in screen_text(app)
+        assert "preset    as configured" in screen_text(app)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+        assert "alps is in the inbox" in screen_text(app)
+    dropped = root.inbox / "alps"
+    assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "style.jpg"]
+    assert tomllib.loads((dropped / "job.toml").read_text()) == {"size": 2048, "steps": 500}
+
+
+async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, album: Path) -> None:
+    (root.path / "styled.toml").write_text("[job]\npreset = 'draft'\n")
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        files = await open_add(pilot)
+        await until(pilot, lambda: "512 px" in screen_text(app))  # as configured
+        await go_to(pilot, files, "alps.png")
+        await pilot.press("c", "m")
+        await go_to(pilot, files, "boat.png")
+        await pilot.press("s", "p", "z", "p", "p", "p", "n")
+        shown = screen_text(app)
+        assert "preset    print   p: next   for posters" in shown
+        assert "4096 px" in shown
+        assert "steps  500" in shown
+        assert "mask alps.png" in shown
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+    dropped = root.inbox / "alps"
+    assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "mask.png", "style.png"]
+    assert tomllib.loads((dropped / "job.toml").read_text()) == {"preset": "print", "steps": 500}
+
+
+async def choose_two(pilot, files: FileList) -> None:
+    await go_to(pilot, files, "alps.png")
+    await pilot.press("c")
+    await go_to(pilot, files, "boat.png")
+    await pilot.press("s")
+
+
+async def test_the_plan_follows_what_is_chosen(desk: Desk, root: Root, album: Path) -> None:
+    def plan(app) -> str:
+        return next(line for line in screen_text(app).splitlines() if line.startswith("plan"))
+
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        assert plan(pilot.app).split() == ["plan"]
+        await choose_two(pilot, files)
+        await until(pilot, lambda: "60x40, memory 1." in plan(pilot.app))
+        first = plan(pilot.app)
+        await pilot.press("n")  # 500 steps instead of 300
+        await until(pilot, lambda: "60x40" in plan(pilot.app) and plan(pilot.app) != first)
+        await go_to(pilot, files, "broken.jpg")
+        await pilot.press("c")
+        await until(pilot, lambda: "broken.jpg" in plan(pilot.app) and "not an image" in plan(pilot.app))
+
+
+async def test_a_machine_never_measured_is_measured(
+    desk: Desk, root: Root, album: Path, speeds_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds_file.unlink()
+    monkeypatch.setattr(probing, "PROBE", (probing.Trial(width=48, height=48, steps=1),))
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await choose_two(pilot, files)
+        await until(pilot, lambda: "measuring this machine" in screen_text(pilot.app))
+        await pilot.press("n")  # the plan of what is chosen when the measurement ends, not of what was when it began
+        await until(pilot, lambda: "measuring" not in screen_text(pilot.app), seconds=120.0)
+        assert "60x40, memory " in screen_text(pilot.app)
+    assert speeds_file.is_file()
+
+
+async def test_a_wrong_configuration_is_said(desk: Desk, root: Root, album: Path) -> None:
+    (root.path / "styled.toml").write_text("[job]\nstps = 3\n")
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        await open_add(pilot)
+        await until(pilot, lambda: "unknown key job.stps" in screen_text(pilot.app).splitlines()[-2])
+
+
+async def test_going_up_puts_the_cursor_on_the_folder_left(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "paintings")
+        await pilot.press("enter")
+        await until(pilot, lambda: files.listing.folder == album / "paintings")
+        await pilot.press("backspace")
+        await until(pilot, lambda: files.listing.folder == album)
+        assert files.entry.name == "paintings"
+
+
+async def test_a_file_that_is_no_image_says_so_and_is_refused(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "broken.jpg")
+        await until(pilot, lambda: "broken.jpg" in " ".join(screen_text(pilot.app).splitlines()[1:2]))
+        await pilot.press("c", "s", "a")
+        await until(pilot, lambda: "not an image" in screen_text(pilot.app).splitlines()[-2])
+        assert isinstance(pilot.app.screen, AddScreen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, MainScreen)
+    assert list(root.inbox.iterdir()) == []
+
+
+async def test_s_twice_takes_a_style_back(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "boat.png")
+        await pilot.press("s")
+        assert "style   boat.png" in screen_text(pilot.app)
+        await pilot.press("s")
+        assert pilot.app.screen.new_job.styles == []
+
+
+async def test_readonly_adds_nothing(desk: Desk, root: Root, album: Path) -> None:
+    async with make_app(root, readonly=True).run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("a")
+        assert isinstance(pilot.app.screen, MainScreen)
+        assert "Read-only" in screen_text(pilot.app)
+
+
+def test_a_folder_that_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
+    listing = list_folder(tmp_path / "gone")
+    assert "No such file" in listing.trouble
+    assert [entry.name for entry in listing.entries] == [".."]
+
+
+def test_a_huge_folder_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("styled.tui.reading.files.MOST", 5)
+    for number in range(9):
+        (tmp_path / f"{number}.jpg").touch()
+    assert len(list_folder(tmp_path).entries) == 6
+    assert MOST >= 1000
