@@ -75,7 +75,7 @@ class QueueConfig(Section, frozen=True, kw_only=True):
     ] = 60.0
     pause_after_crashes: Annotated[
         int,
-        Meta(ge=0, le=1000, description="ends of the daemon by accident in ten minutes that pause the queue; 0 = none"),
+        Meta(ge=0, le=1000, description="daemon crashes within ten minutes that pause the queue; 0 = none"),
     ] = 3
     nice: Annotated[int, Meta(ge=0, le=19, description="niceness of the workers; 19 yields to everything")] = 0
 

@@ -137,7 +137,7 @@ class LocalRunner:
             gone = _has_ended(worker.process.pid)
             self._read(worker, reports, to_the_end=gone)
             if gone:
-                reports.append(Report(job, self._bury(worker)))
+                reports.append(Report(job, self._reap(worker)))
                 del self._workers[job]
             else:
                 self._watch(worker)
@@ -267,7 +267,7 @@ class LocalRunner:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
 
-    def _bury(self, worker: _Worker) -> Ended:
+    def _reap(self, worker: _Worker) -> Ended:
         """Collect a dead worker, and end whatever it started and left behind."""
         self._unwatch(worker)
         # Before the wait: until then its pid, and so its group's number, cannot be used again.

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 import msgspec
 
-from styled.cli.root_option import root_option
+from styled.cli.options import root_option
 from styled.config import RetentionConfig, load_config
 from styled.daemon.control.protocol import Client
 from styled.root import Root

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import click
 
+from styled.cli.options import root_option
 from styled.cli.pictures.thumbnail import thumbnail
 from styled.cli.progress import TextLines
-from styled.cli.root_option import root_option
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
 from styled.daemon.process.service import start_detached
 from styled.errors import DaemonNotRunning, StyledError
 from styled.evolution import JobFolder, read_losses
-from styled.inbox.add import drop
+from styled.inbox.add import add_pair
 from styled.job import ENDED, Job, JobState
 from styled.messages import Progress
 from styled.presets import layered
@@ -53,7 +53,7 @@ def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
     display = TextLines(sys.stderr)
     with _daemon(root, display):
         known = _jobs(root)
-        name = drop(root, CONTENT, [STYLE], name="rocket", settings=settings)
+        name = add_pair(root, CONTENT, [STYLE], name="rocket", settings=settings)
         display.note(f"dropped {CONTENT.name} and {STYLE.name} into {root.inbox / name}")
         try:
             job = _followed(root, name, frozenset(known), display)

@@ -7,9 +7,8 @@ import time
 
 import click
 
-from styled.cli.job_ids import job_ids
+from styled.cli.options import job_ids, root_option
 from styled.cli.progress import TextLines
-from styled.cli.root_option import root_option
 from styled.cli.wait import POLL_S, find, looks_at
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob

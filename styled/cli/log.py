@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from styled.cli.job_ids import job_ids
-from styled.cli.root_option import root_option
+from styled.cli.options import job_ids, root_option
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
 from styled.files.printable import escaped

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one-line help)
     "run": ("styled.cli.run:run", "Paint one content image in the style of others, now."),
-    "plan": ("styled.cli.machine.plan:plan", "Foretell how long a job will take, and how much memory."),
+    "plan": ("styled.cli.machine.plan:plan", "Estimate how long a job will take, and how much memory."),
     "score": ("styled.cli.pictures.score:score", "Measure a result against its photo and its paintings."),
     "bench": ("styled.cli.machine.bench:command", "Measure how fast this machine paints."),
     "demo": ("styled.cli.demo:demo", "Drop a packaged pair into a fresh root and show the result."),

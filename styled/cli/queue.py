@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from styled.cli.job_ids import job_ids
-from styled.cli.preset_option import preset_option
-from styled.cli.root_option import root_option
+from styled.cli.options import job_ids, root_option
+from styled.cli.settings_options import preset_option
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning
@@ -41,12 +40,12 @@ def add(
 
     Needs no daemon: the pair waits for one.
     """
-    from styled.inbox.add import drop
+    from styled.inbox.add import add_pair
     from styled.settings import parse_assignment
 
     root = Root.at(root_path)
     settings = dict(parse_assignment(text) for text in assignments) | ({"preset": preset} if preset else {})
-    dropped = drop(root, content, styles, mask=mask, name=name, settings=settings, priority=priority)
+    dropped = add_pair(root, content, styles, mask=mask, name=name, settings=settings, priority=priority)
     click.echo(f"{dropped} is in the inbox")
     try:
         Client(root).request("ping")

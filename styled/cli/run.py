@@ -111,11 +111,11 @@ def _forecast(job: OneShot) -> str:
     settings = settings_from(recorded.settings)
     content, *styles = (job.folder.path / name for name in (recorded.content, *recorded.styles))
     try:
-        foretold = planning.plan(content, styles, settings, may_probe=settings.size >= _WORTH_A_PROBE_PX)
+        estimated = planning.plan(content, styles, settings, may_probe=settings.size >= _WORTH_A_PROBE_PX)
     except StyledError as error:
         return f"no forecast: {error.message}"
-    time = f", about {figures.duration(foretold.seconds)}" if foretold.seconds is not None else ""
-    return f"{foretold.width}x{foretold.height} px in {foretold.steps} steps{time}, memory {figures.size_of(foretold.peak_bytes)}"
+    time = f", about {figures.duration(estimated.seconds)}" if estimated.seconds is not None else ""
+    return f"{estimated.width}x{estimated.height} px in {estimated.steps} steps{time}, memory {figures.size_of(estimated.peak_bytes)}"
 
 
 class _Interrupts:

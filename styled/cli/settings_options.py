@@ -1,4 +1,4 @@
-"""The options that set a job's settings, shared by the commands that paint one now or foretell it."""
+"""The options that set a job's settings, shared by the commands that paint one now or estimate it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 
 import click
 
-from styled.cli.preset_option import preset_option
 from styled.config import load_config
-from styled.presets import layered
+from styled.presets import layered, presets
 from styled.root import Root
 from styled.settings import parse_assignment
 
 SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed", "memory_limit")
 """Settings with an option of their own."""
+
+preset_option = click.option(
+    "--preset",
+    metavar="NAME",
+    help="Settings to start from: " + "; ".join(f"{each.name}, {each.description}" for each in presets()) + ".",
+)
 
 _OPTIONS = (
     preset_option,

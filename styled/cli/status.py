@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from styled import figures
-from styled.cli.root_option import root_option
+from styled.cli.options import root_option
 from styled.cli.watch import watch
 from styled.daemon.control.protocol import Client
 from styled.errors import ControlError, DaemonNotRunning

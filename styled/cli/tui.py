@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from styled.cli.root_option import root_option
+from styled.cli.options import root_option
 from styled.config import load_config
 from styled.root import Root
 from styled.tui.options import Options

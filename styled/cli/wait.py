@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from styled.cli.job_ids import job_ids
-from styled.cli.root_option import root_option
+from styled.cli.options import job_ids, root_option
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob, StyledError
 from styled.files.printable import escaped

@@ -23,15 +23,15 @@ from styled.daemon.control.requests import Requests
 from styled.daemon.control.server import ControlServer
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.hooks import Hooks
-from styled.daemon.job_commands import Orders
+from styled.daemon.job_commands import JobCommands
 from styled.daemon.process.lock import RootLock
 from styled.daemon.process.logs import start_logging
 from styled.daemon.process.service import Notifier
 from styled.daemon.process.signals import Signals
-from styled.daemon.queue_pause import Holds
+from styled.daemon.queue_pause import QueuePause
 from styled.daemon.reporting import Reporter
 from styled.daemon.upkeep.disk import Disk, Room
-from styled.daemon.upkeep.gallery_refresher import Curator
+from styled.daemon.upkeep.gallery_refresher import GalleryRefresher
 from styled.daemon.upkeep.janitor import Janitor
 from styled.daemon.upkeep.trash import Trash
 from styled.errors import DiskFull, StoreLocked, StyledError
@@ -88,7 +88,7 @@ class Daemon:
             try:
                 self._serve()
             except Exception:
-                self._log.exception("the daemon ends by accident")
+                self._log.exception("the daemon crashed")
                 raise
             self._log.info("stopped")
 
@@ -134,8 +134,10 @@ class Daemon:
         self._disk = Disk(root.path, int(config.disk.min_free_gb * 1e9))
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
-        self._curator = Curator(root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH)
-        stack.callback(self._curator.close)
+        self._gallery_refresher = GalleryRefresher(
+            root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH
+        )
+        stack.callback(self._gallery_refresher.close)
         self._runner = LocalRunner(
             self._selector,
             stall_s=config.queue.stall_s,
@@ -154,8 +156,8 @@ class Daemon:
         )
         stack.callback(self._dispatcher.close)
         self._dispatcher.recover()
-        self._holds = Holds(self._store)
-        self._holds.note_start(config.queue.pause_after_crashes)
+        self._queue_pause = QueuePause(self._store)
+        self._queue_pause.note_start(config.queue.pause_after_crashes)
 
     def _open_doors(self, stack: ExitStack) -> None:
         """Open what the daemon hears through, and what it tells."""
@@ -163,12 +165,12 @@ class Daemon:
         self._inbox = stack.enter_context(Inbox(root, store, config.inbox, defaults=config.job, wake=wake))
         trash = stack.enter_context(Trash(root))
         trash.empty()
-        orders = Orders(root, store, self._dispatcher, self._runner, trash)
-        self._janitor = stack.enter_context(Janitor(root, store, orders, config.retention, wake=wake))
+        job_commands = JobCommands(root, store, self._dispatcher, self._runner, trash)
+        self._janitor = stack.enter_context(Janitor(root, store, job_commands, config.retention, wake=wake))
         self._reporter = Reporter(
             root, store, inbox=self._inbox, disk=self._disk, dispatcher=self._dispatcher, notifier=self._notifier
         )
-        requests = Requests(self, orders, store, str(root.path))
+        requests = Requests(self, job_commands, store, str(root.path))
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._server.open()
         stack.callback(self._server.close)
@@ -189,7 +191,7 @@ class Daemon:
             with self._room_or_later():
                 self._take_pairs()
             self._hooks.turn()
-            self._curator.turn()
+            self._gallery_refresher.turn()
             with self._room_or_later():
                 self._janitor.turn()
             if self._draining and not self._dispatcher.busy():
@@ -199,7 +201,7 @@ class Daemon:
                 self._beat()
         self._beat()
         with self._room_or_later():
-            self._holds.note_clean_end()
+            self._queue_pause.note_clean_end()
 
     def _sleep_s(self) -> float:
         """Return how long nothing is due."""
@@ -209,7 +211,7 @@ class Daemon:
             self._beat_due - time.monotonic(),
             self._dispatcher.wake_after(),
             self._hooks.wake_after(),
-            self._curator.wake_after(),
+            self._gallery_refresher.wake_after(),
             self._janitor.wake_after(),
         ]
         if self._may_take():
@@ -227,7 +229,7 @@ class Daemon:
         return not (self._stopping or self._draining) and self._disk.room is Room.ENOUGH
 
     def _may_start(self) -> bool:
-        return self._may_take() and not self._holds.reason
+        return self._may_take() and not self._queue_pause.reason
 
     @contextmanager
     def _room_or_later(self) -> Iterator[None]:
@@ -277,7 +279,7 @@ class Daemon:
         """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""
         last = self._store.last_event()
         if last != self._last_event:
-            self._curator.hear(self._store.events(self._last_event))
+            self._gallery_refresher.hear(self._store.events(self._last_event))
             self._last_event = last
             self._dispatcher.changed()
             self._server.publish()
@@ -294,8 +296,8 @@ class Daemon:
     def _state(self) -> tuple[str, str]:
         if self._stopping or self._draining:
             return "stopping", "waiting for the running jobs" if self._draining else "writing checkpoints"
-        if self._holds.reason:
-            return "paused", self._holds.reason
+        if self._queue_pause.reason:
+            return "paused", self._queue_pause.reason
         if self._disk.room is not Room.ENOUGH:
             return "degraded", self._disk.note
         if self._locked_out:
@@ -306,12 +308,12 @@ class Daemon:
 
     def hold(self, by: str) -> None:
         """Hold the queue: nothing starts, running jobs write a checkpoint and wait."""
-        self._holds.hold(f"paused by {by}")
+        self._queue_pause.hold(f"paused by {by}")
         self._dispatcher.stop_running(self._config.queue.stop_grace_s)
 
     def release(self) -> None:
         """Let the queue run again."""
-        self._holds.release()
+        self._queue_pause.release()
         self._dispatcher.changed()
 
     def stop(self, *, drain: bool) -> None:
@@ -348,7 +350,7 @@ class Daemon:
         self._dispatcher.config = config.queue
         self._dispatcher.changed()
         self._hooks.config, self._janitor.config = config.hooks, config.retention
-        self._curator.config = config.gallery
+        self._gallery_refresher.config = config.gallery
         if (config.inbox, config.job) != (self._config.inbox, self._config.job):
             self._inbox.reload(config.inbox, config.job)
         if config.log != self._config.log:

@@ -25,7 +25,7 @@ CANCEL_GRACE_S = 10.0
 """A cancelled job's last steps are worth a little waiting, in case it is retried."""
 
 
-class Orders:
+class JobCommands:
     """Carries out users' requests about single jobs.
 
     Args:

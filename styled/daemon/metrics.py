@@ -28,7 +28,7 @@ class Facts(NamedTuple):
     running: Sequence[tuple[Job, Progress]]
     ends: Mapping[str, int]
     """How many workers ended in each way since the daemon started."""
-    unhinted: int
+    missed_events: int
     observer_restarts: int
     disk_free: int
     resident_bytes: int
@@ -85,7 +85,7 @@ def _metrics(facts: Facts) -> list[_Metric]:
             "Workers that ended, by how",
             [({"verdict": verdict}, count) for verdict, count in facts.ends.items()],
         ),
-        _one("inbox_unhinted_total", "Files found without an event: events were lost", facts.unhinted, "counter"),
+        _one("inbox_unhinted_total", "Files found without an event: events were lost", facts.missed_events, "counter"),
         _one("observer_restarts_total", "Dead inbox observers replaced", facts.observer_restarts, "counter"),
         _one("disk_free_bytes", "Free space on the root's disk", facts.disk_free),
         _one("daemon_resident_bytes", "Memory of the daemon itself", facts.resident_bytes),

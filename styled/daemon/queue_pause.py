@@ -1,4 +1,4 @@
-"""Why the queue is held: by a user, or after the daemon ended by accident again and again. Survives restarts."""
+"""Why the queue is held: by a user, or after the daemon crashed several times. Survives restarts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HOLD = "hold"
 _STARTS = "unclean_starts"
 
 
-class Holds:
+class QueuePause:
     """The reason for which no job is started, if there is one.
 
     Args:
@@ -40,12 +40,12 @@ class Holds:
         self.hold("")
 
     def note_start(self, limit: int) -> None:
-        """Note that the daemon has started, and hold the queue if it ended by accident ``limit`` times lately."""
+        """Note that the daemon has started, and hold the queue if it crashed ``limit`` times lately."""
         now = self._clock()
         starts = [at for at in self._starts() if 0.0 <= now - at < CRASH_WINDOW_S]
         if limit and len(starts) >= limit and not self.reason:
             self.hold(
-                f"the daemon ended by accident {len(starts)} times within {CRASH_WINDOW_S / 60:.0f} minutes;"
+                f"the daemon crashed {len(starts)} times within {CRASH_WINDOW_S / 60:.0f} minutes;"
                 " look into .styled/daemon.log, then: styled resume"
             )
         self._keep([*starts, now])

@@ -133,7 +133,7 @@ class Reporter:
             oldest_waiting_at=oldest[0].created_at if oldest else None,
             running=[(self._store.get(job), told) for job, told in progress if told is not None],
             ends=self._dispatcher.ends,
-            unhinted=self._inbox.unhinted,
+            missed_events=self._inbox.missed_events,
             observer_restarts=self._inbox.observer_restarts,
             disk_free=self._disk.free,
             resident_bytes=self._process.memory_info().rss,

@@ -25,7 +25,7 @@ from styled.engine.objective.gradient import extractor_for, gradient_for
 from styled.engine.objective.objective import layer_terms
 from styled.engine.objective.regions import Region, at_size, read_regions, unpainted
 from styled.engine.optimise.optimizers import optimizer_for
-from styled.engine.scale_run import OpenScale
+from styled.engine.scale_run import ScaleRun
 from styled.engine.upscale_detail import with_detail
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
@@ -162,7 +162,7 @@ class _Run:
         self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
 
-    def open_scale(self, index: int, picture: Array, coarser: _Coarser | None) -> OpenScale:
+    def open_scale(self, index: int, picture: Array, coarser: _Coarser | None) -> ScaleRun:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized.
 
         With the scale whose picture that is, what it cannot have is added, and its optimiser's curvature taken over.
@@ -198,7 +198,7 @@ class _Run:
         if coarser is not None:
             optimizer.expect(coarser.curvature)
         graph_cache.collect()
-        return OpenScale(index, scale, optimizer, self._settings)
+        return ScaleRun(index, scale, optimizer, self._settings)
 
     def is_tiled(self, index: int) -> bool:
         """Say whether scale ``index`` is painted in tiles."""
@@ -219,7 +219,7 @@ class _Run:
         photo = self._unpainted[..., None]
         return picture * (1.0 - photo) + content.astype(np.float32) * photo
 
-    def step(self, scale: OpenScale, step: int) -> Iterate:
+    def step(self, scale: ScaleRun, step: int) -> Iterate:
         """Do one step and report it."""
         before = time.monotonic()
         total, content, style, tv, *layers = scale.step()
@@ -260,7 +260,7 @@ class _Run:
             peak_bytes=self._peak_bytes,
         )
 
-    def _left(self, scale: OpenScale) -> float | None:
+    def _left(self, scale: ScaleRun) -> float | None:
         """Predict the seconds to the last step: time grows with pixels. None before the second step."""
         if len(self._step_seconds) < 2:
             return None  # the first step of a scale also compiles

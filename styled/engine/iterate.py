@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from styled.sizing.memory_use import Choice
+from styled.sizing.memory_use import TilingChoice
 
 Picture = npt.NDArray[np.float32]
 """An image: float32, shape (height, width, 3), RGB, sRGB-encoded, range 0..255."""
@@ -57,7 +57,7 @@ class Iterate:
     """This is the final step."""
     stopped_by: str = ""
     """On the last step: ``steps`` or ``plateau``."""
-    way: Choice | None = None
+    way: TilingChoice | None = None
     """How this scale is run, on its first step; None on the others."""
     peak_bytes: int = 0
     """Memory this process is predicted to have at most, all scales counted; 0 where that is not known, as on a GPU."""

@@ -16,7 +16,7 @@ from styled.engine.network import precision
 from styled.engine.objective.gradient import extractor_for, gradient_for
 from styled.engine.optimise.optimizers import optimizer_for
 from styled.settings import Settings
-from styled.sizing.memory_use import Choice, Precision
+from styled.sizing.memory_use import Precision, TilingChoice
 
 
 class Measured(NamedTuple):
@@ -32,7 +32,7 @@ class Measured(NamedTuple):
     """The most this process has had resident up to now; None where unknown."""
 
 
-def measure(width: int, height: int, settings: Settings, way: Choice, *, steps: int) -> Measured:
+def measure(width: int, height: int, settings: Settings, way: TilingChoice, *, steps: int) -> Measured:
     """Paint ``steps`` steps after a first one and say how long they take.
 
     Args:

@@ -14,7 +14,7 @@ from styled.settings import Settings
 from styled.sizing.scales import Scale
 
 
-class OpenScale:
+class ScaleRun:
     """A scale from its first step to its last.
 
     Args:

@@ -20,7 +20,7 @@ from styled.root import Root
 _TRIES = 1000
 
 
-def drop(
+def add_pair(
     root: Root,
     content: Path,
     styles: Sequence[Path],

@@ -80,7 +80,7 @@ class Changed:
     task: Task
 
 
-Verdict = Prepared | NotYet | Unusable | Changed
+CheckResult = Prepared | NotYet | Unusable | Changed
 
 
 class ImageCheck(Protocol):
@@ -91,7 +91,7 @@ class ImageCheck(Protocol):
 
 
 @dataclass(slots=True)
-class Judge:
+class PairChecker:
     """Judges one pair after another."""
 
     inbox: Path
@@ -100,8 +100,8 @@ class Judge:
     _stays: dict[str, tuple[Signature, str]] = field(default_factory=dict)
     """Signature and digest of files that stay: a hot folder's style is decoded once, not once a picture."""
 
-    def judge(self, task: Task) -> Verdict:
-        """Judge a pair. Takes as long as decoding and reading its files."""
+    def judge(self, task: Task) -> CheckResult:
+        """PairChecker a pair. Takes as long as decoding and reading its files."""
         path = task.pair.content
         own = JobSettings()
         members = []
@@ -125,8 +125,8 @@ class Judge:
             return Changed(task)
         return Prepared(task, tuple(member for member in members if member), own)
 
-    def _look_at(self, task: Task, path: str, file: int) -> Verdict | None:
-        """Judge an open file without reading it; None if nothing is wrong."""
+    def _look_at(self, task: Task, path: str, file: int) -> CheckResult | None:
+        """PairChecker an open file without reading it; None if nothing is wrong."""
         status = os.fstat(file)
         shown = escaped(path.rpartition("/")[2])
         if Signature.of(status) != task.signatures[path]:
@@ -192,7 +192,7 @@ def _suffix(path: str) -> str:
     return path.rpartition(".")[2].lower()
 
 
-def _unopened(task: Task, path: str, error: OSError) -> Verdict:
+def _unopened(task: Task, path: str, error: OSError) -> CheckResult:
     if error.errno in GONE | NOT_A_FILE:
         return Changed(task)
     shown = escaped(path.rpartition("/")[2])

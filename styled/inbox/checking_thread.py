@@ -11,10 +11,10 @@ import structlog
 
 from styled import images
 from styled.config import InboxConfig
-from styled.inbox.checking import Judge, NotYet, Task, Verdict
+from styled.inbox.checking import CheckResult, NotYet, PairChecker, Task
 
 
-class Preparer:
+class CheckingThread:
     """Judges pairs in a thread of its own.
 
     Args:
@@ -28,7 +28,7 @@ class Preparer:
         self._config = config
         self._wake = wake
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._verdicts: queue.SimpleQueue[Verdict] = queue.SimpleQueue()
+        self._verdicts: queue.SimpleQueue[CheckResult] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="styled-preparer", daemon=True)
         self._thread.start()
@@ -37,7 +37,7 @@ class Preparer:
         """Have a pair judged; a verdict follows."""
         self._tasks.put(task)
 
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> CheckResult | None:
         """Return the next verdict; None if none is ready."""
         try:
             return self._verdicts.get_nowait()
@@ -53,13 +53,13 @@ class Preparer:
     def _run(self) -> None:
         checker = images.Checker(max_bytes=self._config.max_bytes, max_pixels=self._config.max_pixels)
         with checker:
-            judge = Judge(self._inbox, self._config, checker)
+            judge = PairChecker(self._inbox, self._config, checker)
             while (task := self._tasks.get()) is not None and not self._closing.is_set():
                 self._verdicts.put(self._judge(judge, task))
                 self._wake()
 
     @staticmethod
-    def _judge(judge: Judge, task: Task) -> Verdict:
+    def _judge(judge: PairChecker, task: Task) -> CheckResult:
         try:
             return judge.judge(task)
         except Exception as error:  # noqa: BLE001  # logged with its traceback

@@ -17,7 +17,7 @@ from styled.store.status import LISTED, Incomplete, Rejected
 
 
 @dataclass(slots=True)
-class Sorted:
+class InboxState:
     """The inbox, sorted."""
 
     ready: list[Pair] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Sorted:
         return Task(pair, signatures, tuple(path.rpartition("/")[2] for path in others))
 
 
-def sort_out(
+def classify(
     look: Look,
     pairing: Pairing,
     tracker: Tracker,
@@ -54,7 +54,7 @@ def sort_out(
     taken: Mapping[str, str],
     notes: Mapping[str, str],
     wall: float,
-) -> Sorted:
+) -> InboxState:
     """Sort a look that the tracker has observed.
 
     Args:
@@ -93,7 +93,7 @@ class _Sorter:
                 self._inside[folder].append(path)
         self._waiting: list[tuple[float, str, str]] = []
         self._unquiet: list[str] = []
-        self.found = Sorted(signatures=look.signatures, inside=self._inside)
+        self.found = InboxState(signatures=look.signatures, inside=self._inside)
 
     def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
         # The tracker knows no longer than the daemon runs. The files' own times are only shown, never decided by: a
@@ -119,7 +119,7 @@ class _Sorter:
         else:
             self.found.misfits.append(misfit)
 
-    def result(self) -> Sorted:
+    def result(self) -> InboxState:
         found = self.found
         found.ready.sort(key=lambda pair: (self._tracker.changed_at(pair.content), _natural(pair.content)))
         found.next_s = self._tracker.quiet_in_least(self._unquiet)

@@ -25,15 +25,15 @@ from styled.files.failpoint import crash_point
 from styled.files.printable import escaped
 from styled.files.signature import Signature
 from styled.inbox.admission import Admission, admit
-from styled.inbox.checking import Changed, NotYet, Prepared, Unusable, Verdict
-from styled.inbox.checking_thread import Preparer
+from styled.inbox.checking import Changed, CheckResult, NotYet, Prepared, Unusable
+from styled.inbox.checking_thread import CheckingThread
 from styled.inbox.claiming.claim import clear, forget_plan, take
-from styled.inbox.claiming.mending import Mender
+from styled.inbox.claiming.recovery_schedule import RecoverySchedule
 from styled.inbox.claiming.rejection import reject
-from styled.inbox.classify import Sorted
+from styled.inbox.classify import InboxState
 from styled.inbox.overdue import Overdue
 from styled.inbox.pairs import Misfit, Pair
-from styled.inbox.scanner import Lookout
+from styled.inbox.scanner import InboxScanner
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.adoption import job_fields
@@ -96,10 +96,10 @@ class Inbox:
         """Paths that were claimed or rejected since the look that is being made began."""
         self._begun = 0
         self._notes: dict[str, _Note] = {}
-        self._found = Sorted()
+        self._found = InboxState()
         self._taken = store.taken()
         self._full: DiskFull | None = None
-        self._mender = Mender(root, store, clock=clock)
+        self._recovery_schedule = RecoverySchedule(root, store, clock=clock)
         self._overdue = Overdue(store)
         self._trouble = ""
         self._queue_full = False
@@ -108,8 +108,8 @@ class Inbox:
     def _start(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
         self._config = config
         self._defaults = dict(defaults)
-        self._lookout = Lookout(self._root, config, wake=self._wake, clock=self._clock)
-        self._preparer = Preparer(self._root.inbox, config, wake=self._wake)
+        self._scanner = InboxScanner(self._root, config, wake=self._wake, clock=self._clock)
+        self._preparer = CheckingThread(self._root.inbox, config, wake=self._wake)
 
     def reload(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
         """Go on with another configuration. Quiet times start again."""
@@ -121,7 +121,7 @@ class Inbox:
 
     def close(self) -> None:
         """End the threads. What was prepared and not claimed lies in the inbox as before."""
-        self._lookout.close()
+        self._scanner.close()
         self._preparer.close()
 
     def __enter__(self) -> Self:
@@ -133,7 +133,7 @@ class Inbox:
     # -- what it says --------------------------------------------------------------------------------------
 
     def incomplete(self) -> tuple[list[Incomplete], int]:
-        """Return what waits for the rest of itself (the oldest first, at most ``LISTED``) and how many there are."""
+        """Return the incomplete pairs (the oldest first, at most ``LISTED``) and how many there are."""
         return self._found.incomplete, self._found.incomplete_count
 
     def rejected(self) -> tuple[list[Rejected], int]:
@@ -144,24 +144,24 @@ class Inbox:
     def trouble(self) -> str:
         """Why pairs are not, or not wholly, taken out of the inbox; one line; empty if all is well."""
         stays = "inbox/ cannot be written: pairs are copied and stay there" if self._taken else ""
-        return self._lookout.trouble or self._mender.trouble or self._trouble or stays
+        return self._scanner.trouble or self._recovery_schedule.trouble or self._trouble or stays
 
     @property
     def warning(self) -> str:
         """Something less: events do not come, say. One line; empty if all is well."""
         if self._queue_full:
             return f"the queue is full ({self._config.max_queue} jobs wait): other pairs stay in inbox/ until there is room"
-        return self._lookout.warning
+        return self._scanner.warning
 
     @property
-    def unhinted(self) -> int:
+    def missed_events(self) -> int:
         """How many entries were found without an event: events were lost, and nothing else."""
-        return self._lookout.unhinted
+        return self._scanner.missed_events
 
     @property
     def observer_restarts(self) -> int:
         """How often a dead observer was replaced."""
-        return self._lookout.restarts
+        return self._scanner.restarts
 
     def waiting(self) -> int:
         """Return how many complete pairs wait to be claimed."""
@@ -171,8 +171,8 @@ class Inbox:
         """Return the seconds until :meth:`turn` wants to be called, if ``wake`` does not ask for it earlier."""
         if self._misfits:
             return 0.0
-        mend_in = self._mender.due_in()
-        return min(self._lookout.due_in(), self._config.rescan_s if mend_in is None else mend_in)
+        mend_in = self._recovery_schedule.due_in()
+        return min(self._scanner.due_in(), self._config.rescan_s if mend_in is None else mend_in)
 
     # -- what it does --------------------------------------------------------------------------------------
 
@@ -189,10 +189,10 @@ class Inbox:
             StoreError: the store refused the jobs; their folders are whole, and a later turn adds them.
         """
         deadline = self._clock() + seconds
-        if self._mender.turn():
+        if self._recovery_schedule.turn():
             self._taken = self._store.taken()
         self._look()
-        if not may_take or self._mender.blocks:
+        if not may_take or self._recovery_schedule.blocks:
             return []
         limit = self._within_queue(limit)
         jobs: list[Job] = []
@@ -205,7 +205,7 @@ class Inbox:
             with self._store.batch():
                 self._obey_all(verdict, jobs, limit=limit, deadline=deadline)
         except StyledError:
-            self._mender.plan_adoption()
+            self._recovery_schedule.plan_adoption()
             raise
         crash_point("claim.8")
         for job in jobs:
@@ -214,7 +214,7 @@ class Inbox:
             raise self._full
         return jobs
 
-    def _obey_all(self, verdict: Verdict | None, jobs: list[Job], *, limit: int, deadline: float) -> None:
+    def _obey_all(self, verdict: CheckResult | None, jobs: list[Job], *, limit: int, deadline: float) -> None:
         while verdict is not None or self._misfits:
             if self._misfits:
                 misfit = self._misfits.popleft()
@@ -238,7 +238,7 @@ class Inbox:
         self._queue_full = room == 0
         return min(limit, room)
 
-    def _next_verdict(self) -> Verdict | None:
+    def _next_verdict(self) -> CheckResult | None:
         while self._ready and len(self._busy) < _PREPARED_AHEAD:
             pair = self._ready.popleft()
             self._busy.add(pair.content)
@@ -248,7 +248,7 @@ class Inbox:
             self._busy.discard(verdict.task.pair.content)
         return verdict
 
-    def _obey(self, verdict: Verdict, jobs: list[Job]) -> None:
+    def _obey(self, verdict: CheckResult, jobs: list[Job]) -> None:
         match verdict:
             case Prepared():
                 job = self._claim(verdict)
@@ -258,24 +258,24 @@ class Inbox:
             case Unusable():
                 self._reject_pair(verdict.task.pair, verdict.path, verdict.reason)
             case Changed():
-                self._lookout.look_soon()
+                self._scanner.look_soon()
 
     def _look(self) -> None:
-        tracker = self._lookout.tracker
+        tracker = self._scanner.tracker
         notes = {
             content: note.missing
             for content, note in self._notes.items()
             if note.signature is not None and tracker.signature(note.path) == note.signature
         }
-        found = self._lookout.look(busy=self._busy, taken=self._taken, notes=notes, wall=self._wall())
+        found = self._scanner.look(busy=self._busy, taken=self._taken, notes=notes, wall=self._wall())
         if found is not None:
             self._take_in(found, notes)
             self._overdue.tell(found.incomplete, self._wall())
-        if self._begun != self._lookout.begun:
-            self._begun = self._lookout.begun
+        if self._begun != self._scanner.begun:
+            self._begun = self._scanner.begun
             self._gone.clear()
 
-    def _take_in(self, found: Sorted, notes: Mapping[str, str]) -> None:
+    def _take_in(self, found: InboxState, notes: Mapping[str, str]) -> None:
         self._notes = {content: note for content, note in self._notes.items() if content in notes}
         self._found = found
         # The look began a while ago: what was begun or done with since then is not for it to say.
@@ -308,16 +308,16 @@ class Inbox:
             return None
         except PairChanged as error:
             self._log.info("a pair changed while it was claimed; waiting for it", pair=pair.name, reason=error.message)
-            self._lookout.look_soon()
+            self._scanner.look_soon()
             return None
         except DiskFull as error:
             self._full = error
-            self._lookout.look_soon()
+            self._scanner.look_soon()
             return None
         except OSError as error:
             self._trouble = f"pairs cannot be claimed: {escaped(str(error))}"
             self._log.error("a pair could not be claimed; trying again", pair=pair.name, reason=str(error))
-            self._mender.plan_recovery()
+            self._recovery_schedule.plan_recovery()
             return None
         self._trouble = ""
         self._notes.pop(pair.content, None)
@@ -338,7 +338,7 @@ class Inbox:
 
     def _wait(self, verdict: NotYet) -> None:
         """Hold a pair back: until its file grows, is closed, may be read, or has had its time."""
-        tracker, pair = self._lookout.tracker, verdict.task.pair
+        tracker, pair = self._scanner.tracker, verdict.task.pair
         if verdict.reason:
             delay = self._config.truncated_grace_s - tracker.age(verdict.path)
             if delay <= 0:
@@ -348,7 +348,7 @@ class Inbox:
             delay = self._config.settle_s if verdict.in_use else _BLOCKED_S
         tracker.postpone(verdict.path, delay)
         self._notes[pair.content] = _Note(verdict.path, tracker.signature(verdict.path), verdict.missing)
-        self._lookout.look_soon()
+        self._scanner.look_soon()
 
     def _reject_pair(self, pair: Pair, path: str, reason: str) -> None:
         """Reject a pair for the file at ``path``; of a hot folder only what is at fault: a picture, or all that stays."""
@@ -365,11 +365,11 @@ class Inbox:
         except OSError as error:
             missing = f"{reason} (and it cannot be moved to inbox/rejected/: {error.strerror or error})"
             for path in paths:
-                self._lookout.tracker.postpone(path, _BLOCKED_S)
-            tracker = self._lookout.tracker
+                self._scanner.tracker.postpone(path, _BLOCKED_S)
+            tracker = self._scanner.tracker
             self._notes[paths[0]] = _Note(paths[0], tracker.signature(paths[0]), missing)
         else:
             self._store.note_event("rejected", f"{escaped(name)}: {escaped(reason)}")
             self._gone.update(paths)
             self._log.warning("rejected", pair=escaped(name), reason=escaped(reason), to=place)
-        self._lookout.look_soon()
+        self._scanner.look_soon()

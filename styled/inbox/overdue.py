@@ -1,4 +1,4 @@
-"""Telling of what has waited in the inbox for the rest of itself for an hour: once, in the log and in the events."""
+"""Reports pairs that have been incomplete for an hour: once, in the log and in the event list."""
 
 from __future__ import annotations
 

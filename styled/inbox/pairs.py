@@ -61,7 +61,7 @@ class Pair:
 
 
 class Half(NamedTuple):
-    """Something that waits for the rest of itself."""
+    """A pair that is not complete."""
 
     name: str
     missing: str

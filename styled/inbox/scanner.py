@@ -17,7 +17,7 @@ import structlog
 from styled.config import InboxConfig
 from styled.files.printable import escaped
 from styled.inbox.claiming.rejection import rejected
-from styled.inbox.classify import Sorted, sort_out
+from styled.inbox.classify import InboxState, classify
 from styled.inbox.listing import Look, look_into
 from styled.inbox.pairs import Ignored, Pairing, pair_up
 from styled.inbox.tracker import NETWORK_SETTLE_S, Tracker
@@ -43,14 +43,14 @@ _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 class _Result(NamedTuple):
     look: Look
     pairing: Pairing
-    found: Sorted
+    found: InboxState
     is_final: bool
     """Nothing comes of it until something in the inbox changes."""
     seconds: float
     """That it took."""
 
 
-class Lookout:
+class InboxScanner:
     """Looks at an inbox when it is time to.
 
     Args:
@@ -88,7 +88,7 @@ class Lookout:
         """How many looks were begun."""
         self._begun_at = 0.0
         self._failure = ""
-        self.unhinted = 0
+        self.missed_events = 0
         """How many entries a look found without any event having hinted at them: events that were lost."""
 
     @property
@@ -126,10 +126,10 @@ class Lookout:
 
     def look(
         self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
-    ) -> Sorted | None:
+    ) -> InboxState | None:
         """Return the result of a look that is finished; begin one if it is time to. None if nothing is finished.
 
-        The arguments are for the look that begins: see :func:`styled.inbox.classify.sort_out`.
+        The arguments are for the look that begins: see :func:`styled.inbox.classify.classify`.
         """
         found = self._fetch()
         self._watcher.keep_alive()
@@ -161,7 +161,7 @@ class Lookout:
                 future.set_exception(error)
             self._wake()
 
-        threading.Thread(target=run, name="styled-lookout", daemon=True).start()
+        threading.Thread(target=run, name="styled-scanner", daemon=True).start()
         return future
 
     def _make_look(
@@ -179,12 +179,12 @@ class Lookout:
             return before._replace(look=look, seconds=self._clock() - started)
         else:
             pairing = before.pairing
-        found = sort_out(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
+        found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
         found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
         return _Result(look, pairing, found, is_final, self._clock() - started)
 
-    def _fetch(self) -> Sorted | None:
+    def _fetch(self) -> InboxState | None:
         if self._running is None or not self._running.done():
             return None
         running, self._running = self._running, None
@@ -199,7 +199,7 @@ class Lookout:
         self._plan_next(result.found, took=result.seconds)
         return result.found
 
-    def _plan_next(self, found: Sorted, *, took: float) -> None:
+    def _plan_next(self, found: InboxState, *, took: float) -> None:
         now = self._clock()
         self._earliest = now + took / _SHARE
         wait = self._config.rescan_s if self._watcher.is_native() else min(self._config.rescan_s, POLL_S)
@@ -224,7 +224,7 @@ class Lookout:
         elif not (self._look_was_hinted or self._hinted) and self._result is not None and self._watcher.is_native():
             lost = len(look.kinds.keys() - self._result.look.kinds.keys())
             if lost:
-                self.unhinted += lost
+                self.missed_events += lost
                 self._log.info("a look found what no event had told", entries=lost)
         self._identity = look.identity
 

@@ -17,7 +17,7 @@ ROOM = 1.25
 
 
 class Checkpoints:
-    """The checkpoints of one worker's turn at a job: yields what is to be told of them.
+    """The checkpoints of one worker's turn at a job: yields the messages to send.
 
     Args:
         writer: of the job's folder.

@@ -220,10 +220,10 @@ class _Run:
             width=last.width,
             height=last.height,
             device=device.name(),
-            note="; ".join(filter(None, [self.start.note, self._leanness()])),
+            note="; ".join(filter(None, [self.start.note, self._memory_note()])),
         )
 
-    def _leanness(self) -> str:
+    def _memory_note(self) -> str:
         times = self._job.step_down
         if not times:
             return ""
@@ -269,7 +269,7 @@ class _Run:
 
     def _keep(self, iterate: Iterate, log: LossLog) -> Iterator[WorkerMessage]:
         """Write the step's losses and, when due, its frame; say what is to be known of a scale that begins."""
-        if note := _shortage(iterate):
+        if note := _pairs_note(iterate):
             yield Noted(step=iterate.step, note=note)
         if iterate.stopped_by != "diverged":  # its loss is not a number, and JSON has numbers only
             progress = self._progress(iterate)
@@ -341,7 +341,7 @@ class _Run:
         return self.start.seconds + self._clock() - self._began
 
 
-def _shortage(iterate: Iterate) -> str:
+def _pairs_note(iterate: Iterate) -> str:
     """Return what is to be said of a scale that begins with fewer pairs of L-BFGS for want of memory, else nothing."""
     way = iterate.way
     if way is None or way.history >= way.wanted:

@@ -43,12 +43,12 @@ def main() -> int:
 def _measure(trial: Trial, start_seconds: float, *, is_alone: bool, matmul: bool) -> Speed:
     from styled.engine import measuring
     from styled.settings import settings_from
-    from styled.sizing.memory_use import Choice
+    from styled.sizing.memory_use import TilingChoice
 
     settings = settings_from(trial.settings)
     precision = measuring.precision_of(settings.precision)
     history = settings.history if settings.optimizer == "lbfgs" else 0
-    way = Choice(trial.blocks, trial.tile, history, wanted=history, bytes=0, network_bytes=0, cost=0.0)
+    way = TilingChoice(trial.blocks, trial.tile, history, wanted=history, bytes=0, network_bytes=0, cost=0.0)
     found = measuring.measure(trial.width, trial.height, settings, way, steps=trial.steps)
     return Speed(
         width=trial.width,

@@ -13,7 +13,7 @@ from styled.planning.speeds import Speed, Speeds
 from styled.settings import Settings
 from styled.sizing import cost, memory_use
 from styled.sizing.memory_limit import budget
-from styled.sizing.memory_use import Choice, Precision, Scheme
+from styled.sizing.memory_use import Precision, Scheme, TilingChoice
 from styled.sizing.scales import Scale, plan_scales, style_size
 from styled.sizing.tiles import tiled_by
 
@@ -74,7 +74,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 def plan(
     content: Path, styles: Sequence[Path], settings: Settings, *, known: Speeds | None = None, may_probe: bool = True
 ) -> Plan:
-    """Foretell a job.
+    """Estimate a job.
 
     Blocks while it probes, ten seconds or more, the first time on a machine: not for an event loop.
 
@@ -100,30 +100,30 @@ def plan(
 
 
 def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], settings: Settings, known: Speeds) -> Plan:
-    """Foretell a job from the sizes of its images, px; else as :func:`plan`, and it never measures."""
+    """Estimate a job from the sizes of its images, px; else as :func:`plan`, and it never measures."""
     # As the worker does: the content is decoded no larger than the result.
     width, height = images.fit(width, height, settings.size, upscale=False)
     scales = plan_scales(width, height, settings)
     layers = vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers}))
     allowed = budget(settings, on_gpu=known.device != "cpu")
     precision = _precision(known, settings)
-    foretold = []
+    estimated = []
     ways = memory_use.choose_all(
         scales, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict
     )
     for scale in scales:
         of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]
         pixels = [style_width * style_height for style_width, style_height in of_styles]
-        foretold.append(_foretell(scale, layers, ways[scale], pixels, settings, known=_comparable(known, settings)))
-    seconds = [each.seconds for each in foretold if each.seconds is not None]
+        estimated.append(_estimate(scale, layers, ways[scale], pixels, settings, known=_comparable(known, settings)))
+    seconds = [each.seconds for each in estimated if each.seconds is not None]
     start = _start_seconds(known) + scales[-1].pixels * _SAVE_SECONDS_PX
     return Plan(
         width=scales[-1].width,
         height=scales[-1].height,
         steps=settings.steps,
-        scales=tuple(foretold),
+        scales=tuple(estimated),
         seconds=start + sum(seconds) if len(seconds) == len(scales) else None,
-        peak_bytes=max(each.peak_bytes for each in foretold),
+        peak_bytes=max(each.peak_bytes for each in estimated),
         limit_bytes=None if allowed.bytes == float("inf") else round(allowed.bytes),
         limit_source=allowed.source,
         precision=precision,
@@ -131,10 +131,10 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     )
 
 
-def _foretell(
+def _estimate(
     scale: Scale,
     layers: Sequence[vgg19.Convolution],
-    way: Choice,
+    way: TilingChoice,
     styles: Sequence[int],
     settings: Settings,
     *,

@@ -18,7 +18,7 @@ from styled.files import durable
 from styled.sizing.memory_use import Precision
 
 VERSION = 2
-"""Of the file's layout, and of the engine's speed: what an older, slower one took foretells nothing."""
+"""Of the file's layout, and of the engine's speed: what an older, slower one took says nothing about it."""
 
 _KEPT = 200
 """Measurements in the file at most; the oldest go."""

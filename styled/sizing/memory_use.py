@@ -77,7 +77,7 @@ _STEP_DOWN = 0.6
 """Of the bytes predicted for the way before, what a step down may need: enough less to matter, few enough steps."""
 
 
-class Choice(NamedTuple):
+class TilingChoice(NamedTuple):
     """How one scale is run."""
 
     blocks: int
@@ -110,7 +110,7 @@ def choose_all(
     precision: Precision = "float32",
     is_strict: bool = True,
     step_down: int = 0,
-) -> dict[Scale, Choice]:
+) -> dict[Scale, TilingChoice]:
     """Return the cheapest way to run each scale within ``limit_bytes``: untiled, then front-tiled, then fully tiled.
 
     What the coarser ones take is never given back. So where memory is short they may have to do with less than they
@@ -145,9 +145,9 @@ def choose_all(
 
 
 def _one_after_another(
-    choices: Mapping[Scale, Sequence[Choice]], choose: Callable[..., Choice], network_bytes: float
-) -> dict[Scale, Choice]:
-    ways: dict[Scale, Choice] = {}
+    choices: Mapping[Scale, Sequence[TilingChoice]], choose: Callable[..., TilingChoice], network_bytes: float
+) -> dict[Scale, TilingChoice]:
+    ways: dict[Scale, TilingChoice] = {}
     held = 0.0
     for scale, of_scale in choices.items():
         modest = [choice for choice in of_scale if choice.network_bytes <= network_bytes] or of_scale
@@ -157,8 +157,8 @@ def _one_after_another(
 
 
 def _choose(
-    scale: Scale, choices: Sequence[Choice], *, limit_bytes: float, is_strict: bool, step_down: int = 0
-) -> Choice:
+    scale: Scale, choices: Sequence[TilingChoice], *, limit_bytes: float, is_strict: bool, step_down: int = 0
+) -> TilingChoice:
     """Return one of a scale's ``choices``, the best first; arguments as :func:`choose_all`."""
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
     least = min(choices, key=lambda choice: choice.bytes)
@@ -174,19 +174,19 @@ def _choose(
     return way
 
 
-def _effort(way: Choice) -> float:
+def _effort(way: TilingChoice) -> float:
     """Return what a step costs, and the more steps that fewer pairs need."""
     return way.cost * math.pow(HISTORY_WORTH, math.log2(max(1, way.wanted) / max(1, way.history)))
 
 
 def _choices(
     scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, precision: Precision
-) -> list[Choice]:
+) -> list[TilingChoice]:
     """Return all ways that ``settings.tiling`` allows, the best first."""
     histories = _histories(scale, settings)
     fixed = {history: _fixed_bytes(scale, settings, history, precision) for history in histories}
     ways = [
-        Choice(blocks, tile, history, histories[0], round(fixed[history] + network), round(network), cost_of_step)
+        TilingChoice(blocks, tile, history, histories[0], round(fixed[history] + network), round(network), cost_of_step)
         for blocks, tile, network, cost_of_step in _networks(scale, layers, precision)
         for history in histories
     ]
@@ -230,7 +230,7 @@ def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
                 yield tile
 
 
-def whole_pictures_from(scale: Scale, way: Choice) -> int | None:
+def whole_pictures_from(scale: Scale, way: TilingChoice) -> int | None:
     """Return the bytes of an array of the whole picture, None where it is untiled and a layer's arrays are larger."""
     return round(scale.pixels * IMAGE_BYTES_PX) if way.blocks else None
 

@@ -17,7 +17,7 @@ OVERDUE_S = 3600.0
 
 
 class Incomplete(msgspec.Struct, frozen=True, kw_only=True):
-    """Something in the inbox that waits for the rest of itself. Texts are safe to print."""
+    """An incomplete pair in the inbox. Texts are safe to print."""
 
     name: str
     missing: str

@@ -27,7 +27,7 @@ from styled.settings import nearest
 from styled.tui import theme
 from styled.tui.cells.glyphs import ASCII, UNICODE
 from styled.tui.cells.lines import Line, Tone, inert
-from styled.tui.hangup_watch import Tether
+from styled.tui.hangup_watch import HangupWatch
 from styled.tui.model.history import TERMS, Term
 from styled.tui.model.snapshot import PICTURE_MODES, Canvas, PictureMode, Snapshot, View
 from styled.tui.options import Options
@@ -126,7 +126,7 @@ class StyledApp(App[None]):
         self._poller = Poller(root, self._publish, interval=interval, clock=clock, measure=measure)
         self._interval = interval
         self._requests = Requests(root, self._answered)
-        self._tether: Tether | None = None
+        self._hangup_watch: HangupWatch | None = None
 
     def _choose_theme(self, options: Options) -> None:
         self.register_theme(theme.DARK)
@@ -198,8 +198,8 @@ class StyledApp(App[None]):
     def on_unmount(self) -> None:
         """Let the threads go."""
         self._poller.stop()
-        if self._tether is not None and not self.lost_terminal:  # else it sees to it that the program ends
-            self._tether.release()
+        if self._hangup_watch is not None and not self.lost_terminal:  # else it sees to it that the program ends
+            self._hangup_watch.release()
 
     def _watch_terminal(self) -> None:
         """End when the terminal goes away: by SIGHUP, or, where that is ignored, by its hang-up."""
@@ -213,8 +213,8 @@ class StyledApp(App[None]):
             with suppress(RuntimeError):  # SIGHUP came first, and the loop has ended already
                 loop.call_soon_threadsafe(self._terminal_lost)
 
-        self._tether = Tether(sys.__stdin__.fileno(), lost)
-        self._tether.start()
+        self._hangup_watch = HangupWatch(sys.__stdin__.fileno(), lost)
+        self._hangup_watch.start()
 
     def _terminal_lost(self) -> None:
         self.lost_terminal = True

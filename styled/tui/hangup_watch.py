@@ -24,7 +24,7 @@ EXIT_CODE = 129
 """128 + SIGHUP, as a shell reports a program that died of it."""
 
 
-class Tether(threading.Thread):
+class HangupWatch(threading.Thread):
     """Watches a terminal.
 
     Args:

@@ -150,7 +150,7 @@ def test_a_crash_loop_pauses_the_queue(root: Root) -> None:
             daemon.kill()
     with DaemonProcess(root, **environment) as daemon:
         status = daemon.client.request("status")["status"]
-        assert (status["state"], "ended by accident 2 times" in status["note"]) == ("paused", True)
+        assert (status["state"], "crashed 2 times" in status["note"]) == ("paused", True)
         daemon.client.request("resume")
         assert daemon.client.request("status")["status"]["state"] == "running"
         assert daemon.end() == 0

@@ -39,7 +39,7 @@ def test_a_waiting_job_becomes_a_result(workshop: Workshop) -> None:
 
 def test_jobs_run_by_priority_then_by_order_one_at_a_time(workshop: Workshop) -> None:
     jobs = [workshop.add(name) for name in ("first", "second", "urgent")]
-    workshop.orders.prioritise(jobs[2].number, 5)
+    workshop.job_commands.prioritise(jobs[2].number, 5)
     seen = 0
 
     def all_done() -> bool:
@@ -179,7 +179,7 @@ def test_a_job_painted_again_from_the_start_has_all_memory_again(workshop: Works
     job = workshop.add("hungry", checkpoint_s=1000.0)
     workshop.until(job, JobState.DONE)
     workshop.may_start = False
-    workshop.orders.retry(job.id)
+    workshop.job_commands.retry(job.id)
     assert lessened(workshop, job) == 0
 
 

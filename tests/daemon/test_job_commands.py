@@ -19,13 +19,13 @@ def test_pausing_a_running_job_frees_its_process_and_resuming_goes_on(workshop: 
     job = workshop.add("slow", steps=24)
     workshop.until_step(job, 5)
     pid = workshop.store.get(job.id).pid
-    paused = workshop.orders.pause(job.number, by="ada")
+    paused = workshop.job_commands.pause(job.number, by="ada")
     assert (paused.state, paused.reason, paused.pid) == (JobState.PAUSED, "paused by ada", pid)
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
     assert not psutil.pid_exists(pid or 0)
     assert workshop.store.get(job.id).pid is None
     assert workshop.state(job) is JobState.PAUSED
-    workshop.orders.resume(job.number)
+    workshop.job_commands.resume(job.number)
     workshop.until(job, JobState.DONE)
     steps = [line.step for line in read_losses(JobFolder(workshop.root.evolution / job.id)).losses]
     assert steps == list(range(1, 25))
@@ -34,8 +34,8 @@ def test_pausing_a_running_job_frees_its_process_and_resuming_goes_on(workshop: 
 def test_resuming_before_the_worker_has_ended_does_not_start_a_second_one(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)
     workshop.until_step(job, 2)
-    workshop.orders.pause(job.id, by="ada")
-    workshop.orders.resume(job.id)
+    workshop.job_commands.pause(job.id, by="ada")
+    workshop.job_commands.resume(job.id)
     workshop.until(job, JobState.DONE)
     folder = JobFolder(workshop.root.evolution / job.id)
     assert [line.step for line in read_losses(folder).losses] == list(range(1, 25))
@@ -45,15 +45,15 @@ def test_resuming_before_the_worker_has_ended_does_not_start_a_second_one(worksh
 def test_a_waiting_job_can_be_paused_and_cancelled(workshop: Workshop) -> None:
     workshop.may_start = False
     job = workshop.add("harbour")
-    assert workshop.orders.pause(job.id, by="ada").state is JobState.PAUSED
-    assert workshop.orders.cancel(job.id, by="ada").state is JobState.CANCELLED
+    assert workshop.job_commands.pause(job.id, by="ada").state is JobState.PAUSED
+    assert workshop.job_commands.cancel(job.id, by="ada").state is JobState.CANCELLED
     assert read_job_file(JobFolder(workshop.root.evolution / job.id)).state is JobState.CANCELLED
 
 
 def test_cancelling_a_running_job_stops_its_worker(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=400)
     workshop.until_step(job, 2)
-    workshop.orders.cancel(job.id, by="ada")
+    workshop.job_commands.cancel(job.id, by="ada")
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
     assert workshop.state(job) is JobState.CANCELLED
     assert workshop.ended == []
@@ -63,18 +63,18 @@ def test_a_stubborn_worker_is_killed_after_its_grace(workshop: Workshop, monkeyp
     monkeypatch.setattr("styled.daemon.job_commands.CANCEL_GRACE_S", 0.2)
     job = workshop.add("stubborn-slow", steps=400)
     workshop.until_step(job, 2)
-    workshop.orders.cancel(job.id, by="ada")
+    workshop.job_commands.cancel(job.id, by="ada")
     workshop.turn_until(lambda: not workshop.dispatcher.busy(), seconds=5)
 
 
 def test_retry_goes_on_from_the_checkpoint(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)
     workshop.until_step(job, 6)
-    workshop.orders.cancel(job.id, by="ada")
+    workshop.job_commands.cancel(job.id, by="ada")
     with pytest.raises(IllegalMove, match="has not ended yet"):
-        workshop.orders.retry(job.id)
+        workshop.job_commands.retry(job.id)
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
-    workshop.orders.retry(job.id)
+    workshop.job_commands.retry(job.id)
     workshop.turn_until(lambda: workshop.store.get(job.id).step >= 6)
     workshop.until(job, JobState.DONE)
     starts = re.findall(r"after_step=(\d+)", JobFolder(workshop.root.evolution / job.id).log.read_text())
@@ -85,10 +85,10 @@ def test_retry_goes_on_from_the_checkpoint(workshop: Workshop) -> None:
 def test_retry_from_start_forgets_the_painting_but_no_input(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)
     workshop.until_step(job, 6)
-    workshop.orders.cancel(job.id, by="ada")
+    workshop.job_commands.cancel(job.id, by="ada")
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
     workshop.may_start = False
-    workshop.orders.retry(job.id, from_start=True)
+    workshop.job_commands.retry(job.id, from_start=True)
     folder = JobFolder(workshop.root.evolution / job.id)
     assert [list(folder.checkpoint.iterdir()), list(folder.frames.iterdir())] == [[], []]
     assert sorted(path.name for path in folder.input.iterdir()) == ["content.png", "style.png"]
@@ -100,7 +100,7 @@ def test_a_done_job_is_painted_again_from_the_start_and_keeps_its_result_meanwhi
     job = workshop.add("harbour")
     workshop.until(job, JobState.DONE)
     workshop.may_start = False
-    waiting = workshop.orders.retry(job.id)
+    waiting = workshop.job_commands.retry(job.id)
     assert (waiting.state, waiting.step, waiting.loss) == (JobState.WAITING, 0, None)
     assert JobFolder(workshop.root.evolution / job.id).result.is_file()
     workshop.may_start = True
@@ -111,10 +111,10 @@ def test_removing_takes_the_folder_and_the_row_of_an_ended_job_only(workshop: Wo
     job = workshop.add("slow", steps=400)
     workshop.until_step(job, 1)
     with pytest.raises(IllegalMove, match="has not ended yet"):
-        workshop.orders.remove(job.id)
-    workshop.orders.cancel(job.id, by="ada")
+        workshop.job_commands.remove(job.id)
+    workshop.job_commands.cancel(job.id, by="ada")
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
-    workshop.orders.remove(job.id)
+    workshop.job_commands.remove(job.id)
     workshop.turn_until(lambda: list(workshop.root.evolution.iterdir()) == [])
     with pytest.raises(NoSuchJob):
         workshop.store.get(job.id)
@@ -123,12 +123,12 @@ def test_removing_takes_the_folder_and_the_row_of_an_ended_job_only(workshop: Wo
 def test_removing_a_job_whose_folder_became_a_link_leaves_the_target(workshop: Workshop) -> None:
     workshop.may_start = False
     job = workshop.add("harbour")
-    workshop.orders.cancel(job.id, by="ada")
+    workshop.job_commands.cancel(job.id, by="ada")
     folder = workshop.root.evolution / job.id
     target = workshop.root.path / "elsewhere"
     folder.rename(target)
     folder.symlink_to(target)
-    workshop.orders.remove(job.id)
+    workshop.job_commands.remove(job.id)
     assert (target / "input" / "content.png").is_file()
 
 
@@ -136,7 +136,7 @@ def test_removing_a_job_whose_folder_became_a_link_leaves_the_target(workshop: W
 def test_an_order_for_no_job_is_refused(workshop: Workshop, order: str) -> None:
     by = {"by": "ada"} if order in ("pause", "cancel") else {}
     with pytest.raises(NoSuchJob):
-        getattr(workshop.orders, order)("7", **by)
+        getattr(workshop.job_commands, order)("7", **by)
 
 
 @pytest.mark.parametrize(("order", "state"), [("resume", "waiting"), ("retry", "waiting"), ("remove", "waiting")])
@@ -144,13 +144,13 @@ def test_an_order_against_the_state_is_refused_with_what_it_is(workshop: Worksho
     workshop.may_start = False
     job = workshop.add("harbour")
     with pytest.raises(IllegalMove, match=f"is {state}"):
-        getattr(workshop.orders, order)(job.id)
+        getattr(workshop.job_commands, order)(job.id)
 
 
 def test_a_priority_out_of_range_is_refused(workshop: Workshop) -> None:
     workshop.may_start = False
     job = workshop.add("harbour")
     with pytest.raises(ControlError, match="-1000 to 1000"):
-        workshop.orders.prioritise(job.id, 1001)
-    assert workshop.orders.prioritise(job.id, -1000).priority == -1000
+        workshop.job_commands.prioritise(job.id, 1001)
+    assert workshop.job_commands.prioritise(job.id, -1000).priority == -1000
     assert read_job_file(JobFolder(workshop.root.evolution / job.id)).priority == -1000

@@ -44,7 +44,7 @@ def facts() -> Facts:
         oldest_waiting_at=150.0,
         running=[(job, progress)],
         ends={"crashed": 2},
-        unhinted=6,
+        missed_events=6,
         observer_restarts=0,
         disk_free=10**12,
         resident_bytes=8,

@@ -33,7 +33,7 @@ from PIL import Image
 from styled.backend.runner import Ended, Process, Report, Task
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
-from styled.daemon.job_commands import Orders
+from styled.daemon.job_commands import JobCommands
 from styled.daemon.upkeep.trash import Trash
 from styled.errors import IllegalMove, NoSuchJob
 from styled.evolution import JobFolder
@@ -136,7 +136,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.dispatcher._checker.shutdown()
         self.dispatcher._checker = self.checks
         self.trash = Trash(self.root)
-        self.orders = Orders(self.root, self.store, self.dispatcher, self.puppet, self.trash)
+        self.job_commands = JobCommands(self.root, self.store, self.dispatcher, self.puppet, self.trash)
         self.dispatcher.recover()
         self.dispatcher.changed()
 
@@ -185,17 +185,25 @@ class QueueMachine(RuleBasedStateMachine):
         self.dispatcher.changed()
         return multiple(*(job.id for job in jobs))
 
-    @rule(job=jobs, orders=st.lists(st.sampled_from(ORDERS), min_size=1, max_size=3))
-    def order(self, job: str, orders: list[str]) -> None:
+    @rule(job=jobs, job_commands=st.lists(st.sampled_from(ORDERS), min_size=1, max_size=3))
+    def order(self, job: str, job_commands: list[str]) -> None:
         """Somebody in a hurry: the next order comes while the worker still obeys the last one."""
         live = {JobState.WAITING, JobState.RUNNING}
-        for order in orders:
+        for order in job_commands:
             give, after, legal = {
-                "pause": (lambda: self.orders.pause(job, by="ada"), JobState.PAUSED, live),
-                "resume": (lambda: self.orders.resume(job), JobState.WAITING, {JobState.PAUSED}),
-                "cancel": (lambda: self.orders.cancel(job, by="ada"), JobState.CANCELLED, live | {JobState.PAUSED}),
-                "retry": (lambda: self.orders.retry(job), JobState.WAITING, set(ENDED)),
-                "retry from start": (lambda: self.orders.retry(job, from_start=True), JobState.WAITING, set(ENDED)),
+                "pause": (lambda: self.job_commands.pause(job, by="ada"), JobState.PAUSED, live),
+                "resume": (lambda: self.job_commands.resume(job), JobState.WAITING, {JobState.PAUSED}),
+                "cancel": (
+                    lambda: self.job_commands.cancel(job, by="ada"),
+                    JobState.CANCELLED,
+                    live | {JobState.PAUSED},
+                ),
+                "retry": (lambda: self.job_commands.retry(job), JobState.WAITING, set(ENDED)),
+                "retry from start": (
+                    lambda: self.job_commands.retry(job, from_start=True),
+                    JobState.WAITING,
+                    set(ENDED),
+                ),
             }[order]
             self.refused_or(give, job, after, legal)
         self.turn()
@@ -204,7 +212,7 @@ class QueueMachine(RuleBasedStateMachine):
     def remove(self, job: str) -> None:
         before, busy = self.state(job), job in self.dispatcher.busy()
         try:
-            self.orders.remove(job)
+            self.job_commands.remove(job)
         except NoSuchJob:
             assert before is None
         except IllegalMove:
@@ -216,7 +224,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(job=jobs, priority=st.integers(-3, 3))
     def prioritise(self, job: str, priority: int) -> None:
         if self.state(job) is not None:
-            assert self.orders.prioritise(job, priority).priority == priority
+            assert self.job_commands.prioritise(job, priority).priority == priority
 
     @rule(held=st.booleans())
     def hold(self, held: bool) -> None:

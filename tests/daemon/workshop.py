@@ -15,7 +15,7 @@ from PIL import Image
 from styled.backend.local import LocalRunner
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
-from styled.daemon.job_commands import Orders
+from styled.daemon.job_commands import JobCommands
 from styled.daemon.upkeep.trash import Trash
 from styled.evolution import JobFile, JobFolder, digest, write_job_file
 from styled.job import Job, JobState
@@ -73,7 +73,7 @@ class Workshop:
             clock=self.clock,
         )
         self.trash = Trash(root)
-        self.orders = Orders(root, self.store, self.dispatcher, self.runner, self.trash)
+        self.job_commands = JobCommands(root, self.store, self.dispatcher, self.runner, self.trash)
 
     def clock(self) -> float:
         """Unix time, moved by ``shift``."""

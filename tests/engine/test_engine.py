@@ -143,8 +143,8 @@ class TestIterates:
         run(size=64, scales=(16, 32), steps=6, optimizer="lbfgs")
         # The finest has one step, which learns nothing of its own.
         assert built[2].scale == pytest.approx(built[1].scale * (64 * 43) / (32 * 21))
-        np.testing.assert_array_equal(built[2].metric.factors, built[1].metric.factors)
-        assert np.ptp(built[1].metric.factors) > 0
+        np.testing.assert_array_equal(built[2].preconditioner.factors, built[1].preconditioner.factors)
+        assert np.ptp(built[1].preconditioner.factors) > 0
 
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     def test_of_a_scale_that_is_done_nothing_stays(

@@ -131,12 +131,12 @@ class DaemonProcess:
         self, name: str, *, levels: tuple[int, int] = (40, 200), settings: Mapping[str, Any] | None = None
     ) -> None:
         """Put a pair into the inbox, whole."""
-        from styled.inbox.add import drop
+        from styled.inbox.add import add_pair
 
         sources = self.root.path.parent / "sources"
         sources.mkdir(exist_ok=True)
         content, style = (picture(sources / f"{level}.png", level) for level in levels)
-        drop(self.root, content, [style], name=name, settings=settings)
+        add_pair(self.root, content, [style], name=name, settings=settings)
 
     def jobs(self) -> list[Job]:
         """Return all jobs."""

@@ -61,7 +61,7 @@ from styled.engine.iterate import Iterate, Losses  # noqa: E402
 from styled.errors import DoesNotFit  # noqa: E402
 from styled.painting import paint_job, worker  # noqa: E402  # the real ones, after their TensorFlow was taken away
 from styled.settings import Settings  # noqa: E402
-from styled.sizing.memory_use import Choice  # noqa: E402
+from styled.sizing.memory_use import TilingChoice  # noqa: E402
 
 
 class FewWeights:
@@ -110,7 +110,7 @@ def paint(
             snapshot=lambda step=step, picture=picture: {"picture": picture.copy(), "step": np.int64(step)},
             last=step == settings.steps,
             stopped_by="steps" if step == settings.steps else "",
-            way=Choice(2, (16, 12), 3, wanted=5, bytes=2**30, network_bytes=0, cost=1.0)
+            way=TilingChoice(2, (16, 12), 3, wanted=5, bytes=2**30, network_bytes=0, cost=1.0)
             if "few" in NAME and step == 1
             else None,
         )

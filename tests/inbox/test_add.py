@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from styled.errors import DiskFull, PairRejected, SettingsError, StyledError, UnreadableImage
 from styled.inbox import add as dropping
-from styled.inbox.add import drop
+from styled.inbox.add import add_pair
 from styled.inbox.job_toml import parse_job_toml
 from styled.root import Root
 from tests.store.conftest import png
@@ -34,7 +34,7 @@ def empty(tmp_path: Path) -> Root:
 
 
 def test_a_pair_appears_with_its_bytes_order_and_settings(empty: Root, pair: tuple[Path, Path]) -> None:
-    name = drop(empty, pair[0], [pair[1], pair[0]], settings={"steps": 9, "style_weights": [1.0, 2.5]}, priority=3)
+    name = add_pair(empty, pair[0], [pair[1], pair[0]], settings={"steps": 9, "style_weights": [1.0, 2.5]}, priority=3)
     folder = empty.inbox / name
     assert sorted(path.name for path in folder.iterdir()) == ["content.png", "job.toml", "style-2.png", "style.png"]
     assert (folder / "content.png").read_bytes() == (folder / "style-2.png").read_bytes() == pair[0].read_bytes()
@@ -44,7 +44,7 @@ def test_a_pair_appears_with_its_bytes_order_and_settings(empty: Root, pair: tup
 
 
 def test_a_taken_name_is_counted_on(empty: Root, pair: tuple[Path, Path]) -> None:
-    names = [drop(empty, pair[0], [pair[1]], name="../har bour") for _ in range(3)]
+    names = [add_pair(empty, pair[0], [pair[1]], name="../har bour") for _ in range(3)]
     assert names == ["har-bour", "har-bour-2", "har-bour-3"]
 
 
@@ -60,7 +60,7 @@ def test_a_name_taken_in_between_is_counted_on(
         return real(self, target)
 
     monkeypatch.setattr(Path, "rename", somebody_was_faster)
-    assert drop(empty, pair[0], [pair[1]]) == "harbour-2"
+    assert add_pair(empty, pair[0], [pair[1]]) == "harbour-2"
 
 
 @pytest.mark.parametrize(
@@ -75,20 +75,20 @@ def test_a_setting_that_the_inbox_would_refuse_is_refused_here(
     empty: Root, pair: tuple[Path, Path], settings: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(SettingsError, match=words):
-        drop(empty, pair[0], [pair[1]], settings=settings)
+        add_pair(empty, pair[0], [pair[1]], settings=settings)
     assert not empty.path.exists()
 
 
 def test_what_is_no_image_is_refused_here(empty: Root, pair: tuple[Path, Path]) -> None:
     pair[1].write_text("hello")
     with pytest.raises(UnreadableImage):
-        drop(empty, pair[0], [pair[1]])
+        add_pair(empty, pair[0], [pair[1]])
     with pytest.raises(StyledError):
-        drop(empty, pair[0], [pair[0].with_name("missing.png")])
+        add_pair(empty, pair[0], [pair[0].with_name("missing.png")])
     bare = pair[0].with_name("bare")
     bare.write_bytes(pair[0].read_bytes())
     with pytest.raises(PairRejected, match="has no suffix"):
-        drop(empty, bare, [pair[0]])
+        add_pair(empty, bare, [pair[0]])
     assert not empty.path.exists()
 
 
@@ -105,7 +105,7 @@ def test_a_copy_that_fails_leaves_nothing(
 
     monkeypatch.setattr(dropping, "_copy", fail_at_the_style)
     with pytest.raises(error):
-        drop(empty, pair[0], [pair[1]])
+        add_pair(empty, pair[0], [pair[1]])
     assert list(empty.inbox.iterdir()) == []
 
 

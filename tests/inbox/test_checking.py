@@ -12,7 +12,7 @@ from styled import images
 from styled.config import InboxConfig
 from styled.files.signature import Signature
 from styled.images import ImageInfo
-from styled.inbox.checking import Changed, Judge, NotYet, Prepared, Task, Unusable
+from styled.inbox.checking import Changed, NotYet, PairChecker, Prepared, Task, Unusable
 from styled.inbox.pairs import Pair
 from tests.store.conftest import png
 
@@ -39,9 +39,9 @@ def check() -> Iterator[CountingCheck]:
 
 
 @pytest.fixture
-def judge(tmp_path: Path, check: CountingCheck) -> Judge:
+def judge(tmp_path: Path, check: CountingCheck) -> PairChecker:
     check.asked.clear()
-    return Judge(tmp_path, InboxConfig(max_bytes=100_000), check)
+    return PairChecker(tmp_path, InboxConfig(max_bytes=100_000), check)
 
 
 PAIR = Pair("a", "a.content.png", ("a.style.PNG",), mask="a.mask.png", settings="a.toml")
@@ -56,7 +56,9 @@ def task(folder: Path, pair: Pair = PAIR, **data: bytes) -> Task:
     return Task(pair, {path: Signature.of((folder / path).stat()) for path in pair.paths})
 
 
-def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, tmp_path: Path, check: CountingCheck):
+def test_a_good_pair_is_prepared_with_digests_names_and_settings(
+    judge: PairChecker, tmp_path: Path, check: CountingCheck
+):
     verdict = judge.judge(task(tmp_path))
     assert isinstance(verdict, Prepared)
     assert [(member.source, member.target) for member in verdict.members] == [
@@ -68,7 +70,7 @@ def test_a_good_pair_is_prepared_with_digests_names_and_settings(judge: Judge, t
 
 
 def test_a_changed_file_is_noticed_before_and_after_reading_it(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judge: PairChecker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     found = task(tmp_path)
     os.utime(tmp_path / "a.style.PNG")
@@ -89,7 +91,7 @@ def test_a_changed_file_is_noticed_before_and_after_reading_it(
 
 
 def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
-    judge: Judge, tmp_path: Path, check: CountingCheck
+    judge: PairChecker, tmp_path: Path, check: CountingCheck
 ):
     kept = frozenset({"hot/style.png"})
     for name in ("x", "y"):
@@ -119,7 +121,7 @@ def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
         ("toml", b"sise = 3", "never: a.toml: unknown setting 'sise'. Did you mean 'size'"),
     ],
 )
-def test_the_file_at_fault_is_named(judge: Judge, tmp_path: Path, which: str, data: bytes, words: str):
+def test_the_file_at_fault_is_named(judge: PairChecker, tmp_path: Path, which: str, data: bytes, words: str):
     verdict = judge.judge(task(tmp_path, **{which: data}))
     assert isinstance(verdict, NotYet | Unusable)
     assert verdict.path == "a." + which.replace("_", ".")
@@ -129,13 +131,13 @@ def test_the_file_at_fault_is_named(judge: Judge, tmp_path: Path, which: str, da
 
 def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
     with images.Checker(max_pixels=1000) as checker:
-        verdict = Judge(tmp_path, InboxConfig(), checker).judge(task(tmp_path, content_png=png(0, side=40)))
+        verdict = PairChecker(tmp_path, InboxConfig(), checker).judge(task(tmp_path, content_png=png(0, side=40)))
     assert isinstance(verdict, Unusable)
     assert "inbox.max_pixels" in verdict.reason
 
 
 def test_nothing_outside_the_inbox_is_ever_read_in_a_race_with_a_link(
-    judge: Judge, tmp_path: Path, check: CountingCheck
+    judge: PairChecker, tmp_path: Path, check: CountingCheck
 ):
     """A stranger swaps the pair's folder, and the file in it, for links to a secret, as fast as possible."""
     inbox, secret = tmp_path / "inbox", tmp_path / "secret"

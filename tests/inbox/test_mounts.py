@@ -69,8 +69,8 @@ def run(inbox: Inbox, until: Callable[[], bool], seconds: float = 20.0) -> list[
 
 def for_some_looks(inbox: Inbox) -> list[Job]:
     """Turn for as long as two whole looks at the inbox take; return what became jobs."""
-    enough = inbox._lookout.begun + 3
-    return run(inbox, lambda: inbox._lookout.begun >= enough)
+    enough = inbox._scanner.begun + 3
+    return run(inbox, lambda: inbox._scanner.begun >= enough)
 
 
 def test_an_inbox_on_another_filesystem_is_copied_from_and_emptied(
@@ -160,7 +160,7 @@ def test_a_full_disk_under_evolution_undoes_the_claim_and_it_goes_on_when_there_
         Inbox(small, store, InboxConfig(settle_s=0.1, rescan_s=0.5, watch="poll")) as inbox,
     ):
         drop(small.inbox, "a", 1)
-        run(inbox, lambda: inbox._lookout.begun > 0)
+        run(inbox, lambda: inbox._scanner.begun > 0)
         filler = disk / "filler"
         with pytest.raises(OSError, match="No space"):
             fill(filler)

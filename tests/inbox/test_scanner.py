@@ -9,8 +9,8 @@ import pytest
 
 from styled.config import InboxConfig
 from styled.inbox import scanner as looking
-from styled.inbox.classify import Sorted
-from styled.inbox.scanner import Lookout
+from styled.inbox.classify import InboxState
+from styled.inbox.scanner import InboxScanner
 from styled.inbox.watcher import POLL_S
 from styled.root import Root
 from tests.deadlines import patience
@@ -24,23 +24,23 @@ def inbox(tmp_path: Path) -> Path:
     return folder
 
 
-def look(lookout: Lookout) -> Sorted | None:
+def look(scanner: InboxScanner) -> InboxState | None:
     """Begin a look if it is time to, wait for it, and return its result."""
-    found = lookout.look(busy=(), taken={}, notes={}, wall=0.0)
-    if lookout._running is None:
+    found = scanner.look(busy=(), taken={}, notes={}, wall=0.0)
+    if scanner._running is None:
         return found
-    lookout._running.exception(timeout=patience(30))
-    return lookout.look(busy=(), taken={}, notes={}, wall=0.0)
+    scanner._running.exception(timeout=patience(30))
+    return scanner.look(busy=(), taken={}, notes={}, wall=0.0)
 
 
 @pytest.fixture
-def polling(inbox: Path, clock: FakeClock) -> Iterator[Lookout]:
-    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
-    yield lookout
-    lookout.close()
+def polling(inbox: Path, clock: FakeClock) -> Iterator[InboxScanner]:
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    yield scanner
+    scanner.close()
 
 
-def test_it_looks_at_once_and_then_when_it_is_time(polling: Lookout, clock: FakeClock):
+def test_it_looks_at_once_and_then_when_it_is_time(polling: InboxScanner, clock: FakeClock):
     assert polling.due_in() == 0
     assert look(polling) is not None
     assert look(polling) is None
@@ -49,7 +49,7 @@ def test_it_looks_at_once_and_then_when_it_is_time(polling: Lookout, clock: Fake
     assert look(polling) is not None
 
 
-def test_files_that_are_not_quiet_make_it_look_sooner(polling: Lookout, inbox: Path, clock: FakeClock):
+def test_files_that_are_not_quiet_make_it_look_sooner(polling: InboxScanner, inbox: Path, clock: FakeClock):
     look(polling)
     clock.pass_by(POLL_S)
     for name in ("a.content.png", "a.style.png"):
@@ -65,22 +65,22 @@ def test_files_that_are_not_quiet_make_it_look_sooner(polling: Lookout, inbox: P
 def test_with_events_it_looks_seldom_and_soon_after_a_hint(inbox: Path):
     """An inbox where nothing happens costs next to nothing, and a drop is seen at once."""
     woken = threading.Event()
-    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=3600.0), wake=woken.set)
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(rescan_s=3600.0), wake=woken.set)
     try:
-        look(lookout)
-        while lookout.due_in() < 1 and not woken.wait(0.05):
-            look(lookout)
-        assert lookout.due_in() > 3000
+        look(scanner)
+        while scanner.due_in() < 1 and not woken.wait(0.05):
+            look(scanner)
+        assert scanner.due_in() > 3000
         woken.clear()
         (inbox / "a.content.png").write_bytes(b"x")
         assert woken.wait(patience(10))
         started = time.monotonic()
-        while (found := look(lookout)) is None:
+        while (found := look(scanner)) is None:
             assert time.monotonic() - started < patience(5)
             time.sleep(0.01)
         assert found.incomplete_count == 1
     finally:
-        lookout.close()
+        scanner.close()
 
 
 def test_without_a_single_event_the_rescan_finds_everything_and_counts_it(
@@ -88,23 +88,27 @@ def test_without_a_single_event_the_rescan_finds_everything_and_counts_it(
 ):
     """The watcher lives and reports nothing: its queue overflowed, or a folder was moved in."""
     monkeypatch.setattr(looking.Watcher, "on_any_event", lambda *_: None)
-    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=30.0, watch="native"), wake=lambda: None, clock=clock)
+    scanner = InboxScanner(
+        Root(inbox.parent), InboxConfig(rescan_s=30.0, watch="native"), wake=lambda: None, clock=clock
+    )
     try:
-        look(lookout)
+        look(scanner)
         clock.pass_by(30)
-        look(lookout)
+        look(scanner)
         for name in ("a.content.png", "a.style.png"):
             (inbox / name).write_bytes(b"x")
         clock.pass_by(30)
-        found = look(lookout)
+        found = look(scanner)
         assert found is not None
         assert found.incomplete_count == 1
-        assert lookout.unhinted == 2
+        assert scanner.missed_events == 2
     finally:
-        lookout.close()
+        scanner.close()
 
 
-def test_an_inbox_that_cannot_be_read_is_tried_again_ever_more_seldom(polling: Lookout, inbox: Path, clock: FakeClock):
+def test_an_inbox_that_cannot_be_read_is_tried_again_ever_more_seldom(
+    polling: InboxScanner, inbox: Path, clock: FakeClock
+):
     inbox.rmdir()
     waits = []
     for _ in range(9):
@@ -126,43 +130,43 @@ def test_looking_takes_no_more_than_a_tenth_of_the_time(inbox: Path, clock: Fake
         return real(folder)
 
     monkeypatch.setattr(looking, "look_into", slowly)
-    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
-    look(lookout)
-    lookout.look_soon()
-    assert lookout.due_in() == pytest.approx(20.0)
-    lookout.close()
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    look(scanner)
+    scanner.look_soon()
+    assert scanner.due_in() == pytest.approx(20.0)
+    scanner.close()
 
 
 def test_on_a_network_filesystem_files_are_given_longer(inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("styled.inbox.watcher.filesystem_type", lambda _: "cifs")
-    lookout = Lookout(Root(inbox.parent), InboxConfig(settle_s=1.0), wake=lambda: None, clock=clock)
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(settle_s=1.0), wake=lambda: None, clock=clock)
     for name in ("a.content.png", "a.style.png"):
         (inbox / name).write_bytes(b"x")
     ready = []
     for _ in range(11):
-        found = look(lookout)
+        found = look(scanner)
         ready += found.ready if found else []
         assert ready == []
         clock.pass_by(0.9)
     clock.pass_by(0.2)
-    found = look(lookout)
+    found = look(scanner)
     assert found is not None
     assert len(found.ready) == 1
-    lookout.close()
+    scanner.close()
 
 
 def test_an_inbox_where_nothing_changes_is_only_listed(
-    polling: Lookout, inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    polling: InboxScanner, inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ):
     (inbox / "a.content.png").write_bytes(b"x")
     look(polling)
     clock.pass_by(POLL_S)
     first = look(polling)
-    real = looking.sort_out
-    monkeypatch.setattr(looking, "sort_out", None)
+    real = looking.classify
+    monkeypatch.setattr(looking, "classify", None)
     clock.pass_by(POLL_S)
     assert look(polling) is first
-    monkeypatch.setattr(looking, "sort_out", real)
+    monkeypatch.setattr(looking, "classify", real)
     (inbox / "a.style.png").write_bytes(b"x")
     clock.pass_by(POLL_S)
     second = look(polling)
@@ -173,23 +177,23 @@ def test_an_inbox_where_nothing_changes_is_only_listed(
 def test_an_inbox_that_is_swapped_for_another_is_watched(inbox: Path, tmp_path: Path):
     """Moving a folder away keeps its watch alive: on the wrong folder."""
     woken = threading.Event()
-    lookout = Lookout(Root(inbox.parent), InboxConfig(rescan_s=0.5), wake=woken.set)
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(rescan_s=0.5), wake=woken.set)
     try:
-        look(lookout)
+        look(scanner)
         inbox.rename(tmp_path / "elsewhere")
         inbox.mkdir()
         give_up = time.monotonic() + patience(10)
-        while lookout._identity != (inbox.stat().st_dev, inbox.stat().st_ino):
+        while scanner._identity != (inbox.stat().st_dev, inbox.stat().st_ino):
             assert time.monotonic() < give_up
-            look(lookout)
+            look(scanner)
             time.sleep(0.05)
-        lookout._watcher.take_hint()
+        scanner._watcher.take_hint()
         (inbox / "a.content.png").write_bytes(b"x")
-        while not lookout._watcher.take_hint():
+        while not scanner._watcher.take_hint():
             assert time.monotonic() < give_up
             time.sleep(0.01)
     finally:
-        lookout.close()
+        scanner.close()
 
 
 def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
@@ -204,17 +208,17 @@ def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
 
     monkeypatch.setattr(looking, "look_into", hang)
     monkeypatch.setattr(looking, "_CLOSE_S", 0.2)
-    lookout = Lookout(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(watch="poll"), wake=lambda: None, clock=clock)
     for _ in range(100):
-        assert lookout.look(busy=(), taken={}, notes={}, wall=0.0) is None
+        assert scanner.look(busy=(), taken={}, notes={}, wall=0.0) is None
         clock.pass_by(1)
-    assert "does not answer" in lookout.trouble
-    assert lookout.begun == 1
+    assert "does not answer" in scanner.trouble
+    assert scanner.begun == 1
     started = time.monotonic()
-    lookout.close()
+    scanner.close()
     assert time.monotonic() - started < patience(5)
     answer.set()
-    assert lookout._running is not None
-    lookout._running.result(timeout=patience(30))
-    assert look(lookout) is not None
-    assert lookout.trouble == ""
+    assert scanner._running is not None
+    scanner._running.result(timeout=patience(30))
+    assert look(scanner) is not None
+    assert scanner.trouble == ""

@@ -28,10 +28,10 @@ MEASURED = known(speed(100, 0.04), speed(1000, 4.0))  # 4 µs a pixel at any siz
 
 
 def test_a_plan_has_the_scales_that_will_be_painted() -> None:
-    foretold = of_sizes(3000, 2000, [(800, 600)], Settings(size=1024, steps=100), MEASURED)
-    assert [(scale.width, scale.height) for scale in foretold.scales] == [(256, 171), (512, 342), (1024, 683)]
-    assert sum(scale.steps for scale in foretold.scales) == foretold.steps == 100
-    assert (foretold.width, foretold.height) == (1024, 683)
+    estimated = of_sizes(3000, 2000, [(800, 600)], Settings(size=1024, steps=100), MEASURED)
+    assert [(scale.width, scale.height) for scale in estimated.scales] == [(256, 171), (512, 342), (1024, 683)]
+    assert sum(scale.steps for scale in estimated.scales) == estimated.steps == 100
+    assert (estimated.width, estimated.height) == (1024, 683)
 
 
 def test_untiled_steps_take_what_was_measured() -> None:
@@ -62,10 +62,10 @@ def test_what_fits_nowhere_is_an_error() -> None:
 
 def test_without_speeds_the_memory_is_known_and_the_time_not() -> None:
     content = SAMPLES / "rocket.jpg"
-    foretold = planning.plan(content, [content], Settings(size=256), may_probe=False)
-    assert foretold.seconds is None
-    assert {scale.step_seconds for scale in foretold.scales} == {None}
-    assert foretold.peak_bytes > 0.5 * GIB
+    estimated = planning.plan(content, [content], Settings(size=256), may_probe=False)
+    assert estimated.seconds is None
+    assert {scale.step_seconds for scale in estimated.scales} == {None}
+    assert estimated.peak_bytes > 0.5 * GIB
 
 
 def test_speeds_in_another_precision_do_not_count() -> None:
@@ -86,13 +86,13 @@ def test_the_probe_is_short_and_of_two_sizes() -> None:
 
 
 def test_a_plan_is_near_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command probes this machine and foretells a run; on a busy machine within a factor of three."""
+    """The command probes this machine and estimates a run; on a busy machine within a factor of three."""
     # Around the size of the run: the larger one of the real probe takes a while.
     monkeypatch.setattr(probing, "PROBE", tuple(probing.Trial(width=side, height=side, steps=2) for side in (48, 96)))
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
     settings = ("--set", "size=80", "--set", "steps=6", "--set", "scales=[]")
-    foretold = CliRunner().invoke(command, [str(content), str(style), *settings, "--json"], catch_exceptions=False)
-    plan = msgspec.json.decode(foretold.output, type=Plan)
+    estimated = CliRunner().invoke(command, [str(content), str(style), *settings, "--json"], catch_exceptions=False)
+    plan = msgspec.json.decode(estimated.output, type=Plan)
     before = time.monotonic()
     arguments = [content, style, "-o", tmp_path / "out.png", "--evolution", tmp_path, *settings]
     subprocess.run([sys.executable, "-m", "styled", "run", *map(str, arguments)], check=True, capture_output=True)

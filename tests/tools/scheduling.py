@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+TESTS = Path(__file__).parents[1]
+
 ENGINE = "tensorflow in the engine"
 ELSEWHERE = "tensorflow elsewhere"
 PAINTING = "painting"
@@ -91,5 +93,5 @@ def unit_of(file: Path) -> str | None:
     """Return to which of :data:`TOGETHER` a file of tests belongs by its marks, before it is collected."""
     text = file.read_text() if file.name.startswith("test_") else ""
     if "pytest.mark.tensorflow" in text:
-        return ENGINE if file.parent.name == "engine" else ELSEWHERE
+        return ENGINE if TESTS / "engine" in file.parents else ELSEWHERE
     return PAINTING if "pytest.mark.painting" in text else None

@@ -11,7 +11,7 @@ from PIL import Image
 
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.service import start_detached
-from styled.inbox.add import drop
+from styled.inbox.add import add_pair
 from styled.job import JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Iterator[Root]:
         image = tmp_path / "image.png"
         Image.fromarray(picture(64, 48).astype(np.uint8)).save(image)
         for count, name in enumerate(NAMES, 1):
-            drop(root, image, [image], name=name, settings={"seed": count})
+            add_pair(root, image, [image], name=name, settings={"seed": count})
             wait_until(lambda count=count: len(states(root)) == count, f"{name} did not come into the queue")
         yield root
     finally:

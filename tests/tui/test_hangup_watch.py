@@ -14,8 +14,8 @@ from tests.deadlines import patience
 
 PROGRAM = """
 import threading
-from styled.tui.hangup_watch import Tether
-tether = Tether(0, lambda: tether.release())
+from styled.tui.hangup_watch import HangupWatch
+tether = HangupWatch(0, lambda: tether.release())
 tether.start()
 print("up", flush=True)
 threading.Event().wait()  # the loop has ended, but the program is stuck in leaving the dead terminal

@@ -20,26 +20,26 @@ from styled.settings import settings_from
 @settings_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan(content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Foretell how long a job will take, and how much memory.
+    """Estimate how long a job will take, and how much memory.
 
     Nothing is painted, and only the headers of the images are read. The speed of this machine is what `styled
     bench` has measured; where it has not, a short probe measures it first. Settings that are not given come from
     styled.toml of the current root, if there is one.
     """
-    foretold = planning.plan(content, styles, settings_from(settings_values(options)))
+    estimated = planning.plan(content, styles, settings_from(settings_values(options)))
     if as_json:
-        click.echo(msgspec.json.encode(foretold))
+        click.echo(msgspec.json.encode(estimated))
         return
-    for line in lines(foretold):
+    for line in lines(estimated):
         click.echo(line)
 
 
-def lines(foretold: Plan) -> list[str]:
+def lines(estimated: Plan) -> list[str]:
     """Return a plan as a table of text."""
     rows = [("SCALE", "SIZE", "STEPS", "TILES", "PAIRS", "STEP", "TIME", "MEMORY")]
-    for number, scale in enumerate(foretold.scales, start=1):
+    for number, scale in enumerate(estimated.scales, start=1):
         rows.append((
-            f"{number}/{len(foretold.scales)}",
+            f"{number}/{len(estimated.scales)}",
             f"{scale.width}x{scale.height}",
             str(scale.steps),
             "untiled" if scale.scheme == "off" else f"{scale.scheme} {scale.tile_width}x{scale.tile_height}",
@@ -50,10 +50,10 @@ def lines(foretold: Plan) -> list[str]:
         ))  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    limit = "" if foretold.limit_bytes is None else f" of {figures.size_of(foretold.limit_bytes)}"
+    limit = "" if estimated.limit_bytes is None else f" of {figures.size_of(estimated.limit_bytes)}"
     return [
         *table,
-        f"time    {figures.duration(foretold.seconds)}, convolutions in {foretold.precision}",
-        f"memory  {figures.size_of(foretold.peak_bytes)}{limit} ({foretold.limit_source})",
-        f"on      {foretold.machine}",
+        f"time    {figures.duration(estimated.seconds)}, convolutions in {estimated.precision}",
+        f"memory  {figures.size_of(estimated.peak_bytes)}{limit} ({estimated.limit_source})",
+        f"on      {estimated.machine}",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from styled.cli.root_option import root_option
+from styled.cli.options import root_option
 from styled.errors import StyledError
 from styled.root import Root
 

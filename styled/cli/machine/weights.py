@@ -7,7 +7,7 @@ import sys
 import click
 import msgspec
 
-from styled.cli.root_option import root_option
+from styled.cli.options import root_option
 from styled.config import load_config
 from styled.errors import WeightsError
 from styled.root import Root

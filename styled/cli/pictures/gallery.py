@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from styled.cli.root_option import root_option
+from styled.cli.options import root_option
 from styled.files.printable import escaped
 from styled.root import Root
 

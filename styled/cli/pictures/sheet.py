@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from styled.cli.folder_of import folder_of
-from styled.cli.job_ids import job_ids
-from styled.cli.root_option import root_option
+from styled.cli.options import job_ids, root_option
 from styled.root import Root
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from styled.cli.folder_of import folder_of
-from styled.cli.job_ids import job_ids
-from styled.cli.root_option import root_option
+from styled.cli.options import job_ids, root_option
 from styled.root import Root
 
 

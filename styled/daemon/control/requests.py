@@ -13,7 +13,7 @@ import structlog
 from styled.config import RetentionConfig
 from styled.daemon.control.protocol import Request
 from styled.daemon.control.server import Peer
-from styled.daemon.job_commands import Orders
+from styled.daemon.job_commands import JobCommands
 from styled.errors import ControlError, StyledError
 from styled.job import Job
 from styled.settings import nearest
@@ -86,14 +86,14 @@ class Requests:
 
     Args:
         owner: the daemon.
-        orders: what concerns single jobs.
+        job_commands: what concerns single jobs.
         store: answers questions.
         root: path of the root, for ``ping``.
     """
 
-    def __init__(self, owner: Owner, orders: Orders, store: Store, root: str) -> None:
+    def __init__(self, owner: Owner, job_commands: JobCommands, store: Store, root: str) -> None:
         self._owner = owner
-        self._orders = orders
+        self._job_commands = job_commands
         self._store = store
         self._root = root
         self._log = structlog.get_logger("control")
@@ -102,10 +102,10 @@ class Requests:
             "status": self._status,
             "pause": self._pause,
             "resume": self._resume,
-            "cancel": lambda request, by: _of(orders.cancel(_args(request, _OneJob).job, by=by)),
+            "cancel": lambda request, by: _of(job_commands.cancel(_args(request, _OneJob).job, by=by)),
             "retry": self._retry,
             "priority": self._priority,
-            "remove": lambda request, _: _of(orders.remove(_args(request, _OneJob).job)),
+            "remove": lambda request, _: _of(job_commands.remove(_args(request, _OneJob).job)),
             "clean": self._clean,
             "stop": self._stop,
             "reload": self._reload,
@@ -148,24 +148,24 @@ class Requests:
     def _pause(self, request: Request, by: str) -> Mapping[str, Any]:
         job = _args(request, _JobOrQueue).job
         if job is not None:
-            return _of(self._orders.pause(job, by=by))
+            return _of(self._job_commands.pause(job, by=by))
         self._owner.hold(by)
         return {}
 
     def _resume(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         job = _args(request, _JobOrQueue).job
         if job is not None:
-            return _of(self._orders.resume(job))
+            return _of(self._job_commands.resume(job))
         self._owner.release()
         return {}
 
     def _retry(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         args = _args(request, _Retry)
-        return _of(self._orders.retry(args.job, from_start=args.from_start))
+        return _of(self._job_commands.retry(args.job, from_start=args.from_start))
 
     def _priority(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         args = _args(request, _Priority)
-        return _of(self._orders.prioritise(args.job, args.priority))
+        return _of(self._job_commands.prioritise(args.job, args.priority))
 
     def _clean(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         self._owner.clean(_args(request, _Clean).retention)

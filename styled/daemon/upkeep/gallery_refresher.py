@@ -32,8 +32,8 @@ _LAST_WORDS = 500
 """Bytes of what a failed writing said that go to the log."""
 
 
-class Curator:
-    """Writes the gallery after jobs have ended or were removed. A failure is logged, and is nobody else's trouble.
+class GalleryRefresher:
+    """Writes the gallery after jobs have ended or were removed. Failures are only logged.
 
     Args:
         root: whose results.

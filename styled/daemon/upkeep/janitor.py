@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import structlog
 
 from styled.config import RetentionConfig
-from styled.daemon.job_commands import Orders
+from styled.daemon.job_commands import JobCommands
 from styled.daemon.upkeep.retention import Step, plan, surplus_frames
 from styled.errors import IllegalMove, NoSuchJob
 from styled.evolution import JobFolder
@@ -31,7 +31,7 @@ class Janitor:
     Args:
         root: whose jobs.
         store: knows them.
-        orders: removes them.
+        job_commands: removes them.
         config: ``[retention]``.
         wake: called from the thread when it has a plan.
         clock: monotonic seconds.
@@ -41,7 +41,7 @@ class Janitor:
         self,
         root: Root,
         store: Store,
-        orders: Orders,
+        job_commands: JobCommands,
         config: RetentionConfig,
         *,
         wake: Callable[[], None] = lambda: None,
@@ -50,7 +50,7 @@ class Janitor:
         self.config = config
         self._root = root
         self._store = store
-        self._orders = orders
+        self._job_commands = job_commands
         self._wake = wake
         self._clock = clock
         self._due_at = clock()
@@ -116,7 +116,7 @@ class Janitor:
             # By number and end: a job that was retried since is not what was planned for.
             if self._store.get(step.job.id).finished_at != step.job.finished_at:
                 return
-            self._orders.remove(step.job.id)
+            self._job_commands.remove(step.job.id)
         except (NoSuchJob, IllegalMove) as error:
             self._log.info("not removed after all", job=step.job.id, why=error.message)
         else:

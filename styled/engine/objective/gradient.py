@@ -13,7 +13,7 @@ from styled.engine.objective.objective import Objective
 from styled.engine.objective.regions import Region
 from styled.engine.objective.tiled import TiledObjective
 from styled.settings import Settings
-from styled.sizing.memory_use import Choice
+from styled.sizing.memory_use import TilingChoice
 from styled.vgg19.weights import Weights, identity, load_weights
 
 _extractors: GraphCache[FeatureExtractor] = GraphCache(kept=2)
@@ -56,7 +56,7 @@ def gradient_for(
     styles: Sequence[Tensor],
     settings: Settings,
     *,
-    way: Choice,
+    way: TilingChoice,
     regions: Sequence[Region] | None = None,
 ) -> Gradient:
     """Compute the targets of one scale and return its objective's value and gradient, compiled.

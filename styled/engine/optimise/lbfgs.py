@@ -1,7 +1,7 @@
 """L-BFGS on the device, without a line search: one gradient per step.
 
 Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980); Liu & Nocedal (1989). The image-sized
-vectors stay on the device, in the coordinates of the metric; decisions and the small matrices are made on the host,
+vectors stay on the device, in the coordinates of the preconditioner; decisions and the small matrices are made on the host,
 in float64.
 """
 
@@ -18,7 +18,7 @@ import tensorflow as tf
 from styled.engine.network.fused import dot, fused
 from styled.engine.network.graph_cache import GraphCache
 from styled.engine.network.stepping import Gradient, State, Tensor, in_place
-from styled.engine.optimise.preconditioner import Metric
+from styled.engine.optimise.preconditioner import Preconditioner
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,20 +47,20 @@ class _Graphs(NamedTuple):
 _cache: GraphCache[_Graphs] = GraphCache()
 
 
-def _graphs_for(metric: Metric, image: Tensor, history: int) -> _Graphs:
+def _graphs_for(preconditioner: Preconditioner, image: Tensor, history: int) -> _Graphs:
     """Return the compiled parts for images like this one, whose metrics differ in nothing but what they have learned."""
     size = int(np.prod(image.shape))
 
     def guess(gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor) -> Any:
         """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
-        guess = metric.apply(_added(gradient, changes, -for_changes), factors)
+        guess = preconditioner.apply(_added(gradient, changes, -for_changes), factors)
         return guess, _dots(changes, guess)
 
     def build() -> _Graphs:
         return _Graphs(
-            coordinates=tf.function(metric.coordinates, autograph=False),
-            image=tf.function(metric.image, autograph=False),
-            energies=tf.function(metric.energies, autograph=False),
+            coordinates=tf.function(preconditioner.coordinates, autograph=False),
+            image=tf.function(preconditioner.image, autograph=False),
+            energies=tf.function(preconditioner.energies, autograph=False),
             change=fused(_change, size),
             dots=fused(_dots, size),
             guess=fused(guess, size),
@@ -68,7 +68,7 @@ def _graphs_for(metric: Metric, image: Tensor, history: int) -> _Graphs:
             apply=fused(_moved, size),
         )
 
-    return _cache.get((type(metric), tuple(image.shape), image.dtype, history), build, elements=size)
+    return _cache.get((type(preconditioner), tuple(image.shape), image.dtype, history), build, elements=size)
 
 
 class LBFGS:
@@ -78,7 +78,7 @@ class LBFGS:
     ``q = g - Y p`` and ``c = R^-T (D p - Y^T H0 q)``: four passes over the history where the two-loop recursion makes
     a sequence of 4m vector operations. Differences from the textbook:
 
-    - ``H0`` is a :class:`~styled.engine.optimise.preconditioner.Metric` that may change in every step, times the factor that makes it
+    - ``H0`` is a :class:`~styled.engine.optimise.preconditioner.Preconditioner` that may change in every step, times the factor that makes it
       right along the newest pair.
     - Step length 1 from the second step on; a pair is kept only if its curvature is positive. The first step is
       ``H0 g`` with the curvature of a coarser scale, if that is known: ``H0`` in half-cycles per pixel is nearly the same
@@ -96,18 +96,18 @@ class LBFGS:
         image: float, shape (1, H, W, 3), where to start.
         gradient: the objective.
         history: pairs kept; memory is ``history`` float32 images.
-        metric: the first guess of the inverse Hessian.
+        preconditioner: the first guess of the inverse Hessian.
     """
 
     first_move = 2.0
     largest_move = 30.0
     tolerated_growth = 4.0
 
-    def __init__(self, image: Tensor, gradient: Gradient, *, history: int, metric: Metric) -> None:
+    def __init__(self, image: Tensor, gradient: Gradient, *, history: int, preconditioner: Preconditioner) -> None:
         dtype = image.dtype
         self._gradient = gradient
-        self.metric = metric
-        self._graphs = _graphs_for(metric, image, history)
+        self.preconditioner = preconditioner
+        self._graphs = _graphs_for(preconditioner, image, history)
         self.image = tf.Variable(image, trainable=False)
         self.best = tf.Variable(image, trainable=False)
         # A variable for each pair: rows of one could be assigned only at the price of a copy with every read. All
@@ -123,7 +123,7 @@ class LBFGS:
         self.count = 0  # moves since the last reset
         self.stamp = 0  # pairs ever kept
         self.best_loss = math.inf
-        self.scale = 0.0  # gamma: the factor of the metric, 0 = unknown
+        self.scale = 0.0  # gamma: the factor of the preconditioner, 0 = unknown
         self.caution = 1.0  # halves with each reset
         self._size = int(np.prod(image.shape))
         self._dtype = dtype
@@ -169,8 +169,8 @@ class LBFGS:
         self.move_dot_change[:, slot] = self._graphs.dots(_tensors(self.moves), kept).numpy()
         self.stamp += 1
         self.order[slot] = self.stamp
-        self.metric.learn(of_move, of_change, float(curvature))
-        self.scale = float(curvature / (self.metric.factors @ of_change))
+        self.preconditioner.learn(of_move, of_change, float(curvature))
+        self.scale = float(curvature / (self.preconditioner.factors @ of_change))
 
     def _move(self, gradient: Tensor) -> None:
         root = math.sqrt(self._size)
@@ -178,8 +178,8 @@ class LBFGS:
         length, scale = self.caution * self.largest_move * root, 1.0
         if self.scale == 0.0:
             length = self.caution * self.first_move * root
-            movable = self._constant(np.where(self.metric.factors > 0.0, 1.0, 0.0))
-            guess, for_moves = self.metric.apply(gradient, movable), np.zeros(pairs)
+            movable = self._constant(np.where(self.preconditioner.factors > 0.0, 1.0, 0.0))
+            guess, for_moves = self.preconditioner.apply(gradient, movable), np.zeros(pairs)
             norm = math.sqrt(float(self._graphs.dots([guess], guess)[0]))
             scale = length / norm if norm > 1e-30 else 0.0  # at a minimum it stays: infinity times 0 is no number
         else:
@@ -188,7 +188,7 @@ class LBFGS:
             for_changes, for_moves = np.zeros((2, pairs))
             with_moves = self._graphs.dots(_tensors(self.moves), gradient).numpy()
             for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
-            bands = self._constant(self.scale * self.metric.factors)
+            bands = self._constant(self.scale * self.preconditioner.factors)
             guess, with_changes = self._graphs.guess(
                 gradient, _tensors(self.changes), bands, self._constant(for_changes)
             )
@@ -212,11 +212,11 @@ class LBFGS:
 
     def curvature(self) -> State:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        return {**self.metric.state(), "scale_px": np.array([self.scale / self._size])}
+        return {**self.preconditioner.state(), "scale_px": np.array([self.scale / self._size])}
 
     def expect(self, curvature: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        self.metric.restore(curvature)
+        self.preconditioner.restore(curvature)
         self.scale = curvature["scale_px"][0].item() * self._size
 
     # --- checkpoints ---
@@ -231,7 +231,7 @@ class LBFGS:
             **vectors,
             **matrices,
             **{name: np.array([getattr(self, name)]) for name in _NUMBERS},
-            **self.metric.state(),
+            **self.preconditioner.state(),
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -249,7 +249,7 @@ class LBFGS:
             setattr(self, name, [tf.Variable(each, trainable=False) for each in tensors])
         for name in _NUMBERS:
             setattr(self, name, state[name][0].item())
-        self.metric.restore(state)
+        self.preconditioner.restore(state)
 
 
 def _tensors(variables: Sequence[Tensor]) -> list[Tensor]:

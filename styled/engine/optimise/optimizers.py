@@ -7,7 +7,7 @@ import math
 from styled.engine.network.stepping import Gradient, Optimizer, Tensor
 from styled.engine.optimise.adam import Adam
 from styled.engine.optimise.lbfgs import LBFGS
-from styled.engine.optimise.preconditioner import FrequencyMetric, Identity
+from styled.engine.optimise.preconditioner import FrequencyPreconditioner, Identity
 from styled.settings import Settings
 
 
@@ -26,7 +26,9 @@ def optimizer_for(
     if settings.optimizer == "adam":
         return Adam(image, gradient, learning_rate=settings.learning_rate)
     height, width = image.shape[1:3]
-    metric = (
-        FrequencyMetric(height, width, longest_px=longest_px) if settings.preconditioner == "frequency" else Identity()
+    preconditioner = (
+        FrequencyPreconditioner(height, width, longest_px=longest_px)
+        if settings.preconditioner == "frequency"
+        else Identity()
     )
-    return LBFGS(image, gradient, history=history, metric=metric)
+    return LBFGS(image, gradient, history=history, preconditioner=preconditioner)

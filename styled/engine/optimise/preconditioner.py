@@ -30,7 +30,7 @@ MEMORY = 0.95
 """What a pair counts when the next one is learned: some twenty pairs decide."""
 
 
-class Metric(Protocol):
+class Preconditioner(Protocol):
     """A symmetric, positive semidefinite operator on pictures, learned from pairs; diagonal in coordinates of its own.
 
     The coordinates are orthonormal: lengths and products are those of the pictures. So the optimiser works in them
@@ -69,33 +69,33 @@ class Identity:
         self.factors = np.ones(1)
 
     def coordinates(self, image: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         return tf.reshape(image, [image.shape[1], -1])
 
     def image(self, coordinates: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         return tf.reshape(coordinates, [1, coordinates.shape[0], -1, 3])
 
     def energies(self, coordinates: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         return tf.reshape(dot(coordinates, coordinates), [1])
 
     def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         return coordinates * factors[0]
 
     def learn(self, move: Floats, change: Floats, curvature: float) -> None:
-        """See :class:`Metric`; there is nothing to learn."""
+        """See :class:`Preconditioner`; there is nothing to learn."""
 
     def state(self) -> State:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         return {}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
 
 
-class FrequencyMetric:
+class FrequencyPreconditioner:
     """A diagonal over bands of frequency (discrete cosine transform) and three opponent colours.
 
     In each band the factor is the length of the moves through that of the gradient's changes they caused, over the
@@ -121,7 +121,7 @@ class FrequencyMetric:
         self.factors = np.where(self._moved, 1.0, 0.0)
 
     def coordinates(self, image: Tensor) -> Tensor:
-        """See :class:`Metric`: the spectra of the opponent colours, one below the other, (3 W, H)."""
+        """See :class:`Preconditioner`: the spectra of the opponent colours, one below the other, (3 W, H)."""
         colours = tf.matmul(tf.reshape(image, [-1, 3]), tf.constant(OPPONENT, image.dtype))
         planes = (tf.reshape(colours[:, each], [self._height, self._width]) for each in range(3))
         # One after the other: the transform's temporaries are several times its input.
@@ -129,7 +129,7 @@ class FrequencyMetric:
         return tf.concat(spectra, axis=0)
 
     def image(self, coordinates: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         planes = [
             tf.signal.idct(tf.transpose(tf.signal.idct(spectrum, norm="ortho")), norm="ortho")
             for spectrum in tf.split(coordinates, 3)
@@ -139,7 +139,7 @@ class FrequencyMetric:
         return tf.reshape(pixels, [1, self._height, self._width, 3])
 
     def energies(self, coordinates: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         bands = tf.reshape(self._bands, [-1])
         found = [
             tf.math.unsorted_segment_sum(tf.reshape(tf.square(spectrum), [-1]), bands, self._count)
@@ -148,12 +148,12 @@ class FrequencyMetric:
         return tf.cast(tf.concat(found, axis=0), tf.float64)
 
     def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         each = tf.gather(tf.reshape(factors, [3, self._count]), self._bands, axis=1)
         return coordinates * tf.reshape(each, coordinates.shape)
 
     def learn(self, move: Floats, change: Floats, curvature: float) -> None:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         self._moves = MEMORY * self._moves + move / curvature
         self._changes = MEMORY * self._changes + change / curvature
         # A band that nothing moved in must not divide by zero; what is added is far below rounding elsewhere.
@@ -162,10 +162,10 @@ class FrequencyMetric:
         self.factors = np.where(self._moved, np.sqrt(moves / changes), 0.0)
 
     def state(self) -> State:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         return {"band_moves": self._moves, "band_changes": self._changes, "band_factors": self.factors}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """See :class:`Metric`."""
+        """See :class:`Preconditioner`."""
         self._moves, self._changes = np.array(state["band_moves"]), np.array(state["band_changes"])
         self.factors = np.where(self._moved, state["band_factors"], 0.0)

@@ -35,7 +35,7 @@ _COUNTING = ("size", "steps", "scales", "upscale")
 
 
 class Forecaster:
-    """Foretells when waiting jobs end. Used by the poller's thread only.
+    """Estimates when waiting jobs end. Used by the poller's thread only.
 
     Args:
         root: where the jobs' losses lie.
@@ -68,7 +68,7 @@ class Forecaster:
         running = [(job, self._newest(job)) for job in self._reader.jobs([JobState.RUNNING])]
         done = [self._newest(job) for job in self._reader.jobs([JobState.DONE], limit=_RECENT, order="queue")]
         speed = seconds_per_pixel([*(progress for _, progress in running), *done])
-        return {} if speed is None else foresee(running, waiting, speed, self._clock())
+        return {} if speed is None else queue_eta(running, waiting, speed, self._clock())
 
     def _newest(self, job: Job) -> Progress | None:
         try:
@@ -83,7 +83,7 @@ def seconds_per_pixel(recent: Iterable[Progress | None]) -> float | None:
     return median(speeds) if speeds else None
 
 
-def foresee(
+def queue_eta(
     running: Sequence[tuple[Job, Progress | None]], waiting: Sequence[Job], speed: float, now: float
 ) -> dict[str, float]:
     """Let each waiting job, in order, follow the running one that ends first.

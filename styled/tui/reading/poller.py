@@ -172,7 +172,7 @@ class SnapshotMaker:
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
 
     def _foreseen(self, status: DaemonStatus | None) -> dict[str, float]:
-        """Foretell when the waiting jobs end; nothing while no daemon works on them."""
+        """Estimate when the waiting jobs end; nothing while no daemon works on them."""
         if status is None or status.state == "paused" or self._clock() - status.beat_at > STALE_S:
             return {}
         if self._forecaster is None:

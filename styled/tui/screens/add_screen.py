@@ -75,7 +75,7 @@ class AddScreen(Screen[str]):
             super().__init__()
             self.values, self.trouble = values, trouble
 
-    class Foretold(Message, bubble=False):
+    class Estimated(Message, bubble=False):
         """What the job will take was worked out, or could not be."""
 
         def __init__(self, job: NewJob, words: Line, *, is_timed: bool, has_measured: bool) -> None:
@@ -180,30 +180,30 @@ class AddScreen(Screen[str]):
         if self.new_job != self._planned:
             self._planned, self._plan = self.new_job.copy(), ()
             if self.new_job.is_whole:
-                in_background(self, "plan", partial(self._foretell, self._planned, may_measure=False))
+                in_background(self, "plan", partial(self._estimate, self._planned, may_measure=False))
         self._draw()
 
-    def _foretell(self, job: NewJob, *, may_measure: bool) -> Foretold:
+    def _estimate(self, job: NewJob, *, may_measure: bool) -> Estimated:
         """Work out what a job will take; runs on a thread."""
-        from styled.tui.reading.foretelling import foretell  # loads NumPy, which the first screen must not wait for
+        from styled.tui.reading.estimate import estimate  # loads NumPy, which the first screen must not wait for
 
-        words, is_timed = foretell(job, may_measure=may_measure)
-        return self.Foretold(job, words, is_timed=is_timed, has_measured=may_measure)
+        words, is_timed = estimate(job, may_measure=may_measure)
+        return self.Estimated(job, words, is_timed=is_timed, has_measured=may_measure)
 
-    def on_add_screen_foretold(self, message: Foretold) -> None:
+    def on_add_screen_estimated(self, message: Estimated) -> None:
         """Show it, unless something else was chosen meanwhile; measure this machine if nobody has."""
         if message.has_measured:
             self._is_measuring = False
         if message.job != self.new_job:
             if message.has_measured and self.new_job.is_whole:  # its time can be told now
-                in_background(self, "plan", partial(self._foretell, self.new_job.copy(), may_measure=False))
+                in_background(self, "plan", partial(self._estimate, self.new_job.copy(), may_measure=False))
             return
         self._plan = message.words
         if not message.is_timed:
             self._plan = (*self._plan, ("   measuring this machine for the time...", "muted"))
             if not self._is_measuring:
                 self._is_measuring = True
-                in_background(self, "measure", partial(self._foretell, message.job, may_measure=True))
+                in_background(self, "measure", partial(self._estimate, message.job, may_measure=True))
         self._draw()
 
     def _draw(self) -> None:
@@ -282,10 +282,10 @@ class AddScreen(Screen[str]):
 
     def _drop(self, content: Path, job: NewJob) -> Added:
         """Put the pair into the inbox; runs on a thread."""
-        from styled.inbox.add import drop  # loads NumPy, which the first screen must not wait for
+        from styled.inbox.add import add_pair  # loads NumPy, which the first screen must not wait for
 
         try:
-            return self.Added(drop(self._root, content, job.styles, mask=job.mask, settings=job.settings), "")
+            return self.Added(add_pair(self._root, content, job.styles, mask=job.mask, settings=job.settings), "")
         except StyledError as error:
             return self.Added("", str(error))
 

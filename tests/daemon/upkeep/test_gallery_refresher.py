@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from styled.config import GalleryConfig
-from styled.daemon.upkeep.gallery_refresher import RETRY_S, SETTLE_S, SHARE, Curator
+from styled.daemon.upkeep.gallery_refresher import RETRY_S, SETTLE_S, SHARE, GalleryRefresher
 from styled.job import JobState
 from styled.root import Root
 from styled.store.records import Event
@@ -40,20 +40,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def curator(root: Root, clock: Clock) -> Iterator[Curator]:
-    curator = Curator(root, GalleryConfig(), clock=clock)
-    yield curator
-    curator.close()
+def gallery_refresher(root: Root, clock: Clock) -> Iterator[GalleryRefresher]:
+    gallery_refresher = GalleryRefresher(root, GalleryConfig(), clock=clock)
+    yield gallery_refresher
+    gallery_refresher.close()
 
 
-def write(curator: Curator, clock: Clock) -> None:
+def write(gallery_refresher: GalleryRefresher, clock: Clock) -> None:
     """Let a writing that is due start, and end."""
-    clock.ahead += curator.wake_after() or 0.0
-    curator.turn()
-    process = curator._process
+    clock.ahead += gallery_refresher.wake_after() or 0.0
+    gallery_refresher.turn()
+    process = gallery_refresher._process
     assert process is not None, "nothing was started"
     assert "gallery" in process.args  # type: ignore[operator]
-    wait_until(lambda: curator.turn() or curator._process is not process)
+    wait_until(lambda: gallery_refresher.turn() or gallery_refresher._process is not process)
 
 
 def test_a_daemon_shows_a_result_on_the_page_soon_after_its_job(root: Root) -> None:
@@ -66,57 +66,57 @@ def test_a_daemon_shows_a_result_on_the_page_soon_after_its_job(root: Root) -> N
 
 @pytest.mark.parametrize("heard", [event(), event(after="failed"), event(kind="removed", after="")])
 def test_it_is_written_after_an_end_or_a_removal_and_then_not_again_for_a_while(
-    root: Root, curator: Curator, clock: Clock, heard: Event
+    root: Root, gallery_refresher: GalleryRefresher, clock: Clock, heard: Event
 ) -> None:
-    curator.hear([event(after="running"), event(kind="priority", after="3")])
-    assert curator.wake_after() is None
-    curator.hear([heard, heard])
-    assert curator.wake_after() == pytest.approx(SETTLE_S, abs=0.5)
+    gallery_refresher.hear([event(after="running"), event(kind="priority", after="3")])
+    assert gallery_refresher.wake_after() is None
+    gallery_refresher.hear([heard, heard])
+    assert gallery_refresher.wake_after() == pytest.approx(SETTLE_S, abs=0.5)
     before = clock()
-    write(curator, clock)
+    write(gallery_refresher, clock)
     took = clock() - before - SETTLE_S
     assert "<title>styled: results</title>" in (root.evolution / "index.html").read_text()
-    assert curator.wake_after() is None
-    curator.hear([heard])
-    assert (curator.wake_after() or 0.0) > 0.5 * took * (1.0 / SHARE - 1.0)
+    assert gallery_refresher.wake_after() is None
+    gallery_refresher.hear([heard])
+    assert (gallery_refresher.wake_after() or 0.0) > 0.5 * took * (1.0 / SHARE - 1.0)
 
 
 def test_a_failure_is_logged_with_its_reason_and_not_repeated_at_once(
-    root: Root, curator: Curator, clock: Clock
+    root: Root, gallery_refresher: GalleryRefresher, clock: Clock
 ) -> None:
     (root.evolution / "index.html").mkdir()
-    curator.hear([event()])
+    gallery_refresher.hear([event()])
     with structlog.testing.capture_logs() as logs:
-        write(curator, clock)
+        write(gallery_refresher, clock)
     assert [entry["event"] for entry in logs] == ["the gallery could not be written"]
     assert "index.html" in logs[0]["said"]
-    curator.hear([event()])
-    assert (curator.wake_after() or 0.0) > RETRY_S - 1.0
+    gallery_refresher.hear([event()])
+    assert (gallery_refresher.wake_after() or 0.0) > RETRY_S - 1.0
 
 
 def test_it_keeps_still_when_told_to_or_while_the_disk_is_full(root: Root, clock: Clock) -> None:
-    for curator in (Curator(root, GalleryConfig(auto=False), clock=clock), Curator(root, GalleryConfig(), may_write=lambda: False, clock=clock)):  # fmt: skip
-        curator.hear([event()])
+    for gallery_refresher in (GalleryRefresher(root, GalleryConfig(auto=False), clock=clock), GalleryRefresher(root, GalleryConfig(), may_write=lambda: False, clock=clock)):  # fmt: skip
+        gallery_refresher.hear([event()])
         clock.ahead += 2 * SETTLE_S
-        curator.turn()
-        assert curator._process is None
-        assert curator.wake_after() != 0.0, "it would wake the loop without end"
+        gallery_refresher.turn()
+        assert gallery_refresher._process is None
+        assert gallery_refresher.wake_after() != 0.0, "it would wake the loop without end"
 
 
 def test_a_writing_that_hangs_is_ended_and_one_in_progress_ends_with_the_daemon(
-    root: Root, curator: Curator, clock: Clock
+    root: Root, gallery_refresher: GalleryRefresher, clock: Clock
 ) -> None:
     for end in ("limit", "close"):
         clock.ahead += 10_000.0
-        curator.hear([event()])
+        gallery_refresher.hear([event()])
         clock.ahead += 2 * SETTLE_S
-        curator.turn()
-        assert curator._process is not None
-        child = psutil.Process(curator._process.pid)
+        gallery_refresher.turn()
+        assert gallery_refresher._process is not None
+        child = psutil.Process(gallery_refresher._process.pid)
         child.suspend()
         if end == "limit":
-            clock.ahead += curator.wake_after() or 0.0
-            curator.turn()
+            clock.ahead += gallery_refresher.wake_after() or 0.0
+            gallery_refresher.turn()
         else:
-            curator.close()
+            gallery_refresher.close()
         assert not child.is_running()

@@ -12,7 +12,7 @@ import tensorflow as tf
 from styled.engine.optimise.adam import Adam
 from styled.engine.optimise.lbfgs import LBFGS
 from styled.engine.optimise.optimizers import optimizer_for
-from styled.engine.optimise.preconditioner import FrequencyMetric, Identity, Metric
+from styled.engine.optimise.preconditioner import FrequencyPreconditioner, Identity, Preconditioner
 from styled.settings import Settings
 
 pytestmark = pytest.mark.tensorflow
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.tensorflow
 SHAPE = (1, 4, 5, 3)
 SIZE = 60
 
-# A step's graphs are kept for a shape, dtype, metric and history: here mostly 10, so that tests take them over.
+# A step's graphs are kept for a shape, dtype, preconditioner and history: here mostly 10, so that tests take them over.
 HISTORY = 10
 
 Objective = Callable[[tf.Tensor], tf.Tensor]
@@ -63,9 +63,11 @@ def with_gradient(value: Objective) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf
     return gradient
 
 
-def lbfgs(value: Objective, image: np.ndarray, history: int = HISTORY, metric: Metric | None = None) -> LBFGS:
+def lbfgs(
+    value: Objective, image: np.ndarray, history: int = HISTORY, preconditioner: Preconditioner | None = None
+) -> LBFGS:
     gradient = tf.function(with_gradient(value))
-    return LBFGS(tf.constant(image), gradient, history=history, metric=metric or Identity())
+    return LBFGS(tf.constant(image), gradient, history=history, preconditioner=preconditioner or Identity())
 
 
 def losses_of(
@@ -157,18 +159,18 @@ class TestDirection:
         self, history: int, kind: str, learned: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(LBFGS, "largest_move", 1e9)
-        metric: Metric = FrequencyMetric(4, 5) if learned else Identity()
+        preconditioner: Preconditioner = FrequencyPreconditioner(4, 5) if learned else Identity()
 
         @tf.function(autograph=False)
         def guessed(image: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-            return metric.image(metric.apply(metric.coordinates(image), factors))
+            return preconditioner.image(preconditioner.apply(preconditioner.coordinates(image), factors))
 
         def guess(vector: np.ndarray) -> np.ndarray:
-            return guessed(tf.constant(vector.reshape(SHAPE)), tf.constant(metric.factors)).numpy().ravel()
+            return guessed(tf.constant(vector.reshape(SHAPE)), tf.constant(preconditioner.factors)).numpy().ravel()
 
         value, steps = (quadratic(50.0)[0], 18) if kind == "quadratic" else (valley, 25)
         begin = start() if kind == "quadratic" else start() / 4 + 75
-        optimizer = lbfgs(value, begin, history=history, metric=metric)
+        optimizer = lbfgs(value, begin, history=history, preconditioner=preconditioner)
         gradient = tf.function(with_gradient(value))
         pairs: list[tuple[np.ndarray, np.ndarray]] = []
         compared = refused = 0
@@ -207,24 +209,26 @@ class TestDirection:
 
     def test_with_a_coarser_scales_curvature_the_first_move_goes_by_it(self) -> None:
         """Learned at 4x5 px of a quadratic, taken to 8x10: the same bands, the factor times the pixels."""
-        coarser = lbfgs(quadratic()[0], start(), metric=FrequencyMetric(4, 5))
+        coarser = lbfgs(quadratic()[0], start(), preconditioner=FrequencyPreconditioner(4, 5))
         losses_of(coarser, 8)
         large = (1, 8, 10, 3)
         slope = np.random.default_rng(5).normal(0.0, 1e-3, large)
-        metric = FrequencyMetric(8, 10)
+        preconditioner = FrequencyPreconditioner(8, 10)
         gradient = lambda image: (tf.ones(1, tf.float64), tf.constant(slope))  # noqa: E731
-        optimizer = LBFGS(tf.constant(np.full(large, 128.0)), gradient, history=1, metric=metric)
+        optimizer = LBFGS(tf.constant(np.full(large, 128.0)), gradient, history=1, preconditioner=preconditioner)
         optimizer.expect(coarser.curvature())
         optimizer.step()
-        factors = 4.0 * coarser.scale * coarser.metric.factors
-        wanted = metric.image(metric.apply(metric.coordinates(tf.constant(slope)), tf.constant(factors)))
-        assert np.ptp(coarser.metric.factors) > 0
+        factors = 4.0 * coarser.scale * coarser.preconditioner.factors
+        wanted = preconditioner.image(
+            preconditioner.apply(preconditioner.coordinates(tf.constant(slope)), tf.constant(factors))
+        )
+        assert np.ptp(coarser.preconditioner.factors) > 0
         np.testing.assert_allclose(optimizer.image.numpy(), 128.0 - wanted.numpy(), rtol=1e-12)
 
     def test_a_coarser_scale_that_learned_nothing_changes_nothing(self) -> None:
         value, _ = quadratic()
-        first, second = (lbfgs(value, start(), metric=FrequencyMetric(4, 5)) for _ in range(2))
-        second.expect(lbfgs(value, start(), metric=FrequencyMetric(4, 5)).curvature())
+        first, second = (lbfgs(value, start(), preconditioner=FrequencyPreconditioner(4, 5)) for _ in range(2))
+        second.expect(lbfgs(value, start(), preconditioner=FrequencyPreconditioner(4, 5)).curvature())
         assert losses_of(first, 5) == losses_of(second, 5)
 
     def test_no_move_is_larger_than_the_limit(self) -> None:
@@ -272,7 +276,7 @@ class TestPairs:
         bowl = tf.constant(np.geomspace(1.0, 30.0, SIZE).reshape(SHAPE).astype(np.float32))
         image = tf.constant(start().astype(np.float32))
         objective = with_gradient(lambda image: tf.reduce_sum(bowl * tf.square(image - bottom)))
-        optimizer = LBFGS(image, objective, history=3, metric=Identity())
+        optimizer = LBFGS(image, objective, history=3, preconditioner=Identity())
         losses_of(optimizer, 5)
         return optimizer
 

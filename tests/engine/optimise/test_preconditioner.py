@@ -11,7 +11,7 @@ import scipy.fft
 import tensorflow as tf
 
 from styled.engine.optimise.lbfgs import LBFGS
-from styled.engine.optimise.preconditioner import EDGES, OPPONENT, FrequencyMetric, Identity, Metric
+from styled.engine.optimise.preconditioner import EDGES, OPPONENT, FrequencyPreconditioner, Identity, Preconditioner
 
 pytestmark = pytest.mark.tensorflow
 
@@ -27,12 +27,14 @@ def spectrum(image: np.ndarray) -> np.ndarray:
     return scipy.fft.dctn(image[0] @ OPPONENT, axes=(0, 1), norm="ortho")
 
 
-def energies(metric: Metric, image: np.ndarray) -> np.ndarray:
-    return metric.energies(metric.coordinates(tf.constant(image))).numpy()
+def energies(preconditioner: Preconditioner, image: np.ndarray) -> np.ndarray:
+    return preconditioner.energies(preconditioner.coordinates(tf.constant(image))).numpy()
 
 
-def applied(metric: Metric, image: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    return metric.image(metric.apply(metric.coordinates(tf.constant(image)), tf.constant(factors))).numpy()
+def applied(preconditioner: Preconditioner, image: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    return preconditioner.image(
+        preconditioner.apply(preconditioner.coordinates(tf.constant(image)), tf.constant(factors))
+    ).numpy()
 
 
 def bands() -> np.ndarray:
@@ -45,17 +47,17 @@ def test_the_opponent_colours_are_orthonormal_and_begin_with_brightness() -> Non
     np.testing.assert_allclose(np.abs(OPPONENT[:, 0]), 3**-0.5)
 
 
-@pytest.mark.parametrize("metric", [Identity(), FrequencyMetric(HEIGHT, WIDTH)])
-def test_the_coordinates_are_orthonormal(metric: Metric) -> None:
+@pytest.mark.parametrize("preconditioner", [Identity(), FrequencyPreconditioner(HEIGHT, WIDTH)])
+def test_the_coordinates_are_orthonormal(preconditioner: Preconditioner) -> None:
     a, b = random(1), random(2)
-    coordinates = [metric.coordinates(tf.constant(each)) for each in (a, b)]
+    coordinates = [preconditioner.coordinates(tf.constant(each)) for each in (a, b)]
     assert np.sum(coordinates[0] * coordinates[1]) == pytest.approx(np.sum(a * b))
-    np.testing.assert_allclose(metric.image(coordinates[0]), a, atol=1e-12)
+    np.testing.assert_allclose(preconditioner.image(coordinates[0]), a, atol=1e-12)
 
 
 def test_the_energies_are_those_of_scipys_transform() -> None:
     image = random()
-    found = energies(FrequencyMetric(HEIGHT, WIDTH), image)
+    found = energies(FrequencyPreconditioner(HEIGHT, WIDTH), image)
     squares = np.square(spectrum(image))
     for colour, of_colour in enumerate(np.split(found, 3)):
         expected = [squares[..., colour][bands() == band].sum() for band in range(len(EDGES) + 1)]
@@ -64,29 +66,29 @@ def test_the_energies_are_those_of_scipys_transform() -> None:
 
 
 def test_each_band_is_scaled_by_its_factor() -> None:
-    image, metric = random(), FrequencyMetric(HEIGHT, WIDTH)
-    factors = np.random.default_rng(2).uniform(0.1, 10.0, metric.factors.shape)
+    image, preconditioner = random(), FrequencyPreconditioner(HEIGHT, WIDTH)
+    factors = np.random.default_rng(2).uniform(0.1, 10.0, preconditioner.factors.shape)
     expected = spectrum(image) * np.stack([of_colour[bands()] for of_colour in np.split(factors, 3)], axis=-1)
-    np.testing.assert_allclose(spectrum(applied(metric, image, factors)), expected, atol=1e-9)
+    np.testing.assert_allclose(spectrum(applied(preconditioner, image, factors)), expected, atol=1e-9)
 
 
 def test_it_is_symmetric_and_positive_and_nothing_before_it_learns() -> None:
-    metric = FrequencyMetric(HEIGHT, WIDTH)
+    preconditioner = FrequencyPreconditioner(HEIGHT, WIDTH)
     a, b = random(1), random(2)
-    np.testing.assert_allclose(applied(metric, a, metric.factors), a, atol=1e-9)
-    metric.learn(energies(metric, a), energies(metric, b), 3.0)
-    of_a, of_b = (applied(metric, each, metric.factors) for each in (a, b))
+    np.testing.assert_allclose(applied(preconditioner, a, preconditioner.factors), a, atol=1e-9)
+    preconditioner.learn(energies(preconditioner, a), energies(preconditioner, b), 3.0)
+    of_a, of_b = (applied(preconditioner, each, preconditioner.factors) for each in (a, b))
     assert np.sum(b * of_a) == pytest.approx(np.sum(a * of_b))
     assert np.sum(a * of_a) > 0
 
 
 def test_a_picture_that_moves_in_one_band_only_leaves_finite_factors() -> None:
-    metric = FrequencyMetric(HEIGHT, WIDTH)
-    flat = energies(metric, np.ones((1, HEIGHT, WIDTH, 3)))
-    metric.learn(flat, 4.0 * flat, 1.0)
-    assert np.isfinite(metric.factors).all()
-    assert metric.factors.min() > 0
-    assert metric.factors[0] == pytest.approx(0.5)
+    preconditioner = FrequencyPreconditioner(HEIGHT, WIDTH)
+    flat = energies(preconditioner, np.ones((1, HEIGHT, WIDTH, 3)))
+    preconditioner.learn(flat, 4.0 * flat, 1.0)
+    assert np.isfinite(preconditioner.factors).all()
+    assert preconditioner.factors.min() > 0
+    assert preconditioner.factors[0] == pytest.approx(0.5)
 
 
 def bowl_of_frequencies() -> tf.Tensor:
@@ -98,7 +100,7 @@ def bowl_of_frequencies() -> tf.Tensor:
 @functools.cache
 def gradient_of_the_bowl() -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     curvature = tf.constant(bowl_of_frequencies())
-    transform = FrequencyMetric(HEIGHT, WIDTH).coordinates
+    transform = FrequencyPreconditioner(HEIGHT, WIDTH).coordinates
 
     def gradient(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -111,20 +113,20 @@ def gradient_of_the_bowl() -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     return tf.function(gradient)
 
 
-def down_the_bowl(metric: Metric, image: np.ndarray) -> LBFGS:
+def down_the_bowl(preconditioner: Preconditioner, image: np.ndarray) -> LBFGS:
     """Return L-BFGS at an image on the side of that bowl."""
-    return LBFGS(tf.constant(image), gradient_of_the_bowl(), history=10, metric=metric)
+    return LBFGS(tf.constant(image), gradient_of_the_bowl(), history=10, preconditioner=preconditioner)
 
 
-def falling(metric: Metric, steps: int) -> float:
+def falling(preconditioner: Preconditioner, steps: int) -> float:
     """Return the loss after some steps of L-BFGS down it, relative to the first."""
-    optimizer = down_the_bowl(metric, 128.0 + 20.0 * random(5))
+    optimizer = down_the_bowl(preconditioner, 128.0 + 20.0 * random(5))
     losses = [float(optimizer.step()[0]) for _ in range(steps)]
     return min(losses) / losses[0]
 
 
 def test_where_frequencies_differ_it_needs_less_than_half_the_steps() -> None:
-    assert falling(FrequencyMetric(HEIGHT, WIDTH), 10) < falling(Identity(), 20)
+    assert falling(FrequencyPreconditioner(HEIGHT, WIDTH), 10) < falling(Identity(), 20)
 
 
 @pytest.mark.parametrize(("longest_px", "is_known", "steps"), [(8.0, False, 6), (20.0, True, 18)])
@@ -132,15 +134,15 @@ def test_waves_longer_than_allowed_stay_while_the_others_go_to_the_bottom(
     longest_px: float, is_known: bool, steps: int
 ) -> None:
     """From the first move on, and with what a scale has learned that moved all of them."""
-    start, everything = 128.0 + 20.0 * random(5), FrequencyMetric(HEIGHT, WIDTH)
+    start, everything = 128.0 + 20.0 * random(5), FrequencyPreconditioner(HEIGHT, WIDTH)
     everything.learn(energies(everything, random(1)), energies(everything, random(2)), 3.0)
     stays = np.tile(np.append(0.0, EDGES) < 2.0 / longest_px, 3)
-    metric = FrequencyMetric(HEIGHT, WIDTH, longest_px=longest_px)
-    optimizer = down_the_bowl(metric, start)
+    preconditioner = FrequencyPreconditioner(HEIGHT, WIDTH, longest_px=longest_px)
+    optimizer = down_the_bowl(preconditioner, start)
     if is_known:
         optimizer.expect({**everything.state(), "scale_px": np.array([1e-4])})
     for _ in range(steps):
         optimizer.step()
-    moved, was = energies(metric, optimizer.image.numpy() - start), energies(metric, start - 128.0)
+    moved, was = energies(preconditioner, optimizer.image.numpy() - start), energies(preconditioner, start - 128.0)
     assert moved[stays].max() < 1e-12 * was.sum()
     assert moved[~stays].sum() == pytest.approx(was[~stays].sum(), rel=0.05), "nearly all the way to 128"

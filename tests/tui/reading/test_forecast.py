@@ -1,4 +1,4 @@
-"""What is foretold of waiting jobs, against sums done by hand."""
+"""Estimates of waiting jobs, against sums done by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from styled import figures
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
-from styled.tui.reading.forecast import Forecaster, foresee, pixel_steps, seconds_per_pixel
+from styled.tui.reading.forecast import Forecaster, pixel_steps, queue_eta, seconds_per_pixel
 from tests.tui.conftest import NOW, Desk, make_app, progress, screen_text, settled, until
 
 
@@ -38,11 +38,11 @@ def test_each_job_follows_the_one_that_ends_first() -> None:
     first, second, third = (job(name) for name in "abc")
     own = pixel_steps(first) * 1e-3
     late = job("d", not_before=NOW + 10_000.0)
-    assert foresee([], [first, second], 1e-3, NOW) == pytest.approx({"a": own, "b": 2 * own})
+    assert queue_eta([], [first, second], 1e-3, NOW) == pytest.approx({"a": own, "b": 2 * own})
     busy = [(job("x"), progress(1, 60, left_seconds=100.0)), (job("y"), progress(1, 60, left_seconds=5.0))]
-    found = foresee(busy, [first, second, third, late], 1e-3, NOW)
+    found = queue_eta(busy, [first, second, third, late], 1e-3, NOW)
     assert found == pytest.approx({"a": 5 + own, "b": 100 + own, "c": 5 + 2 * own, "d": 10_000 + own})
-    assert foresee([(job("x"), None)], [first], 1e-3, NOW) == pytest.approx({"a": 2 * own})
+    assert queue_eta([(job("x"), None)], [first], 1e-3, NOW) == pytest.approx({"a": 2 * own})
 
 
 @pytest.mark.parametrize(

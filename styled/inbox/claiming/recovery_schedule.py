@@ -20,7 +20,7 @@ _UNFINISHED_S = 60.0
 """Between two tries of a claim whose files are safe, but which can be neither finished nor undone now."""
 
 
-class Mender:
+class RecoverySchedule:
     """Plans and does the recovery of an inbox; the first one is due at once.
 
     Args:

@@ -1,15 +1,30 @@
-"""How a shell completes the JOB argument."""
+"""What many commands share: the option ``--root``, and how a shell completes the JOB argument. Loads nothing heavy."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from styled.root import Root
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
 _OFFERED = 100
 """Ids at most: more, and a shell asks whether to show them."""
+
+
+def root_option(command: _F) -> _F:
+    """Add ``--root DIR``, passed as ``root_path``; :meth:`styled.root.Root.at` knows what to do without it."""
+    return click.option(
+        "--root",
+        "root_path",
+        type=click.Path(),
+        metavar="DIR",
+        help="The folder with inbox/ and evolution/  [default: $STYLED_ROOT, else the current folder]",
+    )(command)
 
 
 def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

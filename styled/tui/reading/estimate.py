@@ -9,7 +9,7 @@ from styled.tui.cells.lines import Line, inert
 from styled.tui.panes.new_job import NewJob
 
 
-def foretell(job: NewJob, *, may_measure: bool) -> tuple[Line, bool]:
+def estimate(job: NewJob, *, may_measure: bool) -> tuple[Line, bool]:
     """Return the row, and whether there is nothing to add to it: False when no speed of this machine is known.
 
     Args:
