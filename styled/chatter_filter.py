@@ -19,7 +19,7 @@ NO_DRIVER = re.compile(rb"E\d{4} .*failed call to cuInit: ")
 
 
 def is_chatter(line: bytes, *, has_driver: bool) -> bool:
-    """Say whether a line means nothing to a user."""
+    """Return whether a line means nothing to a user."""
     return CHATTER.match(line) is not None or (not has_driver and NO_DRIVER.match(line) is not None)
 
 

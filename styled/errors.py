@@ -154,7 +154,7 @@ class PairRejected(StyledError):
 
 
 class PairChanged(StyledError):
-    """A file of the pair was changed, replaced or removed while it was being claimed. The pair is looked at anew."""
+    """A file of the pair was changed, replaced or removed while it was being claimed. The pair is looked at again."""
 
 
 class QueueError(StyledError):

@@ -131,7 +131,7 @@ def checkpoint_after(folder: JobFolder, step: int) -> int:
 
 
 def is_worker_alive(job: Job) -> bool:
-    """Say whether some process still paints this job."""
+    """Return whether some process still paints this job."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if job.id.encode() in command.read_bytes():

@@ -1,12 +1,13 @@
-"""The README tells the truth: its settings table is the settings', its commands exist.
+"""README.md and SETTINGS.md are true: their tables are those of the code, the commands they name exist.
 
-``python tests/test_readme.py`` writes the table anew.
+``python tests/test_readme.py`` writes the tables again.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from styled.settings import settings_table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+SETTINGS = ROOT / "styled" / "SETTINGS.md"
+SETTINGS_HEAD = "# All settings of a job\n\nHow to set them: README.md, under Settings. `styled run --set NAME=VALUE` tries one.\n\n"
+MOST_USED = (
+    "preset", "size", "steps", "strength", "preserve_color", "style_scale", "statistic", "memory_limit", "frame_every", "format",
+)  # fmt: skip
 _TABLES = {
     name: re.compile(rf"(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", re.DOTALL) for name in ("settings", "presets")
 }
@@ -40,7 +46,7 @@ def toml(value: Any) -> str:
 
 def tables() -> dict[str, str]:
     """Return the tables that are written from the code, by the name of their place."""
-    return {"settings": _settings_table(), "presets": _presets_table()}
+    return {"settings": _settings_table(MOST_USED), "presets": _presets_table()}
 
 
 def _presets_table() -> str:
@@ -52,17 +58,29 @@ def _presets_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings_table() -> str:
+def _settings_table(names: Sequence[str]) -> str:
+    rows = {row.name: row for row in settings_table()}
     lines = ["| setting | meaning | values | default |", "|---|---|---|---|"]
-    lines += [f"| `{row.name}` | {row.description} | {row.range} | `{toml(row.default)}` |" for row in settings_table()]
+    lines += [
+        f"| `{name}` | {rows[name].description} | {rows[name].range} | `{toml(rows[name].default)}` |" for name in names
+    ]
     return "\n".join(lines) + "\n"
+
+
+def all_settings() -> str:
+    """Return the text of SETTINGS.md."""
+    return SETTINGS_HEAD + _settings_table([row.name for row in settings_table()])
+
+
+def test_the_page_of_all_settings_is_that_of_the_code() -> None:
+    assert SETTINGS.read_text() == all_settings(), "write it again with: python tests/test_readme.py"
 
 
 @pytest.mark.parametrize("name", _TABLES)
 def test_the_table_is_that_of_the_code(name: str) -> None:
     found = _TABLES[name].search(README.read_text())
     assert found is not None
-    assert found[0] == tables()[name], "write it anew with: python tests/test_readme.py"
+    assert found[0] == tables()[name], "write it again with: python tests/test_readme.py"
 
 
 def test_every_command_it_names_exists() -> None:
@@ -88,3 +106,4 @@ if __name__ == "__main__":
     for name, table in tables().items():
         text = _TABLES[name].sub(lambda _, table=table: table, text)
     README.write_text(text)
+    SETTINGS.write_text(all_settings())

@@ -244,7 +244,7 @@ class LocalRunner:
         self._ask(worker)
 
     def _is_busy(self, worker: _Worker, now: float, limit: float) -> bool:
-        """Say whether a worker has used the processor within the limit, for at least a hundredth of it."""
+        """Return whether a worker has used the processor within the limit, for at least a hundredth of it."""
         if now - worker.cpu_seen_at < limit:
             return True
         try:
@@ -319,7 +319,7 @@ def end_orphan(process: Process, *, patience_s: float = 10.0) -> bool:
 
 
 def _ends_within(process: psutil.Process, seconds: float) -> bool:
-    """Say whether a process ends in time. A zombie has ended: not every container has somebody who collects it."""
+    """Return whether a process ends in time. A zombie has ended: not every container has somebody who collects it."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -338,7 +338,7 @@ def _open_log(path: Path) -> int:
 
 
 def _has_ended(pid: int) -> bool:
-    """Say whether a child has ended, without collecting it."""
+    """Return whether a child has ended, without collecting it."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:  # another part of this program collected it, and with it its exit code

@@ -38,5 +38,5 @@ def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
 
 
 def _is_id(name: str) -> bool:
-    """Say whether a name is that of a job's folder, as :func:`styled.evolution.job_id` makes them."""
+    """Return whether a name is that of a job's folder, as :func:`styled.evolution.job_id` makes them."""
     return name[:8].isdigit() and name[8:9] == "-" and name.isprintable() and not any(map(str.isspace, name))

@@ -85,7 +85,7 @@ def cancel(root_path: str | None, jobs: tuple[str, ...]) -> None:
 @click.option("--from-start", is_flag=True, help="Drop the checkpoint and the frames and begin anew.")
 @click.argument("jobs", metavar="JOB…", nargs=-1, required=True, shell_complete=job_ids)
 def retry(root_path: str | None, from_start: bool, jobs: tuple[str, ...]) -> None:
-    """Queue each ended JOB again: from its checkpoint if it has one; one that is done begins anew."""
+    """Queue each ended JOB again: from its checkpoint if it has one; one that is done begins again."""
     _ask_each(root_path, "retry", jobs, from_start=from_start)
 
 

@@ -78,7 +78,7 @@ def no_terminal() -> str:
 
 
 def speaks_utf8() -> bool:
-    """Say whether the terminal is told to expect UTF-8."""
+    """Return whether the terminal is told to expect UTF-8."""
     return (sys.__stderr__ is not None) and sys.__stderr__.encoding.lower().replace("-", "") == "utf8"
 
 

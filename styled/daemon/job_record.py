@@ -16,7 +16,7 @@ from styled.store.adoption import save_state
 def record(root: Root, job: Job) -> None:
     """Write a job's state into its folder, after the store has it.
 
-    A damaged ``job.json`` is written anew. A folder that is gone, or a disk without room, is logged and no
+    A damaged ``job.json`` is written again. A folder that is gone, or a disk without room, is logged and no
     more: the store has the state, and the next move writes it again.
     """
     log = structlog.get_logger("queue")

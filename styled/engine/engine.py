@@ -201,7 +201,7 @@ class _Run:
         return ScaleRun(index, scale, optimizer, self._settings)
 
     def is_tiled(self, index: int) -> bool:
-        """Say whether scale ``index`` is painted in tiles."""
+        """Return whether scale ``index`` is painted in tiles."""
         return self._ways[self._scales[index]].blocks > 0
 
     def _longest_px(self, index: int) -> float:

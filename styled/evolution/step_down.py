@@ -25,7 +25,7 @@ def step_down(folder: JobFolder) -> int:
 
 
 def forget_step_downs(folder: JobFolder) -> None:
-    """Let a job that begins anew use all the memory that is free.
+    """Let a job that begins again use all the memory that is free.
 
     Raises:
         JobFileDamaged: there is no readable ``job.json``.

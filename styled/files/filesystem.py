@@ -25,5 +25,5 @@ def filesystem_type(path: Path) -> str:
 
 
 def is_network(kind: str) -> bool:
-    """Say whether a type of filesystem is a network one."""
+    """Return whether a type of filesystem is a network one."""
     return kind in _NETWORK

@@ -9,7 +9,7 @@ _MOVES_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def is_hostile(name: str) -> bool:
-    """Say whether a name could do harm where it is printed, or is not text: control characters, not UTF-8."""
+    """Return whether a name could do harm where it is printed, or is not text: control characters, not UTF-8."""
     return not name.isprintable() and any(
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _MOVES_TEXT for character in name
     )

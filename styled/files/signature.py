@@ -26,7 +26,7 @@ class Signature(NamedTuple):
         return f"{self.inode}:{self.size}:{self.mtime_ns}"
 
     def same_file(self, other: Signature) -> bool:
-        """Say whether it is the same file with the same bytes, maybe under another name.
+        """Return whether it is the same file with the same bytes, maybe under another name.
 
         Renaming a file changes its ctime, and a restart of the machine may change the device's number.
         """

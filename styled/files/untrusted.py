@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def is_single_name(name: str) -> bool:
-    """Say whether a text is the name of an entry of a folder, and leads nowhere else: no slash, not ``.`` or ``..``."""
+    """Return whether a text is the name of an entry of a folder, and leads nowhere else: no slash, not ``.`` or ``..``."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name
 
 
@@ -76,7 +76,7 @@ def file_at(name: str, *, folder: int) -> Iterator[int]:
 
 
 def is_being_written(descriptor: int) -> bool:
-    """Say whether some process of this machine has the open file open for writing. Best effort.
+    """Return whether some process of this machine has the open file open for writing. Best effort.
 
     A read lease is granted only when nobody does (``fcntl(2)``). Writers on other machines are not seen, and
     filesystems without leases, files of other users, and other systems than Linux give False.

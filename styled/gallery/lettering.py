@@ -58,7 +58,7 @@ def font_for(text: str, size: int) -> tuple[Font, str]:
 
 
 def has(font: Font, letter: str) -> bool:
-    """Say whether a font draws this letter, and not the mark of a missing one."""
+    """Return whether a font draws this letter, and not the mark of a missing one."""
     return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask(_MISSING))
 
 

@@ -31,7 +31,7 @@ _AS_FILE = {
 
 
 def is_image_like(value: object) -> bool:
-    """Say whether a value is of a kind that may be one image, and not a list of them."""
+    """Return whether a value is of a kind that may be one image, and not a list of them."""
     return isinstance(value, (str, os.PathLike, Image.Image, np.ndarray)) or hasattr(value, "read")
 
 

@@ -82,7 +82,7 @@ def _part(name: str, match: re.Match[str], suffix: str) -> Part:
 
 
 def is_unfinished(name: str) -> bool:
-    """Say whether a program gave this name to a file that it is still writing."""
+    """Return whether a program gave this name to a file that it is still writing."""
     stem, _, suffix = name.rpartition(".")
     if stem and suffix.lower() in _UNFINISHED_SUFFIXES:
         return True
@@ -90,7 +90,7 @@ def is_unfinished(name: str) -> bool:
 
 
 def is_junk(name: str) -> bool:
-    """Say whether a name belongs to an editor, a file manager or a NAS, and never to a picture: also all hidden names."""
+    """Return whether a name belongs to an editor, a file manager or a NAS, and never to a picture: also all hidden names."""
     if name.startswith(".") or name.endswith("~"):
         return True
     lower = name.lower()

@@ -132,7 +132,7 @@ class _Group:
         return tuple(path for path in self.paths if "/" not in path)
 
     def has(self, role: str) -> bool:
-        """Say whether any file has this part."""
+        """Return whether any file has this part."""
         return any(known == role for known, _ in self._parts)
 
     def first(self, role: str) -> str | None:
@@ -186,7 +186,7 @@ def pair_up(listing: Listing) -> Pairing:
 
 
 def passed_over(name: str) -> bool:
-    """Say whether a name is left alone whatever it is."""
+    """Return whether a name is left alone whatever it is."""
     return is_hostile(name) or names.is_unfinished(name) or names.is_junk(name)
 
 

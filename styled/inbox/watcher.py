@@ -75,7 +75,7 @@ class Watcher(FileSystemEventHandler):
             self._start()
 
     def restart(self) -> None:
-        """Watch the folder anew: it was replaced by another one of the same name."""
+        """Watch the folder again: it was replaced by another one of the same name."""
         self._observer_gone()
         self._retry_at = 0.0
         self.keep_alive()
@@ -85,11 +85,11 @@ class Watcher(FileSystemEventHandler):
         self._observer_gone()
 
     def is_native(self) -> bool:
-        """Say whether events come."""
+        """Return whether events come."""
         return self._observer is not None
 
     def take_hint(self) -> bool:
-        """Say whether there was a hint since the last call."""
+        """Return whether there was a hint since the last call."""
         hinted = self._hint.is_set()
         self._hint.clear()
         return hinted

@@ -151,7 +151,7 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def is_empty(db: sqlite3.Connection) -> bool:
-    """Say whether nothing was ever written to the database."""
+    """Return whether nothing was ever written to the database."""
     return not db.execute("PRAGMA user_version").fetchone()[0] and not _tables(db)
 
 
@@ -177,7 +177,7 @@ def damage_in(db: sqlite3.Connection) -> str:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether the error means that the file's content is broken, not merely out of reach."""
+    """Return whether the error means that the file's content is broken, not merely out of reach."""
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE
 
 

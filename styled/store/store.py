@@ -28,7 +28,7 @@ from styled.store.schema import store_error
 from styled.store.status import DaemonStatus
 
 EVENTS_KEPT = 50_000
-"""Older events are dropped; whoever asks for them is told by the gap and reads the queue anew."""
+"""Older events are dropped; whoever asks for them is told by the gap and reads the queue again."""
 
 _LONGEST_WAIT_S = 86_400.0
 """No back-off is longer. A job due later than that was put off before the clock was set back: it is due now."""

@@ -266,7 +266,7 @@ while True: time.sleep(1)
 
 
 def has_ended(pid: int) -> bool:
-    """Say whether a process has ended, collected or not."""
+    """Return whether a process has ended, collected or not."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

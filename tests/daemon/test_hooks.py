@@ -64,7 +64,7 @@ def test_a_hook_that_takes_too_long_is_killed_with_its_children(root: Root, hook
 
 
 def has_ended(pid: int) -> bool:
-    """Say whether a process has ended, collected or not; it may do so while it is looked at."""
+    """Return whether a process has ended, collected or not; it may do so while it is looked at."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -39,7 +39,7 @@ SHALLOW = {
 def test_a_snapshot_that_is_held_stays_as_it_is_while_painting_goes_on(
     vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, values: dict[str, Any]
 ) -> None:
-    """Through all later steps: L-BFGS fills its pairs anew, and the plateau's window passes."""
+    """Through all later steps: L-BFGS fills its pairs again, and the plateau's window passes."""
     settings = Settings(**SHALLOW, scales=(), **values)
     held, copies = [], []
     for iterate in paint(rocket, [starry_night], settings, weights=vgg):

@@ -90,7 +90,7 @@ class DaemonProcess:
         return self
 
     def answers(self) -> bool:
-        """Say whether somebody answers."""
+        """Return whether somebody answers."""
         try:
             return bool(self.client.request("ping"))
         except (DaemonNotRunning, ControlError):

@@ -168,7 +168,7 @@ def test_an_hour_of_trouble_loses_nothing_and_leaks_nothing(root: Root) -> None:
 
 
 def nothing_left(soak: Soak) -> bool:
-    """Say whether all that was dropped has ended or was rejected."""
+    """Return whether all that was dropped has ended or was rejected."""
     counts = soak.daemon.client.request("status")["counts"]
     taken = sum(counts.values()) + len(list(soak.root.rejected.glob("*/REASON.txt")))
     return not (counts["waiting"] or counts["running"]) and taken >= len(soak.submitted)

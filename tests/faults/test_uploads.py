@@ -55,7 +55,7 @@ def test_a_slow_writer_is_waited_for(daemon: DaemonProcess, sources: tuple[bytes
 
 
 def written_slowly(daemon: DaemonProcess, name: str, sources: tuple[bytes, bytes]) -> bool:
-    """Write a content in pieces, in more than the quiet time together; say whether each gap was shorter than that."""
+    """Write a content in pieces, in more than the quiet time together; return whether each gap was shorter than that."""
     folder = daemon.root.inbox / f".{name}"
     folder.mkdir()
     (folder / "style.png").write_bytes(sources[1])

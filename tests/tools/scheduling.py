@@ -63,7 +63,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
 
 
 def is_for_another(file: Path, config: pytest.Config) -> bool:
-    """Say whether this process leaves a file to another, or ``-m fast`` leaves it out: it would load TensorFlow."""
+    """Return whether this process leaves a file to another, or ``-m fast`` leaves it out: it would load TensorFlow."""
     unit = unit_of(file)
     if unit not in (ENGINE, ELSEWHERE):
         return False

@@ -23,7 +23,7 @@ what a graph holds (a table as large as the picture) counts."""
 
 
 def is_kept(elements: int) -> bool:
-    """Say whether the graphs of pictures of so many elements are kept."""
+    """Return whether the graphs of pictures of so many elements are kept."""
     return elements <= LARGEST
 
 

@@ -149,7 +149,7 @@ def _check(member: Member, target: int, folder: Path) -> None:
 
 
 def _remove_copied(member: Member, inbox: int) -> bool:
-    """Remove a source that was copied and is still the same; say whether it is gone."""
+    """Remove a source that was copied and is still the same; return whether it is gone."""
     try:
         with parent_of(member.source, base=inbox) as (folder, name):
             found = signature_at(name, folder)

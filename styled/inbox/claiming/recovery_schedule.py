@@ -63,7 +63,7 @@ class RecoverySchedule:
         self._plan(self._adopt)
 
     def turn(self) -> bool:
-        """Mend what is planned and due; say whether that was done."""
+        """Mend what is planned and due; return whether that was done."""
         if self._how is None or self._clock() < self._at:
             return False
         how, self._how = self._how, None

@@ -176,7 +176,7 @@ class AddScreen(Screen[str]):
     # -- choice -------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        """Draw the choice, and work out anew what it will take."""
+        """Draw the choice, and work out again what it will take."""
         if self.new_job != self._planned:
             self._planned, self._plan = self.new_job.copy(), ()
             if self.new_job.is_whole:

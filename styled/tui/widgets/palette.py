@@ -52,7 +52,7 @@ def commands_of(screen: Screen[object]) -> list[Command]:
 
 
 def matches(command: Command, text: str) -> bool:
-    """Say whether every word of ``text`` is in the command's name or description."""
+    """Return whether every word of ``text`` is in the command's name or description."""
     about = f"{command.title} {command.about}".lower()
     return all(word in about for word in text.lower().split())
 

@@ -45,6 +45,7 @@ def test_json_has_every_field() -> None:
     assert set(info) == {"setting", "path", "available", "digest", "cache", "problem"}
 
 
+@pytest.mark.processes  # h5py, on its first import in a process, asks uname for the processor
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(weights, [str(tmp_path / "gone.h5")])
     assert done.exit_code == 66

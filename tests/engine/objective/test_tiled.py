@@ -85,7 +85,7 @@ def _assert_equal(parts: TiledObjective, whole: Objective, image: tf.Tensor) -> 
 def test_graphs_are_built_in_the_first_step_only_and_know_nothing_of_its_picture(
     extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch, *, blocks: int, width: int, tile: int
 ) -> None:
-    """Each is kept while the scale is painted: built anew every step, they fill the memory."""
+    """Each is kept while the scale is painted: built again every step, they fill the memory."""
     content, style = _image(33, width, 1), _image(32, 31, 2)
     whole = Objective(extractor, content, [style], _settings())
     parts = TiledObjective(extractor, content, [style], _settings(), blocks=blocks, tile=(tile, 40))
