@@ -18,6 +18,7 @@
     ├── CheckpointError        a checkpoint cannot be used
     │   ├── CheckpointDamaged      checksum or content wrong, in both slots
     │   └── CheckpointMismatch     made from other images or settings
+    ├── DataDamaged            stored or sent bytes are not what somebody wrote
     ├── PairRejected           what lies in the inbox can never become a job
     ├── PairChanged            a file of a pair was changed or removed while it was being claimed
     ├── QueueError             the queue refused a request
@@ -110,6 +111,12 @@ class WeightsDamaged(WeightsError):
 
 class WeightsUnavailable(WeightsError):
     """The weights file does not exist, or its download failed."""
+
+
+class DataDamaged(StyledError):
+    """Stored or sent bytes are not what somebody wrote. Callers say of what, as an error of their own."""
+
+    exit_code = 65  # EX_DATAERR
 
 
 class EngineError(StyledError):

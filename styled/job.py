@@ -53,6 +53,13 @@ def check_move(before: JobState, after: JobState) -> None:
         )
 
 
+LARGEST_NUMBER = 2**31 - 1
+"""Of a job: new ones must have room above."""
+
+PRIORITIES = range(-1000, 1001)
+"""That a job may have."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One job as the store knows it. Paths are relative to the job's folder; times are Unix seconds."""
 

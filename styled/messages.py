@@ -6,9 +6,12 @@ The worker then writes a checkpoint between two steps, sends ``Stopped`` and exi
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from styled.errors import ControlError
+from styled.errors import ControlError, DataDamaged
+from styled.files.decoding import from_json
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -114,7 +117,7 @@ class Failure(Message, frozen=True, tag="error"):
 WorkerMessage = Started | Progress | Frame | Checkpointed | Noted | Result | Stopped | Failure
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[WorkerMessage] = msgspec.json.Decoder(WorkerMessage)
+_AnyMessage: Any = WorkerMessage  # a union is a type to msgspec, and to mypy none that can be handed over
 
 
 def encode(message: WorkerMessage) -> bytes:
@@ -129,6 +132,7 @@ def decode(line: bytes) -> WorkerMessage:
         ControlError: the line is not a message of this version.
     """
     try:
-        return _decoder.decode(line)
-    except msgspec.MsgspecError as error:
-        raise ControlError(f"a worker's line is not a message: {error}") from error
+        message: WorkerMessage = from_json(line, _AnyMessage)
+    except DataDamaged as error:
+        raise ControlError(f"a worker's line is not a message: {error.message}") from error
+    return message

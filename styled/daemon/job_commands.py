@@ -14,11 +14,10 @@ from styled.daemon.job_record import record
 from styled.daemon.upkeep.trash import Trash
 from styled.errors import ControlError, IllegalMove, JobFileDamaged
 from styled.evolution import JobFolder, forget_step_downs
-from styled.job import Job, JobState
+from styled.job import PRIORITIES, Job, JobState
 from styled.root import Root
 from styled.store.store import Store
 
-PRIORITIES = range(-1000, 1001)
 """Allowed priorities, as in a ``job.toml``."""
 
 CANCEL_GRACE_S = 10.0

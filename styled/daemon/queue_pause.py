@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from styled.errors import DataDamaged
+from styled.files.decoding import from_json
 from styled.store.store import Store
 
 CRASH_WINDOW_S = 600.0
@@ -56,8 +58,8 @@ class QueuePause:
 
     def _starts(self) -> list[float]:
         try:
-            return msgspec.json.decode(self._store.meta(_STARTS) or "[]", type=list[float])
-        except msgspec.MsgspecError:
+            return from_json(self._store.meta(_STARTS) or "[]", list[float])
+        except DataDamaged:
             return []
 
     def _keep(self, starts: list[float]) -> None:

@@ -19,9 +19,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from styled.errors import CheckpointDamaged, CheckpointMismatch
+from styled.errors import CheckpointDamaged, CheckpointMismatch, DataDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
+from styled.files.decoding import from_json
 from styled.settings import settings_table
 
 Arrays = dict[str, npt.NDArray[np.generic]]
@@ -32,7 +33,7 @@ _OVERHEAD_BYTES = 1_000_000  # headers and the meta, with room to spare
 _DAMAGE = (
     # What zipfile, numpy and msgspec let out on bytes that were changed (OSError: a seek before the start),
     # and what the disk says of a bad sector.
-    OSError, zipfile.BadZipFile, zlib.error, msgspec.MsgspecError,
+    OSError, zipfile.BadZipFile, zlib.error, DataDamaged,
     EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 
@@ -157,7 +158,7 @@ def _serial(slot: Path) -> int:
 
 
 def _head(archive: zipfile.ZipFile) -> _Head:
-    return msgspec.json.decode(archive.read("meta.json"), type=_Head)
+    return from_json(archive.read("meta.json"), _Head)
 
 
 def _read(slot: Path) -> tuple[Arrays, dict[str, Any]]:

@@ -8,17 +8,22 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from styled.errors import JobFileDamaged
+from styled.errors import DataDamaged, JobFileDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
-from styled.job import JobState
+from styled.files.decoding import from_json, read_file
+from styled.job import LARGEST_NUMBER, PRIORITIES, JobState
 
 VERSION = 1
 """Of the file's layout. Readers take this one and older; newer ones are refused, not guessed at."""
+
+_MOST_BYTES = 4 * 2**20
+"""Of the file; it has some two thousand."""
 
 _RECORDED = ("styled", "tensorflow", "keras", "numpy", "pillow")
 
@@ -28,7 +33,7 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = VERSION
     id: str
-    number: int
+    number: Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)]
     name: str
     content: str
     """Path of the content image: ``input/content.jpg``."""
@@ -43,7 +48,7 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     """Of styled and the libraries that decide the pixels."""
     created_at: float
-    priority: int = 0
+    priority: Annotated[int, Meta(ge=PRIORITIES[0], le=PRIORITIES[-1])] = 0
     state: JobState = JobState.WAITING
     started_at: float | None = None
     finished_at: float | None = None
@@ -72,18 +77,17 @@ def read_job_file(folder: JobFolder) -> JobFile:
     """
     path = folder.job_json
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise JobFileDamaged(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        version = msgspec.json.decode(data, type=_Version).version
+        data = read_file(path, most=_MOST_BYTES)
+        version = from_json(data, _Version).version
         if version > VERSION:
             raise JobFileDamaged(
                 f"{path} has layout {version}, this styled knows up to {VERSION}", "Upgrade styled to use this job."
             )
-        return msgspec.json.decode(data, type=JobFile)
-    except msgspec.MsgspecError as error:
-        raise JobFileDamaged(f"{path} is damaged: {error}") from error
+        return from_json(data, JobFile)
+    except OSError as error:
+        raise JobFileDamaged(f"{path} cannot be read: {error.strerror}") from error
+    except DataDamaged as error:
+        raise JobFileDamaged(f"{path} is damaged: {error.message}") from error
 
 
 def versions() -> dict[str, str]:

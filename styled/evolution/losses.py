@@ -7,10 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-import msgspec
-
 from styled import messages
+from styled.errors import DataDamaged
 from styled.evolution.folder import JobFolder
+from styled.files.decoding import from_json
 from styled.files.durable import disk_full_at
 
 _READ_BYTES = 8 * 2**20
@@ -18,8 +18,6 @@ _READ_BYTES = 8 * 2**20
 
 _LINE_BYTES = 8192
 """No line is longer: VGG19 has 16 layers."""
-
-_decoder = msgspec.json.Decoder(messages.Progress)
 
 
 class LossLog:
@@ -116,8 +114,8 @@ def _is_line_start(descriptor: int, offset: int) -> bool:
 
 def _decoded(line: bytes) -> messages.Progress | None:
     try:
-        return _decoder.decode(line)
-    except msgspec.MsgspecError:
+        return from_json(line, messages.Progress)
+    except DataDamaged:
         return None
 
 

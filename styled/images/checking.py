@@ -16,7 +16,8 @@ from types import TracebackType
 
 import msgspec
 
-from styled.errors import ImageError, ImageTooLarge, UnreadableImage
+from styled.errors import DataDamaged, ImageError, ImageTooLarge, UnreadableImage
+from styled.files.decoding import from_json
 from styled.images.check_child import READY, REQUEST_BYTES, Reply, Request
 from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, open_file, shown
 
@@ -112,11 +113,11 @@ class Checker:
             self._checks += 1
             data = connection.recv(REQUEST_BYTES)
             if data:
-                return msgspec.json.decode(data, type=Reply)
+                return from_json(data, Reply)
         except TimeoutError:
             self.close()
             raise UnreadableImage(f"{name} could not be decoded within {self._seconds:g} s") from None
-        except (ConnectionError, msgspec.MsgspecError):
+        except (ConnectionError, DataDamaged):
             pass  # told below, by how the child ended
         except BaseException:
             self.close()  # an answer may still come, and would be taken for the next image's

@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
+from styled.errors import DataDamaged
+from styled.files.decoding import from_json
 from styled.images.opening import PILLOW_ERRORS, open_file, open_image
 from styled.version import __version__
 
@@ -94,10 +96,10 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
             comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
             text = comment.removeprefix(_ASCII).decode("ascii", "replace") if isinstance(comment, bytes) else ""
     try:
-        metadata = json.loads(text)
-    except ValueError:
+        metadata = from_json(text, dict[str, Any])
+    except DataDamaged:
         return None
-    return metadata if isinstance(metadata, dict) and "styled" in metadata else None
+    return metadata if "styled" in metadata else None
 
 
 def _restored(content: bytes, *, keep_gps: bool) -> Image.Exif:

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from styled.errors import SettingsError
 from styled.files.printable import escaped
+from styled.job import PRIORITIES
 from styled.presets import layered
 from styled.settings import INIT_WORDS, Settings, nearest, settings_from
 
@@ -32,7 +33,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: dict[str, Any] = {}
     """As written; checked one by one."""
-    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    priority: Annotated[int, Meta(ge=PRIORITIES[0], le=PRIORITIES[-1])] = 0
     """Higher runs first."""
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from styled.errors import EngineError
+from styled.errors import DataDamaged, EngineError
+from styled.files.decoding import from_json
 from styled.planning.speeds import Speed, Speeds, machine
 from styled.sizing.memory_use import Precision
 
@@ -80,7 +81,10 @@ def ask(trials: Sequence[Trial], *, matmul: bool = False) -> Answer:
             f"measuring this machine failed with {ended}: {said or 'it said nothing'}",
             "Look whether memory ran out, or try a smaller size.",
         )
-    return msgspec.json.decode(done.stdout, type=Answer)
+    try:
+        return from_json(done.stdout, Answer)
+    except DataDamaged as error:
+        raise EngineError(f"measuring this machine failed: its answer is no answer ({error.message})") from error
 
 
 def probe(precision: str) -> Speeds:

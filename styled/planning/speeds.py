@@ -13,8 +13,9 @@ import msgspec
 import platformdirs
 
 from styled import memory
-from styled.errors import DiskFull
+from styled.errors import DataDamaged, DiskFull
 from styled.files import durable
+from styled.files.decoding import read_json
 from styled.sizing.memory_use import Precision
 
 VERSION = 2
@@ -83,6 +84,10 @@ def machine() -> str:
     return "; ".join([f"{_processor()}, {_cores()} cores", *gpus, f"TensorFlow {version}"])
 
 
+_MOST_BYTES = 2**20
+"""Of the file of measurements."""
+
+
 def load(path: Path | None = None) -> Speeds:
     """Read what was measured on this machine; empty when nothing was, or elsewhere, or the file is no good.
 
@@ -90,8 +95,8 @@ def load(path: Path | None = None) -> Speeds:
     """
     here = machine()
     try:
-        found = msgspec.json.decode((path or default_path()).read_bytes(), type=Speeds)
-    except (OSError, msgspec.MsgspecError):
+        found = read_json(path or default_path(), Speeds, most=_MOST_BYTES)
+    except (OSError, DataDamaged):
         return Speeds(machine=here)
     return found if found.machine == here and found.version == VERSION else Speeds(machine=here)
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-import msgspec
-
-from styled.errors import NoSuchJob, StoreError
+from styled.errors import DataDamaged, NoSuchJob, StoreError
+from styled.files.decoding import from_json
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store import records, schema
@@ -83,7 +82,10 @@ class StoreReader:
         with self._reading() as db:
             if db is None:
                 raise NoSuchJob(f"no job is {str(ref)[:80]!r}")
-            return records.find(db, ref)
+            try:
+                return records.find(db, ref)
+            except DataDamaged as error:
+                raise StoreError(error.message, "The daemon takes it from its folder when it starts again.") from error
 
     def count(self, states: Iterable[JobState] | None = None, *, search: str | None = None) -> int:
         """Return how many jobs :meth:`jobs` would return without a limit."""
@@ -102,8 +104,8 @@ class StoreReader:
         if text is None:
             return None
         try:
-            return msgspec.json.decode(text, type=DaemonStatus)
-        except msgspec.ValidationError:
+            return from_json(text, DaemonStatus)
+        except DataDamaged:
             return None  # written by another version of styled, whose daemon is not ours to read
 
     def version(self) -> int:

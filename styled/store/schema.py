@@ -85,6 +85,11 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 
+def _text(cell: bytes) -> str:
+    """Decode a text; a byte that is not UTF-8 becomes a surrogate, for which the row is damaged and not the query."""
+    return cell.decode("utf-8", "surrogateescape")
+
+
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open the one connection that writes.
 
@@ -92,6 +97,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         sqlite3.Error: not a database, or not accessible.
     """
     db = sqlite3.connect(path, isolation_level=None, cached_statements=0)
+    db.text_factory = _text
     try:
         db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MS}")
         db.execute("PRAGMA trusted_schema = OFF")
@@ -131,6 +137,7 @@ def connect_reader(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 def _reader(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=0, check_same_thread=False)
+    db.text_factory = _text
     try:
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         db.execute("PRAGMA query_only = ON")

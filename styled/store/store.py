@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from styled.errors import IllegalMove, StoreError
+from styled.errors import DataDamaged, IllegalMove, StoreError
 from styled.files.signature import Signature
 from styled.job import ENDED, Job, JobState, check_move
 from styled.root import Root
@@ -65,12 +65,14 @@ class Store:
         """
         opened = open_database(root)
         store = cls(root, opened, clock=clock)
-        if opened.fresh:
-            try:
+        try:
+            if opened.fresh:
                 store._fill(opened)
-            except BaseException:
-                store.close()
-                raise
+            else:
+                store.mend()
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def _fill(self, opened: Opened) -> None:
@@ -83,6 +85,21 @@ class Store:
             note = f"rebuilt from evolution/: {len(jobs)} jobs"
             # Subscribers of the lost database must notice the gap, so its numbers must not come again.
             records.set_sequence(self._db, "events", int(self._clock() * 1000))
+            self._record("rebuilt", None, "", "", note)
+        self.notes += [note, *problems]
+
+    def mend(self) -> None:
+        """Take the jobs whose rows are damaged from their folders again; :attr:`notes` says which."""
+        damaged = records.damaged_rows(self._db)
+        if not damaged:
+            return
+        with self._transaction():
+            for number, what in damaged.items():
+                self._db.execute("DELETE FROM jobs WHERE number = ?", (number,))
+                self.notes.append(f"job {number:04d}: {what}")
+        jobs, problems = adopt_folders(self, self._root.evolution)
+        note = f"{len(damaged)} damaged rows, {len(jobs)} jobs taken from their folders"
+        with self._transaction():
             self._record("rebuilt", None, "", "", note)
         self.notes += [note, *problems]
 
@@ -161,7 +178,7 @@ class Store:
             IllegalMove: its state does not allow the move, or is not the one expected.
         """
         with self._transaction():
-            job = records.find(self._db, ref)
+            job = self._find(ref)
             if expect is not None and job.state != expect:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}, not {expect} any more", "Look again.")
             check_move(job.state, to)
@@ -180,6 +197,13 @@ class Store:
     def claim_next(self, now: float | None = None) -> Job | None:
         """Move the next waiting job to ``running``, count the attempt, and return it; None if none is due."""
         now = self._clock() if now is None else now
+        try:
+            return self._claim_next(now)
+        except DataDamaged:  # its row: taken from its folder now, so it comes again
+            self.mend()
+            return self._claim_next(now)
+
+    def _claim_next(self, now: float) -> Job | None:
         with self._transaction():
             row = self._db.execute(
                 f"UPDATE jobs SET state = 'running', attempts = attempts + 1, reason = '',"  # noqa: S608  # only our own words
@@ -219,7 +243,7 @@ class Store:
         """
         self._check_names(changes)
         with self._transaction(durable=False):
-            job = records.find(self._db, ref)
+            job = self._find(ref)
             if job.state is JobState.RUNNING:
                 self._update(job, changes)
 
@@ -230,7 +254,7 @@ class Store:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            job = records.find(self._db, ref)
+            job = self._find(ref)
             changed = self._update(job, {"priority": priority})
             self._record("priority", changed, str(job.priority), str(priority), "")
         return changed
@@ -242,7 +266,7 @@ class Store:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            return self._update(records.find(self._db, ref), changes)
+            return self._update(self._find(ref), changes)
 
     def remove(self, ref: str | int) -> Job:
         """Forget an ended job. Its folder must be gone by then, or the next start adopts it again.
@@ -252,7 +276,7 @@ class Store:
             IllegalMove: it has not ended.
         """
         with self._transaction():
-            job = records.find(self._db, ref)
+            job = self._find(ref)
             if job.state not in ENDED:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
             self._db.execute("DELETE FROM jobs WHERE number = ?", (job.number,))
@@ -320,7 +344,7 @@ class Store:
         Raises:
             NoSuchJob: none, or several.
         """
-        return records.find(self._db, ref)
+        return self._find(ref)
 
     def ids(self) -> set[str]:
         """Return the ids of all jobs."""
@@ -343,6 +367,12 @@ class Store:
         return records.meta(self._db, key)
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _find(self, ref: str | int) -> Job:
+        try:
+            return records.find(self._db, ref)
+        except DataDamaged as error:
+            raise StoreError(error.message, "It is taken from its folder when the daemon starts again.") from error
 
     @contextmanager
     def _transaction(self, *, durable: bool = True, revision: bool = True) -> Iterator[None]:

@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from styled.errors import ControlError, DaemonNotRunning, StyledError, class_of
+from styled.errors import ControlError, DaemonNotRunning, DataDamaged, StyledError, class_of
+from styled.files.decoding import from_json
 from styled.root import Root
 
 VERSION = 1
@@ -69,10 +70,10 @@ def decode_request(line: bytes) -> Request:
         ControlError: it is not a request, or of another version of the protocol.
     """
     try:
-        request = msgspec.json.decode(line, type=Request)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        request = from_json(line, Request)
+    except DataDamaged as error:
         raise ControlError(
-            f"the line is not a request: {error}", "See the protocol in styled/daemon/control/protocol.py."
+            f"the line is not a request: {error.message}", "See the protocol in styled/daemon/control/protocol.py."
         ) from error
     if request.v != VERSION:
         raise ControlError(
@@ -200,9 +201,11 @@ class Client:
 
     def _decode(self, line: bytes) -> Reply:
         try:
-            return msgspec.json.decode(line, type=Reply)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise ControlError(f"the daemon's answer is not understood: {error}", "Restart the daemon.") from error
+            return from_json(line, Reply)
+        except DataDamaged as error:
+            raise ControlError(
+                f"the daemon's answer is not understood: {error.message}", "Restart the daemon."
+            ) from error
 
     def _result(self, lines: Iterator[Reply]) -> dict[str, Any]:
         reply = next(lines, None)

@@ -13,8 +13,9 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from styled.errors import DaemonAlreadyRunning, DaemonError, DiskFull
+from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged, DiskFull
 from styled.files import durable
+from styled.files.decoding import read_json
 from styled.root import Root
 
 PATIENCE_S = 1.0
@@ -113,9 +114,8 @@ class RootLock:
 def read_holder(path: Path) -> Holder | None:
     """Return who wrote the lock file last, None if nobody did; whether he still lives is another question."""
     try:
-        with path.open("rb") as file:
-            return msgspec.json.decode(file.read(4096), type=Holder)
-    except (OSError, msgspec.MsgspecError):
+        return read_json(path, Holder, most=4096)
+    except (OSError, DataDamaged):
         return None
 
 

@@ -8,7 +8,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
+from styled.errors import DataDamaged
 from styled.evolution.job_file import JobFile
+from styled.files.decoding import read_json
 from styled.files.signature import Signature
 from styled.files.untrusted import is_single_name
 
@@ -55,11 +57,15 @@ def encoded(name: str) -> str:
     return quote(os.fsencode(name))
 
 
+_MOST_BYTES = 16 * 2**20
+"""Of a plan; one that names a thousand extra files has a hundred thousand."""
+
+
 def read_plan(folder: Path) -> Claim | None:
     """Return the plan in a folder; None if there is none that can be read, or one that leads out of its folders."""
     try:
-        claim = msgspec.json.decode((folder / PLAN).read_bytes(), type=Claim)
-    except (FileNotFoundError, msgspec.MsgspecError, ValueError, RecursionError):
+        claim = read_json(folder / PLAN, Claim, most=_MOST_BYTES)
+    except (FileNotFoundError, DataDamaged):
         return None
     names = [member.target for member in claim.members] + claim.extra_names()
     names += [name for member in claim.members for name in member.source.split("/")]

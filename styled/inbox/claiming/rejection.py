@@ -18,7 +18,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
+from styled.errors import DataDamaged
 from styled.files import durable
+from styled.files.decoding import read_json
 from styled.files.moves import GONE, rename_new
 from styled.files.printable import escaped
 from styled.files.untrusted import file_at, folder_at, is_single_name, parent_of
@@ -84,6 +86,10 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
         return _go_forward(root, record, plan, rejected_folder)
 
 
+_MOST_BYTES = 16 * 2**20
+"""Of a plan; one that names a thousand files has a hundred thousand."""
+
+
 def finish_rejections(root: Root) -> list[str]:
     """Finish every rejection that was cut off.
 
@@ -100,8 +106,8 @@ def finish_rejections(root: Root) -> list[str]:
     notes = []
     for record in records:
         try:
-            plan = _checked(msgspec.json.decode(record.read_bytes(), type=_Plan))
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            plan = _checked(read_json(record, _Plan, most=_MOST_BYTES))
+        except (DataDamaged, ValueError) as error:
             # Kept, for whoever wants to know which files were meant; they are where they were, or in the hidden folder.
             record.rename(record.with_suffix(".damaged"))
             notes.append(f"a rejection that was cut off cannot be finished, its plan {record.name} is damaged: {error}")

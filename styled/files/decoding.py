@@ -1,0 +1,91 @@
+"""The one place where stored or sent bytes become values: whatever is wrong with them is :class:`DataDamaged`.
+
+A flipped bit, a hostile client or an older version can make bytes that are not UTF-8, nested too deeply, numbers that
+no column holds, texts that no path may have. Each of these raises another exception somewhere below; a caller that knew
+only some of them was ended by the others.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from styled.errors import DataDamaged
+
+_T = TypeVar("_T")
+
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+"""Of the integers that SQLite holds."""
+
+_SHOWN = 200
+"""Characters of a decoder's complaint that are shown: it may quote what it read."""
+
+
+def from_json(data: bytes | bytearray | str, kind: type[_T]) -> _T:
+    """Decode JSON into a value of type ``kind``.
+
+    Raises:
+        DataDamaged: not UTF-8, not JSON, nested too deeply, of another type; an integer of more than 64 bits, a number
+            that is not finite, a text with a NUL.
+    """
+    try:
+        plain = msgspec.json.decode(data)
+        _check(plain)
+        return msgspec.convert(plain, kind)
+    # ValueError: UnicodeDecodeError, a surrogate in a text, a number of thousands of digits.
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise DataDamaged(str(error)[:_SHOWN] or type(error).__name__) from error
+
+
+def read_json(path: Path, kind: type[_T], *, most: int) -> _T:
+    """Read a file of at most ``most`` bytes and decode it.
+
+    Raises:
+        DataDamaged: as :func:`from_json`; longer, or no regular file.
+        OSError: it is not there or cannot be read.
+    """
+    return from_json(read_file(path, most=most), kind)
+
+
+def read_file(path: Path, *, most: int) -> bytes:
+    """Read a file whole. A FIFO or a device in its place does not block.
+
+    Raises:
+        DataDamaged: more than ``most`` bytes, or no regular file.
+        OSError: it is not there or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DataDamaged("it is no regular file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise DataDamaged(f"it is longer than {most} bytes")
+    return data
+
+
+def _check(plain: Any) -> None:
+    left = [plain]
+    while left:
+        value = left.pop()
+        match value:
+            case dict():
+                left += [*value.keys(), *value.values()]
+            case list():
+                left += value
+            case str():
+                if "\0" in value:
+                    raise ValueError("a text has a NUL in it")
+            case bool():
+                pass
+            case int():
+                if not _SMALLEST <= value <= _LARGEST:
+                    raise ValueError("an integer has more than 64 bits")
+            case float():
+                if not math.isfinite(value):
+                    raise ValueError("a number is not finite")
