@@ -224,9 +224,11 @@ def _from_file(path: Path) -> Iterator[tuple[str, str, _Value]]:
     if len(text) > MAX_CONFIG_BYTES:
         raise SettingsError(f"{path} is larger than 1 MiB", "Is it the right file?")
     try:
-        tables = tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"{path} is not TOML: {error}", "Correct that line.") from error
+        tables = tomllib.loads(text.decode("utf-8-sig"))  # editors on Windows write a mark in front
+    except (ValueError, RecursionError) as error:
+        # ValueError: no TOML, not UTF-8, a number of thousands of digits.
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        raise SettingsError(f"{path} is not TOML: {reason}", "Correct that line.") from error
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(
@@ -267,7 +269,7 @@ def _plain(text: str) -> Any:
     """Read a variable as TOML; what is not TOML is a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -282,7 +282,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise SettingsError(f"--set {text!r} is not key=value", "Write for example: --set style_weight=2000.")
     try:
         return key, tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also a number of thousands of digits
         return key, value.strip()
 
 

@@ -104,3 +104,18 @@ def test_any_text_gives_a_configuration_or_a_settings_error(
     path.write_text(key + text, encoding="utf-8", errors="surrogatepass")
     with contextlib.suppress(SettingsError):
         assert isinstance(load_config(path, environment={}), Config)
+
+
+def test_the_mark_that_editors_on_windows_write_in_front_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "styled.toml").write_bytes(b"\xef\xbb\xbf[job]\r\nsteps = 7\r\n")
+    assert load_config(tmp_path / "styled.toml", environment={}).job["steps"] == 7
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
+def test_a_number_without_end_and_lists_in_lists_are_said(tmp_path: Path, value: str) -> None:
+    (tmp_path / "styled.toml").write_text(f"[queue]\nnice = {value}\n")
+    with pytest.raises(SettingsError, match="is not TOML"):
+        load_config(tmp_path / "styled.toml", environment={})
+    (tmp_path / "styled.toml").unlink()
+    with pytest.raises(SettingsError):
+        load_config(tmp_path / "styled.toml", environment={"STYLED_QUEUE__NICE": value})

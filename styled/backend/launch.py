@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 import runpy
 import signal
 import sys
@@ -25,6 +26,7 @@ def main() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("the daemon ended before its worker began")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # half a gigabyte in the job's folder for each crash
     if nice:
         os.nice(nice)
     try:

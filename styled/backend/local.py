@@ -102,6 +102,7 @@ class LocalRunner:
             process = subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",  # no module comes from the job's folder, which the worker stands in
                     "-m",
                     "styled.backend.launch",
                     str(os.getpid()),

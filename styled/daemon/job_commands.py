@@ -115,9 +115,16 @@ class JobCommands:
         Raises:
             NoSuchJob: no such job.
             IllegalMove: it has not ended, or its worker has not yet.
+            ControlError: its folder cannot be moved away; nothing was changed.
         """
         job = self._ended_job(ref)
-        self._trash.put(job.id)
+        try:
+            self._trash.put(job.id)
+        except OSError as error:
+            raise ControlError(
+                f"the folder of job {job.number:04d} cannot be removed: {error.strerror or error}",
+                f"Look at the permissions, attributes and mounts of evolution/{job.id}.",
+            ) from error
         self._store.remove(job.id)
         return job
 

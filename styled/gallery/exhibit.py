@@ -95,7 +95,14 @@ def job_folders(evolution: Path) -> list[JobFolder]:
     except FileNotFoundError:
         return []
     folders = (JobFolder(evolution / name) for name in names)
-    return [folder for folder in folders if folder.job_json.is_file() or folder.result.is_file()]
+    return [folder for folder in folders if _has_something(folder)]
+
+
+def _has_something(folder: JobFolder) -> bool:
+    try:
+        return folder.job_json.is_file() or folder.result.is_file()
+    except OSError:  # another user's, a dead mount
+        return False
 
 
 @cache
@@ -107,7 +114,12 @@ def _defaults() -> dict[str, Any]:
 
 def _may_be_job(entry: os.DirEntry[str]) -> bool:
     # Hidden ones are claims in progress. A name that is not UTF-8 has no URL that every browser agrees on.
-    return not entry.name.startswith(".") and entry.is_dir() and entry.name.isprintable()
+    if entry.name.startswith(".") or not entry.name.isprintable():
+        return False
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def _all_losses(folder: JobFolder) -> list[Progress]:

@@ -63,7 +63,9 @@ def main() -> None:
 def _limit(memory_bytes: int) -> None:
     with open("/proc/self/statm") as file:  # noqa: PTH123  # nothing else here needs pathlib
         now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (now + memory_bytes, now + memory_bytes))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = now + memory_bytes if hard == resource.RLIM_INFINITY else min(now + memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write
 

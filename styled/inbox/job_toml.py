@@ -84,7 +84,7 @@ def _read_toml(data: bytes, source: str) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise SettingsError(f"{source} is larger than {MAX_BYTES // 1024} KiB", "It should hold a few settings.")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8-sig"))  # editors on Windows write a mark in front
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{source} is not UTF-8 text (line {line})", "Save it as UTF-8.") from error

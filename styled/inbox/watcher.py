@@ -104,12 +104,14 @@ class Watcher(FileSystemEventHandler):
     def _start(self) -> None:
         from watchdog.observers import Observer
 
-        observer = Observer()
+        observer: BaseObserver | None = None
         try:
+            observer = Observer()  # opens inotify: no instance may be left
             observer.schedule(self, str(self._folder), recursive=True)
             observer.start()
         except Exception as error:  # noqa: BLE001  # watchdog lets out whatever its system calls gave; looks go on without it
-            self._stop(observer)
+            if observer is not None:
+                self._stop(observer)
             self.problem = f"no events from the inbox, looking every {POLL_S:g} s instead: {_reason(error)}"
             self._retry_at = self._clock() + _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
             self._failures += 1

@@ -69,7 +69,7 @@ def ask(trials: Sequence[Trial], *, matmul: bool = False) -> Answer:
         EngineError: the child failed, with what it said last.
     """
     request = msgspec.json.encode(Trials(trials=tuple(trials), started_at=time.time(), matmul=matmul))
-    command = [sys.executable, "-W", "ignore", "-m", "styled.planning.measuring_child"]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "styled.planning.measuring_child"]
     try:
         done = subprocess.run(command, input=request, capture_output=True, check=False, timeout=CHILD_SECONDS)
     except subprocess.TimeoutExpired as error:

@@ -85,7 +85,14 @@ def unknown_folders(store: Jobs, evolution: Path) -> list[JobFolder]:
     except FileNotFoundError:
         return []
     folders = (JobFolder(evolution / name) for name in sorted(names))
-    return [folder for folder in folders if folder.job_json.is_file()]
+    return [folder for folder in folders if _has_job(folder)]
+
+
+def _has_job(folder: JobFolder) -> bool:
+    try:
+        return folder.job_json.is_file()
+    except OSError:  # another user's, a dead mount, lost+found: no job's that could be read
+        return False
 
 
 def save_state(evolution: Path, job: Job) -> None:

@@ -216,8 +216,8 @@ def test_a_worker_without_a_module_ends_with_its_reason_in_the_log(bench: Bench,
 def test_the_environment_and_niceness_reach_the_worker(bench: Bench) -> None:
     bench.runner.nice = 3
     bench.start(
-        """
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1" and os.nice(0) == 3 and os.getsid(0) == os.getpid()
+        f"""
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1" and os.nice(0) == {os.nice(0) + 3} and os.getsid(0) == os.getpid()
         """,
         CUDA_VISIBLE_DEVICES="1",
     )
@@ -296,3 +296,25 @@ def test_a_stubborn_orphan_is_killed() -> None:
         orphan.stdout.readline()
         assert end_orphan(Process(orphan.pid, psutil.Process(orphan.pid).create_time()), patience_s=0.2)
         assert orphan.wait(patience(5)) == -signal.SIGKILL
+
+
+def test_no_module_comes_from_the_jobs_folder_and_no_core_is_left_there(bench: Bench) -> None:
+    """A worker stands in it; a ``secrets.py`` there must not be taken for Python's own."""
+    (bench.folder / "early").mkdir()
+    script = """
+    import resource
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+    import secrets
+    secrets.token_hex(4)
+    assert str(os.getcwd()) not in sys.path and "" not in sys.path
+    send(Result(step=1, loss=1.0, seconds=1.0, path="result.png"))
+    """
+    folder = bench.folder / "planted"
+    for name in ("secrets", "ctypes", "styled"):
+        (bench.folder / f"{name}.py").write_text("raise SystemExit('taken from the folder')\n")
+    bench.start(script, job="planted")
+    for name in ("secrets", "ctypes", "styled"):
+        (folder / f"{name}.py").write_text("raise SystemExit('taken from the folder')\n")
+    bench.poll_until(lambda: any(isinstance(report.what, Ended) for report in bench.reports))
+    [ended] = [report.what for report in bench.reports if isinstance(report.what, Ended)]
+    assert ended.returncode == 0, (folder / "log.txt").read_text()

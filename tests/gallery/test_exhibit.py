@@ -70,3 +70,19 @@ def test_only_folders_of_jobs_are_listed(make_job: MakeJob, evolution: Path) -> 
     second.job_json.unlink()  # its result is enough
     assert job_folders(evolution) == [first, second]
     assert job_folders(evolution / "missing") == []
+
+
+def test_a_loop_of_links_and_what_may_not_be_read_are_no_jobs(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, closed = make_job("harbour"), make_job("closed")
+    (folder.path.parent / "loop").symlink_to("loop")
+    is_file = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path.parent == closed.path:
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert [found.path for found in job_folders(folder.path.parent)] == [folder.path]

@@ -198,3 +198,15 @@ def test_a_module_dropped_where_the_daemon_runs_is_not_loaded(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert images.check(photo).width == 150
+
+
+def test_it_works_below_a_hard_limit_on_memory(tmp_path: Path) -> None:
+    """Its own limit may not be above that, which would end it at its start."""
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(path)
+    code = (
+        "import resource, sys; from pathlib import Path; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30));"
+        "from styled.images import Checker; print(Checker().check(Path(sys.argv[1])).width)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("8\n", "")

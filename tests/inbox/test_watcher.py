@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,3 +148,23 @@ def test_threads_are_gone_after_stop(watcher: Watcher):
     threads = [observer, *observer.emitters]
     watcher.stop()
     assert wait_until(lambda: not any(thread.is_alive() for thread in threads))
+
+
+def test_where_no_observer_can_be_made_it_polls_and_says_so(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    """Inotify is opened in watchdog's constructor: with no instance left that raises."""
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("watchdog.observers.Observer", refuse)
+    watcher = Watcher(tmp_path, "native", wake=lambda: None, clock=clock)
+    watcher.keep_alive()
+    assert not watcher.is_native()
+    assert "max_user_instances" in watcher.problem
+    monkeypatch.undo()
+    clock.pass_by(3600.0)
+    watcher.keep_alive()
+    assert (watcher.is_native(), watcher.problem) == (True, "")
+    watcher.stop()

@@ -104,7 +104,7 @@ class GalleryRefresher:
     def _start(self) -> None:
         self._stale = False
         self._began_at = self._clock()
-        command = [sys.executable, "-m", "styled", "gallery", "--root", str(self._root.path)]
+        command = [sys.executable, "-P", "-m", "styled", "gallery", "--root", str(self._root.path)]
         try:
             self._words = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
             self._process = subprocess.Popen(

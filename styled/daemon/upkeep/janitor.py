@@ -12,7 +12,7 @@ import structlog
 from styled.config import RetentionConfig
 from styled.daemon.job_commands import JobCommands
 from styled.daemon.upkeep.retention import Step, plan, surplus_frames
-from styled.errors import IllegalMove, NoSuchJob
+from styled.errors import ControlError, IllegalMove, NoSuchJob, StoreError
 from styled.evolution import JobFolder
 from styled.job import ENDED
 from styled.root import Root
@@ -68,8 +68,8 @@ class Janitor:
     def turn(self) -> None:
         """Look if it is time to; do a few steps of what was planned."""
         if self._plan is not None and self._plan.done():
-            self._steps.extend(self._plan.result())
-            self._plan = None
+            plan, self._plan = self._plan, None
+            self._steps.extend(plan.result())
         for _ in range(min(_PER_TURN, len(self._steps))):
             self._do(self._steps.popleft())
         if self._plan is None and not self._steps and self._clock() >= self._due_at:
@@ -101,14 +101,21 @@ class Janitor:
                     if step.action == "thin":
                         self._thin(step, config)
                 return [step for step in steps if step.action == "remove"]
+            except Exception:  # noqa: BLE001  # logged with its traceback; the queue goes on
+                self._log.exception("looking for what to remove failed; it is tried again in an hour")
+                return []
             finally:
                 self._wake()
 
         self._plan = self._thread.submit(work)
 
     def _thin(self, step: Step, config: RetentionConfig) -> None:
-        for path in surplus_frames(JobFolder(self._root.evolution / step.job.id), config.frames):
-            path.unlink(missing_ok=True)
+        try:
+            for path in surplus_frames(JobFolder(self._root.evolution / step.job.id), config.frames):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            self._log.warning("its frames cannot be thinned now", job=step.job.id, why=str(error))
+            return
         self._log.info("thinned", job=step.job.id, why=step.why, bytes=step.bytes)
 
     def _do(self, step: Step) -> None:
@@ -119,5 +126,7 @@ class Janitor:
             self._job_commands.remove(step.job.id)
         except (NoSuchJob, IllegalMove) as error:
             self._log.info("not removed after all", job=step.job.id, why=error.message)
+        except (ControlError, StoreError) as error:  # this one only; the next look tries again
+            self._log.warning("cannot be removed now", job=step.job.id, why=error.message)
         else:
             self._log.info("removed", job=step.job.id, why=step.why, bytes=step.bytes)

@@ -65,9 +65,12 @@ def plan(
         steps.append(Step(job, "remove", taken, f"all ended jobs take more than {config.max_gb:g} GB"))
         total -= taken
     for job, _ in kept if config.frames != "all" else ():
-        extra = surplus_frames(JobFolder(root.evolution / job.id), config.frames)
-        if extra:
+        try:
+            extra = surplus_frames(JobFolder(root.evolution / job.id), config.frames)
             freed = sum(path.lstat().st_size for path in extra)
+        except OSError:
+            continue  # another user's, or on a dead mount; the look of the next hour may see more
+        if extra:
             steps.append(Step(job, "thin", freed, f"{len(extra)} frames"))
     return steps
 
@@ -91,17 +94,16 @@ def folder_bytes(folder: Path) -> int:
         for name in names:
             try:
                 total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118  # a hundred thousand times
-            except FileNotFoundError:
-                continue  # removed while we counted
+            except OSError:
+                continue  # removed while we counted, or on a dead mount
     return total
 
 
 def _is_ours(root: Root, job: Job, now: float) -> bool:
     folder = JobFolder(root.evolution / job.id)
-    return (
-        job.state in ENDED
-        and job.finished_at is not None
-        and now - job.finished_at > GRACE_S
-        and not folder.path.is_symlink()
-        and folder.job_json.is_file()
-    )
+    if job.state not in ENDED or job.finished_at is None or now - job.finished_at <= GRACE_S:
+        return False
+    try:
+        return not folder.path.is_symlink() and folder.job_json.is_file()
+    except OSError:
+        return False

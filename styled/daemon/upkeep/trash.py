@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +38,14 @@ class Trash:
         if folder.is_symlink() or not folder.is_dir():
             return
         trash = self._root.evolution / f"{PREFIX}{secrets.token_hex(4)}-{job_id}"
-        folder.rename(trash)
+        try:
+            folder.rename(trash)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # overlayfs cannot rename a folder of its lower layer. Without its job.json nobody takes it for a job.
+            (folder / "job.json").unlink(missing_ok=True)
+            trash = folder
         self._thread.submit(self._delete, trash)
 
     def empty(self) -> None:

@@ -303,3 +303,19 @@ def test_any_line_is_a_request_or_a_control_error(line: bytes) -> None:
         assert decode_request(line).v == protocol.VERSION
     except ControlError as error:
         assert error.message  # noqa: PT017 - either outcome is right
+
+
+def test_a_request_that_breaks_its_handler_costs_its_client_the_connection_and_nobody_else(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = served.server._handler
+
+    def broken(request: Request, peer: server.Peer) -> Mapping[str, Any]:
+        if request.op == "broken":
+            raise OverflowError("int too large to convert")
+        return handle(request, peer)
+
+    monkeypatch.setattr(served.server, "_handler", broken)
+    with pytest.raises(ControlError, match="OverflowError"):
+        Client(served.root).request("broken")
+    assert Client(served.root).request("echo")["op"] == "echo"

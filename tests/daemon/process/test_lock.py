@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,14 @@ def test_a_root_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(DaemonError, match="Give the daemon a root"):
         RootLock(Root.at(path)).acquire()
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022])
+def test_what_is_kept_for_the_root_is_its_owners_from_the_first_moment(tmp_path: Path, mask: int) -> None:
+    root = Root(tmp_path / "new")
+    before = os.umask(mask)
+    try:
+        with RootLock(root):
+            assert stat.S_IMODE(root.state.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from styled.config import RetentionConfig
 from styled.daemon.upkeep.janitor import Janitor
 from styled.daemon.upkeep.retention import THIN, folder_bytes, plan, surplus_frames
 from styled.daemon.upkeep.trash import PREFIX, Trash
+from styled.errors import ControlError
 from styled.evolution import JobFolder
 from styled.job import Job, JobState
 from styled.root import Root
@@ -96,7 +98,7 @@ def test_the_janitor_removes_and_thins_what_was_planned(workshop: Workshop) -> N
     workshop.store.change(jobs[0].id, finished_at=time.time() - 40 * DAY)
     workshop.store.change(jobs[1].id, finished_at=time.time() - 2 * DAY)
     config = RetentionConfig(days=30, frames="thin")
-    with Janitor(workshop.root, workshop.store, workshop.orders, config) as janitor:
+    with Janitor(workshop.root, workshop.store, workshop.job_commands, config) as janitor:
         wait_until(lambda: janitor.turn() or len(workshop.store.jobs()) == 1)
         assert janitor.wake_after() > 3000  # type: ignore[operator]
     young = JobFolder(workshop.root.evolution / jobs[1].id)
@@ -111,10 +113,10 @@ def test_a_job_that_was_retried_since_the_plan_is_not_removed(workshop: Workshop
     workshop.until(job, JobState.DONE)
     workshop.store.change(job.id, finished_at=time.time() - 40 * DAY)
     workshop.may_start = False
-    with Janitor(workshop.root, workshop.store, workshop.orders, RetentionConfig(days=30)) as janitor:
+    with Janitor(workshop.root, workshop.store, workshop.job_commands, RetentionConfig(days=30)) as janitor:
         janitor.turn()
         wait_until(lambda: janitor._plan is not None and janitor._plan.done())
-        workshop.orders.retry(job.id)
+        workshop.job_commands.retry(job.id)
         janitor.turn()
     assert workshop.state(job) is JobState.WAITING
     assert (workshop.root.evolution / job.id / "input" / "content.png").is_file()
@@ -129,3 +131,68 @@ def test_what_a_killed_daemon_did_not_delete_is_deleted_by_the_next(root: Root, 
         trash.empty()
         wait_until(lambda: not left.exists())
     assert (tmp_path / "target").is_dir()
+
+
+@pytest.mark.processes
+def test_a_job_that_cannot_be_removed_costs_only_itself(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An immutable folder, a mount within it: the rename fails, for the janitor and for a client."""
+    jobs = [workshop.add("immutable"), workshop.add("old")]
+    for job in jobs:
+        workshop.until(job, JobState.DONE)
+        workshop.store.change(job.id, finished_at=time.time() - 40 * DAY)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == jobs[0].id:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ControlError, match="cannot be removed: Operation not permitted"):
+        workshop.job_commands.remove(jobs[0].id)
+    with Janitor(workshop.root, workshop.store, workshop.job_commands, RetentionConfig(days=30)) as janitor:
+        wait_until(lambda: janitor.turn() or len(workshop.store.jobs()) == 1)
+    assert [job.name for job in workshop.store.jobs()] == ["immutable"]
+    assert JobFolder(workshop.root.evolution / jobs[0].id).result.is_file()
+
+
+@pytest.mark.processes
+def test_a_folder_among_the_frames_costs_only_that_jobs_thinning(workshop: Workshop) -> None:
+    jobs = [workshop.add(name, frame_every=1, steps=40) for name in ("odd", "even")]
+    for job in jobs:
+        workshop.until(job, JobState.DONE)
+        workshop.store.change(job.id, finished_at=time.time() - 2 * DAY)
+    odd, even = (JobFolder(workshop.root.evolution / job.id) for job in jobs)
+    (odd.frames / "000002.jpg").unlink()
+    (odd.frames / "000002.jpg").mkdir()
+    config = RetentionConfig(frames="none")
+    with Janitor(workshop.root, workshop.store, workshop.job_commands, config) as janitor:
+        wait_until(lambda: janitor.turn() or not list(even.frames.iterdir()))
+    assert odd.result.is_file()
+
+
+def test_where_a_folder_cannot_be_renamed_it_is_removed_in_place(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Overlayfs says EXDEV for a folder of its lower layer."""
+    job = ended(root, 1, 100)
+    (root.evolution / job.id / "job.json").write_text("{}")
+
+    def refuse(_path: Path, _target: Path) -> Path:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with Trash(root) as trash:
+        trash.put(job.id)
+        wait_until(lambda: not (root.evolution / job.id).exists())
+
+
+def test_what_cannot_be_looked_at_is_not_planned_for(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, open_one = ended(root, 1, 100), ended(root, 2, 100)
+    is_file = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path.parent.name == closed.id:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert [step.job.number for step in plan(root, [closed, open_one], RetentionConfig(days=30), NOW)] == [2]
