@@ -13,6 +13,7 @@ from styled.cli.settings_options import preset_option
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning
+from styled.files.printable import escaped
 from styled.root import Root
 
 
@@ -47,6 +48,12 @@ def add(
     settings = dict(parse_assignment(text) for text in assignments) | ({"preset": preset} if preset else {})
     dropped = add_pair(root, content, styles, mask=mask, name=name, settings=settings, priority=priority)
     click.echo(f"{dropped} is in the inbox")
+    if len(styles) > 1:
+        names = ", ".join(escaped(style.name) for style in styles)
+        click.echo(
+            f"It is one job: {escaped(content.name)} in the blended style of {len(styles)} images ({names})."
+            " For a job for each photo, run styled add once for each."
+        )
     try:
         Client(root).request("ping")
     except DaemonNotRunning:

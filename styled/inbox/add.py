@@ -15,9 +15,20 @@ from styled.evolution.folder import safe_name
 from styled.files import durable
 from styled.files.printable import escaped
 from styled.inbox.job_toml import parse_job_toml
+from styled.inbox.names import IMAGE_SUFFIXES
+from styled.inbox.pairs import Kind, pair_up
 from styled.root import Root
 
 _TRIES = 1000
+
+MOST_STYLES = 99
+"""Of a pair: a style's number has two digits."""
+
+_SUFFIX_OF = {
+    "JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif", "AVIF": "avif",
+    "JPEG2000": "jp2", "PPM": "ppm",
+}  # fmt: skip
+"""Of each format that Pillow names."""
 
 
 def add_pair(
@@ -39,7 +50,8 @@ def add_pair(
         content: path of the content image.
         styles: paths of the style images, in order.
         mask: path of the image that says which style goes where.
-        name: of the pair; the content's by default. A taken name gets ``-2``, ``-3`` … after it.
+        name: of the pair; the content's by default. A name that is taken, or means something else in an inbox
+            (``content``, ``thumbs.db``, ``photo.tmp``), gets ``-2``, ``-3`` … after it.
         settings: what the pair's ``job.toml`` shall say.
         priority: higher runs first.
 
@@ -49,15 +61,15 @@ def add_pair(
         PairRejected: the folder cannot be made, or a file not be read.
         DiskFull: there is no room.
     """
-    for path in (content, *styles, *([mask] if mask else [])):
-        _check(path)
+    if len(styles) > MOST_STYLES:
+        raise PairRejected(f"{len(styles)} styles are more than a pair may have", f"Give at most {MOST_STYLES}.")
+    parts = {f"content.{_suffix(content)}": content}
+    for number, style in enumerate(styles, start=1):
+        parts[f"style{f'-{number}' if number > 1 else ''}.{_suffix(style)}"] = style
+    if mask is not None:
+        parts[f"mask.{_suffix(mask)}"] = mask
     toml = _job_toml(settings or {}, priority)
     parse_job_toml(toml, "job.toml")
-    parts = {f"content{content.suffix.lower()}": content}
-    for number, style in enumerate(styles, start=1):
-        parts[f"style{f'-{number}' if number > 1 else ''}{style.suffix.lower()}"] = style
-    if mask is not None:
-        parts[f"mask{mask.suffix.lower()}"] = mask
     try:
         with durable.disk_full_at(root.inbox):
             return _put(root.inbox, parts, toml, safe_name(name or content.stem))
@@ -77,18 +89,31 @@ def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> st
         if toml:
             durable.write_bytes(hidden / "job.toml", toml)
         durable.sync_folder(hidden)
-        return _rename(hidden, inbox, wanted)
+        return _rename(hidden, inbox, wanted.lstrip(".") or "pair", parts)
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
 
 
-def _check(path: Path) -> None:
+def _suffix(path: Path) -> str:
+    """Return the suffix that a file gets in the inbox: its own, or that of its format if nobody would take it for one.
+
+    Raises:
+        ImageError: it is not an image that can be used.
+    """
     from styled import images  # Pillow, only when there is an image
 
-    if not path.suffix:
-        raise PairRejected(f"{escaped(str(path))} has no suffix, such as .jpg", "Rename it so that it says its format.")
-    images.probe(path)
+    found = images.probe(path).format
+    own = path.suffix.lower().removeprefix(".")
+    return own if own in IMAGE_SUFFIXES else _SUFFIX_OF[found]
+
+
+def _is_understood(name: str, parts: Mapping[str, Path]) -> bool:
+    """Return whether the inbox takes a folder of that name for this pair, and for nothing else."""
+    listing = {name: Kind.FOLDER, **{f"{name}/{part}": Kind.FILE for part in parts}}
+    pairing = pair_up(listing)
+    taken = [sorted([pair.content, *pair.styles, *([pair.mask] if pair.mask else [])]) for pair in pairing.pairs]
+    return taken == [sorted(f"{name}/{part}" for part in parts)]
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -98,10 +123,10 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(writing.fileno())
 
 
-def _rename(hidden: Path, inbox: Path, wanted: str) -> str:
+def _rename(hidden: Path, inbox: Path, wanted: str, parts: Mapping[str, Path]) -> str:
     for count in range(1, _TRIES):
         name = wanted if count == 1 else f"{wanted}-{count}"
-        if (inbox / name).exists():
+        if (inbox / name).exists() or not _is_understood(name, parts):
             continue
         try:
             hidden.rename(inbox / name)

@@ -33,7 +33,12 @@ _UNFINISHED_HIDDEN = re.compile(
 )
 """Names that rsync, Syncthing, FTP servers and desktops give to a file they have not finished."""
 
-_JUNK = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r"})
+_JUNK = frozenset({
+    "thumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r",
+    # Recycle bins, snapshots and databases of NAS systems, Windows and synchronisers: what lies there was thrown away.
+    "#recycle", "@recycle", "@recycle.bin", "$recycle.bin", "recycler", "system volume information", "lost+found",
+    "#snapshot", "@snapshots", "@recently-snapshot", "@tmp", "_gsdata_",
+})  # fmt: skip
 _JUNK_SUFFIXES = frozenset({"swp", "swo", "swn", "swx"})
 
 

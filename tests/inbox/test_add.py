@@ -14,6 +14,7 @@ from styled.errors import DiskFull, PairRejected, SettingsError, StyledError, Un
 from styled.inbox import add as dropping
 from styled.inbox.add import add_pair
 from styled.inbox.job_toml import parse_job_toml
+from styled.inbox.pairs import Kind, pair_up
 from styled.root import Root
 from tests.store.conftest import png
 
@@ -85,11 +86,32 @@ def test_what_is_no_image_is_refused_here(empty: Root, pair: tuple[Path, Path]) 
         add_pair(empty, pair[0], [pair[1]])
     with pytest.raises(StyledError):
         add_pair(empty, pair[0], [pair[0].with_name("missing.png")])
-    bare = pair[0].with_name("bare")
-    bare.write_bytes(pair[0].read_bytes())
-    with pytest.raises(PairRejected, match="has no suffix"):
-        add_pair(empty, bare, [pair[0]])
+    with pytest.raises(PairRejected, match="100 styles"):
+        add_pair(empty, pair[0], [pair[0]] * 100)
     assert not empty.path.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "content.png", "style.png", "Style.png", "rejected.png", "thumbs.db.png", "desktop.ini.png", "@eaDir.png", "#recycle.png",
+        "lost+found.png", "photo.tmp.png", "IMG.part.png", "a.ready.png", "a.crdownload.png", ".hidden.png", "~.png", "mask.png",
+        "a.content.png", "a-style.png", "style-2.png", "job.toml.png", "a~.png", "x.swp.png", "bare", "photo.jpg_large",
+        "photo.heic", "photo.JPEG", "写真.png", "-.png", "...png",
+    ],
+)  # fmt: skip
+def test_whatever_the_files_are_called_the_pair_is_exactly_these_two(
+    empty: Root, pair: tuple[Path, Path], name: str
+) -> None:
+    content, style = pair[0].rename(pair[0].with_name(name)), pair[1].rename(pair[1].with_name(f"other {name}"))
+    taken = add_pair(empty, content, [style])
+    files = {path.relative_to(empty.inbox).as_posix() for path in empty.inbox.rglob("*") if path.is_file()}
+    pairing = pair_up({**dict.fromkeys(files, Kind.FILE), taken: Kind.FOLDER})
+    [found] = pairing.pairs
+    assert {found.content, *found.styles} == files
+    assert (empty.inbox / found.content).read_bytes() == content.read_bytes()
+    assert [(empty.inbox / path).read_bytes() for path in found.styles] == [style.read_bytes()]
+    assert not pairing.ignored
 
 
 @pytest.mark.parametrize(("code", "error"), [(28, DiskFull), (13, PairRejected)])

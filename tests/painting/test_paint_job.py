@@ -363,3 +363,37 @@ def test_an_input_that_was_exchanged_is_refused(job: JobFolder) -> None:
     shutil.copy(SAMPLES / "starry_night.jpg", job.input / "content.jpg")
     with pytest.raises(InputChanged, match=r"input/content\.jpg"):
         list(paint_job(job, never))
+
+
+class TestRemarks:
+    """What was done to the inputs, or not done with the settings, is in the first message."""
+
+    def first(self, folder: JobFolder) -> Started:
+        [started, *_] = paint_job(folder, never, paint=iterates(2))
+        assert isinstance(started, Started)
+        return started
+
+    def test_an_ordinary_pair_needs_none(self, job: JobFolder) -> None:
+        assert self.first(make_job(job)).note == ""
+
+    def test_a_content_smaller_than_the_size_asked_for(self, job: JobFolder) -> None:
+        folder = make_job(job, size=64)
+        Image.open(SAMPLES / "rocket.jpg").resize((48, 32)).save(folder.input / "content.jpg")
+        forget_digests(folder)
+        started = self.first(folder)
+        assert started.note == "the content has 48 px and so has the picture, not 64: upscale = true paints it larger"
+        assert (started.width, started.height) == (48, 32)
+
+    def test_colours_that_are_a_guess_of_each_image(self, job: JobFolder) -> None:
+        folder = make_job(job)
+        for name in ("content", "style"):
+            Image.open(SAMPLES / "rocket.jpg").convert("CMYK").save(folder.input / f"{name}.jpg", "JPEG")
+        forget_digests(folder)
+        note = self.first(folder).note
+        assert note.startswith("content: the CMYK image has no colour profile")
+        assert "; style: the CMYK image has no colour profile" in note
+
+
+def forget_digests(folder: JobFolder) -> None:
+    """Let other files take the place of those that the job was made with."""
+    evolution.write_job_file(folder, msgspec.structs.replace(evolution.read_job_file(folder), digests={}))

@@ -41,6 +41,9 @@ class Distance(Protocol):
 RIDGE = 1e-4
 """Added to both covariances' diagonals, in units of the style's mean variance: a small picture's are singular."""
 
+FLAT = 1e-2
+"""Least variance that is believed, in units of the squared means: with :data:`RIDGE` the rounding of float32."""
+
 
 def moment_sums(features: Tensor, statistic: Statistic, weights: Tensor | None = None) -> Tensor:
     """Return the moments times the number of positions; sums over tiles add up to those of the picture.
@@ -131,7 +134,9 @@ class GaussianDistance(NamedTuple):
 
 def _gaussian_distance(target: Tensor, energy: Tensor | None) -> GaussianDistance:
     mean, covariance = _mean_and_covariance(target)
-    ridge = RIDGE * tf.linalg.trace(covariance) / float(mean.shape[0]) + 1e-12
+    # A style of one colour has no variance but that of rounding, which may be negative: moments are float32.
+    variance = tf.maximum(tf.linalg.trace(covariance), FLAT * tf.reduce_sum(tf.square(mean)))
+    ridge = RIDGE * variance / float(mean.shape[0]) + 1e-12
     covariance += ridge * tf.eye(mean.shape[0], dtype=tf.float64)
     values, vectors = tf.linalg.eigh(covariance)
     root = tf.matmul(vectors * tf.sqrt(tf.maximum(values, ridge)), vectors, transpose_b=True)

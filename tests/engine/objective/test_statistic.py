@@ -9,8 +9,11 @@ import pytest
 import tensorflow as tf
 from scipy.linalg import sqrtm
 
+from styled.engine.engine import paint
 from styled.engine.objective import statistic
 from styled.engine.objective.statistic import Statistic
+from styled.settings import Settings
+from styled.vgg19.weights import Weights
 
 pytestmark = pytest.mark.tensorflow
 
@@ -98,3 +101,12 @@ def test_wasserstein_falls_all_the_way_to_the_style() -> None:
     target = flat + 50.0
     distances = [distance((flat + 50.0 * t)[None, None], target[None, None], "wasserstein") for t in (0, 0.5, 0.9)]
     np.testing.assert_allclose(distances, [2500.0, 625.0, 25.0], rtol=1e-6)
+
+
+def test_a_style_of_one_colour_is_painted(vgg: Weights) -> None:
+    """Black has no variance at all in any layer: the derivative of its covariance's root was no number."""
+    photo = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    wanted = Settings(size=32, steps=5, scales=(), statistic="wasserstein", precision="float32")
+    *_, last = paint(photo, [np.zeros((24, 24, 3), np.uint8)], wanted, weights=vgg)
+    assert (last.step, last.stopped_by) == (5, "steps")
+    assert last.picture().mean() < 20.0
