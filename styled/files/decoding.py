@@ -34,7 +34,7 @@ def from_json(data: bytes | bytearray | str, kind: type[_T]) -> _T:
             that is not finite, a text with a NUL.
     """
     try:
-        plain = msgspec.json.decode(data)
+        plain = msgspec.json.decode(data.encode() if isinstance(data, str) else data)
         _check(plain)
         return msgspec.convert(plain, kind)
     # ValueError: UnicodeDecodeError, a surrogate in a text, a number of thousands of digits.

@@ -29,7 +29,8 @@ def test_what_is_added_is_painted_and_waited_for(
     waited = styled("wait", "harbour")
     job = daemon.job("harbour")
     assert job is not None
-    assert (waited.returncode, waited.stdout) == (0, f"{job.number:04d} harbour: done\n")
+    remark = "the content has 32 px and so has the picture, not 512: upscale = true paints it larger"
+    assert (waited.returncode, waited.stdout) == (0, f"{job.number:04d} harbour: done: {remark}\n")
     assert (job.steps, job.priority, job.settings["preset"], job.settings["size"]) == (10, 7, "draft", 512)
     assert styled("wait").stdout == "nothing to wait for\n"
     assert "result written" in styled("log", str(job.number)).stdout
@@ -164,5 +165,9 @@ def test_adding_needs_no_daemon(styled: Styled, pair: tuple[Path, Path], tmp_pat
     names = sorted(path.name for path in (tmp_path / "fresh" / "inbox" / "harbour").iterdir())
     assert names == ["content.png", "style.png"]
     assert styled("add", *pair, "--root", tmp_path / "fresh").stdout == "harbour-2 is in the inbox\n"
+    blended = styled("add", *pair, pair[0], "--root", tmp_path / "fresh").stdout
+    assert (
+        f"It is one job: {pair[0].name} in the blended style of 2 images ({pair[1].name}, {pair[0].name})." in blended
+    )
     waited = styled("wait", "harbour", "--root", tmp_path / "fresh")
     assert waited.returncode == 3

@@ -69,9 +69,11 @@ def test_other_names_are_not_taken_for_unfinished_ones(name: str):
 
 @pytest.mark.parametrize(
     "name",
-    [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX", "a.jpg~", ".a.jpg.swp", "a.swp", ".st"]
-    + ["#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "_gsdata_", "#snapshot"],
-)
+    [
+        ".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX", "a.jpg~", ".a.jpg.swp", "a.swp", ".st",
+        "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "_gsdata_", "#snapshot",
+    ],
+)  # fmt: skip
 def test_litter_of_other_programs_is_known(name: str):
     assert names.is_junk(name)
 

@@ -20,7 +20,7 @@ GIB = 2**30
 FULL_HD = Scale(1920, 1080, 60)
 
 
-def choose(scale: Scale, *args: Any, **rest: Any) -> memory_use.Choice:
+def choose(scale: Scale, *args: Any, **rest: Any) -> memory_use.TilingChoice:
     """Return how a scale is run that is the only one."""
     return memory_use.choose_all([scale], *args, **rest)[scale]
 

@@ -69,7 +69,7 @@ def test_after_some_steps_the_picture_is_the_untiled_one(
     """
 
     def painted(tiling: str, **rest: object) -> Iterator[Iterate]:
-        settings = msgspec.structs.replace(SETTINGS, tiling=tiles)
+        settings = msgspec.structs.replace(SETTINGS, tiling=tiling)
         return paint(rocket, [starry_night[:32, :32]], settings, weights=narrow, **rest)
 
     whole = [iterate.picture().copy() for iterate in painted("off")][-1]
