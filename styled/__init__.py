@@ -20,7 +20,7 @@ __all__ = ["Iterate", "__version__", "paint", "stylize"]
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from styled.painting import stylize as in_process
+        from styled.painting import stylize as api
 
-        return getattr(in_process, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

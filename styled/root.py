@@ -34,6 +34,11 @@ class Root:
         """Where each job has its folder."""
         return self.path / "evolution"
 
+    def make_state(self) -> None:
+        """Make the root and its ``.styled/``, which is its owner's alone from the first moment."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, exist_ok=True)
+
     @property
     def state(self) -> Path:
         """Where the daemon keeps what is its own."""

@@ -18,8 +18,6 @@ from styled.job import PRIORITIES, Job, JobState
 from styled.root import Root
 from styled.store.store import Store
 
-"""Allowed priorities, as in a ``job.toml``."""
-
 CANCEL_GRACE_S = 10.0
 """A cancelled job's last steps are worth a little waiting, in case it is retried."""
 

@@ -182,15 +182,13 @@ class _Run:
             regions=regions,
         )
         self._step_seconds = []
-        initial_picture = images.resize(picture.astype(np.float32), scale.width, scale.height)
+        start = images.resize(picture.astype(np.float32), scale.width, scale.height)
         if coarser is not None:
-            initial_picture = with_detail(
-                initial_picture, content, styles, self._settings, scale.width / coarser.scale.width
-            )
-        initial_picture = self._with_photo(initial_picture, content)
+            start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
+        start = self._with_photo(start, content)
         optimizer = optimizer_for(
             self._settings,
-            _batch(initial_picture),
+            _batch(start),
             gradient,
             history=self._ways[scale].history,
             longest_px=self._longest_px(index),

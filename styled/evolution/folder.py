@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from styled.files import durable
+from styled.files.untrusted import is_file
 
 _RESULT_SUFFIXES = (".png", ".tif", ".jpg")
 
@@ -55,7 +56,7 @@ class JobFolder:
     def result(self) -> Path:
         """The finished picture, in whichever format it was written; ``result.png`` while there is none."""
         written = (self.result_as(suffix) for suffix in _RESULT_SUFFIXES)
-        return next((path for path in written if path.is_file()), self.result_as(_RESULT_SUFFIXES[0]))
+        return next((path for path in written if is_file(path)), self.result_as(_RESULT_SUFFIXES[0]))
 
     def result_as(self, suffix: str) -> Path:
         """Return where a result with this suffix is written: ``.png``, ``.tif`` or ``.jpg``."""

@@ -90,3 +90,11 @@ def is_being_written(descriptor: int) -> bool:
         return isinstance(error, BlockingIOError)
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; no where that cannot be seen: another user's folder, a dead mount, ``lost+found``."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

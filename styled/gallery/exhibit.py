@@ -12,6 +12,7 @@ import msgspec
 
 from styled.errors import JobFileDamaged
 from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_losses
+from styled.files.untrusted import is_file
 from styled.messages import Progress
 from styled.settings import Settings
 
@@ -95,14 +96,7 @@ def job_folders(evolution: Path) -> list[JobFolder]:
     except FileNotFoundError:
         return []
     folders = (JobFolder(evolution / name) for name in names)
-    return [folder for folder in folders if _has_something(folder)]
-
-
-def _has_something(folder: JobFolder) -> bool:
-    try:
-        return folder.job_json.is_file() or folder.result.is_file()
-    except OSError:  # another user's, a dead mount
-        return False
+    return [folder for folder in folders if is_file(folder.job_json) or is_file(folder.result)]
 
 
 @cache

@@ -17,6 +17,7 @@ import msgspec
 from styled.errors import JobFileDamaged
 from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import JobFile, read_job_file, write_job_file
+from styled.files.untrusted import is_file
 from styled.job import ENDED, Job, JobState
 from styled.settings import Settings
 from styled.store.duplicates import pair_digest
@@ -85,14 +86,7 @@ def unknown_folders(store: Jobs, evolution: Path) -> list[JobFolder]:
     except FileNotFoundError:
         return []
     folders = (JobFolder(evolution / name) for name in sorted(names))
-    return [folder for folder in folders if _has_job(folder)]
-
-
-def _has_job(folder: JobFolder) -> bool:
-    try:
-        return folder.job_json.is_file()
-    except OSError:  # another user's, a dead mount, lost+found: no job's that could be read
-        return False
+    return [folder for folder in folders if is_file(folder.job_json)]
 
 
 def save_state(evolution: Path, job: Job) -> None:

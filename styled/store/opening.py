@@ -37,7 +37,7 @@ def open_database(root: Root) -> Opened:
     """
     path = root.database
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.make_state()
         _refuse_network(path)
         notes, last_number = [], 0
         damage = _damage_of(path)

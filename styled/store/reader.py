@@ -82,10 +82,7 @@ class StoreReader:
         with self._reading() as db:
             if db is None:
                 raise NoSuchJob(f"no job is {str(ref)[:80]!r}")
-            try:
-                return records.find(db, ref)
-            except DataDamaged as error:
-                raise StoreError(error.message, "The daemon takes it from its folder when it starts again.") from error
+            return records.find(db, ref)
 
     def count(self, states: Iterable[JobState] | None = None, *, search: str | None = None) -> int:
         """Return how many jobs :meth:`jobs` would return without a limit."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from styled.errors import DataDamaged, NoSuchJob
+from styled.errors import DataDamaged, NoSuchJob, StoreError
 from styled.files.decoding import from_json
 from styled.job import Job, JobState
 
@@ -132,8 +132,15 @@ def find(db: sqlite3.Connection, ref: str | int) -> Job:
 
     Raises:
         NoSuchJob: none, or more than one.
-        DataDamaged: its row is damaged.
+        StoreError: its row is damaged.
     """
+    try:
+        return _find(db, ref)
+    except DataDamaged as error:
+        raise StoreError(error.message, "It is taken from its folder when the daemon starts again.") from error
+
+
+def _find(db: sqlite3.Connection, ref: str | int) -> Job:
     text = str(ref).strip().removeprefix("#")
     select = f"SELECT {_COLUMNS} FROM jobs WHERE"  # noqa: S608  # only our own words
     # "7" and "0042" are numbers; a run of eight digits or more is the date an id begins with.

@@ -178,7 +178,7 @@ class Store:
             IllegalMove: its state does not allow the move, or is not the one expected.
         """
         with self._transaction():
-            job = self._find(ref)
+            job = records.find(self._db, ref)
             if expect is not None and job.state != expect:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}, not {expect} any more", "Look again.")
             check_move(job.state, to)
@@ -243,7 +243,7 @@ class Store:
         """
         self._check_names(changes)
         with self._transaction(durable=False):
-            job = self._find(ref)
+            job = records.find(self._db, ref)
             if job.state is JobState.RUNNING:
                 self._update(job, changes)
 
@@ -254,7 +254,7 @@ class Store:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            job = self._find(ref)
+            job = records.find(self._db, ref)
             changed = self._update(job, {"priority": priority})
             self._record("priority", changed, str(job.priority), str(priority), "")
         return changed
@@ -266,7 +266,7 @@ class Store:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            return self._update(self._find(ref), changes)
+            return self._update(records.find(self._db, ref), changes)
 
     def remove(self, ref: str | int) -> Job:
         """Forget an ended job. Its folder must be gone by then, or the next start adopts it again.
@@ -276,7 +276,7 @@ class Store:
             IllegalMove: it has not ended.
         """
         with self._transaction():
-            job = self._find(ref)
+            job = records.find(self._db, ref)
             if job.state not in ENDED:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
             self._db.execute("DELETE FROM jobs WHERE number = ?", (job.number,))
@@ -344,7 +344,7 @@ class Store:
         Raises:
             NoSuchJob: none, or several.
         """
-        return self._find(ref)
+        return records.find(self._db, ref)
 
     def ids(self) -> set[str]:
         """Return the ids of all jobs."""
@@ -367,12 +367,6 @@ class Store:
         return records.meta(self._db, key)
 
     # -- inside --------------------------------------------------------------------------------------------
-
-    def _find(self, ref: str | int) -> Job:
-        try:
-            return records.find(self._db, ref)
-        except DataDamaged as error:
-            raise StoreError(error.message, "It is taken from its folder when the daemon starts again.") from error
 
     @contextmanager
     def _transaction(self, *, durable: bool = True, revision: bool = True) -> Iterator[None]:

@@ -56,8 +56,7 @@ class RootLock:
         """
         try:
             with durable.disk_full_at(self._root.lock):
-                self._root.path.mkdir(parents=True, exist_ok=True)
-                self._root.state.mkdir(mode=0o700, exist_ok=True)
+                self._root.make_state()
                 folder = os.open(self._root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self._descriptors.append(folder)
                 file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)

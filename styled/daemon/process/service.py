@@ -85,8 +85,7 @@ def start_detached(root: Root, *, timeout_s: float = START_TIMEOUT_S) -> int:
     client = Client(root)
     with contextlib.suppress(DaemonNotRunning):
         return int(client.request("ping")["pid"])
-    root.path.mkdir(parents=True, exist_ok=True)
-    root.state.mkdir(mode=0o700, exist_ok=True)
+    root.make_state()
     output = root.state / "daemon.out"
     pid = _spawn([sys.executable, "-P", "-m", "styled", "daemon", "--quiet", "--root", str(root.path)], output)
     until = time.monotonic() + timeout_s

@@ -10,6 +10,7 @@ from typing import Literal
 
 from styled.config import RetentionConfig
 from styled.evolution import JobFolder, frames
+from styled.files.untrusted import is_file
 from styled.job import ENDED, Job
 from styled.root import Root
 
@@ -103,7 +104,4 @@ def _is_ours(root: Root, job: Job, now: float) -> bool:
     folder = JobFolder(root.evolution / job.id)
     if job.state not in ENDED or job.finished_at is None or now - job.finished_at <= GRACE_S:
         return False
-    try:
-        return not folder.path.is_symlink() and folder.job_json.is_file()
-    except OSError:
-        return False
+    return not folder.path.is_symlink() and is_file(folder.job_json)

@@ -57,14 +57,10 @@ def encoded(name: str) -> str:
     return quote(os.fsencode(name))
 
 
-_MOST_BYTES = 16 * 2**20
-"""Of a plan; one that names a thousand extra files has a hundred thousand."""
-
-
 def read_plan(folder: Path) -> Claim | None:
     """Return the plan in a folder; None if there is none that can be read, or one that leads out of its folders."""
     try:
-        claim = read_json(folder / PLAN, Claim, most=_MOST_BYTES)
+        claim = read_json(folder / PLAN, Claim)
     except (FileNotFoundError, DataDamaged):
         return None
     names = [member.target for member in claim.members] + claim.extra_names()

@@ -86,10 +86,6 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
         return _go_forward(root, record, plan, rejected_folder)
 
 
-_MOST_BYTES = 16 * 2**20
-"""Of a plan; one that names a thousand files has a hundred thousand."""
-
-
 def finish_rejections(root: Root) -> list[str]:
     """Finish every rejection that was cut off.
 
@@ -106,7 +102,7 @@ def finish_rejections(root: Root) -> list[str]:
     notes = []
     for record in records:
         try:
-            plan = _checked(read_json(record, _Plan, most=_MOST_BYTES))
+            plan = _checked(read_json(record, _Plan))
         except (DataDamaged, ValueError) as error:
             # Kept, for whoever wants to know which files were meant; they are where they were, or in the hidden folder.
             record.rename(record.with_suffix(".damaged"))
