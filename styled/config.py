@@ -120,6 +120,7 @@ class HooksConfig(Section, frozen=True, kw_only=True):
     """``[hooks]``: programs run when a job ends; argument lists, never a shell.
 
     ``{id}``, ``{number}``, ``{name}``, ``{folder}``, ``{result}`` and ``{reason}`` in an argument are replaced.
+    What a hook leaves in the background ends with it; what shall stay needs a session of its own: ``setsid``.
     """
 
     on_done: Annotated[tuple[str, ...], Meta(description="program and arguments after a job is done")] = ()

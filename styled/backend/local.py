@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,9 @@ from typing import IO
 import psutil
 import structlog
 
+from styled.backend import launch
 from styled.backend.runner import Ended, Process, Report, Task
+from styled.children import clean_search_path, has_ended, kill_group
 from styled.errors import ControlError
 from styled.evolution.folder import JobFolder
 from styled.messages import Checkpointed, Failure, Progress, Result, Started, decode
@@ -100,21 +101,12 @@ class LocalRunner:
         log = _open_log(JobFolder(task.folder).log)
         try:
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",  # no module comes from the job's folder, which the worker stands in
-                    "-m",
-                    "styled.backend.launch",
-                    str(os.getpid()),
-                    str(self.nice),
-                    self._module,
-                    task.folder,
-                ],
+                launch.command(self._module, str(task.folder), nice=self.nice),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=task.folder,
-                env={**os.environ, **task.environment},
+                env={**clean_search_path(os.environ), **task.environment},
                 start_new_session=True,
                 bufsize=0,
             )
@@ -135,7 +127,7 @@ class LocalRunner:
         reports: list[Report] = []
         for job, worker in list(self._workers.items()):
             # Looked at before reading: whatever a worker wrote before its end is then in the pipe.
-            gone = _has_ended(worker.process.pid)
+            gone = has_ended(worker.process.pid)
             self._read(worker, reports, to_the_end=gone)
             if gone:
                 reports.append(Report(job, self._reap(worker)))
@@ -231,7 +223,7 @@ class LocalRunner:
         now = self._clock()
         if worker.kill_at is not None:
             if now >= worker.kill_at:
-                _kill_group(worker.process.pid, signal.SIGKILL)
+                kill_group(worker.process.pid)
             return
         silent = now - worker.heard_at
         limit = self._limit(worker)
@@ -272,7 +264,7 @@ class LocalRunner:
         """Collect a dead worker, and end whatever it started and left behind."""
         self._unwatch(worker)
         # Before the wait: until then its pid, and so its group's number, cannot be used again.
-        _kill_group(worker.process.pid, signal.SIGKILL)
+        kill_group(worker.process.pid)
         returncode = worker.process.wait()
         if worker.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -313,7 +305,7 @@ def end_orphan(process: Process, *, patience_s: float = 10.0) -> bool:
     except psutil.NoSuchProcess:
         return False
     if not _ends_within(orphan, patience_s):
-        _kill_group(process.pid, signal.SIGKILL)
+        kill_group(process.pid)
         if not _ends_within(orphan, patience_s):
             raise psutil.TimeoutExpired(patience_s, process.pid)
     return True
@@ -336,19 +328,6 @@ def _ends_within(process: psutil.Process, seconds: float) -> bool:
 def _open_log(path: Path) -> int:
     """Open a job's log to append to; never through a link."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-
-
-def _has_ended(pid: int) -> bool:
-    """Return whether a child has ended, without collecting it."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:  # another part of this program collected it, and with it its exit code
-        return True
-
-
-def _kill_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
 
 
 def _started_at(pid: int) -> float:

@@ -41,6 +41,7 @@ def daemon(
     """
     from styled.config import Config, load_config
     from styled.daemon.daemon import Daemon
+    from styled.daemon.process.init import go_on_below_init
 
     root = Root.at(root_path)
     if config_path is not None and not config_path.is_file():
@@ -50,4 +51,5 @@ def daemon(
     def load() -> Config:
         return load_config(config_path or root.config, flags=flags)
 
+    go_on_below_init()
     Daemon(root, load, terminal=not quiet).run()

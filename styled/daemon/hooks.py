@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,7 +13,9 @@ from pathlib import Path
 
 import structlog
 
+from styled.children import has_ended, kill_group
 from styled.config import HooksConfig
+from styled.daemon import hook_guard
 from styled.evolution import JobFolder
 from styled.job import Job, JobState
 from styled.root import Root
@@ -26,9 +27,16 @@ _MAX_WAITING = 1000
 """Beyond that a hook is dropped and logged: it hangs, or fails, for every job."""
 
 
+_GUARD = (sys.executable, "-I", "-S", hook_guard.__file__)
+
+_LOOK_S = 0.02
+"""Between two looks at hooks that are given a last moment."""
+
+
 @dataclass(slots=True)
 class _Running:
     job: str
+    program: str
     process: subprocess.Popen[bytes]
     kill_at: float
 
@@ -36,7 +44,9 @@ class _Running:
 class Hooks:
     """Starts a hook for each job that is done or has failed, and sees that it ends.
 
-    What a hook prints goes to the job's log. A daemon that is killed does not run the missed hooks later.
+    What a hook prints goes to the job's log. A hook ends with all that it has started, unless that has left its process
+    group (``setsid``): when it ends itself, when its time is over, when the daemon ends, also by SIGKILL. A daemon that
+    is killed does not run the missed hooks later.
 
     Args:
         root: whose jobs.
@@ -65,15 +75,19 @@ class Hooks:
     def turn(self) -> None:
         """Collect hooks that have ended, end those that take too long, start those that wait."""
         for hook in list(self._running):
-            code = hook.process.poll()
-            if code is None and self._clock() >= hook.kill_at:
+            in_time = has_ended(hook.process.pid)
+            if not in_time and self._clock() < hook.kill_at:
+                continue
+            if not in_time:
                 self._log.warning("a hook took too long and is killed", job=hook.job)
-                _kill_group(hook.process)
-                code = hook.process.wait()
-            if code is not None:
-                self._running.remove(hook)
-                if code != 0:
-                    self._log.warning("a hook failed", job=hook.job, exit_code=code)
+            code = _end(hook)
+            self._running.remove(hook)
+            if code == hook_guard.NOT_STARTED:
+                self._log.error(
+                    "a hook could not be started; the job's log has why", job=hook.job, command=hook.program
+                )
+            elif code != 0:
+                self._log.warning("a hook failed", job=hook.job, exit_code=code)
         while self._waiting and len(self._running) < AT_ONCE:
             self._start(*self._waiting.popleft())
 
@@ -90,11 +104,9 @@ class Hooks:
         self._waiting.clear()
         until = self._clock() + grace_s
         for hook in self._running:
-            try:
-                hook.process.wait(max(0.0, until - self._clock()))
-            except subprocess.TimeoutExpired:
-                _kill_group(hook.process)
-                hook.process.wait()
+            while not has_ended(hook.process.pid) and self._clock() < until:
+                time.sleep(_LOOK_S)
+            _end(hook)
         self._running.clear()
 
     def _start(self, job: Job, command: Sequence[str]) -> None:
@@ -103,14 +115,19 @@ class Hooks:
             log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
             try:
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder.path, start_new_session=True
+                    [*_GUARD, str(os.getpid()), *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder.path,
+                    start_new_session=True,
                 )
             finally:
                 os.close(log)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             self._log.error("a hook could not be started", job=job.id, command=command[0], error=str(error))
             return
-        self._running.append(_Running(job.id, process, self._clock() + self.config.timeout_s))
+        self._running.append(_Running(job.id, command[0], process, self._clock() + self.config.timeout_s))
 
 
 def filled(command: Sequence[str], root: Root, job: Job) -> tuple[str, ...]:
@@ -136,6 +153,7 @@ def filled(command: Sequence[str], root: Root, job: Job) -> tuple[str, ...]:
     return tuple(arguments)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _end(hook: _Running) -> int:
+    """End what is left of a hook, collect it, and return its exit code."""
+    kill_group(hook.process.pid)
+    return hook.process.wait()

@@ -1,6 +1,6 @@
 """The child that decodes untrusted images: one request a packet on standard input, with the open file beside it.
 
-Run as ``python -m styled.images.check_child MEMORY_BYTES`` by :class:`styled.images.Checker`.
+Run as ``python -m styled.images.check_child PARENT MEMORY_BYTES`` by :class:`styled.images.Checker`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import msgspec
 from PIL import Image
 
+from styled.children import end_with_parent
 from styled.errors import ImageError
 from styled.images.opening import DRAFTED, ImageInfo, info, open_image
 
@@ -47,8 +48,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> None:
     """Limit this process, then answer requests until the parent closes the socket."""
+    end_with_parent(int(sys.argv[1]))
     Image.init()  # all decoders now: their libraries count as what the process has at its start
-    _limit(int(sys.argv[1]))
+    _limit(int(sys.argv[2]))
     connection = socket.socket(fileno=sys.stdin.fileno())
     connection.sendall(READY)
     while True:

@@ -10,12 +10,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from styled.children import clean_search_path, python_command
 from styled.errors import DataDamaged, ImageError, ImageTooLarge, UnreadableImage
 from styled.files.decoding import from_json
 from styled.images.check_child import READY, REQUEST_BYTES, Reply, Request
@@ -127,14 +127,13 @@ class Checker:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            # -I: neither the current folder nor the environment may put modules in the child's way.
-            # -W ignore: what Pillow finds odd about an image is no news here.
-            command = [sys.executable, "-I", "-W", "ignore", "-m", "styled.images.check_child", str(self._memory_bytes)]
             self._child = subprocess.Popen(
-                command,
+                python_command("styled.images.check_child", str(os.getpid()), str(self._memory_bytes)),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                # What Pillow finds odd about an image is no news here.
+                env=clean_search_path(os.environ) | {"PYTHONWARNINGS": "ignore"},
                 start_new_session=True,
             )
         self._socket, self._checks = ours, 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
 import msgspec
 
+from styled.backend import launch
+from styled.children import clean_search_path
 from styled.errors import DataDamaged, EngineError
 from styled.files.decoding import from_json
 from styled.planning.speeds import Speed, Speeds, machine
@@ -69,9 +71,16 @@ def ask(trials: Sequence[Trial], *, matmul: bool = False) -> Answer:
         EngineError: the child failed, with what it said last.
     """
     request = msgspec.json.encode(Trials(trials=tuple(trials), started_at=time.time(), matmul=matmul))
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "styled.planning.measuring_child"]
+    command = launch.command("styled.planning.measuring_child")
     try:
-        done = subprocess.run(command, input=request, capture_output=True, check=False, timeout=CHILD_SECONDS)
+        done = subprocess.run(
+            command,
+            input=request,
+            capture_output=True,
+            check=False,
+            timeout=CHILD_SECONDS,
+            env=clean_search_path(os.environ) | {"PYTHONWARNINGS": "ignore"},
+        )
     except subprocess.TimeoutExpired as error:
         raise EngineError("measuring this machine took longer than an hour", "Give smaller sizes.") from error
     if done.returncode != 0:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+import structlog
 
 from styled.config import HooksConfig
 from styled.daemon.hooks import AT_ONCE, Hooks, filled
@@ -63,6 +64,13 @@ def test_a_hook_that_takes_too_long_is_killed_with_its_children(root: Root, hook
     wait_until(lambda: has_ended(child))
 
 
+def test_what_a_hook_leaves_in_the_background_ends_with_it(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_done=("sh", "-c", "sleep 100 & echo $!"))
+    run(hooks, job(root))
+    child = int((root.evolution / "20261122-201500-harbour" / "log.txt").read_text())
+    wait_until(lambda: has_ended(child))
+
+
 def has_ended(pid: int) -> bool:
     """Return whether a process has ended, collected or not; it may do so while it is looked at."""
     try:
@@ -83,8 +91,19 @@ def test_few_hooks_run_at_once_and_all_get_their_turn(root: Root, hooks: Hooks) 
 
 def test_a_program_that_is_not_there_is_no_harm(root: Root, hooks: Hooks) -> None:
     hooks.config = HooksConfig(on_done=("/no/such/program",))
-    run(hooks, job(root))
+    with structlog.testing.capture_logs() as logs:
+        run(hooks, job(root))
     assert hooks._running == []
+    assert [entry["command"] for entry in logs] == ["/no/such/program"]
+    log = (root.evolution / "20261122-201500-harbour" / "log.txt").read_text()
+    assert log == "/no/such/program cannot be started: No such file or directory\n"
+
+
+def test_an_argument_with_a_nul_is_no_harm(root: Root, hooks: Hooks) -> None:
+    hooks.config = HooksConfig(on_done=("echo", "a\0b"))
+    with structlog.testing.capture_logs() as logs:
+        run(hooks, job(root))
+    assert [entry["event"] for entry in logs] == ["a hook could not be started"]
 
 
 def test_closing_ends_what_still_runs(root: Root) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from styled.children import clean_search_path, python_command
 from styled.daemon.control.protocol import Client
 from styled.errors import ControlError, DaemonError, DaemonNotRunning, SettingsError
 from styled.files.printable import escaped
@@ -87,7 +87,7 @@ def start_detached(root: Root, *, timeout_s: float = START_TIMEOUT_S) -> int:
         return int(client.request("ping")["pid"])
     root.make_state()
     output = root.state / "daemon.out"
-    pid = _spawn([sys.executable, "-P", "-m", "styled", "daemon", "--quiet", "--root", str(root.path)], output)
+    pid = _spawn(python_command("styled", "daemon", "--quiet", "--root", str(root.path)), output)
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         with contextlib.suppress(DaemonNotRunning, ControlError):
@@ -108,7 +108,7 @@ def _spawn(command: list[str], output: Path) -> int:
     return os.posix_spawn(
         command[0],
         command,
-        os.environ,
+        clean_search_path(os.environ),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, output, flags, 0o644),

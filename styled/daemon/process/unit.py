@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from styled.children import python_command
 from styled.config import Config
 from styled.root import Root
 
@@ -56,7 +57,7 @@ def unit_text(root: Root, config: Config, *, system: bool, user: str = "", group
         group: its group; the user's own by default.
     """
     place = _quoted(str(root.path))
-    command = " ".join(map(_quoted, (sys.executable, "-P", "-m", "styled", "daemon", "--root", str(root.path))))
+    command = " ".join(map(_quoted, python_command("styled", "daemon", "--root", str(root.path))))
     families = (
         "AF_UNIX" if config.job.get("weights", "builtin") != "imagenet" else "AF_UNIX AF_INET AF_INET6 AF_NETLINK"
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import IO
 
 import structlog
 
+from styled.backend import launch
+from styled.children import clean_search_path
 from styled.config import GalleryConfig
 from styled.job import ENDED
 from styled.root import Root
@@ -104,7 +104,7 @@ class GalleryRefresher:
     def _start(self) -> None:
         self._stale = False
         self._began_at = self._clock()
-        command = [sys.executable, "-P", "-m", "styled", "gallery", "--root", str(self._root.path)]
+        command = launch.command("styled", "gallery", "--root", str(self._root.path), nice=19)
         try:
             self._words = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
             self._process = subprocess.Popen(
@@ -113,14 +113,12 @@ class GalleryRefresher:
                 stdout=subprocess.DEVNULL,
                 stderr=self._words,
                 cwd=self._root.path,
+                env=clean_search_path(os.environ),
                 start_new_session=True,
             )
         except OSError as error:
             self._log.warning("the gallery could not be written", error=str(error))
             self._stale, self._due_at = True, self._clock() + RETRY_S
-            return
-        with suppress(OSError):  # it has ended already
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, 19)
 
     def _collect(self, code: int) -> None:
         took = self._clock() - self._began_at
