@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -60,6 +61,18 @@ PRIORITIES = range(-1000, 1001)
 """That a job may have."""
 
 
+MOST_REMARKS = 50
+"""Of a job: nobody reads more."""
+
+
+def joined_remarks(*lists: Iterable[str]) -> tuple[str, ...]:
+    """Return the remarks of several lists, each once, in their order; the last one says how many more there were."""
+    every = tuple(dict.fromkeys(remark for remarks in lists for remark in remarks))
+    if len(every) <= MOST_REMARKS:
+        return every
+    return (*every[: MOST_REMARKS - 1], f"… and {len(every) - MOST_REMARKS + 1} more remarks")
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One job as the store knows it. Paths are relative to the job's folder; times are Unix seconds."""
 
@@ -93,7 +106,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     loss: float | None = None
     """Total loss at ``step``."""
     reason: str = ""
-    """Why it is where it is: why it failed, was paused or cancelled, what was odd about it; one line, printable."""
+    """Why it is where it is: why it failed, was paused or cancelled; one line, printable."""
+    remarks: tuple[str, ...] = ()
+    """What was done to its files or settings, or not done with them, that its user may not expect: colours guessed, a
+    file not used. Each one printable line."""
     pid: int | None = None
     """Process id of its worker while running."""
     pid_started: float | None = None

@@ -30,8 +30,9 @@ class Started(Message, frozen=True, tag="started"):
     height: int
     device: str
     """``cpu`` or the GPU's name."""
-    note: str = ""
-    """Something the user should know, for example that a damaged checkpoint was passed over."""
+    remarks: tuple[str, ...] = ()
+    """What was done to the job's files or settings, or not done with them, that its user may not expect; those of
+    ``job.json`` first. Each one printable line."""
 
 
 class Progress(Message, frozen=True, tag="progress"):

@@ -67,8 +67,8 @@ class TextLines:
             case Started():
                 size = f"{message.width}x{message.height} px on {message.device}"
                 self.note(f"painting {size}" + (f", going on after step {message.step}" if message.step else ""))
-                if message.note:
-                    self.note(message.note)
+                for remark in message.remarks:
+                    self.note(f"note: {remark}")
             case Progress():
                 self._show_progress(message)
             case Noted():

@@ -109,7 +109,9 @@ def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
     jobs = [msgspec.convert(job, Job) for job in report["jobs"]]
     if jobs:
         lines += ["", f"{'job':>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
-        lines += [_job_line(job)[:width] for job in jobs]
+        for job in jobs:
+            lines.append(_job_line(job)[:width])
+            lines += [f"{'':6}note: {remark}"[:width] for remark in job.remarks]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
     if report["incomplete"]:

@@ -19,7 +19,7 @@ from styled.config import QueueConfig
 from styled.daemon.job_record import record
 from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
-from styled.job import Job, JobState
+from styled.job import Job, JobState, joined_remarks
 from styled.messages import Checkpointed, Noted, Result, Started
 from styled.root import Root
 from styled.store.store import Store
@@ -206,14 +206,22 @@ class Dispatcher:
         match report.what:
             case Ended() as ended:
                 self._end(report.id, ended)
-            case Started(step=step, steps=steps, note=note):
-                self._store.update_progress(report.id, step=step, steps=steps, reason=note)
-                if note:
-                    self._log.warning("a worker notes", job=report.id, note=note)
+            case Started(step=step, steps=steps, remarks=remarks):
+                self._store.update_progress(report.id, step=step, steps=steps)
+                self._keep_remarks(report.id, remarks)
             case Checkpointed(step=step):
                 self._store.update_progress(report.id, attempts=0)
             case Noted(note=note):
                 self._log.warning("a worker notes", job=report.id, note=note)
+
+    def _keep_remarks(self, job_id: str, told: Sequence[str]) -> None:
+        """Add to the job's remarks those that its worker told and that are new."""
+        job = self._store.get(job_id)
+        remarks = joined_remarks(job.remarks, told)
+        if remarks != job.remarks:
+            for remark in remarks[len(job.remarks) :]:
+                self._log.warning("a worker remarks", job=job_id, remark=remark)
+            record(self._root, self._store.change(job_id, remarks=remarks))
 
     def _note_progress(self) -> None:
         now = self._clock()
@@ -280,15 +288,8 @@ class Dispatcher:
                 return
             if error is not None:
                 raise error
-            # Its reason stays: it says what was odd, if anything was.
             done = self._store.move(
-                job_id,
-                JobState.DONE,
-                expect=JobState.RUNNING,
-                step=result.step,
-                loss=result.loss,
-                attempts=0,
-                reason=job.reason,
+                job_id, JobState.DONE, expect=JobState.RUNNING, step=result.step, loss=result.loss, attempts=0
             )
         except (IllegalMove, NoSuchJob) as late:  # paused or cancelled in its last moment: so it stays
             self._log.info("the result came too late", job=job_id, why=late.message)

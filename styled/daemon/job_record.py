@@ -47,4 +47,5 @@ def _from_store(job: Job) -> JobFile:
         started_at=job.started_at,
         finished_at=job.finished_at,
         reason=job.reason,
+        remarks=job.remarks,
     )

@@ -56,6 +56,8 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     """Where ``styled run`` puts the result; empty for a job of the queue."""
     reason: str = ""
     """Why it failed, was paused or cancelled; one line, printable."""
+    remarks: tuple[str, ...] = ()
+    """What was done to its files or settings, or not done with them, that its user may not expect; one line each."""
     step_down: int = 0
     """How often memory ran out while it was painted; each time it goes on with less. No part of its fingerprint."""
 

@@ -143,6 +143,7 @@ def _facts(showing: Showing) -> Markup:
         ]
     if job and job.reason:
         rows.append(("note", job.reason))
+    rows += [("note", remark) for remark in job.remarks] if job else []
     return join(
         tag("section", tag("h3", "Picture"), _table(rows), _links(exhibit)),
         _settings(exhibit),

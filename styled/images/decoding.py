@@ -37,8 +37,8 @@ class Loaded:
     """Of the file: its width and height are larger than those of ``pixels`` when ``long_side`` shrank it."""
     exif: bytes
     """What describes the photo (camera, time, place, author), to be given to ``save``; empty when there is none."""
-    note: str
-    """For the user: empty, or why the colours may be off."""
+    remarks: tuple[str, ...] = ()
+    """For the user: what was guessed, or done to the picture, that one may not expect; each one line, without the file's name."""
 
 
 def load(
@@ -86,7 +86,7 @@ def load(
         alpha = None if alpha is None else resize(alpha, width, height)
     if alpha is not None:
         _fill_transparent(pixels, alpha)
-    return Loaded(pixels, alpha, header, exif, note)
+    return Loaded(pixels, alpha, header, exif, (note,) if note else ())
 
 
 def _upright(image: ImageFile.ImageFile, turn: int, factor: int) -> tuple[Pixels, Pixels | None, str]:

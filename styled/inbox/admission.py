@@ -40,7 +40,7 @@ def admit(
         prepared: the pair.
         defaults: the root's settings, as plain values; the pair's own win over them.
         now: local time, for the id.
-        warn: note a duplicate in the job's reason.
+        warn: note a duplicate among the job's remarks.
 
     Raises:
         SettingsError: each setting is allowed, but not together.
@@ -52,7 +52,7 @@ def admit(
     seen = store.first_seen(digest)
     same_as = f"job {seen[0]:04d} ({seen[1]})" if seen else ""
     if same_as and warn:
-        job = msgspec.structs.replace(job, reason=f"same images and settings as {same_as}")
+        job = msgspec.structs.replace(job, remarks=(*job.remarks, f"same images and settings as {same_as}"))
     claim = Claim(
         job=job,
         members=prepared.members,

@@ -328,12 +328,14 @@ class Inbox:
         file = admission.claim.job
         job = self._store.add(number=file.number, **job_fields(file))
         self._store.mark_seen(admission.digest, job)
-        if file.reason:
-            self._store.note_event("duplicate", file.reason, job=job)
+        if admission.same_as and self._config.duplicates == "warn":
+            self._store.note_event("duplicate", f"same images and settings as {admission.same_as}", job=job)
         for path, signature in stuck.items():
             self._store.set_taken(path, signature)
             self._taken[path] = signature.text
-        self._log.info("claimed", job=job.number, id=job.id, note=file.reason)
+        self._log.info("claimed", job=job.number, id=job.id)
+        for remark in file.remarks:
+            self._log.warning("a remark on a job", job=job.number, remark=remark)
         return job
 
     def _wait(self, verdict: NotYet) -> None:

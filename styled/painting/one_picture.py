@@ -24,7 +24,7 @@ from styled import evolution, images
 from styled.errors import CheckpointError, OutputUnusable, SettingsError
 from styled.evolution import JobFile, JobFolder
 from styled.files import durable
-from styled.job import JobState
+from styled.job import JobState, joined_remarks
 from styled.painting.paint_job import save_result
 from styled.root import Root
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, settings_from
@@ -179,6 +179,14 @@ def record_state(run: OneShot, state: JobState, reason: str = "") -> None:
             job, state=state, reason=reason, started_at=job.started_at or now, finished_at=ended, output=str(run.output)
         ),
     )
+
+
+def record_remarks(run: OneShot, remarks: Sequence[str]) -> None:
+    """Add to the run's ``job.json`` the remarks that are not in it yet."""
+    job = evolution.read_job_file(run.folder)
+    every = joined_remarks(job.remarks, remarks)
+    if every != job.remarks:
+        evolution.write_job_file(run.folder, msgspec.structs.replace(job, remarks=every))
 
 
 def _format_of(output: Path) -> dict[str, str]:

@@ -21,10 +21,12 @@ from styled import evolution, images, memory, tensorflow_import, vgg19
 from styled.engine.iterate import Iterate
 from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
 from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
+from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
+from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
 from styled.settings import INIT_WORDS, Settings, settings_from
-from styled.sizing.scales import Scale, plan_scales
+from styled.sizing.scales import plan_scales
 from styled.vgg19.weights import Weights, load_weights
 
 RESULT_SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg"}
@@ -220,29 +222,12 @@ class _Run:
             width=last.width,
             height=last.height,
             device=device.name(),
-            note="; ".join(filter(None, [self.start.note, self._memory_note(), *self._remarks(last)])),
+            remarks=joined_remarks(
+                self._job.remarks,
+                remarks_on(self._inputs.content, self._inputs.styles, self._settings),
+                filter(None, [self.start.note, MEMORY_RAN_OUT if self._job.step_down else ""]),
+            ),
         )
-
-    def _remarks(self, last: Scale) -> Iterator[str]:
-        """Yield what was done to the inputs, or not done with the settings, that the user may not expect."""
-        names = [
-            "content",
-            *("style" if number == 1 else f"style {number}" for number in range(1, len(self._inputs.styles) + 1)),
-        ]
-        for name, loaded in zip(names, (self._inputs.content, *self._inputs.styles), strict=True):
-            if loaded.note:
-                yield f"{name}: {loaded.note}"
-        if max(last.width, last.height) < self._settings.size:
-            yield (
-                f"the content has {max(last.width, last.height)} px and so has the picture, not {self._settings.size}:"
-                " upscale = true paints it larger"
-            )
-
-    def _memory_note(self) -> str:
-        times = self._job.step_down
-        if not times:
-            return ""
-        return f"memory ran out {'once' if times == 1 else f'{times} times'}; it is painted with less"
 
     def paint(self, paint: Paint, log: LossLog, should_stop: Callable[[], bool]) -> Iterator[WorkerMessage]:
         """Drive the engine to its end, or until told to stop."""

@@ -16,7 +16,9 @@ from styled import images, tensorflow_import
 from styled.engine import iterate as engine_iterate
 from styled.errors import Diverged
 from styled.images import ImageLike
+from styled.job import joined_remarks
 from styled.painting.paint_job import load_content, load_style
+from styled.painting.remarks import remarks_on
 from styled.settings import INIT_WORDS, Settings, settings_from
 
 
@@ -30,12 +32,17 @@ class Iterate(engine_iterate.Iterate):
     alpha: npt.NDArray[np.uint8] | None = None
     """The content's transparency, shape (H, W); None when it is opaque. ``picture()`` has none, ``image()`` has it."""
 
+    remarks: tuple[str, ...] = ()
+    """What was done to the images and settings, or not done with them, that one may not expect: colours that were guessed,
+    a setting without effect. The same in every iterate, and ``remarks`` of the picture's ``info``."""
+
     def image(self) -> Image.Image:
         """Return the picture, mode RGB, or RGBA when the content has transparency.
 
         Valid until the next iterate is asked for; the last one's stays.
         """
         picture = Image.fromarray(np.rint(self.picture()).astype(np.uint8))
+        picture.info["remarks"] = self.remarks
         if self.alpha is not None:
             picture.putalpha(Image.fromarray(images.resize(self.alpha, *picture.size)))
         return picture
@@ -113,7 +120,8 @@ def stylize(
         **settings: any setting of the README's table.
 
     Returns:
-        The picture, mode RGB, or RGBA when the content has transparency.
+        The picture, mode RGB, or RGBA when the content has transparency. ``info["remarks"]`` has a line for each thing that
+        was done to the images or settings, or not done with them, that one may not expect.
 
     Raises:
         StyledError: as :func:`paint`.
@@ -126,7 +134,7 @@ def stylize(
 
 class _Inputs(NamedTuple):
     content: images.Loaded
-    styles: list[npt.NDArray[np.uint8]]
+    styles: list[images.Loaded]
     init: npt.NDArray[np.uint8] | None
     mask: npt.NDArray[np.uint8] | None
 
@@ -137,10 +145,12 @@ def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
     from styled.engine.network import device
 
     device.prepare()
+    remarks = joined_remarks(remarks_on(inputs.content, inputs.styles, settings))
+    styles = [style.pixels for style in inputs.styles]
     try:
-        for each in paint(inputs.content.pixels, inputs.styles, settings, init=inputs.init, mask=inputs.mask):
+        for each in paint(inputs.content.pixels, styles, settings, init=inputs.init, mask=inputs.mask):
             values = {field.name: getattr(each, field.name) for field in fields(each)}
-            yield Iterate(**values, alpha=inputs.content.alpha)
+            yield Iterate(**values, alpha=inputs.content.alpha, remarks=remarks)
             if each.stopped_by == "diverged":
                 raise Diverged(f"the loss is no longer finite after step {each.step}")
     finally:
@@ -163,7 +173,7 @@ def _read(
     return _Inputs(
         content_like(content, "the content image"),
         [
-            load_style(images.source_of(style, name), settings, name=name).pixels
+            load_style(images.source_of(style, name), settings, name=name)
             for style, name in zip(several, names, strict=True)
         ],
         None if init is None else content_like(init, "the image to start from").pixels,

@@ -131,8 +131,9 @@ class Outlet:
                     steps=message.steps,
                     size=f"{message.width}x{message.height}",
                     device=message.device,
-                    **({"note": message.note} if message.note else {}),
                 )
+                for remark in message.remarks:
+                    self._log.warning(remark)
             case Checkpointed():
                 self._log.info("checkpoint written", step=message.step)
             case Noted():

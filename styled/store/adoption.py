@@ -107,6 +107,7 @@ def save_state(evolution: Path, job: Job) -> None:
         started_at=job.started_at,
         finished_at=job.finished_at,
         reason=job.reason,
+        remarks=job.remarks,
     )
     if after != before:
         write_job_file(folder, after)
@@ -127,6 +128,7 @@ def job_fields(file: JobFile) -> dict[str, Any]:
         "started_at": file.started_at,
         "finished_at": file.finished_at,
         "reason": file.reason,
+        "remarks": file.remarks,
         "content_digest": file.digests.get(file.content, ""),
         "style_digests": tuple(file.digests.get(style, "") for style in file.styles),
     }

@@ -14,7 +14,7 @@ from styled.files.decoding import from_json
 from styled.job import Job, JobState
 
 JOB_COLUMNS = Job.__struct_fields__
-_JSON_COLUMNS = frozenset({"styles", "settings", "style_digests"})
+_JSON_COLUMNS = frozenset({"styles", "settings", "style_digests", "remarks"})
 _COLUMNS = ", ".join(JOB_COLUMNS)
 
 Order = Literal["number", "queue", "newest", "name"]

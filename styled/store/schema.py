@@ -17,7 +17,7 @@ from styled.errors import DiskFull, StoreError, StoreLocked
 APPLICATION_ID = 0x5354594C
 """``STYL``: marks the file as ours (``PRAGMA application_id``)."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """``PRAGMA user_version`` of what this code writes."""
 
 BUSY_MS = 5000
@@ -46,6 +46,7 @@ CREATE TABLE jobs (
     steps INTEGER NOT NULL,
     loss REAL,
     reason TEXT NOT NULL,
+    remarks TEXT NOT NULL,           -- JSON list
     pid INTEGER,
     pid_started REAL,
     content_digest TEXT NOT NULL,
@@ -79,7 +80,12 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 INSERT INTO meta VALUES ('revision', '0');
 """
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+def _add_remarks(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'")
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_remarks}
 """From each older version, the step to the next one; run in one transaction, after a backup."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}

@@ -41,8 +41,10 @@ def test_without_a_terminal_a_line_every_five_seconds_and_at_each_scale() -> Non
 
 def test_the_start_tells_size_device_and_note() -> None:
     stream = io.StringIO()
-    TextLines(stream).show(Started(step=7, steps=9, width=64, height=43, device="cpu", note="checkpoint a is damaged"))
-    assert stream.getvalue() == "painting 64x43 px on cpu, going on after step 7\ncheckpoint a is damaged\n"
+    TextLines(stream).show(
+        Started(step=7, steps=9, width=64, height=43, device="cpu", remarks=("checkpoint a is damaged",))
+    )
+    assert stream.getvalue() == "painting 64x43 px on cpu, going on after step 7\nnote: checkpoint a is damaged\n"
 
 
 def test_a_note_is_a_line_of_its_own() -> None:

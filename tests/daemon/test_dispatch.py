@@ -139,7 +139,8 @@ def test_after_a_lack_of_memory_a_job_goes_on_with_less_and_says_so(workshop: Wo
     assert (starts(workshop), lessened(workshop, job), done.attempts) == (3, 2, 0)
     moves = [event.note for event in workshop.store.events(0) if event.after == "waiting" and event.kind == "moved"]
     assert moves == ["the kernel ended the worker because memory ran out; it goes on with less memory"] * 2
-    assert done.reason == "memory ran out 2 times; it is painted with less"
+    assert done.remarks == ("memory ran out, it is painted with less",)
+    assert read_job_file(JobFolder(workshop.root.evolution / job.id)).remarks == done.remarks
 
 
 def test_what_a_worker_notes_is_in_its_log_and_in_the_daemons(workshop: Workshop) -> None:

@@ -6,9 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from styled.errors import DiskFull
+from styled.evolution import read_job_file, write_job_file
 from styled.files import durable
 from styled.gallery import write_gallery
 from styled.gallery.detail import FRAMES_MAX
@@ -67,6 +69,15 @@ def test_hostile_names_are_text(make_job: MakeJob, evolution: Path) -> None:
     page = read(write_gallery(evolution).path)
     assert [element for element, _ in page.tags] == harmless
     assert HOSTILE in page.text
+
+
+def test_the_remarks_on_a_job_are_told_as_text(make_job: MakeJob, evolution: Path) -> None:
+    folder = make_job("harbour")
+    job = msgspec.structs.replace(read_job_file(folder), remarks=("content: its colours are a guess", HOSTILE))
+    write_job_file(folder, job)
+    text = read(write_gallery(evolution).path).text
+    assert "content: its colours are a guess" in text
+    assert HOSTILE in text
 
 
 def test_a_job_that_cannot_be_shown_does_not_hide_the_others(make_job: MakeJob, evolution: Path) -> None:

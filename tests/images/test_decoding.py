@@ -55,7 +55,7 @@ def test_lossless_formats_give_the_very_pixels(tmp_path: Path, photo: Image.Imag
     photo.save(tmp_path / f"a.{suffix}")
     loaded = images.load(tmp_path / f"a.{suffix}")
     np.testing.assert_array_equal(loaded.pixels, np.asarray(photo), strict=True)
-    assert (loaded.alpha, loaded.note, loaded.exif) == (None, "", b"")
+    assert (loaded.alpha, loaded.remarks, loaded.exif) == (None, (), b"")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp", "avif", "jp2"])
@@ -125,7 +125,7 @@ def test_an_unusable_profile_is_passed_over_with_a_note(
 ) -> None:
     photo.save(tmp_path / "a.png", icc_profile=profile)
     loaded = images.load(tmp_path / "a.png")
-    assert note in loaded.note
+    assert note in " ".join(loaded.remarks)
     np.testing.assert_array_equal(loaded.pixels, np.asarray(photo))
 
 
@@ -144,7 +144,7 @@ def test_cmyk_without_a_profile_is_read_with_a_note(tmp_path: Path, photo: Image
     photo.convert("CMYK").save(tmp_path / "a.jpg", quality=95)
     for name in ("a.tif", "a.jpg"):
         loaded = images.load(tmp_path / name)
-        assert "CMYK" in loaded.note
+        assert "CMYK" in loaded.remarks[0]
         assert np.abs(loaded.pixels.astype(int) - np.asarray(photo)).mean() < 4
 
 

@@ -228,7 +228,7 @@ def test_the_same_bytes_again_follow_the_policy(drive: Driver):
     (first,) = drive.run(11)
     drive.drop(b__content=png(1), b__style=png(2))
     (second,) = drive.run(11)
-    assert second.reason == f"same images and settings as job 0001 ({first.id})"
+    assert second.remarks == (f"same images and settings as job 0001 ({first.id})",)
     assert drive.store.events(0)[-1].kind == "duplicate"
     drive.use(InboxConfig(settle_s=5.0, watch="poll", duplicates="skip"))
     drive.drop(c__content=png(1), c__style=png(2), d__content=png(1), d__style=png(3))

@@ -217,7 +217,7 @@ class TestStopAndResume:
             slot.write_bytes(b"damaged")
         started = next(iter(paint_job(job, never, paint=iterates(6))))
         assert started.step == 0
-        assert "starts again" in started.note
+        assert "starts again" in started.remarks[0]
 
 
 class TestTrouble:
@@ -376,14 +376,16 @@ class TestRemarks:
         return started
 
     def test_an_ordinary_pair_needs_none(self, job: JobFolder) -> None:
-        assert self.first(make_job(job)).note == ""
+        assert self.first(make_job(job)).remarks == ()
 
     def test_a_content_smaller_than_the_size_asked_for(self, job: JobFolder) -> None:
         folder = make_job(job, size=64)
         Image.open(SAMPLES / "rocket.jpg").resize((48, 32)).save(folder.input / "content.jpg")
         forget_digests(folder)
         started = self.first(folder)
-        assert started.note == "the content has 48 px and so has the picture, not 64: upscale = true paints it larger"
+        assert started.remarks == (
+            "the content has 48 px and so has the picture, not 64: upscale = true paints it larger",
+        )
         assert (started.width, started.height) == (48, 32)
 
     def test_colours_that_are_a_guess_of_each_image(self, job: JobFolder) -> None:
@@ -391,9 +393,19 @@ class TestRemarks:
         for name in ("content", "style"):
             Image.open(SAMPLES / "rocket.jpg").convert("CMYK").save(folder.input / f"{name}.jpg", "JPEG")
         forget_digests(folder)
-        note = self.first(folder).note
-        assert note.startswith("content: the CMYK image has no colour profile")
-        assert "; style: the CMYK image has no colour profile" in note
+        assert [remark.partition(" has no")[0] for remark in self.first(folder).remarks] == [
+            "content: the CMYK image",
+            "style: the CMYK image",
+        ]
+
+    def test_those_of_the_claim_come_first_and_each_once(self, job: JobFolder) -> None:
+        folder = make_job(job)
+        Image.open(SAMPLES / "rocket.jpg").convert("CMYK").save(folder.input / "content.jpg", "JPEG")
+        forget_digests(folder)
+        [cmyk] = self.first(folder).remarks
+        claimed = evolution.read_job_file(folder)
+        evolution.write_job_file(folder, msgspec.structs.replace(claimed, remarks=("notes.txt is not used", cmyk)))
+        assert self.first(folder).remarks == ("notes.txt is not used", cmyk)
 
 
 def forget_digests(folder: JobFolder) -> None:

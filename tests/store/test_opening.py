@@ -168,6 +168,7 @@ def test_the_first_release_s_database_still_opens(root: Root):
         )
         assert store.next_number() == 3
         store.move(2, JobState.WAITING)
+        assert store.change(2, remarks=("colours guessed",)).remarks == ("colours guessed",)
 
 
 def test_a_network_filesystem_is_refused(root: Root, monkeypatch: pytest.MonkeyPatch):

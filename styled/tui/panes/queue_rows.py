@@ -116,7 +116,8 @@ def _job_row(
 
 def _names(job: Job, columns: Layout, glyphs: Glyphs) -> str:
     ascii_only = not glyphs.unicode
-    text = left(inert(job.name, ascii_only=ascii_only), columns.name) + " "
+    name = inert(job.name, ascii_only=ascii_only)
+    text = (f"{left(name, columns.name - 2)} !" if job.remarks else left(name, columns.name)) + " "
     if columns.styles:
         styles = ", ".join(path.rpartition("/")[2] for path in job.styles)
         text += left(inert(styles, ascii_only=ascii_only), columns.styles) + " "
