@@ -251,6 +251,24 @@ def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
         raise SettingsError(f"{where}{error}", "Compare with the settings table in the README.") from None
 
 
+def plain(settings: Settings) -> dict[str, Any]:
+    """Return all settings as plain values, in the form that JSON gives them: a tuple is a list."""
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    return values
+
+
+@functools.cache
+def default_values() -> dict[str, Any]:
+    """Return every setting's default as a plain value, in the order of the class. Not to be changed."""
+    return plain(Settings())
+
+
+def differing(settings: Settings) -> dict[str, Any]:
+    """Return the settings that are not at their default, as plain values."""
+    defaults = default_values()
+    return {name: value for name, value in plain(settings).items() if value != defaults[name]}
+
+
 def _with_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the values with a memory limit such as ``2GiB`` or ``512 MiB`` in GiB; other texts stay, to be refused."""
     limit = values.get("memory_limit")

@@ -67,7 +67,7 @@ def test_the_suffix_of_the_output_says_the_format(tmp_path: Path) -> None:
     content, style = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
     for name, word in (("a.tiff", "tiff"), ("b.JPG", "jpeg"), ("c.png", "png"), ("d.webp", "png")):
         run = one_picture.prepare(content, [style], {"format": "png"}, output=tmp_path / name)
-        assert evolution.read_job_file(run.folder).settings["format"] == word
+        assert evolution.read_job_file(run.folder).settings.format == word
 
 
 def test_a_jpeg_of_16_bits_is_refused_before_anything_is_painted(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_an_unknown_preset_names_the_nearest(tmp_path: Path) -> None:
 def test_the_job_records_what_a_preset_came_to(tmp_path: Path) -> None:
     run = one_picture.prepare(PAIR[0], [PAIR[1]], {"preset": "fine", "steps": 3}, output=tmp_path / "out.png")
     recorded = evolution.read_job_file(run.folder).settings
-    assert (recorded["preset"], recorded["size"], recorded["steps"]) == ("fine", 1600, 3)
+    assert (recorded.preset, recorded.size, recorded.steps) == ("fine", 1600, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)

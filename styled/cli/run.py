@@ -24,7 +24,6 @@ from styled.job import JobState
 from styled.messages import Progress, Started, Stopped
 from styled.painting import one_picture
 from styled.painting.one_picture import OneShot
-from styled.settings import settings_from
 
 INTERRUPTED_EXIT_CODE = 130  # what a shell reports after Ctrl-C
 
@@ -108,7 +107,7 @@ def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) 
 def _forecast(job: OneShot) -> str:
     """Say what the run will take: large ones are worth a probe of a machine that was never measured."""
     recorded = evolution.read_job_file(job.folder)
-    settings = settings_from(recorded.settings)
+    settings = recorded.settings
     content, *styles = (job.folder.path / name for name in (recorded.content, *recorded.styles))
     try:
         estimated = planning.plan(content, styles, settings, may_probe=settings.size >= _WORTH_A_PROBE_PX)

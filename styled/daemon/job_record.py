@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
 import structlog
 
-from styled.errors import DiskFull, JobFileDamaged
+from styled.errors import DiskFull, JobFileDamaged, SettingsError
 from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.job import Job
 from styled.root import Root
@@ -24,9 +23,9 @@ def record(root: Root, job: Job) -> None:
         try:
             save_state(root.evolution, job)
         except JobFileDamaged as error:
-            log.warning("job.json is written anew", job=job.id, error=error.message)
+            log.warning("job.json is written again", job=job.id, error=error.message)
             write_job_file(JobFolder(root.evolution / job.id), _from_store(job))
-    except (DiskFull, OSError) as error:
+    except (DiskFull, OSError, SettingsError) as error:
         log.warning("job.json is behind the store", job=job.id, error=str(error))
 
 
@@ -39,7 +38,7 @@ def _from_store(job: Job) -> JobFile:
         content=job.content,
         styles=job.styles,
         mask=job.mask,
-        settings=msgspec.to_builtins(settings_from(job.settings)),
+        settings=settings_from(job.settings, source="the database"),
         digests={path: digest for path, digest in digests.items() if digest},
         created_at=job.created_at,
         priority=job.priority,

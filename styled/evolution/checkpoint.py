@@ -23,7 +23,7 @@ from styled.errors import CheckpointDamaged, CheckpointMismatch, DataDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json
-from styled.settings import settings_table
+from styled.settings import Settings, differing, plain, settings_table
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
@@ -56,22 +56,28 @@ class _Head(msgspec.Struct):
 
 
 _HOW_ONLY = frozenset({"tiling", "memory_limit"})
+"""Settings that decide only how the same picture is computed."""
+
+_LATER: frozenset[str] = frozenset()
+"""Settings that version 0.1.0 did not have. At their default they are no part of the fingerprint, so that a checkpoint
+from before still fits; such a default must therefore paint as it was painted before."""
 
 
-def fingerprint(digests: Mapping[str, str], settings: Mapping[str, Any], weights_digest: str) -> str:
+def fingerprint(digests: Mapping[str, str], settings: Settings, weights_digest: str) -> str:
     """Return a SHA-256 over all that decides the picture: the inputs, the weights, the settings.
 
-    The settings are those that the job recorded, not those that this version has: a version with more of them, or
-    with other defaults, still takes the checkpoint. Those of the group "files" (how often and how large frames and checkpoints are kept) and those that
-    only say how to compute the same picture may change between a save and a load.
+    A version with more settings, or with other defaults, still takes the checkpoint. Settings of the group "files" (how
+    often and how large frames and checkpoints are kept) and those that decide only how the same picture is computed may
+    change between a save and a load.
 
     Args:
         digests: path of each input to the SHA-256 of its bytes.
-        settings: the job's, as ``job.json`` has them.
+        settings: the job's.
         weights_digest: of the VGG19 weights.
     """
     left_out = _HOW_ONLY | {row.name for row in settings_table() if row.group == "files"}
-    kept = {name: value for name, value in settings.items() if name not in left_out}
+    left_out |= _LATER - differing(settings).keys()
+    kept = {name: value for name, value in plain(settings).items() if name not in left_out}
     decisive = [dict(digests), weights_digest, kept]
     return hashlib.sha256(msgspec.json.encode(decisive, order="deterministic")).hexdigest()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json, read_file
 from styled.job import LARGEST_NUMBER, PRIORITIES, JobState
+from styled.settings import Settings
 
 VERSION = 1
 """Of the file's layout. Readers take this one and older; newer ones are refused, not guessed at."""
@@ -39,8 +40,10 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the content image: ``input/content.jpg``."""
     styles: tuple[str, ...]
     mask: str | None = None
-    settings: dict[str, Any]
-    """Every setting, also those at their default: a later styled may have other defaults."""
+    settings: Settings
+    """The file has every setting, also those at their default: a later styled may have other defaults. Settings that an
+    earlier styled did not have take their default. A name or a range that is given up would damage older files: such a
+    change needs a translation in :func:`read_job_file`."""
     digests: dict[str, str] = {}
     """Path of each input to the SHA-256 of its bytes, hexadecimal."""
     weights_digest: str = ""
@@ -75,7 +78,7 @@ def read_job_file(folder: JobFolder) -> JobFile:
     """Read ``job.json``.
 
     Raises:
-        JobFileDamaged: it is missing, not JSON, lacks a field, or was written by a newer styled.
+        JobFileDamaged: it is missing, not JSON, lacks a field, has a setting that is not allowed, or was written by a newer styled.
     """
     path = folder.job_json
     try:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from styled.errors import DataDamaged
+from styled.errors import DataDamaged, SettingsError
 
 _T = TypeVar("_T")
 
@@ -41,8 +41,9 @@ def from_json(data: bytes | bytearray | str, kind: type[_T]) -> _T:
         if b"\\u0000" in raw or b"0" * 19 in raw.translate(_DIGITS):
             _check(msgspec.json.decode(raw))
         return msgspec.json.decode(raw, type=kind)
-    # ValueError: UnicodeDecodeError, a surrogate in a text, a number of thousands of digits.
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+    # ValueError: UnicodeDecodeError, a surrogate in a text, a number of thousands of digits. SettingsError: settings that
+    # are allowed each, but not together.
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, SettingsError) as error:
         raise DataDamaged(str(error)[:_SHOWN] or type(error).__name__) from error
 
 

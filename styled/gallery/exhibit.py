@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from styled.errors import JobFileDamaged
 from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_losses
 from styled.files.untrusted import is_file
 from styled.messages import Progress
-from styled.settings import Settings
+from styled.settings import differing, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +62,8 @@ class Exhibit:
         """Return name, value and whether it differs from the default, the differing ones first."""
         if self.job is None:
             return []
-        defaults = _defaults()
-        rows = [(name, value, value != defaults.get(name)) for name, value in self.job.settings.items()]
+        changed = differing(self.job.settings)
+        rows = [(name, value, name in changed) for name, value in plain(self.job.settings).items()]
         return sorted(rows, key=lambda row: not row[2])
 
 
@@ -97,13 +94,6 @@ def job_folders(evolution: Path) -> list[JobFolder]:
         return []
     folders = (JobFolder(evolution / name) for name in names)
     return [folder for folder in folders if is_file(folder.job_json) or is_file(folder.result)]
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    """Return the settings' defaults, through JSON as job.json went: a tuple is a list there."""
-    defaults: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(Settings()))
-    return defaults
 
 
 def _may_be_job(entry: os.DirEntry[str]) -> bool:

@@ -15,6 +15,7 @@ from styled.inbox import job_toml
 from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim, encoded
 from styled.root import Root
+from styled.settings import Settings
 from styled.store.adoption import file_digest
 from styled.store.store import Store
 
@@ -47,7 +48,7 @@ def admit(
     """
     pair = prepared.task.pair
     settings = job_toml.resolve(defaults, prepared.own.settings, source=pair.settings or "styled.toml")
-    job = _job_file(root, store, prepared, msgspec.to_builtins(settings), now)
+    job = _job_file(root, store, prepared, settings, now)
     digest = file_digest(job)
     seen = store.first_seen(digest)
     same_as = f"job {seen[0]:04d} ({seen[1]})" if seen else ""
@@ -71,7 +72,7 @@ def _weights_digest(spec: str) -> str:
     return BUILTIN_SHA256 if spec == BUILTIN else describe(spec).digest
 
 
-def _job_file(root: Root, store: Store, prepared: Prepared, settings: dict[str, Any], now: datetime) -> JobFile:
+def _job_file(root: Root, store: Store, prepared: Prepared, settings: Settings, now: datetime) -> JobFile:
     pair = prepared.task.pair
     digests = {f"input/{member.target}": member.digest for member in prepared.members}
     target = {member.source: f"input/{member.target}" for member in prepared.members}
@@ -84,7 +85,7 @@ def _job_file(root: Root, store: Store, prepared: Prepared, settings: dict[str, 
         mask=target[pair.mask] if pair.mask else None,
         settings=settings,
         digests=digests,
-        weights_digest=_weights_digest(settings["weights"]),
+        weights_digest=_weights_digest(settings.weights),
         versions=_versions(),
         created_at=now.timestamp(),
         priority=prepared.own.priority,

@@ -27,8 +27,8 @@ from styled.files import durable
 from styled.job import JobState, joined_remarks
 from styled.painting.paint_job import save_result
 from styled.root import Root
-from styled.settings import INIT_WORDS, WEIGHTS_WORDS, settings_from
-from styled.vgg19.weights import BUILTIN, describe
+from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, settings_from
+from styled.vgg19.weights import describe
 
 FOLDER_SUFFIX = ".styled"
 """Of the folder beside the result in which it is painted."""
@@ -77,8 +77,7 @@ def prepare(
         DiskFull: no space.
     """
     output = output.absolute()
-    values = {**values, **_format_of(output)}
-    settings = settings_from(values)
+    settings = settings_from({**values, **_format_of(output)})
     for image in (content, *styles, *([mask] if mask else [])):
         images.probe(image, max_pixels=settings.max_pixels)
     check_output(output, overwrite=overwrite)
@@ -88,7 +87,7 @@ def prepare(
     with durable.disk_full_at(run.folder.path):
         run.folder.create()
         try:
-            _write_job(run, content, styles, mask, dict(values))
+            _write_job(run, content, styles, mask, settings)
         except BaseException:
             shutil.rmtree(run.folder.path)  # nothing is in it yet that anybody could go on with
             raise
@@ -149,14 +148,14 @@ def deliver(run: OneShot) -> None:
         raise OutputUnusable(
             f"{run.output} has appeared meanwhile; the result is {run.folder.result}", "Move it by hand."
         )
-    job = settings_from(evolution.read_job_file(run.folder).settings)
+    settings = evolution.read_job_file(run.folder).settings
     if _format_of(run.output) == _format_of(run.folder.result):
         with durable.replacing(run.output) as target, run.folder.result.open("rb") as source:
             shutil.copyfileobj(source, target)
     else:
         picture = images.load(run.folder.result, max_pixels=sys.maxsize)
         record = images.read_metadata(run.folder.result)
-        save_result(run.output, picture.pixels, picture, record, job)
+        save_result(run.output, picture.pixels, picture, record, settings)
     shutil.rmtree(run.folder.checkpoint, ignore_errors=True)  # large, and of no use any more
     if run.is_temporary:
         discard(run)
@@ -217,12 +216,12 @@ def _new_folder(output: Path, name: str, evolution_folder: Path | None, overwrit
     return folder
 
 
-def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, values: dict[str, Any]) -> None:
+def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, settings: Settings) -> None:
     taken = [_take(run.folder, content, "content")]
     for number, style in enumerate(styles, start=1):
         taken.append(_take(run.folder, style, "style" if number == 1 else f"style-{number}"))
     taken_mask = _take(run.folder, mask, "mask") if mask else None
-    values |= _with_paths(run.folder, values)
+    settings = _with_paths(run.folder, settings)
     folder = run.folder
     job = JobFile(
         id=folder.id,
@@ -231,9 +230,9 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
         content=taken[0],
         styles=tuple(taken[1:]),
         mask=taken_mask,
-        settings=msgspec.to_builtins(settings_from(values)),
+        settings=settings,
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
-        weights_digest=describe(str(values.get("weights", BUILTIN))).digest,
+        weights_digest=describe(settings.weights).digest,
         versions=evolution.versions(),
         created_at=time.time(),
         output=str(run.output),
@@ -241,18 +240,16 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
     evolution.write_job_file(folder, job)
 
 
-def _with_paths(folder: JobFolder, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that name files, so that the worker finds them wherever it runs."""
-    found = {}
-    init = values.get("init", "content")
+def _with_paths(folder: JobFolder, settings: Settings) -> Settings:
+    """Return the settings with the files that they name where the worker finds them wherever it runs."""
+    init, weights = settings.init, settings.weights
     if init not in INIT_WORDS:
         source = _result_of(folder, init.removeprefix("job:")) if init.startswith("job:") else Path(init)
         images.probe(source)
-        found["init"] = _take(folder, source, "init")
-    weights = values.get("weights", "builtin")
+        init = _take(folder, source, "init")
     if weights not in WEIGHTS_WORDS:
-        found["weights"] = os.path.abspath(Path(weights).expanduser())  # noqa: PTH100  # resolve() would follow links
-    return found
+        weights = os.path.abspath(Path(weights).expanduser())  # noqa: PTH100  # resolve() would follow links
+    return msgspec.structs.replace(settings, init=init, weights=weights)
 
 
 def _result_of(folder: JobFolder, job_id: str) -> Path:

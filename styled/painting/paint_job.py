@@ -25,7 +25,7 @@ from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
-from styled.settings import INIT_WORDS, Settings, settings_from
+from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
 from styled.vgg19.weights import Weights, load_weights
 
@@ -66,13 +66,14 @@ class Inputs:
     """Which style goes where."""
 
 
-def load_inputs(folder: JobFolder, job: JobFile, settings: Settings) -> Inputs:
+def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
     """Read the images of a job.
 
     Raises:
         ImageError: one cannot be used.
         SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
     """
+    settings = job.settings
     content = load_content(folder.path / job.content, settings)
     styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
     path = _init_path(folder, settings.init)
@@ -148,9 +149,8 @@ def paint_job(
     folder.create()
     folder.sweep()
     job = evolution.read_job_file(folder)
-    settings = settings_from(job.settings, source="job.json")
-    inputs = load_inputs(folder, job, settings)
-    run = _Run(folder, job, settings, fence=fence, inputs=inputs, clock=clock)
+    inputs = load_inputs(folder, job)
+    run = _Run(folder, job, fence=fence, inputs=inputs, clock=clock)
     paint = paint or _engine()
     yield run.started()
     if should_stop():
@@ -186,15 +186,14 @@ class _Run:
         self,
         folder: JobFolder,
         job: JobFile,
-        settings: Settings,
         *,
         fence: Fence,
         inputs: Inputs,
         clock: Callable[[], float],
     ) -> None:
         self._folder, self._fence, self._job = folder, fence, job
-        self._settings, self._inputs, self._clock = settings, inputs, clock
-        self._weights = _weights_for(settings)
+        self._settings, self._inputs, self._clock = job.settings, inputs, clock
+        self._weights = _weights_for(job.settings)
         self._fingerprint = evolution.fingerprint(job.digests, job.settings, self._weights.digest)
         self.start = self._find_start()
         self._began = clock()

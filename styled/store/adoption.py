@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import JobFile, read_job_file, write_job_file
 from styled.files.untrusted import is_file
 from styled.job import ENDED, Job, JobState
-from styled.settings import Settings
+from styled.settings import differing
 from styled.store.duplicates import pair_digest
 
 
@@ -132,18 +131,6 @@ def job_fields(file: JobFile) -> dict[str, Any]:
         "content_digest": file.digests.get(file.content, ""),
         "style_digests": tuple(file.digests.get(style, "") for style in file.styles),
     }
-
-
-def differing(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that are not at their default."""
-    defaults = _defaults()
-    return {key: value for key, value in settings.items() if key not in defaults or defaults[key] != value}
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    defaults: dict[str, Any] = msgspec.to_builtins(Settings())
-    return defaults
 
 
 def file_digest(file: JobFile) -> str:

@@ -14,6 +14,7 @@ from styled.files import durable
 from styled.inbox.claiming.claim_record import PLAN, PREFIX, Claim
 from styled.job import JobState
 from styled.root import Root
+from styled.settings import Settings
 from styled.store.reader import StoreReader
 from styled.store.store import Store
 
@@ -23,7 +24,7 @@ JOB = JobFile(
     name="harbour",
     content="input/content.png",
     styles=("input/style.png",),
-    settings={},
+    settings=Settings(),
     created_at=0.0,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 
 import msgspec
 import psutil
@@ -315,11 +316,12 @@ def test_a_job_that_took_the_machine_down_each_time_is_given_up(workshop: Worksh
     assert "started 2 times and never reached a checkpoint" in workshop.until(job, JobState.FAILED).reason
 
 
-def test_a_damaged_job_file_is_written_anew(workshop: Workshop) -> None:
+@pytest.mark.parametrize("damage", [lambda text: "{", lambda text: text.replace('"seed"', '"sead"')])
+def test_a_damaged_job_file_is_written_again(workshop: Workshop, damage: Callable[[str], str]) -> None:
     job = workshop.add("harbour")
     folder = JobFolder(workshop.root.evolution / job.id)
     before = msgspec.structs.replace(read_job_file(folder), versions={})
-    folder.job_json.write_text("{")
+    folder.job_json.write_text(damage(folder.job_json.read_text()))
     workshop.until(job, JobState.DONE)
     after = read_job_file(folder)
     assert (after.settings, after.styles, after.state) == (before.settings, before.styles, JobState.DONE)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from PIL import Image
 
@@ -42,7 +41,7 @@ def add_job(root: Root, store: Store, name: str, **values: Any) -> Job:
         name=name,
         content=paths[0],
         styles=paths[1:],
-        settings=msgspec.to_builtins(settings_from(settings)),
+        settings=settings_from(settings),
         digests={path: digest(folder.path / path) for path in paths},
         created_at=time.time(),
     )

@@ -11,11 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from styled.errors import CheckpointDamaged, CheckpointMismatch, DiskFull, Superseded
-from styled.evolution import JobFolder, fingerprint, load_checkpoint, save_checkpoint
+from styled.evolution import JobFolder, checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from styled.files import durable
 from styled.settings import Settings
-
-PLAIN = msgspec.to_builtins(Settings())
 
 
 def arrays(step: int) -> dict[str, np.ndarray]:
@@ -237,13 +235,27 @@ def test_other_images_or_settings_are_refused(job: JobFolder) -> None:
 
 def test_a_fingerprint_tells_what_decides_the_picture() -> None:
     digests = {"input/content.jpg": "c", "input/style.jpg": "s"}
-    reference = fingerprint(digests, PLAIN, "w")
-    assert reference == fingerprint(dict(reversed(digests.items())), PLAIN, "w")
-    assert reference == fingerprint(digests, PLAIN | {"frame_every": 3, "checkpoint_s": 9.0, "memory_limit": 2.0}, "w")
+    plain = Settings()
+    reference = fingerprint(digests, plain, "w")
+    assert reference == fingerprint(dict(reversed(digests.items())), plain, "w")
+    assert reference == fingerprint(digests, Settings(frame_every=3, checkpoint_s=9.0, memory_limit=2.0), "w")
     others = [
-        fingerprint({**digests, "input/style.jpg": "t"}, PLAIN, "w"),
-        fingerprint(digests, PLAIN | {"seed": 1}, "w"),
-        fingerprint(digests, PLAIN | {"style_layers": {"block1_conv1": 1.0}}, "w"),
-        fingerprint(digests, PLAIN, "x"),
+        fingerprint({**digests, "input/style.jpg": "t"}, plain, "w"),
+        fingerprint(digests, Settings(seed=1), "w"),
+        fingerprint(digests, Settings(style_layers={"block1_conv1": 1.0}), "w"),
+        fingerprint(digests, plain, "x"),
     ]
     assert len({reference, *others}) == 5
+
+
+def test_a_setting_that_came_later_counts_where_it_is_not_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint({}, Settings(), "w")
+    monkeypatch.setattr(checkpoint, "_LATER", frozenset({"seed"}))
+    assert len({before, fingerprint({}, Settings(), "w"), fingerprint({}, Settings(seed=1), "w")}) == 3
+
+
+def test_each_setting_is_one_of_the_first_version_or_a_later_one() -> None:
+    with zipfile.ZipFile(Path(__file__).parents[1] / "data" / "root-0.1.0.zip") as archive:
+        [name, *_] = [name for name in archive.namelist() if name.endswith("/job.json")]
+        first = msgspec.json.decode(archive.read(name))["settings"]
+    assert set(Settings.__struct_fields__) - set(first) == checkpoint._LATER

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-import msgspec
 import pytest
 
 from styled import __version__
@@ -20,7 +19,7 @@ def example() -> JobFile:
         name="harbour",
         content="input/content.jpg",
         styles=("input/style.jpg",),
-        settings=json.loads(msgspec.json.encode(Settings())),
+        settings=Settings(),
         digests={"input/content.jpg": "00"},
         versions=versions(),
         created_at=1.5,
@@ -44,6 +43,33 @@ def test_a_field_of_a_later_styled_with_the_same_layout_is_passed_over(job: JobF
     content = json.loads(job.job_json.read_text())
     job.job_json.write_text(json.dumps({**content, "mood": "calm"}))
     assert read_job_file(job) == example()
+
+
+def test_a_setting_that_an_earlier_styled_did_not_have_takes_its_default(job: JobFolder) -> None:
+    write_job_file(job, example())
+    content = json.loads(job.job_json.read_text())
+    del content["settings"]["pooling"]
+    job.job_json.write_text(json.dumps(content))
+    assert read_job_file(job) == example()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"sead": 7}, "sead"),
+        ({"style_weight": -1}, "style_weight"),
+        ({"scales": [64, 32]}, "must grow"),
+        ({"format": "jpeg", "bits": 16}, "bits"),
+    ],
+)
+def test_settings_that_are_not_allowed_are_damage_with_the_reason(
+    job: JobFolder, wrong: dict[str, object], reason: str
+) -> None:
+    write_job_file(job, example())
+    content = json.loads(job.job_json.read_text())
+    job.job_json.write_text(json.dumps(content | {"settings": content["settings"] | wrong}))
+    with pytest.raises(JobFileDamaged, match=reason):
+        read_job_file(job)
 
 
 @pytest.mark.parametrize(

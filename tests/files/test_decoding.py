@@ -73,7 +73,7 @@ def test_a_pipe_a_device_a_folder_and_what_is_too_long_are_damaged_and_block_nob
 def job_file() -> JobFile:
     return JobFile(
         id="20261122-201500-harbour", number=7, name="harbour", content="input/content.jpg", styles=("input/style.jpg",),
-        settings=msgspec.to_builtins(Settings()), digests={"input/content.jpg": "00" * 32}, created_at=1795381300.5,
+        settings=Settings(), digests={"input/content.jpg": "00" * 32}, created_at=1795381300.5,
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,7 +80,7 @@ def write_job(
             name=name,
             content=f"input/{content}",
             styles=tuple(f"input/{each}" for each in names),
-            settings=msgspec.to_builtins(settings_from({"size": 64, "steps": 40, **(settings or {})})),
+            settings=settings_from({"size": 64, "steps": 40, **(settings or {})}),
             created_at=at - 60,
             state=JobState.DONE if result else JobState.RUNNING,
             finished_at=at if result else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -38,9 +39,10 @@ def test_a_dropped_pair_becomes_a_job_once_it_is_quiet(drive: Driver, root: Root
     assert drive.left() == []
     assert drive.store.get(1) == job
     assert (drive.inbox.trouble, drive.inbox.incomplete(), drive.inbox.rejected()) == ("", ([], 0), ([], 0))
-    file = read_job_file(JobFolder(root.evolution / job.id))
+    folder = JobFolder(root.evolution / job.id)
+    file = read_job_file(folder)
     assert (file.number, file.digests[job.content]) == (1, job.content_digest)
-    assert file.settings.keys() == set(Settings.__struct_fields__)
+    assert json.loads(folder.job_json.read_bytes())["settings"].keys() == set(Settings.__struct_fields__)
     assert file.weights_digest == describe("builtin").digest
     assert not (root.evolution / job.id / "claim.json").exists()
 

@@ -15,6 +15,7 @@ from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.inbox.claiming.recovery import recover
 from styled.job import ENDED, LEGAL_MOVES, Job, JobState
 from styled.root import Root
+from styled.settings import Settings
 from styled.store.adoption import save_state
 from styled.store.reader import StoreReader
 from styled.store.store import Store
@@ -55,7 +56,9 @@ class Queue(RuleBasedStateMachine):
         folder = JobFolder(self.root.evolution / f"20261122-{number:06d}-pair")
         folder.create()
         fields = {"name": "pair", "content": "input/c.png", "styles": ("input/s.png",), "priority": priority}
-        write_job_file(folder, JobFile(id=folder.id, number=number, settings={}, created_at=self.clock.now, **fields))
+        write_job_file(
+            folder, JobFile(id=folder.id, number=number, settings=Settings(), created_at=self.clock.now, **fields)
+        )
         self.model[number] = JobState.WAITING, priority
         if in_store:
             self.store.add(number=number, id=folder.id, **fields)

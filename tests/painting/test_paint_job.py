@@ -46,7 +46,7 @@ def make_job(folder: JobFolder, **settings: Any) -> JobFolder:
         name="harbour",
         content="input/content.jpg",
         styles=("input/style.jpg",),
-        settings=msgspec.to_builtins(settings_from(FAST | FIRST_BLOCK | settings)),
+        settings=settings_from(FAST | FIRST_BLOCK | settings),
         digests={f"input/{path.name}": evolution.digest(path) for path in folder.input.iterdir()},
         created_at=0.0,
     )

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from styled import evolution, images, messages
@@ -43,7 +42,7 @@ def job_of(job: JobFolder) -> Any:
         shutil.copy(SAMPLES / "starry_night.jpg", job.input / "style.jpg")
         file = JobFile(
             id=job.id, number=1, name="harbour", content="input/content.jpg", styles=("input/style.jpg",),
-            settings=msgspec.to_builtins(settings_from(FAST | settings)), created_at=0.0,
+            settings=settings_from(FAST | settings), created_at=0.0,
         )  # fmt: skip
         evolution.write_job_file(job, file)
         return job

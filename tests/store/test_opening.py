@@ -15,6 +15,7 @@ from styled.errors import DiskFull, StoreError
 from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.job import Job, JobState
 from styled.root import Root
+from styled.settings import Settings
 from styled.store import schema
 from styled.store.adoption import save_state
 from styled.store.store import Store
@@ -31,7 +32,7 @@ def write_folder(root: Root, number: int, **fields: object) -> JobFolder:
         "name": "harbour",
         "content": "input/content.png",
         "styles": ("input/style.png",),
-        "settings": {},
+        "settings": Settings(),
         "created_at": 5.0 + number,
     }
     write_job_file(folder, JobFile(**{**values, **fields}))  # type: ignore[arg-type]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-from functools import cache
-from typing import Any
-
-import msgspec
 
 from styled import figures
 from styled.job import Job, JobState
 from styled.memory import MemorySample
-from styled.settings import Settings
+from styled.settings import Settings, default_values
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, Span, cut_middle, inert, left, wrap
 from styled.tui.model.snapshot import Focus
@@ -119,18 +115,11 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-@cache
-def default_settings() -> dict[str, Any]:
-    """Return every setting's default as a plain value, in the order of the settings table."""
-    values: dict[str, Any] = msgspec.to_builtins(Settings())
-    return values
-
-
 def settings_lines(job: Job, cells: int, glyphs: Glyphs) -> list[Line]:
     """Return every setting of a job; those that were given for it stand out."""
     lines: list[Line] = []
     names = max(len(name) for name in Settings.__struct_fields__)
-    for name, default in default_settings().items():
+    for name, default in default_values().items():
         own = name in job.settings
         value = shown(job.settings.get(name, default))
         rows = wrap(inert(value, ascii_only=not glyphs.unicode), max(8, cells - names - 2))

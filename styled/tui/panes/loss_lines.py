@@ -6,7 +6,7 @@ from styled import figures
 from styled.job import ENDED, JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
-from styled.settings import Settings
+from styled.settings import default_values
 from styled.tui.cells import plot
 from styled.tui.cells.glyphs import Glyphs, progress_bar
 from styled.tui.cells.lines import Line, inert, left, right
@@ -87,7 +87,8 @@ def _numbers(focus: Focus, progress: Progress, cells: int, term: Term) -> list[L
                 notes.append(f"{losses.per_second * 100.0:+.1f}%/s")
             notes.append(f"best {figures.loss(losses.best)}")
         else:
-            notes.append(f"weight {focus.job.settings.get(_WEIGHTS[name], _default(_WEIGHTS[name])):g}")
+            weight = _WEIGHTS[name]
+            notes.append(f"weight {focus.job.settings.get(weight, default_values()[weight]):g}")
         while len(notes) > 1 and len("  ".join(notes)) > cells - 17:
             notes.pop()  # rather nothing than half a number
         tone = "accent" if name == term else ""
@@ -150,10 +151,6 @@ def _memory(progress: Progress, memory: MemorySample | None, cells: int) -> Line
         peak = f"{figures.size_of(progress.gpu_memory_bytes)} on GPU, {peak}"
     own = f"peak {peak}  "
     return ((own, ""), *memory_spans(memory, cells - len(own)))
-
-
-def _default(name: str) -> float:
-    return float(Settings.__struct_defaults__[Settings.__struct_fields__.index(name)])
 
 
 def trouble_line(focus: Focus, *, ascii_only: bool) -> Line:

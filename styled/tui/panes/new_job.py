@@ -10,7 +10,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from styled.presets import layered, presets
-from styled.settings import Settings
+from styled.settings import default_values
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, Span, cut, cut_middle, inert
 
@@ -19,7 +19,6 @@ SIZES = (256, 512, 1024, 2048, 4096)
 STEPS = (50, 100, 300, 500, 1000)
 _PRESETS = (None, *(preset.name for preset in presets()))
 _ABOUT = {preset.name: preset.description for preset in presets()}
-_DEFAULTS = dict(zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True))
 
 _LABEL_CELLS = 10
 
@@ -59,7 +58,7 @@ class NewJob:
 
     def value(self, name: str) -> int:
         """Return the size or the steps that the job will have."""
-        return int(self.resolved.get(name, _DEFAULTS[name]))
+        return int(self.resolved.get(name, default_values()[name]))
 
     def next_preset(self) -> None:
         """Go on to the next preset; it replaces what was chosen beside the one before."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from styled import figures
 from styled.job import Job, JobState
 from styled.messages import Progress
-from styled.settings import Settings
+from styled.settings import default_values
 from styled.store.status import Incomplete, Rejected
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, cut, inert, left, right, width
@@ -15,7 +15,6 @@ from styled.tui.cells.lines import Line, cut, inert, left, right, width
 Row = Job | Incomplete | Rejected
 """What a row of the queue shows."""
 
-_DEFAULT_SIZE = Settings.__struct_defaults__[Settings.__struct_fields__.index("size")]
 
 _STATE = 10  # the longest words: incomplete
 _NUMBER = 5
@@ -102,7 +101,7 @@ def _job_row(
     done = f"{step}/{steps}" if steps else figures.UNKNOWN
     middle = _names(job, columns, glyphs)
     if columns.size:
-        middle += right(str(job.settings.get("size", _DEFAULT_SIZE)), _SIZE) + " "
+        middle += right(str(job.settings.get("size", default_values()["size"])), _SIZE) + " "
     tone = STATE_TONES[job.state]
     return (
         (f"{glyphs.states[job.state]} {left(job.state, _STATE)} ", tone),

@@ -11,11 +11,12 @@ from textual.containers import Horizontal
 from textual.events import Resize
 
 from styled import figures
+from styled.settings import default_values
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, inert, left
 from styled.tui.model.snapshot import Canvas, Compared, Snapshot, View
 from styled.tui.panes.headings import heading
-from styled.tui.panes.job_lines import default_settings, shown
+from styled.tui.panes.job_lines import shown
 from styled.tui.screens.job_screen import JobScreen
 from styled.tui.widgets.keys_line import KeysLine
 from styled.tui.widgets.line_view import LineView
@@ -137,7 +138,7 @@ def difference_lines(compared: tuple[Compared, ...], cells: int, glyphs: Glyphs)
             [", ".join(digest[:12] for digest in one.job.style_digests) or one.job.styles[0] for one in compared],
         )
     )
-    for name, default in default_settings().items():
+    for name, default in default_values().items():
         values = [one.job.settings.get(name, default) for one in compared]
         if values[0] != values[1]:
             lines.append(row(name, [shown(value) for value in values]))

@@ -24,6 +24,7 @@ from styled.inbox.claiming.claim import clear, forget_plan, take
 from styled.inbox.claiming.claim_record import PLAN, Claim, Member, encoded
 from styled.inbox.claiming.recovery import recover
 from styled.root import Root
+from styled.settings import Settings
 from styled.store.adoption import job_fields
 from styled.store.store import Store
 
@@ -55,7 +56,7 @@ def drop(root: Root, folder: str = "harbour", files: dict[str, bytes] = FILES, *
         name=folder,
         content="input/content.png",
         styles=("input/style.png",),
-        settings={},
+        settings=Settings(),
         digests={f"input/{member.target}": member.digest for member in members},
         created_at=1.0,
     )

@@ -11,6 +11,7 @@ from styled.evolution import JobFile, JobFolder, read_job_file, write_job_file
 from styled.inbox.claiming.recovery import recover
 from styled.job import JobState
 from styled.root import Root
+from styled.settings import Settings
 from styled.store.store import Store
 
 
@@ -23,7 +24,7 @@ def write_folder(root: Root, name: str, number: int, **fields: object) -> JobFol
         "name": "harbour",
         "content": "input/content.png",
         "styles": ("input/style.png",),
-        "settings": {"seed": 7, "steps": 300},
+        "settings": Settings(seed=7, steps=300),
         "digests": {"input/content.png": "c", "input/style.png": "s"},
         "created_at": 5.0,
         "priority": 2,
