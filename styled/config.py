@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from styled.errors import SettingsError
+from styled.files.trust import distrust
 from styled.presets import expanded
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, nearest, settings_from
 
@@ -216,6 +217,12 @@ def load_config(
 def _from_file(path: Path) -> Iterator[tuple[str, str, _Value]]:
     source = path.name
     try:
+        # It names programs to be run.
+        why = distrust(path, base=path.parent)
+        if why:
+            raise SettingsError(
+                f"{path} {why}, and so it is not read", "Look what is in it, then: chown it to yourself, chmod o-w."
+            )
         with path.open("rb") as file:
             text = file.read(MAX_CONFIG_BYTES + 1)
     except FileNotFoundError:

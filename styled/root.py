@@ -35,9 +35,15 @@ class Root:
         return self.path / "evolution"
 
     def make_state(self) -> None:
-        """Make the root and its ``.styled/``, which is its owner's alone from the first moment."""
+        """Make the root and its ``.styled/``, which is its owner's alone from the first moment.
+
+        One that was open to others, made by an older version or another program, is closed.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(mode=0o700, exist_ok=True)
+        status = self.state.stat()
+        if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+            self.state.chmod(0o700)
 
     @property
     def state(self) -> Path:

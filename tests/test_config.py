@@ -119,3 +119,17 @@ def test_a_number_without_end_and_lists_in_lists_are_said(tmp_path: Path, value:
     (tmp_path / "styled.toml").unlink()
     with pytest.raises(SettingsError):
         load_config(tmp_path / "styled.toml", environment={"STYLED_QUEUE__NICE": value})
+
+
+def test_a_file_that_everybody_may_write_is_not_read(tmp_path: Path) -> None:
+    """It names programs to be run."""
+    path = tmp_path / "styled.toml"
+    path.write_text('[hooks]\non_done = ["rm"]\n')
+    path.chmod(0o666)
+    with pytest.raises(
+        SettingsError, match=r"styled\.toml may be written by everybody, and so it is not read"
+    ) as caught:
+        load_config(path, environment={})
+    assert "chmod o-w" in caught.value.advice
+    path.chmod(0o664)
+    assert load_config(path, environment={}).hooks.on_done == ("rm",)

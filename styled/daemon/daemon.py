@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -79,6 +80,7 @@ class Daemon:
             StoreError: the queue's record cannot be opened.
             SettingsError: the socket's group does not exist.
         """
+        os.umask(os.umask(0o077) | stat.S_IWOTH)  # job.json, say, is obeyed: not everybody shall write it
         with ExitStack() as stack:
             self._notifier = Notifier()
             self._selector = stack.enter_context(selectors.DefaultSelector())

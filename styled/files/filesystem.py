@@ -1,11 +1,9 @@
-"""Which kind of filesystem a folder lies on: network ones bring no events and no safe locks."""
+"""Which kind of filesystem a folder lies on: network ones bring no events and no safe locks, some keep no permissions."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import psutil
 
 _NETWORK = frozenset({
     "9p", "afs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
@@ -13,8 +11,17 @@ _NETWORK = frozenset({
 })  # fmt: skip
 
 
+_WITHOUT_PERMISSIONS = frozenset({
+    "9p", "cifs", "davfs", "drvfs", "exfat", "fuseblk", "hfs", "msdos", "ntfs", "ntfs3", "smb2", "smb3", "smbfs", "vboxsf",
+    "vfat", "virtiofs",
+})  # fmt: skip
+"""Of FUSE's (``fuse.*``) many keep none."""
+
+
 def filesystem_type(path: Path) -> str:
     """Return the type of the filesystem on which ``path`` lies, such as ``ext4``; empty if unknown."""
+    import psutil  # not for a command that only prints
+
     real = Path(os.path.realpath(path))
     best, kind = -1, ""
     for partition in psutil.disk_partitions(all=True):
@@ -22,6 +29,11 @@ def filesystem_type(path: Path) -> str:
         if real.is_relative_to(partition.mountpoint) and len(partition.mountpoint) >= best:
             best, kind = len(partition.mountpoint), partition.fstype
     return kind
+
+
+def keeps_permissions(kind: str) -> bool:
+    """Return whether a file's permissions mean something on that type of filesystem: not the mount's, for all files."""
+    return kind not in _WITHOUT_PERMISSIONS and not kind.startswith("fuse.")
 
 
 def is_network(kind: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from styled.errors import StoreError
+from styled.files import durable
 from styled.files.filesystem import filesystem_type, is_network
 from styled.root import Root
 from styled.store import schema
@@ -46,6 +48,12 @@ def open_database(root: Root) -> Opened:
             notes.append(f"the database was damaged ({damage}); it is kept as {_move_aside(path).name}")
         elif not path.exists() and Path(f"{path}-wal").exists():
             notes.append(f"the database was gone; what is left of it is kept as {_move_aside(path).name}")
+        # Nobody else may open it, or he could lock it: SQLite gives its companions the same permissions.
+        with durable.disk_full_at(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for part in (f"{path}{end}" for end in _COMPANIONS):
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                os.chmod(part, 0o600)  # noqa: PTH101  # of a text
         db = schema.connect_writer(path)
         try:
             fresh = schema.is_empty(db)

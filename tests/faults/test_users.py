@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from styled.daemon.process.lock import RootLock
+from styled.errors import DaemonAlreadyRunning, DaemonError
 from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
@@ -57,6 +59,10 @@ def test_a_stranger_may_not_talk_to_the_daemon(daemon: DaemonProcess) -> None:
     for folder in (daemon.root.path, daemon.root.state):
         folder.chmod(0o755)
     assert ask_as(daemon.root, STRANGER, STRANGER).startswith("ControlError you may not talk to the daemon")
+    daemon.root.socket.chmod(0o777)  # as all is on a file system without permissions
+    for _ in range(3):
+        assert ask_as(daemon.root, STRANGER, STRANGER).startswith("ControlError you may not talk to this daemon")
+    assert daemon.root.log.read_text().count("a client is refused") == 1
     assert daemon.client.request("status")["status"]["state"] == "running"
 
 
@@ -65,12 +71,19 @@ def test_with_mode_0660_a_member_of_the_group_may_and_is_named_in_the_log(root: 
     name = group.partition(":")[0] or "nogroup"
     number = int(group.split(":")[2]) if group else STRANGER
     with DaemonProcess(root, STYLED_CONTROL__MODE="0660", STYLED_CONTROL__GROUP=name) as daemon:
-        for folder in (root.path, root.state):
-            folder.chmod(0o755)
-        assert ask_as(root, STRANGER - 5, STRANGER - 5).startswith("ControlError you may not talk")
+        root.path.chmod(0o755)
+        assert ask_as(root, STRANGER - 5, STRANGER - 5).startswith("ControlError you may not talk to the daemon")
+        root.state.chmod(0o755)
+        root.socket.chmod(0o777)
+        assert ask_as(root, STRANGER - 5, STRANGER - 5).startswith("ControlError you may not talk to this daemon")
+        root.state.chmod(0o710)
         assert ask_as(root, STRANGER, number) == "{}\n"
         assert daemon.client.request("status")["status"]["state"] == "paused"
         entries = [json.loads(line) for line in root.log.read_text().splitlines()]
+        # Come as far as the socket, he can open nothing beside it.
+        closed = [root.lock, *root.state.glob("queue.db*")]
+        assert closed
+        assert [path.name for path in closed if path.stat().st_mode & 0o077] == []
         assert any("nobody" in str(entry) or str(STRANGER) in str(entry) for entry in entries)
         assert daemon.end() == 0
 
@@ -93,3 +106,37 @@ def test_a_file_that_may_not_be_read_waits_and_the_rest_is_painted(root: Root) -
         daemon.until("locked", JobState.DONE, seconds=90)
         assert daemon.end() == 0
     check_invariant(root, {"good", "locked"})
+
+
+LOCK = """
+import fcntl, os, sys, time
+os.setgid(65534); os.setuid(65534)
+folder = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(folder, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_strangers_lock_on_the_roots_folder_stops_no_start_and_a_daemon_of_ours_does(root: Root) -> None:
+    root.path.chmod(0o755)
+    with subprocess.Popen([sys.executable, "-c", LOCK, str(root.path)], stdout=subprocess.PIPE) as stranger:
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == b"locked\n"
+        with RootLock(root), pytest.raises(DaemonAlreadyRunning):
+            RootLock(root).acquire()
+        stranger.kill()
+
+
+def test_folders_that_a_stranger_made_for_the_daemon_are_refused(root: Root) -> None:
+    for folder in (root.state, root.evolution):
+        folder.mkdir()
+        os.chown(folder, STRANGER, -1)
+        with pytest.raises(DaemonError, match="belongs to another user") as caught:
+            RootLock(root).acquire()
+        assert "chown" in caught.value.advice
+        folder.rmdir()
+    root.evolution.mkdir()
+    root.evolution.chmod(0o777)
+    with RootLock(root):
+        assert root.evolution.stat().st_mode & 0o777 == 0o775

@@ -175,6 +175,8 @@ class Client:
             raise ControlError(f"the request {op} is longer than {MAX_LINE} bytes", "Shorten it.")
         try:
             connection.sendall(line)
+        except BrokenPipeError:
+            pass  # it has hung up, and may have said why before
         except OSError as error:
             raise ControlError(f"the daemon did not take the request: {error}", _STUCK) from error
         return self._replies(connection)

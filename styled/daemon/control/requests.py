@@ -11,8 +11,8 @@ import msgspec
 import structlog
 
 from styled.config import RetentionConfig
+from styled.daemon.control.peer import Peer
 from styled.daemon.control.protocol import Request
-from styled.daemon.control.server import Peer
 from styled.daemon.job_commands import JobCommands
 from styled.errors import ControlError, StyledError
 from styled.job import Job

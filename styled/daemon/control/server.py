@@ -7,7 +7,7 @@ import os
 import selectors
 import shutil
 import socket
-import struct
+import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from styled.config import ControlConfig
+from styled.daemon.control.peer import Peer, peer_of
 from styled.daemon.control.protocol import (
     MAX_LINE,
     VERSION,
@@ -46,15 +47,6 @@ EVENTS_PER_TURN = 200
 
 EventSource = Callable[[int, int], Sequence[Mapping[str, Any]]]
 """Given a number and a limit, returns the events after that number in order, each with its ``seq``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, as the kernel says."""
-
-    pid: int
-    uid: int
-    gid: int
 
 
 class Handler(Protocol):
@@ -121,6 +113,10 @@ class ControlServer:
         self._clock = clock
         self._listener: socket.socket | None = None
         self._connections: set[_Connection] = set()
+        self._group: int | None = None
+        """Whose members may talk, besides the daemon's user and root."""
+        self._refused: set[int] = set()
+        """Users that were refused, and told of in the log."""
         self._log = structlog.get_logger("control")
 
     def open(self) -> None:
@@ -135,8 +131,13 @@ class ControlServer:
                     listener.bind(address)
             finally:
                 os.umask(mask)
+            mode = int(self._config.mode, 8)
             self._give_to_group()
-            self._path.chmod(int(self._config.mode, 8))
+            self._path.chmod(mode)
+            if stat.S_IMODE(self._path.stat().st_mode) != mode:
+                self._log.warning(
+                    "the socket's file system keeps no permissions; who may talk is asked of the kernel alone"
+                )
             listener.listen(128)
         except BaseException:
             listener.close()
@@ -212,6 +213,11 @@ class ControlServer:
             return
         try:
             shutil.chown(self._path, group=self._config.group)
+            if self._config.mode == "0660":
+                self._group = self._path.stat().st_gid
+                # Members may come as far as the socket; what else lies there is closed to them.
+                shutil.chown(self._path.parent, group=self._config.group)
+                self._path.parent.chmod(0o710)
         except (LookupError, OSError) as error:
             raise SettingsError(
                 f"control.group = {self._config.group!r} cannot own the socket: {error}",
@@ -230,10 +236,24 @@ class ControlServer:
         if len(self._connections) >= MAX_CLIENTS:
             silent = min(self._connections, key=lambda connection: (connection.cursor is not None, connection.heard_at))
             self._hang_up(silent, "too many clients")
-        credentials = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        connection = _Connection(accepted, Peer(*struct.unpack("3i", credentials)), self._clock())
+        connection = _Connection(accepted, peer_of(accepted), self._clock())
         self._connections.add(connection)
         self._selector.register(accepted, selectors.EVENT_READ, lambda: self._ready(connection))
+        if not connection.peer.may_talk(self._group):
+            self._turn_away(connection)
+
+    def _turn_away(self, connection: _Connection) -> None:
+        """Refuse whom the socket's permissions should have kept out. Each user is told of in the log once."""
+        error = ControlError(
+            "you may not talk to this daemon",
+            "Its owner can let a group in with [control] mode and group in styled.toml.",
+        )
+        if connection.peer.uid in self._refused:
+            connection.closing = True
+            self._queue(connection, encode(Reply(v=VERSION, ok=False, error=error_reply(error))))
+            return
+        self._refused.add(connection.peer.uid)
+        self._refuse(connection, error)
 
     def _ready(self, connection: _Connection) -> None:
         if connection not in self._connections:

@@ -6,20 +6,26 @@ import contextlib
 import fcntl
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 import psutil
+import structlog
 
 from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged, DiskFull
 from styled.files import durable
 from styled.files.decoding import read_json
+from styled.files.trust import EVERYBODY, distrust
 from styled.root import Root
 
 PATIENCE_S = 1.0
 """Somebody who only looks whether the lock is held has it for an instant; that must not refuse a daemon."""
+
+
+_LOCKS = Path("/proc/locks")
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -36,7 +42,8 @@ class RootLock:
 
     Two locks are taken: on ``.styled/lock`` and on the root folder itself. ``flock`` belongs to the
     inode, so another path to the root (a link, a bind mount) meets the same lock, and deleting
-    ``.styled/`` under a running daemon does not let a second one in.
+    ``.styled/`` under a running daemon does not let a second one in. Whoever may read the root folder can lock it,
+    though: where ``.styled/lock``, which nobody else can open, is free, a stranger's lock on the folder is passed over.
 
     Args:
         root: the root to lock; its ``.styled/`` folder is created.
@@ -44,6 +51,7 @@ class RootLock:
 
     def __init__(self, root: Root) -> None:
         self._root = root
+        self._log = structlog.get_logger("lock")
         self._descriptors: list[int] = []
 
     def acquire(self) -> None:
@@ -51,15 +59,16 @@ class RootLock:
 
         Raises:
             DaemonAlreadyRunning: another process holds it; the message names its pid.
-            DaemonError: the root is not a folder, or cannot be written.
+            DaemonError: the root is not a folder, or cannot be written; others may write what is kept there.
             DiskFull: no room for the lock file.
         """
         try:
             with durable.disk_full_at(self._root.lock):
                 self._root.make_state()
+                self._check_trust()
                 folder = os.open(self._root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self._descriptors.append(folder)
-                file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+                file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
                 self._descriptors.append(file)
         except DiskFull:
             self.release()
@@ -69,8 +78,14 @@ class RootLock:
             raise DaemonError(
                 f"{error.filename} cannot be opened: {error.strerror}", "Give the daemon a root it may write to."
             ) from error
-        for descriptor in self._descriptors:
-            self._lock(descriptor)
+        try:
+            with contextlib.suppress(PermissionError):  # the owner's, who is another user
+                os.fchmod(file, 0o600)  # an older version's may be read, and so locked, by others
+            if not _locked(file) or not (_locked(folder) or self._is_strangers(folder)):
+                raise self._refusal()
+        except BaseException:
+            self.release()
+            raise
         me = Holder(os.getpid(), psutil.Process().create_time(), socket.gethostname())
         text = msgspec.json.encode(me) + b"\n"
         # The lock is what counts; on a full disk nobody learns who holds it.
@@ -83,23 +98,49 @@ class RootLock:
         while self._descriptors:
             os.close(self._descriptors.pop())
 
-    def _lock(self, descriptor: int) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() < until:
-                    time.sleep(0.05)
-                    continue
-            self.release()
-            holder = read_holder(self._root.lock)
-            who = f"process {holder.pid}" if holder else "another process"
-            raise DaemonAlreadyRunning(
-                f"{who} already runs a daemon for {self._root.path}",
-                "See it with: styled status. Stop it with: styled stop.",
+    def _check_trust(self) -> None:
+        """Check that only trusted users may write what the daemon goes by; close what is open to everybody."""
+        for folder in (self._root.state, self._root.evolution):
+            why = ""
+            # What cannot be looked at, a mount that is late, say, cannot be gone by either.
+            with contextlib.suppress(OSError):
+                why = distrust(folder, base=self._root.path)
+                if why == EVERYBODY:
+                    folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~stat.S_IWOTH)
+                    self._log.warning("everybody could write this folder; it is closed to others now", folder=folder)
+                    why = ""
+            if why:
+                raise DaemonError(
+                    f"{folder} {why}, who could make the daemon do anything",
+                    "Look what is in it, then chown it; or move it away, and a new one is made.",
+                )
+        if distrust(self._root.path, base=self._root.path):
+            self._log.warning(
+                "everybody may write the root's folder, and so exchange what the daemon goes by; chmod o-w",
+                folder=self._root.path,
             )
+
+    def _refusal(self) -> DaemonAlreadyRunning:
+        holder = read_holder(self._root.lock)
+        who = f"process {holder.pid}" if holder else "another process"
+        return DaemonAlreadyRunning(
+            f"{who} already runs a daemon for {self._root.path}",
+            "See it with: styled status. Stop it with: styled stop.",
+        )
+
+    def _is_strangers(self, folder: int) -> bool:
+        """Return whether all who hold a lock on the open root folder are processes of other users, root not among them."""
+        try:
+            lines = [line.split() for line in _LOCKS.read_text().splitlines()]
+        except OSError:
+            return False
+        inode = str(os.fstat(folder).st_ino)
+        # "1: FLOCK ADVISORY WRITE 812 08:01:1835009 0 EOF"; the device's numbers are not everywhere those of stat().
+        pids = [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] == inode]
+        if not pids or not all(map(_is_of_another_user, pids)):
+            return False
+        self._log.warning("another user has locked the root's folder; going on without that lock", pids=pids)
+        return True
 
     def __enter__(self) -> RootLock:
         self.acquire()
@@ -109,6 +150,29 @@ class RootLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _locked(descriptor: int) -> bool:
+    """Take a lock; return whether that was possible."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def _is_of_another_user(pid: int) -> bool:
+    if pid <= 0:  # of another container: it may be a daemon
+        return False
+    try:
+        return not {0, os.geteuid()} & set(psutil.Process(pid).uids())
+    except psutil.NoSuchProcess:
+        return True  # it took the lock and has given it to another; or it is hidden from us, as only strangers are
 
 
 def read_holder(path: Path) -> Holder | None:
@@ -122,7 +186,7 @@ def read_holder(path: Path) -> Holder | None:
 def holder_of(root: Root) -> Holder | None:
     """Return who holds the lock of ``root`` now, None if nobody does."""
     try:
-        descriptor = os.open(root.lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(root.lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     try:

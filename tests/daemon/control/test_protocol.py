@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from styled.config import ControlConfig
 from styled.daemon.control import protocol, server
+from styled.daemon.control.peer import Peer
 from styled.daemon.control.protocol import Client, Request, decode_request, error_from, error_reply, short_path
 from styled.errors import ControlError, DaemonNotRunning, IllegalMove, NoSuchJob, SettingsError
 from styled.root import Root
@@ -31,7 +32,7 @@ class Served:
         self.root = root
         self.done: list[str] = []
         self.events: list[dict[str, Any]] = []
-        self.peers: list[server.Peer] = []
+        self.peers: list[Peer] = []
         self.now_shift = 0.0
         self.turns = 0
         self._selector = selectors.DefaultSelector()
@@ -48,7 +49,7 @@ class Served:
         self._thread = threading.Thread(target=self._loop)
         self._thread.start()
 
-    def _handle(self, request: Request, peer: server.Peer) -> Mapping[str, Any]:
+    def _handle(self, request: Request, peer: Peer) -> Mapping[str, Any]:
         self.peers.append(peer)
         self.done.append(request.op)
         if request.op == "missing":
@@ -91,7 +92,7 @@ def connect(root: Root) -> socket.socket:
 
 def test_a_request_gets_its_result(served: Served) -> None:
     assert Client(served.root).request("pause", job="7") == {"op": "pause", "job": "7"}
-    assert served.peers[0] == server.Peer(os.getpid(), os.getuid(), os.getgid())
+    assert served.peers[0] == Peer(os.getpid(), os.getuid(), os.getgid(), frozenset(os.getgroups()))
 
 
 def test_a_refusal_comes_back_as_the_error_it_was(served: Served) -> None:
@@ -310,7 +311,7 @@ def test_a_request_that_breaks_its_handler_costs_its_client_the_connection_and_n
 ) -> None:
     handle = served.server._handler
 
-    def broken(request: Request, peer: server.Peer) -> Mapping[str, Any]:
+    def broken(request: Request, peer: Peer) -> Mapping[str, Any]:
         if request.op == "broken":
             raise OverflowError("int too large to convert")
         return handle(request, peer)
