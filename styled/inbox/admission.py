@@ -63,15 +63,6 @@ def admit(
     return Admission(claim, digest, same_as)
 
 
-@cache
-def _weights_digest(spec: str) -> str:
-    """Return the digest of the VGG19 weights, empty when they are still to be downloaded."""
-    from styled.vgg19.weights import BUILTIN, BUILTIN_SHA256, describe  # not before a pair comes
-
-    # The worker refuses packaged weights of another digest; reading them here would hold up the loop for nothing.
-    return BUILTIN_SHA256 if spec == BUILTIN else describe(spec).digest
-
-
 def _job_file(root: Root, store: Store, prepared: Prepared, settings: Settings, now: datetime) -> JobFile:
     pair = prepared.task.pair
     digests = {f"input/{member.target}": member.digest for member in prepared.members}
@@ -85,7 +76,7 @@ def _job_file(root: Root, store: Store, prepared: Prepared, settings: Settings, 
         mask=target[pair.mask] if pair.mask else None,
         settings=settings,
         digests=digests,
-        weights_digest=_weights_digest(settings.weights),
+        weights_digest=prepared.weights_digest,
         versions=_versions(),
         created_at=now.timestamp(),
         priority=prepared.own.priority,

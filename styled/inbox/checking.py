@@ -45,6 +45,8 @@ class Prepared:
     task: Task
     members: tuple[Member, ...]
     own: JobSettings
+    weights_digest: str = ""
+    """SHA-256 of the weights that it will be painted with, hexadecimal; empty when they are still to be downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,18 @@ class ImageCheck(Protocol):
 
 @dataclass(slots=True)
 class PairChecker:
-    """Judges one pair after another."""
+    """Checks one pair after another."""
 
     inbox: Path
     config: InboxConfig
     checker: ImageCheck
+    weights: str
+    """The setting, for pairs that have none of their own."""
     _stays: dict[str, tuple[Signature, str]] = field(default_factory=dict)
     """Signature and digest of files that stay: a hot folder's style is decoded once, not once a picture."""
 
     def judge(self, task: Task) -> CheckResult:
-        """PairChecker a pair. Takes as long as decoding and reading its files."""
+        """Check a pair. Takes as long as decoding and reading its files."""
         path = task.pair.content
         own = JobSettings()
         members = []
@@ -123,10 +127,13 @@ class PairChecker:
             return _unopened(task, path, error)
         if any(member is None for member in members):
             return Changed(task)
-        return Prepared(task, tuple(member for member in members if member), own)
+        from styled.vgg19.weights import digest_of  # not before a pair comes
+
+        weights_digest = digest_of(own.settings.get("weights", self.weights))
+        return Prepared(task, tuple(member for member in members if member), own, weights_digest)
 
     def _look_at(self, task: Task, path: str, file: int) -> CheckResult | None:
-        """PairChecker an open file without reading it; None if nothing is wrong."""
+        """Check an open file without reading it; None if nothing is wrong."""
         status = os.fstat(file)
         shown = escaped(path.rpartition("/")[2])
         if Signature.of(status) != task.signatures[path]:

@@ -15,17 +15,19 @@ from styled.inbox.checking import CheckResult, NotYet, PairChecker, Task
 
 
 class CheckingThread:
-    """Judges pairs in a thread of its own.
+    """Checks pairs in a thread of its own.
 
     Args:
         inbox: the inbox.
         config: the limits.
+        weights: the setting, for pairs that have none of their own.
         wake: called from the thread when there is a verdict; must return at once.
     """
 
-    def __init__(self, inbox: Path, config: InboxConfig, *, wake: Callable[[], None]) -> None:
+    def __init__(self, inbox: Path, config: InboxConfig, *, weights: str, wake: Callable[[], None]) -> None:
         self._inbox = inbox
         self._config = config
+        self._weights = weights
         self._wake = wake
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._verdicts: queue.SimpleQueue[CheckResult] = queue.SimpleQueue()
@@ -53,7 +55,7 @@ class CheckingThread:
     def _run(self) -> None:
         checker = images.Checker(max_bytes=self._config.max_bytes, max_pixels=self._config.max_pixels)
         with checker:
-            judge = PairChecker(self._inbox, self._config, checker)
+            judge = PairChecker(self._inbox, self._config, checker, self._weights)
             while (task := self._tasks.get()) is not None and not self._closing.is_set():
                 self._verdicts.put(self._judge(judge, task))
                 self._wake()

@@ -36,6 +36,7 @@ from styled.inbox.pairs import Misfit, Pair
 from styled.inbox.scanner import InboxScanner
 from styled.job import Job, JobState
 from styled.root import Root
+from styled.settings import default_values
 from styled.store.adoption import job_fields
 from styled.store.status import Incomplete, Rejected
 from styled.store.store import Store
@@ -109,7 +110,8 @@ class Inbox:
         self._config = config
         self._defaults = dict(defaults)
         self._scanner = InboxScanner(self._root, config, wake=self._wake, clock=self._clock)
-        self._preparer = CheckingThread(self._root.inbox, config, wake=self._wake)
+        weights = str(defaults.get("weights", default_values()["weights"]))
+        self._preparer = CheckingThread(self._root.inbox, config, weights=weights, wake=self._wake)
 
     def reload(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
         """Go on with another configuration. Quiet times start again."""

@@ -28,7 +28,7 @@ from styled.job import JobState, joined_remarks
 from styled.painting.paint_job import save_result
 from styled.root import Root
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, settings_from
-from styled.vgg19.weights import describe
+from styled.vgg19.weights import digest_of
 
 FOLDER_SUFFIX = ".styled"
 """Of the folder beside the result in which it is painted."""
@@ -232,7 +232,7 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
         mask=taken_mask,
         settings=settings,
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
-        weights_digest=describe(settings.weights).digest,
+        weights_digest=digest_of(settings.weights),
         versions=evolution.versions(),
         created_at=time.time(),
         output=str(run.output),

@@ -10,6 +10,7 @@ Keras and h5py are imported only by the functions that need them; TensorFlow onl
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -110,8 +111,29 @@ def identity(spec: str) -> tuple[str | int, ...]:
     return (str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def digest_of(spec: str) -> str:
+    """Return the SHA-256 of the file that ``spec`` names, hexadecimal; empty when there is none that can be read.
+
+    The file is read when it is not the one of the last call. Of a path, whether it holds weights is not checked; Keras'
+    own file has no digest where it is damaged, because it will be downloaded again.
+    """
+    if spec == BUILTIN:
+        return BUILTIN_SHA256
+    known = identity(spec)
+    return _digest_of_file(known, IMAGENET_MD5 if spec == IMAGENET else "") if known else ""
+
+
+@functools.lru_cache(maxsize=8)
+def _digest_of_file(identity: tuple[str | int, ...], md5: str) -> str:
+    path = Path(str(identity[0]))
+    try:
+        return _digest(path, "sha256") if not md5 or _has_md5(path, md5) else ""
+    except OSError:
+        return ""
+
+
 def describe(spec: str) -> WeightsInfo:
-    """Say which file ``spec`` means and whether it is usable. Reads it wholly; never downloads."""
+    """Return which file ``spec`` means and whether it is usable. Reads it wholly; never downloads."""
     cache = keras_cache()
     path = {BUILTIN: BUILTIN_PATH, IMAGENET: cache / IMAGENET_NAME}.get(spec) or Path(spec).expanduser()
     problem = ""

@@ -41,7 +41,7 @@ def check() -> Iterator[CountingCheck]:
 @pytest.fixture
 def judge(tmp_path: Path, check: CountingCheck) -> PairChecker:
     check.asked.clear()
-    return PairChecker(tmp_path, InboxConfig(max_bytes=100_000), check)
+    return PairChecker(tmp_path, InboxConfig(max_bytes=100_000), check, weights=str(tmp_path / "own.h5"))
 
 
 PAIR = Pair("a", "a.content.png", ("a.style.PNG",), mask="a.mask.png", settings="a.toml")
@@ -59,6 +59,7 @@ def task(folder: Path, pair: Pair = PAIR, **data: bytes) -> Task:
 def test_a_good_pair_is_prepared_with_digests_names_and_settings(
     judge: PairChecker, tmp_path: Path, check: CountingCheck
 ):
+    (tmp_path / "own.h5").write_bytes(b"weights")
     verdict = judge.judge(task(tmp_path))
     assert isinstance(verdict, Prepared)
     assert [(member.source, member.target) for member in verdict.members] == [
@@ -66,6 +67,7 @@ def test_a_good_pair_is_prepared_with_digests_names_and_settings(
     ]  # fmt: skip
     assert [member.digest for member in verdict.members[:3]] == [hashlib.sha256(png(n)).hexdigest() for n in range(3)]
     assert (verdict.own.settings, verdict.own.priority) == ({"seed": 3}, 2)
+    assert verdict.weights_digest == hashlib.sha256(b"weights").hexdigest()
     assert check.asked == ["a.content.png", "a.style.PNG", "a.mask.png"]
 
 
@@ -131,7 +133,9 @@ def test_the_file_at_fault_is_named(judge: PairChecker, tmp_path: Path, which: s
 
 def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
     with images.Checker(max_pixels=1000) as checker:
-        verdict = PairChecker(tmp_path, InboxConfig(), checker).judge(task(tmp_path, content_png=png(0, side=40)))
+        verdict = PairChecker(tmp_path, InboxConfig(), checker, "builtin").judge(
+            task(tmp_path, content_png=png(0, side=40))
+        )
     assert isinstance(verdict, Unusable)
     assert "inbox.max_pixels" in verdict.reason
 

@@ -245,3 +245,24 @@ class TestDescribe:
         info = weights.describe(str(write_h5(tmp_path / "vgg19.h5", first)))
         assert not info.available
         assert "lacks the layer block2_conv1" in info.problem
+
+
+def test_the_digest_is_of_the_file_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.h5"
+    assert weights.digest_of(str(own)) == ""
+    for content in (b"first", b"second"):
+        (tmp_path / "new").write_bytes(content)
+        (tmp_path / "new").replace(own)
+        assert weights.digest_of(str(own)) == hashlib.sha256(content).hexdigest()
+    own.unlink()
+    assert weights.digest_of(str(own)) == ""
+    assert weights.digest_of("builtin") == hashlib.sha256(weights.BUILTIN_PATH.read_bytes()).hexdigest()
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    cached = weights.keras_cache() / weights.IMAGENET_NAME
+    assert weights.digest_of("imagenet") == ""
+    cached.parent.mkdir()
+    cached.write_bytes(b"cut off")
+    assert weights.digest_of("imagenet") == "", "it will be downloaded again"
+    monkeypatch.setattr(weights, "IMAGENET_MD5", hashlib.md5(b"cut off", usedforsecurity=False).hexdigest())
+    assert weights.digest_of("imagenet") == hashlib.sha256(b"cut off").hexdigest()
