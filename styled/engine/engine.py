@@ -51,6 +51,7 @@ def paint(
     settings: Settings,
     *,
     weights: Weights | None = None,
+    style_sizes: Sequence[tuple[int, int]] = (),
     init: Array | None = None,
     mask: Array | None = None,
     resume: Snapshot | None = None,
@@ -63,6 +64,8 @@ def paint(
         styles: one or more, same form, each of any size.
         settings: what to do.
         weights: VGG19; None loads what ``settings.weights`` names.
+        style_sizes: width and height that each style had, px, where ``styles`` were shrunk to what the finest scale
+            needs; empty: they have all their pixels.
         init: the picture to start from, same form, any size. Needed when ``settings.init`` names an image or
             a job; None otherwise.
         mask: which style goes where, uint8, shape (H, W, 3), any size; see :func:`styled.engine.objective.regions.read_regions`.
@@ -85,7 +88,8 @@ def paint(
     scales = plan_scales(content.shape[1], content.shape[0], settings)
     extractor = extractor_for(settings, weights)
     regions = None if mask is None else read_regions(mask, len(styles))
-    run = _Run(extractor, content, styles, settings, scales, regions=regions, step_down=step_down)
+    sizes = list(style_sizes) or [(style.shape[1], style.shape[0]) for style in styles]
+    run = _Run(extractor, content, styles, settings, scales, style_sizes=sizes, regions=regions, step_down=step_down)
     if resume is None:
         first, step, picture = 0, 0, initial_picture.picture(content, run.styles, settings, init)
     else:
@@ -137,6 +141,7 @@ class _Run:
         settings: Settings,
         scales: tuple[Scale, ...],
         *,
+        style_sizes: Sequence[tuple[int, int]],
         regions: Sequence[Region] | None,
         step_down: int,
     ) -> None:
@@ -157,7 +162,8 @@ class _Run:
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
-        self.styles = [_recoloured(style, content, settings) for style in styles]
+        self.styles = [recoloured(style, content, settings) for style in styles]
+        self._style_sizes = style_sizes
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
@@ -170,7 +176,10 @@ class _Run:
         scale = self._scales[index]
         device.give_back_arrays_from(memory_use.whole_pictures_from(scale, self._ways[scale]))
         content = images.resize(self._content, scale.width, scale.height)
-        styles = [_style_at(style, scale, self._settings.style_scale) for style in self.styles]
+        styles = [
+            images.resize(style, *style_size(*size, scale, self._settings.style_scale))
+            for style, size in zip(self.styles, self._style_sizes, strict=True)
+        ]
         regions = None if self._regions is None else at_size(self._regions, scale.width, scale.height)
         self._unpainted = None if regions is None else unpainted(regions)
         gradient = gradient_for(
@@ -205,8 +214,7 @@ class _Run:
     def _longest_px(self, index: int) -> float:
         """Return which waves may be moved at a scale, px; all, but where the painting has outgrown its styles."""
         outgrown = all(
-            has_outgrown(style.shape[1], style.shape[0], self._scales[index], self._settings.style_scale)
-            for style in self.styles
+            has_outgrown(*size, self._scales[index], self._settings.style_scale) for size in self._style_sizes
         )
         return LONGEST_PX if index > 0 and outgrown else math.inf
 
@@ -304,17 +312,13 @@ def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, A
     return index, step, snapshot["picture"]
 
 
-def _recoloured(style: Array, content: Array, settings: Settings) -> Array:
+def recoloured(style: Array, content: Array, settings: Settings) -> Array:
+    """Return a style in the colours that ``settings.preserve_color`` asks for; shapes (H, W, 3), of any size each."""
     if settings.preserve_color == "linear":
         return colour.match_linear(style, content)
     if settings.preserve_color == "histogram":
         return colour.match_histogram(style, content)
     return style
-
-
-def _style_at(style: Array, scale: Scale, style_scale: float) -> Array:
-    height, width = style.shape[:2]
-    return images.resize(style, *style_size(width, height, scale, style_scale))
 
 
 def _batch(image: Array) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,11 @@ class Loaded:
     remarks: tuple[str, ...] = ()
     """For the user: what was guessed, or done to the picture, that one may not expect; each one line, without the file's name."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height before it was shrunk, upright, px."""
+        return self.info.width, self.info.height
+
 
 def load(
     source: Path | BinaryIO,
@@ -48,6 +53,7 @@ def load(
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
     long_side: int | None = None,
+    size: Callable[[int, int], tuple[int, int]] | None = None,
 ) -> Loaded:
     """Decode an image: JPEG, PNG, WebP, TIFF, BMP, GIF (its first frame) and what else ``opening.FORMATS`` names.
 
@@ -60,6 +66,7 @@ def load(
         max_bytes: limit on the size of the file of that path.
         max_pixels: limit on width x height in the header, checked before decoding.
         long_side: shrink to this long side at most, px, while decoding, which saves memory; None keeps the size.
+        size: in its place: returns the width and height to shrink to, given those of the upright picture, px.
 
     Raises:
         UnreadableImage: not an image, truncated, damaged, or with numbers that are no colours.
@@ -72,21 +79,32 @@ def load(
         image = stack.enter_context(open_image(source, name, max_pixels=max_pixels))
         header = info(image)
         turn = orientation(image)
-        if long_side is not None and image.format in DRAFTED and header.width * header.height > _DRAFTED_FROM:
+        width, height = _wanted(header, long_side, size)
+        stored = (height, width) if turn in {5, 6, 7, 8} else (width, height)
+        if image.format in DRAFTED and header.width * header.height > _DRAFTED_FROM:
             # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free. Smaller ones are shrunk as all others are: a JPEG's
             # pixels in an array then give the same picture as the JPEG.
-            image.draft(None, fit(*image.size, _GAP * long_side, upscale=False))
+            image.draft(None, (_GAP * stored[0], _GAP * stored[1]))
         image.load()
-        factor = 1 if long_side is None else max(1, max(image.size) // (_GAP * long_side))
+        factor = max(1, min(have // (_GAP * want) for have, want in zip(image.size, stored, strict=True)))
         pixels, alpha, note = _upright(image, turn, factor)
         exif = carried_exif(image)
-    if long_side is not None:
-        width, height = fit(header.width, header.height, long_side, upscale=False)
-        pixels = _resize_within(pixels, alpha, width, height)
-        alpha = None if alpha is None else resize(alpha, width, height)
+    pixels = _resize_within(pixels, alpha, width, height)
+    alpha = None if alpha is None else resize(alpha, width, height)
     if alpha is not None:
         _fill_transparent(pixels, alpha)
     return Loaded(pixels, alpha, header, exif, (note,) if note else ())
+
+
+def _wanted(
+    header: ImageInfo, long_side: int | None, size: Callable[[int, int], tuple[int, int]] | None
+) -> tuple[int, int]:
+    """Return width and height of the result; arguments as :func:`load`."""
+    if size is not None:
+        return size(header.width, header.height)
+    if long_side is not None:
+        return fit(header.width, header.height, long_side, upscale=False)
+    return header.width, header.height
 
 
 def _upright(image: ImageFile.ImageFile, turn: int, factor: int) -> tuple[Pixels, Pixels | None, str]:

@@ -6,12 +6,11 @@ no TensorFlow.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -24,6 +23,7 @@ from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLo
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
+from styled.painting.inputs import load_content, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
@@ -46,6 +46,7 @@ class Paint(Protocol):
         settings: Settings,
         *,
         weights: Weights | None = None,
+        style_sizes: Sequence[tuple[int, int]] = (),
         init: npt.NDArray[Any] | None = None,
         mask: npt.NDArray[Any] | None = None,
         resume: Mapping[str, npt.NDArray[np.generic]] | None = None,
@@ -75,7 +76,7 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
     """
     settings = job.settings
     content = load_content(folder.path / job.content, settings)
-    styles = tuple(load_style(folder.path / style, settings) for style in job.styles)
+    styles = load_styles([folder.path / style for style in job.styles], content, settings)
     path = _init_path(folder, settings.init)
     # After decoding: of a file that is damaged or gone, that is said first.
     for name in (job.content, *job.styles, *([job.mask] if job.mask else [])):
@@ -85,21 +86,6 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
             )
     mask = None if job.mask is None else images.load(folder.path / job.mask, long_side=settings.size).pixels
     return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
-
-
-def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
-    """Read a content image, no larger than the result."""
-    return images.load(source, name=name, long_side=settings.size, max_pixels=settings.max_pixels)
-
-
-def load_style(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
-    """Read a style image, no larger than the engine may need it.
-
-    The engine gives a style as many pixels as the picture, times ``style_scale`` squared; twice that long side
-    is enough for paintings up to four times as long as they are wide.
-    """
-    long_side = math.ceil(2 * settings.size * max(1.0, settings.style_scale))
-    return images.load(source, name=name, long_side=long_side, max_pixels=settings.max_pixels)
 
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:
@@ -235,6 +221,7 @@ class _Run:
             [style.pixels for style in self._inputs.styles],
             self._settings,
             weights=self._weights,
+            style_sizes=[style.size for style in self._inputs.styles],
             init=self._inputs.init,
             mask=self._inputs.mask,
             resume=self.start.arrays,

@@ -17,7 +17,7 @@ from styled.engine import iterate as engine_iterate
 from styled.errors import Diverged
 from styled.images import ImageLike
 from styled.job import joined_remarks
-from styled.painting.paint_job import load_content, load_style
+from styled.painting.inputs import load_content, load_styles
 from styled.painting.remarks import remarks_on
 from styled.settings import INIT_WORDS, Settings, settings_from
 
@@ -134,7 +134,7 @@ def stylize(
 
 class _Inputs(NamedTuple):
     content: images.Loaded
-    styles: list[images.Loaded]
+    styles: tuple[images.Loaded, ...]
     init: npt.NDArray[np.uint8] | None
     mask: npt.NDArray[np.uint8] | None
 
@@ -146,9 +146,15 @@ def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
 
     device.prepare()
     remarks = joined_remarks(remarks_on(inputs.content, inputs.styles, settings))
-    styles = [style.pixels for style in inputs.styles]
     try:
-        for each in paint(inputs.content.pixels, styles, settings, init=inputs.init, mask=inputs.mask):
+        for each in paint(
+            inputs.content.pixels,
+            [style.pixels for style in inputs.styles],
+            settings,
+            style_sizes=[style.size for style in inputs.styles],
+            init=inputs.init,
+            mask=inputs.mask,
+        ):
             values = {field.name: getattr(each, field.name) for field in fields(each)}
             yield Iterate(**values, alpha=inputs.content.alpha, remarks=remarks)
             if each.stopped_by == "diverged":
@@ -170,12 +176,11 @@ def _read(
     def content_like(image: ImageLike, name: str) -> images.Loaded:
         return load_content(images.source_of(image, name), settings, name=name)
 
+    photo = content_like(content, "the content image")
+    paintings = [images.source_of(style, name) for style, name in zip(several, names, strict=True)]
     return _Inputs(
-        content_like(content, "the content image"),
-        [
-            load_style(images.source_of(style, name), settings, name=name)
-            for style, name in zip(several, names, strict=True)
-        ],
+        photo,
+        load_styles(paintings, photo, settings, names=names),
         None if init is None else content_like(init, "the image to start from").pixels,
         None if mask is None else images.load(images.source_of(mask, "the mask"), name="the mask").pixels,
     )

@@ -14,7 +14,7 @@ from styled.settings import Settings
 from styled.sizing import cost, memory_use
 from styled.sizing.memory_limit import budget
 from styled.sizing.memory_use import Precision, Scheme, TilingChoice
-from styled.sizing.scales import Scale, plan_scales, style_size
+from styled.sizing.scales import Scale, content_size, plan_scales, style_size
 from styled.sizing.tiles import tiled_by
 
 _COMPILE_SECONDS = 1.5
@@ -102,7 +102,7 @@ def plan(
 def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], settings: Settings, known: Speeds) -> Plan:
     """Estimate a job from the sizes of its images, px; else as :func:`plan`, and it never measures."""
     # As the worker does: the content is decoded no larger than the result.
-    width, height = images.fit(width, height, settings.size, upscale=False)
+    width, height = content_size(width, height, settings)
     scales = plan_scales(width, height, settings)
     layers = vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers}))
     allowed = budget(settings, on_gpu=known.device != "cpu")

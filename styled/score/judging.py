@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from styled import images, tensorflow_import
 from styled.errors import SettingsError
+from styled.painting.inputs import load_content, load_style
 from styled.score.artefacts import Artefacts, artefacts
 from styled.score.structure import gradient_ssim, luminance_ssim
 from styled.score.texture import colour_distance, texture_distance
@@ -59,27 +60,29 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
         WeightsError: VGG19's weights cannot be had.
     """
     picture = images.load(result, long_side=settings.size).pixels
-    photo = images.load(content, long_side=settings.size).pixels
+    photo = load_content(content, settings).pixels
     height, width = picture.shape[:2]
     _check(picture, photo)
     scale = Scale(width, height, 1)
-    paintings = [_at_scale(images.load(style).pixels, scale, settings) for style in styles]
+    paintings = [_at_scale(load_style(style, scale, settings), scale, settings) for style in styles]
     return judge(picture, images.resize(photo, width, height), paintings, settings)
 
 
 def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
     """Judge a picture (H, W, 3) by a photo of the same size and paintings at the scale of their strokes."""
     tensorflow_import.load_tensorflow()
+    from styled.engine.engine import recoloured
     from styled.engine.objective import held_out
     from styled.engine.objective.style_target import style_weights
 
     weights = held_out.judge_weights(settings)
     shares = style_weights(settings, len(paintings))
+    asked_for = [recoloured(painting, photo, settings) for painting in paintings]
     return Score(
         width=picture.shape[1],
         height=picture.shape[0],
-        objective=held_out.objective_terms(picture, photo, paintings, settings, weights),
-        held_out=dict(held_out.held_out_distances(picture, paintings, settings, weights)),
+        objective=held_out.objective_terms(picture, photo, asked_for, settings, weights),
+        held_out=dict(held_out.held_out_distances(picture, asked_for, settings, weights)),
         texture=texture_distance(picture, paintings, shares),
         colour=colour_distance(picture, paintings, shares),
         luminance_ssim=luminance_ssim(picture, photo),
@@ -100,6 +103,5 @@ def _check(picture: Pixels, photo: Pixels) -> None:
         )
 
 
-def _at_scale(painting: Pixels, scale: Scale, settings: Settings) -> Pixels:
-    height, width = painting.shape[:2]
-    return images.resize(painting, *style_size(width, height, scale, settings.style_scale))
+def _at_scale(painting: images.Loaded, scale: Scale, settings: Settings) -> Pixels:
+    return images.resize(painting.pixels, *style_size(*painting.size, scale, settings.style_scale))

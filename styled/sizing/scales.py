@@ -65,6 +65,11 @@ def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...
     return tuple(Scale(*size, steps) for size, steps in zip(sizes, _shares(settings.steps, len(sizes)), strict=True))
 
 
+def content_size(width: int, height: int, settings: Settings) -> tuple[int, int]:
+    """Return the size that a content image of ``width`` x ``height`` is shrunk to, px: the result's, or its own."""
+    return images.fit(width, height, settings.size, upscale=False)
+
+
 def style_size(width: int, height: int, scale: Scale, style_scale: float) -> tuple[int, int]:
     """Return the size of a style of ``width`` x ``height`` at a scale: its pixels, times ``style_scale`` squared.
 

@@ -1,0 +1,78 @@
+"""One preparation of the images for all ways in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styled import images
+from styled.evolution import JobFile, JobFolder, digest
+from styled.painting.inputs import load_content, load_style, load_styles
+from styled.painting.paint_job import load_inputs
+from styled.settings import Settings
+from styled.sizing.scales import has_outgrown, plan_scales, style_size
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A photo and a painting, noise in all frequencies, larger than the picture."""
+    random = np.random.default_rng(5)
+    paths = tmp_path / "content.png", tmp_path / "style.png"
+    for path, (width, height) in zip(paths, ((301, 200), (417, 533)), strict=True):
+        Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("style_scale", [0.5, 1.0, 1.7])
+def test_a_style_is_resampled_once_to_the_pixels_that_the_finest_scale_needs(
+    files: tuple[Path, Path], style_scale: float
+) -> None:
+    """From the decoded file, at no more than twice a box: shrunk first to twice the size of the picture it lost detail."""
+    settings = Settings(size=96, style_scale=style_scale)
+    content = load_content(files[0], settings)
+    finest = plan_scales(96, 64, settings)[-1]
+    (style,) = load_styles([files[1]], content, settings)
+    width, height = style_size(417, 533, finest, style_scale)
+    assert style.pixels.shape == (height, width, 3)
+    assert style.size == (417, 533)
+    with Image.open(files[1]) as original:
+        factor = min(417 // (2 * width), 533 // (2 * height)) or 1
+        once = original.reduce(factor).resize((width, height), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(style.pixels, np.asarray(once))
+    assert not has_outgrown(*style.size, finest, style_scale)
+
+
+def test_a_style_smaller_than_it_is_needed_keeps_its_pixels(files: tuple[Path, Path]) -> None:
+    settings = Settings(size=4000, upscale=True)
+    content = load_content(files[0], settings)
+    (style,) = load_styles([files[1]], content, settings)
+    assert style.pixels.shape == (533, 417, 3)
+
+
+def test_a_job_and_a_call_and_a_judgement_read_the_same_pixels(files: tuple[Path, Path], job: JobFolder) -> None:
+    settings = Settings(size=96)
+    names = [f"input/{path.name}" for path in files]
+    for path, name in zip(files, names, strict=True):
+        path.rename(job.path / name)
+    digests = {name: digest(job.path / name) for name in names}
+    described = JobFile(
+        id=job.id,
+        number=1,
+        name="a",
+        content=names[0],
+        styles=(names[1],),
+        settings={},
+        digests=digests,
+        created_at=0.0,
+    )
+    of_job = load_inputs(job, described, settings)
+    with Image.open(job.path / names[0]) as photo, Image.open(job.path / names[1]) as painting:
+        content = load_content(images.source_of(photo, "content"), settings, name="content")
+        styles = load_styles([images.source_of(painting, "style")], content, settings, names=["style"])
+    judged = load_style(job.path / names[1], plan_scales(96, 64, settings)[-1], settings)
+    np.testing.assert_array_equal(of_job.content.pixels, content.pixels)
+    np.testing.assert_array_equal(of_job.styles[0].pixels, styles[0].pixels)
+    np.testing.assert_array_equal(of_job.styles[0].pixels, judged.pixels)
