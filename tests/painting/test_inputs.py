@@ -68,7 +68,7 @@ def test_a_job_and_a_call_and_a_judgement_read_the_same_pixels(files: tuple[Path
         digests=digests,
         created_at=0.0,
     )
-    of_job = load_inputs(job, described, settings)
+    of_job = load_inputs(job, described)
     with Image.open(job.path / names[0]) as photo, Image.open(job.path / names[1]) as painting:
         content = load_content(images.source_of(photo, "content"), settings, name="content")
         styles = load_styles([images.source_of(painting, "style")], content, settings, names=["style"])
