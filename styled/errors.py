@@ -54,6 +54,8 @@ class StyledError(Exception):
 
     exit_code = 1
     advice_default = ""
+    may_pass = False
+    """The reason may go away by itself, or by somebody's doing elsewhere: the daemon waits and tries again, at no cost."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
@@ -189,6 +191,7 @@ class StoreLocked(StoreError):
     """Another program holds the database locked. Nothing is lost; it is tried again."""
 
     advice_default = "Close the program that has opened it for writing."
+    may_pass = True
 
 
 class JobFileDamaged(QueueError):
@@ -214,6 +217,7 @@ class DiskFull(StyledError):
 
     exit_code = 74  # EX_IOERR
     advice_default = "Free some space on that disk."
+    may_pass = True
 
 
 class DaemonError(StyledError):

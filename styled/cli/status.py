@@ -12,8 +12,9 @@ import msgspec
 from styled import figures
 from styled.cli.options import root_option
 from styled.cli.watch import watch
-from styled.daemon.control.protocol import Client
-from styled.errors import ControlError, DaemonNotRunning
+from styled.daemon.control.protocol import Client, status_from
+from styled.daemon.process.lock import holder_of
+from styled.errors import DaemonNotRunning, StyledError
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
@@ -83,19 +84,26 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
 
 def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
     """Return the daemon's part: what it says itself, unless it is off or stuck."""
-    state, note = (told.state, told.note) if told else ("off", "")
+    state, note, pid = (told.state, told.note, told.pid) if told else ("off", "", None)
+    parts = told.parts if told else []
     try:
-        pid: int | None = Client(root, timeout=2.0).request("ping")["pid"]
+        # Asked, not read: what it could not write on a disk that refuses it can still say.
+        told = status_from(Client(root, timeout=2.0).request("status"))
+        state, note, parts, pid = told.state, told.note, told.parts, told.pid
     except DaemonNotRunning:
-        state, note, pid = "off", "", None
-    except ControlError as error:
+        parts, holder = [], holder_of(root)
+        if holder is None:
+            state, note, pid = "off", "", None
+        else:
+            state, note, pid = "starting", holder.waits and f"it waits to begin: {holder.waits}", holder.pid
+    except StyledError as error:
         # It does not answer, or not us; its heartbeat tells which.
-        pid = told.pid if told else None
         if told is None or time.time() - told.beat_at > STALE_S:
             state, note = "stuck", error.message
     return {
         "state": state,
         "note": note,
+        "parts": msgspec.to_builtins(parts),
         "pid": pid,
         "version": told.version if told else None,
         "started_at": told.started_at if told else None,
@@ -105,7 +113,8 @@ def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
 
 def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
     daemon, counts = report["daemon"], report["counts"]
-    lines = [_daemon_line(daemon, root), ", ".join(f"{count} {state}" for state, count in counts.items())]
+    lines = [_daemon_line(daemon, root), *(_part_line(part) for part in daemon["parts"])]
+    lines += [", ".join(f"{count} {state}" for state, count in counts.items())]
     jobs = [msgspec.convert(job, Job) for job in report["jobs"]]
     if jobs:
         lines += ["", f"{'job':>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
@@ -133,6 +142,13 @@ def _daemon_line(daemon: dict[str, Any], root: Root) -> str:
         return f"No daemon runs for {root.path}; start it with: styled daemon"
     line = f"The daemon of {root.path} is {daemon['state']} (pid {daemon['pid']})"
     return f"{line}: {daemon['note']}" if daemon["note"] else line
+
+
+def _part_line(part: dict[str, Any]) -> str:
+    now = time.time()
+    retry = part["retry_at"]
+    again = "" if retry is None else f", tried again in {max(0.0, retry - now):.0f} s"
+    return f"  {part['part']}: {part['trouble']} (for {figures.age(now - part['since'])}{again})"
 
 
 def _job_line(job: Job) -> str:

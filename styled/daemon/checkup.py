@@ -14,7 +14,7 @@ from typing import Literal
 
 from styled import memory
 from styled.config import Config, load_config
-from styled.daemon.control.protocol import Client
+from styled.daemon.control.protocol import Client, status_from
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, StyledError
 from styled.files.filesystem import filesystem_type, is_network
@@ -141,7 +141,9 @@ def _clock(written: float) -> Finding:
 def _daemon(root: Root) -> Iterator[Finding]:
     holder = holder_of(root)
     try:
-        told = Client(root, timeout=2.0).request("ping")
+        client = Client(root, timeout=2.0)
+        told = client.request("ping")
+        status = status_from(client.request("status"))
     except DaemonNotRunning:
         if holder is None:
             yield Finding("daemon", "ok", "none runs")
@@ -149,13 +151,16 @@ def _daemon(root: Root) -> Iterator[Finding]:
             yield Finding(
                 "daemon",
                 "problem",
-                f"process {holder.pid} holds the lock but does not listen",
+                f"process {holder.pid} holds the lock but does not listen" + (holder.waits and f": {holder.waits}"),
                 f"It may be starting; else end it with: kill {holder.pid}",
             )
     except StyledError as error:
         yield Finding("daemon", "problem", error.message, error.advice)
     else:
         yield Finding("daemon", "ok", f"pid {told['pid']}, version {told['version']}")
+        for part in status.parts:
+            advice = f"It is tried again by itself, and all else goes on; {root.log} says more."
+            yield Finding(f"daemon, {part.part}", "warning", part.trouble, advice)
 
 
 def _disk(root: Root, config: Config) -> Iterator[Finding]:

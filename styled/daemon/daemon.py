@@ -10,8 +10,8 @@ import os
 import selectors
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -31,11 +31,12 @@ from styled.daemon.process.service import Notifier
 from styled.daemon.process.signals import Signals
 from styled.daemon.queue_pause import QueuePause
 from styled.daemon.reporting import Reporter
+from styled.daemon.supervisor import RETRY_S, Part, Supervisor
 from styled.daemon.upkeep.disk import Disk, Room
 from styled.daemon.upkeep.gallery_refresher import GalleryRefresher
 from styled.daemon.upkeep.janitor import Janitor
 from styled.daemon.upkeep.trash import Trash
-from styled.errors import DiskFull, StoreLocked, StyledError
+from styled.errors import StyledError
 from styled.files import durable
 from styled.inbox.intake import Inbox
 from styled.root import Root
@@ -46,8 +47,11 @@ from styled.version import __version__
 BEAT_S = 1.0
 """Between two reports of the daemon's state."""
 
-_RETRY_S = 1.0
-"""Between two tries to start on a full disk, or while another program locks the queue."""
+_SLOWEST_STOP_S = 10.0
+"""Beyond the workers' grace: what keeps the daemon longer than that is a part that does not work."""
+
+_THROTTLE_S = 0.05
+"""A turn of the loop takes at least this long while a part waits: what would wake it may be that part's."""
 
 
 class Daemon:
@@ -70,7 +74,8 @@ class Daemon:
         self._draining = False
         self._last_event = 0
         self._took_some = False
-        self._locked_out = ""
+        self._stop_by = float("inf")
+        self._supervisor = Supervisor(disk_full=self._no_room)
 
     def run(self) -> None:
         """Run until told to stop; everything is in order when it returns.
@@ -102,24 +107,29 @@ class Daemon:
         Return False if told to stop meanwhile.
         """
         told = ""
+        lock = RootLock(self._root)
+        stack.callback(lock.release)
         while True:
             with ExitStack() as attempt:
                 try:
-                    attempt.enter_context(RootLock(self._root))
+                    lock.acquire()
                     with durable.disk_full_at(self._root.log):
                         start_logging(self._root.log, self._config.log, terminal=self._terminal)
                     self._open_queue(attempt)
                     self._open_doors(attempt)
-                except (DiskFull, StoreLocked) as error:
-                    waiting_for = "room on the disk" if isinstance(error, DiskFull) else "the queue's database"
-                    if told != waiting_for:
-                        self._log.error(f"waiting for {waiting_for}; trying again", reason=error.message)
-                    told = waiting_for
+                except StyledError as error:
+                    if not error.may_pass:
+                        raise
+                    if told != error.message:
+                        self._log.error("the daemon waits to begin; trying again", reason=error.message)
+                        lock.note(error.message)
+                    told = error.message
                 else:
+                    lock.note("")
                     stack.push(attempt.pop_all())
                     return True
-            self._notifier.status(f"waiting for {waiting_for}")
-            self._signals.wait(_RETRY_S)
+            self._notifier.waiting(f"waits to begin: {told}")
+            self._signals.wait(RETRY_S)
             if Signals.STOP.intersection(self._signals.received()):
                 return False
 
@@ -170,10 +180,18 @@ class Daemon:
         job_commands = JobCommands(root, store, self._dispatcher, self._runner, trash)
         self._janitor = stack.enter_context(Janitor(root, store, job_commands, config.retention, wake=wake))
         self._reporter = Reporter(
-            root, store, inbox=self._inbox, disk=self._disk, dispatcher=self._dispatcher, notifier=self._notifier
+            root,
+            store,
+            inbox=self._inbox,
+            disk=self._disk,
+            dispatcher=self._dispatcher,
+            notifier=self._notifier,
+            troubles=self._supervisor.troubles,
         )
         requests = Requests(self, job_commands, store, str(root.path))
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
+        self._supervisor.watch(Part.INTAKE, lambda: self._inbox.trouble or self._inbox.warning)
+        self._supervisor.watch(Part.SOCKET, lambda: self._server.trouble)
         self._server.open()
         stack.callback(self._server.close)
 
@@ -183,41 +201,55 @@ class Daemon:
         self._log.info("started", root=self._root.path, pid=os.getpid(), version=__version__)
         self._beat()
         self._notifier.ready()
-        while not (self._stopping and not self._dispatcher.busy()):
+        do = self._supervisor.turn
+        while not self._may_end():
+            if self._supervisor.any_waits:
+                time.sleep(_THROTTLE_S)
             for key, _ in self._selector.select(self._sleep_s()):
-                key.data()
+                self._hear(key.data)
             self._obey_signals()
-            self._server.turn()
-            with self._room_or_later():
-                self._dispatcher.turn()
-            with self._room_or_later():
-                self._take_pairs()
-            self._hooks.turn()
-            self._gallery_refresher.turn()
-            with self._room_or_later():
-                self._janitor.turn()
+            do(Part.SOCKET, self._server.turn)
+            do(Part.DISPATCH, self._dispatcher.turn)
+            do(Part.INTAKE, self._take_pairs)
+            do(Part.HOOKS, self._hooks.turn)
+            do(Part.GALLERY, self._gallery_refresher.turn)
+            do(Part.RETENTION, self._janitor.turn)
             if self._draining and not self._dispatcher.busy():
                 self._stopping = True
-            self._follow_events()
+            do(Part.STATUS, self._follow_events)
             if time.monotonic() >= self._beat_due:
                 self._beat()
+        self._supervisor.hasten()
         self._beat()
-        with self._room_or_later():
-            self._queue_pause.note_clean_end()
+        do(Part.STATUS, self._queue_pause.note_clean_end)
+
+    def _hear(self, callback: Callable[[], None]) -> None:
+        """Take what came from a client, a worker or a signal; also while a part waits."""
+        try:
+            callback()
+        except Exception as error:  # noqa: BLE001  # logged with its traceback, and shown
+            self._supervisor.failed(Part.SOCKET, error)
+
+    def _may_end(self) -> bool:
+        """Whether the daemon was told to stop and all is in order, or cannot be brought in order in time."""
+        if not self._stopping:
+            return False
+        return not self._dispatcher.busy() or time.monotonic() >= self._stop_by
 
     def _sleep_s(self) -> float:
         """Return how long nothing is due."""
         if self._server.backlog:
             return 0.0
+        wake_after = self._supervisor.wake_after
         waits = [
             self._beat_due - time.monotonic(),
-            self._dispatcher.wake_after(),
-            self._hooks.wake_after(),
-            self._gallery_refresher.wake_after(),
-            self._janitor.wake_after(),
+            wake_after(Part.DISPATCH, self._dispatcher.wake_after()),
+            wake_after(Part.HOOKS, self._hooks.wake_after()),
+            wake_after(Part.GALLERY, self._gallery_refresher.wake_after()),
+            wake_after(Part.RETENTION, self._janitor.wake_after()),
         ]
         if self._may_take():
-            waits.append(0.0 if self._took_some else self._inbox.due_in())
+            waits.append(wake_after(Part.INTAKE, 0.0 if self._took_some else self._inbox.due_in()))
         return max(0.0, min(wait for wait in waits if wait is not None))
 
     def _take_pairs(self) -> None:
@@ -233,19 +265,8 @@ class Daemon:
     def _may_start(self) -> bool:
         return self._may_take() and not self._queue_pause.reason
 
-    @contextmanager
-    def _room_or_later(self) -> Iterator[None]:
-        """Do a part of the turn; if the disk is full, or the queue locked, it is done again later."""
-        try:
-            yield
-        except DiskFull as error:
-            self._no_room(error.message)
-        except StoreLocked as error:
-            if not self._locked_out:
-                self._log.error("the queue cannot be written; trying again", reason=error.message)
-            self._locked_out = error.message
-
     def _no_room(self, reason: str) -> None:
+        """Take a part's or a worker's word that there is no room."""
         if self._disk.room is Room.ENOUGH:
             self._log.error("the disk is full; nothing starts until there is room", reason=reason)
         self._disk.reported_full()
@@ -256,26 +277,31 @@ class Daemon:
                 if self._stopping:
                     self._log.warning("told to stop again; not waiting any more")
                     self._dispatcher.stop_running(0.0)
+                    self._stop_by = time.monotonic() + _SLOWEST_STOP_S
                 self.stop(drain=False)
             elif number in Signals.RELOAD:
-                try:
-                    self.reload()
-                except StyledError as error:
-                    self._log.error("the configuration is wrong; the old one stays", error=str(error))
+                self._supervisor.hasten()
+                self._supervisor.turn(Part.CONFIGURATION, self._reload_or_keep)
+
+    def _reload_or_keep(self) -> None:
+        try:
+            self.reload()
+        except StyledError as error:
+            self._log.error("the configuration is wrong; the old one stays", error=str(error))
 
     def _beat(self) -> None:
         """Once a second: look at the disk, tell how things are."""
         self._beat_due = time.monotonic() + BEAT_S
+        self._notifier.alive()
+        self._supervisor.turn(Part.STATUS, self._look_and_tell)
+
+    def _look_and_tell(self) -> None:
         before = self._disk.room
         if self._disk.look() is not before:
             self._log.warning("room on the disk", room=self._disk.room.name.lower(), free=self._disk.free)
         if self._disk.room is Room.NONE:
             self._dispatcher.stop_running(self._config.queue.stop_grace_s)
-        with self._room_or_later():
-            self._reporter.beat(*self._state())
-            if self._locked_out:
-                self._locked_out = ""
-                self._log.info("the queue can be written again")
+        self._reporter.beat(*self._state())
 
     def _follow_events(self) -> None:
         """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""
@@ -302,10 +328,8 @@ class Daemon:
             return "paused", self._queue_pause.reason
         if self._disk.room is not Room.ENOUGH:
             return "degraded", self._disk.note
-        if self._locked_out:
-            return "degraded", self._locked_out
-        if self._inbox.trouble or self._inbox.warning:
-            return "degraded", self._inbox.trouble or self._inbox.warning
+        if troubles := self._supervisor.troubles():
+            return "degraded", f"{troubles[0].part}: {troubles[0].trouble}"
         return "running", ""
 
     def hold(self, by: str) -> None:
@@ -327,9 +351,11 @@ class Daemon:
         if self._stopping:
             return
         self._stopping = True
+        self._supervisor.hasten()
         grace_s = self._config.queue.stop_grace_s
+        self._stop_by = time.monotonic() + grace_s + _SLOWEST_STOP_S
         self._log.info("stopping", seconds=grace_s)
-        self._notifier.stopping(grace_s + 10.0)
+        self._notifier.stopping(grace_s + _SLOWEST_STOP_S)
         self._dispatcher.stop_running(grace_s)
 
     def clean(self, config: RetentionConfig) -> None:

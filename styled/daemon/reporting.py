@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import psutil
@@ -18,7 +18,7 @@ from styled.daemon.upkeep.disk import Disk
 from styled.inbox.intake import Inbox
 from styled.job import JobState
 from styled.root import Root
-from styled.store.status import DaemonStatus
+from styled.store.status import DaemonStatus, PartTrouble
 from styled.store.store import Store
 from styled.version import __version__
 
@@ -36,10 +36,19 @@ class Reporter:
         disk: how much room there is.
         dispatcher: what is running.
         notifier: the service manager.
+        troubles: which parts of the daemon do not work.
     """
 
     def __init__(
-        self, root: Root, store: Store, *, inbox: Inbox, disk: Disk, dispatcher: Dispatcher, notifier: Notifier
+        self,
+        root: Root,
+        store: Store,
+        *,
+        inbox: Inbox,
+        disk: Disk,
+        dispatcher: Dispatcher,
+        notifier: Notifier,
+        troubles: Callable[[], Sequence[PartTrouble]],
     ) -> None:
         self._root = root
         self._store = store
@@ -47,6 +56,7 @@ class Reporter:
         self._disk = disk
         self._dispatcher = dispatcher
         self._notifier = notifier
+        self._troubles = troubles
         self._started_at = time.time()
         self._last: DaemonStatus | None = None
         self._process = psutil.Process()
@@ -66,7 +76,8 @@ class Reporter:
             note: why it is not simply running.
         """
         if self._last is not None:
-            return msgspec.structs.replace(self._last, state=state, note=note, beat_at=time.time())
+            parts = list(self._troubles())
+            return msgspec.structs.replace(self._last, state=state, note=note, parts=parts, beat_at=time.time())
         return self._look(state, note)
 
     def _look(self, state: str, note: str) -> DaemonStatus:
@@ -79,6 +90,7 @@ class Reporter:
             beat_at=time.time(),
             state=state,  # type: ignore[arg-type]  # the caller's word is one of them
             note=note,
+            parts=list(self._troubles()),
             incomplete=incomplete,
             incomplete_count=incomplete_count,
             rejected=rejected,
@@ -103,9 +115,7 @@ class Reporter:
             DiskFull: the store has no room for it.
         """
         status = self._last = self._look(state, note)
-        # Only a loop that turns and a store that takes writes feed the watchdog.
         self._store.publish(status)
-        self._notifier.alive()
         self._notifier.status(self._summary(status))
         if time.monotonic() >= self._metrics_due:
             self._metrics_due = time.monotonic() + metrics.EVERY_S
@@ -121,7 +131,7 @@ class Reporter:
     def _summary(self, status: DaemonStatus) -> str:
         counts = self.counts()
         text = f"{status.state}: {counts[JobState.RUNNING]} running, {counts[JobState.WAITING]} waiting"
-        return f"{text}; {status.note}" if status.note else text
+        return f"{text}; {status.words}" if status.words else text
 
     def _write_metrics(self, status: DaemonStatus) -> None:
         oldest = self._store.jobs([JobState.WAITING], limit=1)

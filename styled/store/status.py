@@ -37,6 +37,19 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
 
 
+class PartTrouble(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the daemon that does not work now, or not as it should. The other parts go on."""
+
+    part: str
+    """``socket``, ``dispatch``, ``intake``, ``hooks``, ``gallery``, ``retention``, ``status``, ``configuration``, ``log``."""
+    trouble: str
+    """What is wrong, one line, printable."""
+    since: float
+    """Unix seconds."""
+    retry_at: float | None = None
+    """When it is tried again, Unix seconds; None where it goes on as well as it can."""
+
+
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon's own state, published every second or two."""
 
@@ -49,6 +62,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["running", "paused", "stopping", "degraded"]
     note: str = ""
     """Why it is not simply running; one line, printable."""
+    parts: list[PartTrouble] = []
+    """The parts that do not work, or not as they should, the longest first."""
     incomplete: list[Incomplete] = []
     """The oldest first, at most ``LISTED``."""
     incomplete_count: int = 0
@@ -56,3 +71,9 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The newest first, at most ``LISTED``."""
     rejected_count: int = 0
     memory: MemorySample | None = None
+
+    @property
+    def words(self) -> str:
+        """All that is to be said of its state, in one line; empty if it simply runs."""
+        parts = [f"{part.part}: {part.trouble}" for part in self.parts]
+        return "; ".join([self.note, *(words for words in parts if words != self.note)]).removeprefix("; ")

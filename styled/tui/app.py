@@ -296,8 +296,8 @@ class StyledApp(App[None]):
         daemon = self.snapshot.daemon
         if daemon is None or self._clock() - daemon.beat_at > STALE_S:
             return ((" No daemon works here now. Start it with: styled daemon", "warn"),)
-        if daemon.note:
-            return ((" " + self._words(daemon.note), "warn"),)
+        if daemon.words:
+            return ((" " + self._words(daemon.words), "warn"),)
         if not with_happenings:
             return ()
         lines = event_lines(self.snapshot.happenings, 1, ascii_only=not self.glyphs.unicode)

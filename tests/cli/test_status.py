@@ -55,6 +55,13 @@ def test_a_daemon_with_jobs_is_told(daemon: DaemonProcess, styled: Styled) -> No
     assert "waiting in the inbox (1):\n  lonely: a style" in text
 
 
+def test_a_part_that_does_not_work_is_told_with_its_age() -> None:
+    now = time.time()
+    part = {"part": "gallery", "trouble": "OSError: x", "since": now - 130.0, "retry_at": now + 29.9}
+    assert status._part_line(part) == "  gallery: OSError: x (for 2m, tried again in 30 s)"
+    assert status._part_line(part | {"retry_at": None}) == "  gallery: OSError: x (for 2m)"
+
+
 def test_a_daemon_that_hangs_is_told_from_one_that_runs(
     daemon: DaemonProcess, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:

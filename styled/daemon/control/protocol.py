@@ -21,6 +21,7 @@ import msgspec
 from styled.errors import ControlError, DaemonNotRunning, DataDamaged, StyledError, class_of
 from styled.files.decoding import from_json
 from styled.root import Root
+from styled.store.status import DaemonStatus
 
 VERSION = 1
 MAX_LINE = 1024 * 1024
@@ -216,6 +217,18 @@ class Client:
         if reply.error is not None:
             raise error_from(reply.error)
         return reply.result or {}
+
+
+def status_from(result: dict[str, Any]) -> DaemonStatus:
+    """Return the status in the result of the request ``status``.
+
+    Raises:
+        ControlError: it is that of another version of styled.
+    """
+    try:
+        return msgspec.convert(result.get("status"), DaemonStatus)
+    except msgspec.ValidationError as error:
+        raise ControlError(f"the daemon's status is not understood: {error}", "Restart the daemon.") from error
 
 
 _STUCK = "See .styled/daemon.log; stop the daemon with: kill PID (styled status shows it)."

@@ -9,7 +9,7 @@ import shutil
 import socket
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +44,9 @@ TURN_S = 0.05
 
 EVENTS_PER_TURN = 200
 """Read for one subscriber at once."""
+
+DEAF_S = (1.0, 2.0, 4.0, 8.0)
+"""Before connections are accepted again after one could not be: no descriptor is left, say. The last one repeats."""
 
 EventSource = Callable[[int, int], Sequence[Mapping[str, Any]]]
 """Given a number and a limit, returns the events after that number in order, each with its ``seq``."""
@@ -117,6 +120,10 @@ class ControlServer:
         """Whose members may talk, besides the daemon's user and root."""
         self._refused: set[int] = set()
         """Users that were refused, and told of in the log."""
+        self._deaf_until: float | None = None
+        self._refusals = 0
+        self.trouble = ""
+        """Why nobody can connect; one line, empty if all is well."""
         self._log = structlog.get_logger("control")
 
     def open(self) -> None:
@@ -143,7 +150,7 @@ class ControlServer:
             listener.close()
             raise
         self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        self._listen()
 
     def close(self) -> None:
         """Send what can be sent at once, hang up on everybody and remove the socket."""
@@ -151,7 +158,8 @@ class ControlServer:
             self._send(connection)
             self._hang_up(connection, "")
         if self._listener is not None:
-            self._selector.unregister(self._listener)
+            if self._deaf_until is None:
+                self._selector.unregister(self._listener)
             self._listener.close()
             self._listener = None
             self._path.unlink(missing_ok=True)
@@ -165,15 +173,19 @@ class ControlServer:
 
     def turn(self) -> None:
         """Answer requests for a short while, feed subscribers, and hang up on those who took too long."""
+        if self._deaf_until is not None and self._clock() >= self._deaf_until:
+            self._listen()
         until = self._clock() + TURN_S
         asking = [connection for connection in self._connections if connection.has_request]
         for connection in sorted(asking, key=lambda connection: connection.served_at):
-            self._answer(connection)
+            with self._one_clients_fault(connection):
+                self._answer(connection)
             if self._clock() >= until:
                 break
         for connection in list(self._connections):
             if connection.lagging:
-                self._feed(connection)
+                with self._one_clients_fault(connection):
+                    self._feed(connection)
             why = self._overdue(connection)
             if why:
                 self._hang_up(connection, why)
@@ -192,7 +204,19 @@ class ControlServer:
     def publish(self) -> None:
         """Send new events to all who have subscribed."""
         for connection in list(self._connections):
-            self._feed(connection)
+            with self._one_clients_fault(connection):
+                self._feed(connection)
+
+    @contextlib.contextmanager
+    def _one_clients_fault(self, connection: _Connection) -> Iterator[None]:
+        """Have an error that nobody foresaw end the connection it came from, and nothing else."""
+        try:
+            yield
+        except StyledError:
+            raise  # the store's, say: that is no client's fault
+        except Exception:  # noqa: BLE001  # logged with its traceback; one client must not end the daemon
+            self._log.exception("a connection failed", pid=connection.peer.pid, uid=connection.peer.uid)
+            self._hang_up(connection, "it failed")
 
     def _feed(self, connection: _Connection) -> None:
         """Send a subscriber its next events. One that reads slowly is fed slowly; nothing piles up for it."""
@@ -230,8 +254,9 @@ class ControlServer:
         except (BlockingIOError, ConnectionAbortedError):
             return
         except OSError as error:
-            self._log.warning("a connection could not be accepted", error=str(error))
+            self._go_deaf(listener, error)
             return
+        self._refusals, self.trouble = 0, ""
         accepted.setblocking(False)
         if len(self._connections) >= MAX_CLIENTS:
             silent = min(self._connections, key=lambda connection: (connection.cursor is not None, connection.heard_at))
@@ -255,13 +280,30 @@ class ControlServer:
         self._refused.add(connection.peer.uid)
         self._refuse(connection, error)
 
+    def _listen(self) -> None:
+        listener = self._listener
+        assert listener is not None  # noqa: S101  # open
+        self._deaf_until = None
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+
+    def _go_deaf(self, listener: socket.socket, error: OSError) -> None:
+        """Leave whoever wants to connect waiting: he stays in the queue of the socket, and would wake the loop for ever."""
+        words = f"nobody can connect: {error.strerror or error}"
+        if self.trouble != words:
+            self._log.warning("a connection could not be accepted; trying again", error=str(error))
+        self.trouble = words
+        self._selector.unregister(listener)
+        self._deaf_until = self._clock() + DEAF_S[min(self._refusals, len(DEAF_S) - 1)]
+        self._refusals += 1
+
     def _ready(self, connection: _Connection) -> None:
         if connection not in self._connections:
             return  # hung up on since the selector saw it
-        if connection.unsent:
-            self._send(connection)
-        else:
-            self._receive(connection)
+        with self._one_clients_fault(connection):
+            if connection.unsent:
+                self._send(connection)
+            else:
+                self._receive(connection)
 
     def _receive(self, connection: _Connection) -> None:
         if b"\n" in connection.received:

@@ -18,6 +18,7 @@ import structlog
 from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged, DiskFull
 from styled.files import durable
 from styled.files.decoding import read_json
+from styled.files.printable import escaped
 from styled.files.trust import EVERYBODY, distrust
 from styled.root import Root
 
@@ -35,6 +36,8 @@ class Holder(msgspec.Struct, frozen=True):
     started_at: float
     """When that process started, Unix seconds: a pid alone is used again."""
     host: str = ""
+    waits: str = ""
+    """Why it does not serve yet, one printable line; empty if it does."""
 
 
 class RootLock:
@@ -55,13 +58,15 @@ class RootLock:
         self._descriptors: list[int] = []
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Take the lock, unless it is ours already.
 
         Raises:
             DaemonAlreadyRunning: another process holds it; the message names its pid.
             DaemonError: the root is not a folder, or cannot be written; others may write what is kept there.
             DiskFull: no room for the lock file.
         """
+        if self._descriptors:
+            return
         try:
             with durable.disk_full_at(self._root.lock):
                 self._root.make_state()
@@ -86,12 +91,18 @@ class RootLock:
         except BaseException:
             self.release()
             raise
-        me = Holder(os.getpid(), psutil.Process().create_time(), socket.gethostname())
+        self.note("")
+
+    def note(self, waits: str) -> None:
+        """Write down who holds the lock, and why that daemon does not serve yet; does nothing without the lock."""
+        if not self._descriptors:
+            return
+        me = Holder(os.getpid(), psutil.Process().create_time(), socket.gethostname(), escaped(waits))
         text = msgspec.json.encode(me) + b"\n"
-        # The lock is what counts; on a full disk nobody learns who holds it.
+        # The lock is what counts; on a disk that takes nothing nobody learns who holds it.
         with contextlib.suppress(OSError):
-            os.pwrite(file, text, 0)
-            os.ftruncate(file, len(text))
+            os.pwrite(self._descriptors[-1], text, 0)
+            os.ftruncate(self._descriptors[-1], len(text))
 
     def release(self) -> None:
         """Give the lock back. The file stays: unlinking it would let two daemons lock two files."""

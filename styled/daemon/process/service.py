@@ -11,12 +11,21 @@ from pathlib import Path
 
 from styled.children import clean_search_path, python_command
 from styled.daemon.control.protocol import Client
+from styled.daemon.process.lock import holder_of
 from styled.errors import ControlError, DaemonError, DaemonNotRunning, SettingsError
 from styled.files.printable import escaped
 from styled.root import Root
 
 START_TIMEOUT_S = 60.0
 """Longer than a big queue takes to be looked through at the start."""
+
+
+_LONG_WAIT_S = 60.0
+"""That a service manager is to wait for the next word of a daemon that waits to begin."""
+
+
+_WAITING_S = 3.0
+"""After which a daemon that waits to begin is not waited for any more."""
 
 
 class Notifier:
@@ -52,6 +61,11 @@ class Notifier:
         if text != self._status:
             self._status = text
             self._send(f"STATUS={escaped(text)}")
+
+    def waiting(self, text: str) -> None:
+        """Say why the start takes longer than a start may, and that it goes on."""
+        self.status(text)
+        self._send(f"EXTEND_TIMEOUT_USEC={int(_LONG_WAIT_S * 1e6)}")
 
     def alive(self) -> None:
         """Feed the watchdog, if there is one and it is time to."""
@@ -95,6 +109,10 @@ def start_detached(root: Root, *, timeout_s: float = START_TIMEOUT_S) -> int:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             raise _failed_start(os.waitstatus_to_exitcode(status), output)
+        holder = holder_of(root) if time.monotonic() > until - timeout_s + _WAITING_S else None
+        if holder is not None and holder.waits:
+            advice = "It begins by itself once that is mended; nothing else is to be done."
+            raise DaemonError(f"the daemon of {root.path} (pid {holder.pid}) waits to begin: {holder.waits}", advice)
         time.sleep(0.02)
     raise DaemonError(f"the daemon of {root.path} does not answer after {timeout_s:g} s", f"See {root.log}.")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from styled import memory
+from styled.daemon.control.protocol import Client, status_from
 from styled.errors import StyledError
 from styled.figures import age as age_of
 from styled.job import Job, JobState
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 MEMORY_S = 2.0
 """Seconds between two looks at the memory: NVML takes longer than everything else together."""
+
+ASK_S = 1.0
+"""Seconds that a daemon which does not report is given to answer."""
 
 _EVENTS_KEPT = 200
 _READERS_KEPT = 8
@@ -117,6 +121,7 @@ class SnapshotMaker:
         self._clock = clock
         self._measure = measure
         self._reader = StoreReader.open(root)
+        self._client = Client(root, timeout=ASK_S)
         self._queue = _Queue()
         self._queue_key: tuple[object, ...] = ()
         self._happenings: list[Happening] = []
@@ -135,7 +140,7 @@ class SnapshotMaker:
         trouble = ""
         status = None
         try:
-            status = self._reader.status()
+            status = self._fresh(self._reader.status())
             self._read_queue(view)
         except StyledError as error:
             trouble = str(error)
@@ -162,6 +167,15 @@ class SnapshotMaker:
             memory=self._memory,
             happenings=tuple(self._happenings),
         )
+
+    def _fresh(self, status: DaemonStatus | None) -> DaemonStatus | None:
+        """Return the daemon's last report, or its answer where it cannot write one: its disk is full, say."""
+        if status is None or status.state == "stopping" or self._clock() - status.beat_at <= STALE_S:
+            return status
+        try:
+            return status_from(self._client.request("status"))
+        except StyledError:
+            return status
 
     def _read_jobs(self, view: View) -> tuple[Focus | None, dict[str, Progress]]:
         """Read the files of the job under the cursor, and the newest losses of those that run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import selectors
 import socket
 import stat
@@ -16,6 +17,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from styled.config import ControlConfig
 from styled.daemon.control import protocol, server
@@ -23,6 +25,7 @@ from styled.daemon.control.peer import Peer
 from styled.daemon.control.protocol import Client, Request, decode_request, error_from, error_reply, short_path
 from styled.errors import ControlError, DaemonNotRunning, IllegalMove, NoSuchJob, SettingsError
 from styled.root import Root
+from tests.deadlines import patience, wait_until
 
 
 class Served:
@@ -248,6 +251,51 @@ def test_a_hundred_clients_do_not_lock_the_next_one_out(served: Served) -> None:
     finally:
         for client in crowd:
             client.close()
+
+
+def test_without_descriptors_whoever_connects_waits_for_a_while_and_the_loop_rests(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX) as client, capture_logs() as log:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # The numbers that are free now stay free: a descriptor gets the lowest one.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next(n for n in range(soft) if not is_open(n)), hard))
+        try:
+            client.connect(str(served.root.socket))
+            wait_until(lambda: served.server.trouble)
+            before = served.turns
+            time.sleep(0.2)
+            assert served.turns - before < 30
+            served.now_shift += 2.0
+            wait_until(lambda: served.server._refusals > 1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert served.server.trouble == "nobody can connect: Too many open files"
+        served.now_shift += 10.0
+        client.sendall(b'{"v":1,"op":"ping"}\n')
+        client.settimeout(patience(5))
+        assert b'"ok":true' in client.recv(1000)
+    assert served.server.trouble == ""
+    assert [line["event"] for line in log] == ["a connection could not be accepted; trying again"]
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def test_a_connection_that_fails_in_a_way_nobody_foresaw_ends_and_no_other(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_since", lambda _request: "not a number")
+    with connect(served.root) as client:
+        client.sendall(b'{"v":1,"op":"subscribe"}\n')
+        assert b"since" in client.recv(1000)
+        assert client.recv(1000) == b""
+    assert Client(served.root).request("ping") == {"op": "ping"}
 
 
 def test_a_client_that_dies_mid_command_leaves_it_applied_once(served: Served) -> None:

@@ -1,0 +1,56 @@
+"""What the screen is told of the daemon: its last report, or its answer where it cannot write one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from styled.daemon.control.protocol import Client
+from styled.errors import DaemonNotRunning
+from styled.memory import MemorySample
+from styled.root import Root
+from styled.store.status import DaemonStatus, PartTrouble
+from styled.store.store import Store
+from styled.tui.model.snapshot import View
+from styled.tui.reading.poller import SnapshotMaker
+
+BROKEN = PartTrouble(part="retention", trouble="OSError: Input/output error", since=5.0, retry_at=70.0)
+
+
+def status(beat_at: float, *parts: PartTrouble) -> DaemonStatus:
+    return DaemonStatus(pid=1, version="1", started_at=0.0, beat_at=beat_at, state="degraded", parts=list(parts))
+
+
+@pytest.fixture
+def maker(root: Root) -> SnapshotMaker:
+    with Store.open(root) as store:
+        store.publish(status(100.0))
+    return SnapshotMaker(root, clock=lambda: 150.0, measure=MemorySample)
+
+
+def test_a_daemon_whose_disk_refuses_its_reports_is_asked(
+    maker: SnapshotMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_client: Client, op: str, **_: Any) -> dict[str, Any]:
+        return {"status": msgspec.to_builtins(status(149.0, BROKEN))} if op == "status" else {}
+
+    monkeypatch.setattr(Client, "request", answer)
+    found = maker.make(View(), queue_only=True).daemon
+    assert found is not None
+    assert found.words == "retention: OSError: Input/output error"
+
+
+def test_one_that_is_gone_leaves_its_last_report(maker: SnapshotMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(_client: Client, op: str, **_: Any) -> dict[str, Any]:
+        raise DaemonNotRunning(op)
+
+    monkeypatch.setattr(Client, "request", answer)
+    assert maker.make(View(), queue_only=True).daemon == status(100.0)
+
+
+def test_what_a_part_suffers_from_is_said_once_beside_why_the_queue_is_held() -> None:
+    held = msgspec.structs.replace(status(1.0, BROKEN), state="paused", note="paused by ann")
+    assert held.words == "paused by ann; retention: OSError: Input/output error"
+    assert msgspec.structs.replace(held, note=held.words.partition("; ")[2]).words == held.words.partition("; ")[2]
