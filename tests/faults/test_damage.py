@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from styled.cli import status
 from styled.evolution import JobFolder
 from styled.job import JobState
 from styled.root import Root
@@ -189,6 +190,9 @@ def test_a_daemon_started_while_the_database_is_locked_waits_for_it(root: Root) 
             other.execute("BEGIN IMMEDIATE")
             daemon.launch()
             wait_until(lambda: "the daemon waits to begin" in root.log.read_text())
+            told = wait_until(lambda: (told := status.look(root)["daemon"])["note"] and told)
+            assert (told["state"], told["pid"]) == ("starting", daemon.process.pid)
+            assert "locked by another program" in told["note"]
             other.execute("ROLLBACK")
         wait_until(daemon.answers)
         assert daemon.end() == 0
