@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 
@@ -23,7 +23,8 @@ from styled.store import records
 from styled.store.adoption import adopt_folders
 from styled.store.numbers import Numbers
 from styled.store.opening import Opened, open_database
-from styled.store.records import JOB_COLUMNS, Event, Order
+from styled.store.queries import Queries
+from styled.store.records import JOB_COLUMNS
 from styled.store.schema import store_error
 from styled.store.status import DaemonStatus
 
@@ -40,7 +41,7 @@ _INNER = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inn
 _CHANGEABLE = frozenset(JOB_COLUMNS) - {"id", "number", "state"}
 
 
-class Store:
+class Store(Queries):
     """The queue's record, open for writing. Use it from the thread that opened it, and never across a fork."""
 
     def __init__(self, root: Root, opened: Opened, *, clock: Callable[[], float] = time.time) -> None:
@@ -178,7 +179,7 @@ class Store:
             IllegalMove: its state does not allow the move, or is not the one expected.
         """
         with self._transaction():
-            job = records.find(self._db, ref)
+            job = self.get(ref)
             if expect is not None and job.state != expect:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}, not {expect} any more", "Look again.")
             check_move(job.state, to)
@@ -243,7 +244,7 @@ class Store:
         """
         self._check_names(changes)
         with self._transaction(durable=False):
-            job = records.find(self._db, ref)
+            job = self.get(ref)
             if job.state is JobState.RUNNING:
                 self._update(job, changes)
 
@@ -254,7 +255,7 @@ class Store:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            job = records.find(self._db, ref)
+            job = self.get(ref)
             changed = self._update(job, {"priority": priority})
             self._record("priority", changed, str(job.priority), str(priority), "")
         return changed
@@ -266,7 +267,7 @@ class Store:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            return self._update(records.find(self._db, ref), changes)
+            return self._update(self.get(ref), changes)
 
     def remove(self, ref: str | int) -> Job:
         """Forget an ended job. Its folder must be gone by then, or the next start adopts it again.
@@ -276,7 +277,7 @@ class Store:
             IllegalMove: it has not ended.
         """
         with self._transaction():
-            job = records.find(self._db, ref)
+            job = self.get(ref)
             if job.state not in ENDED:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
             self._db.execute("DELETE FROM jobs WHERE number = ?", (job.number,))
@@ -324,49 +325,14 @@ class Store:
             else:
                 self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, signature.text))
 
-    # -- questions -----------------------------------------------------------------------------------------
-
-    def jobs(
-        self,
-        states: Iterable[JobState] | None = None,
-        *,
-        limit: int | None = None,
-        offset: int = 0,
-        search: str | None = None,
-        order: Order = "number",
-    ) -> list[Job]:
-        """Return jobs; see :meth:`styled.store.reader.StoreReader.jobs`."""
-        return records.jobs(self._db, states, limit=limit, offset=offset, search=search, order=order)
-
-    def get(self, ref: str | int) -> Job:
-        """Return the job with that number, id, or beginning of an id.
-
-        Raises:
-            NoSuchJob: none, or several.
-        """
-        return records.find(self._db, ref)
-
-    def ids(self) -> set[str]:
-        """Return the ids of all jobs."""
-        return {row[0] for row in self._db.execute("SELECT id FROM jobs")}
-
-    def counts(self) -> dict[JobState, int]:
-        """Return how many jobs are in each state."""
-        return records.counts(self._db)
-
-    def events(self, since: int, *, limit: int = 1000) -> list[Event]:
-        """Return the events after number ``since``, oldest first."""
-        return records.events(self._db, since, limit)
-
-    def last_event(self) -> int:
-        """Return the number of the newest event, 0 if there never was one."""
-        return records.last_event(self._db)
-
-    def meta(self, key: str) -> str | None:
-        """Return the value kept under a key."""
-        return records.meta(self._db, key)
-
     # -- inside --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._db
+        except sqlite3.Error as error:
+            raise store_error(error, self._root.database) from error
 
     @contextmanager
     def _transaction(self, *, durable: bool = True, revision: bool = True) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import Literal
 from styled.job import Job, JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
-from styled.store.records import Order
+from styled.store.queries import Order
 from styled.store.status import DaemonStatus, Incomplete, Rejected
 from styled.tui.cells.lines import Run
 from styled.tui.cells.plot import Column

@@ -1,0 +1,150 @@
+"""The questions that the queue's record answers, for its writer and its readers alike."""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
+from typing import Literal
+
+from styled.errors import DataDamaged, NoSuchJob, StoreError
+from styled.job import Job, JobState
+from styled.store.records import JOB_COLUMNS, Event, to_job
+
+Order = Literal["number", "queue", "newest", "name"]
+"""``queue``: running, then waiting as they will run, then paused, then ended from the latest back."""
+
+_COLUMNS = ", ".join(JOB_COLUMNS)
+_SEARCHED = ("name", "id", "printf('%04d', number)", "reason")
+_ESCAPE = r"'\'"
+
+_ORDER_BY: dict[Order, str] = {
+    "number": "number",
+    "newest": "number DESC",
+    "name": "name COLLATE NOCASE, number",
+    "queue": "CASE state WHEN 'running' THEN 0 WHEN 'waiting' THEN 1 WHEN 'paused' THEN 2 ELSE 3 END,"
+    " CASE WHEN finished_at IS NULL THEN 0 ELSE -finished_at END, priority DESC, number",
+}
+
+
+class Queries(ABC):
+    """What can be asked of the queue. Every method raises StoreError where the database cannot be read."""
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give a connection for one question; errors of SQLite become a StoreError."""
+
+    def jobs(
+        self,
+        states: Iterable[JobState] | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        search: str | None = None,
+        order: Order = "number",
+    ) -> list[Job]:
+        """Return jobs, without those whose row is damaged: :meth:`styled.store.store.Store.mend` reports them.
+
+        Args:
+            states: only these; all by default.
+            limit: at most so many.
+            offset: skip so many first.
+            search: only those whose name, id, number or reason contains this text (ASCII letters match in either case).
+            order: ``number``, ``newest``, ``name``, or ``queue``: running, waiting as they will run, paused, ended newest first.
+        """
+        clause, values = _where(states, search)
+        found = []
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM jobs {clause} ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",  # noqa: S608  # only our own words
+                (*values, -1 if limit is None else limit, offset),
+            )
+            for row in rows:
+                with suppress(DataDamaged):
+                    found.append(to_job(row))
+        return found
+
+    def count(self, states: Iterable[JobState] | None = None, *, search: str | None = None) -> int:
+        """Return how many jobs :meth:`jobs` would return without a limit."""
+        clause, values = _where(states, search)
+        with self._reading() as db:
+            return int(db.execute(f"SELECT count(*) FROM jobs {clause}", values).fetchone()[0])  # noqa: S608  # only our own words
+
+    def get(self, ref: str | int) -> Job:
+        """Return the job with that number, id, or beginning of one id only.
+
+        Raises:
+            NoSuchJob: none, or several.
+            StoreError: its row is damaged.
+        """
+        with self._reading() as db:
+            try:
+                return _find(db, ref)
+            except DataDamaged as error:
+                raise StoreError(error.message, "It is taken from its folder when the daemon starts again.") from error
+
+    def ids(self) -> set[str]:
+        """Return the ids of all jobs."""
+        with self._reading() as db:
+            return {row[0] for row in db.execute("SELECT id FROM jobs")}
+
+    def counts(self) -> dict[JobState, int]:
+        """Return how many jobs are in each state, zeros included."""
+        found = dict.fromkeys(JobState, 0)
+        with self._reading() as db:
+            for state, count in db.execute("SELECT state, count(*) FROM jobs GROUP BY state"):
+                found[JobState(state)] = count
+        return found
+
+    def events(self, since: int = 0, *, limit: int = 1000) -> list[Event]:
+        """Return the events after number ``since``, oldest first."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT seq, at, kind, number, id, before, after, note FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+                (since, limit),
+            )
+            return [Event(**dict(zip(Event.__struct_fields__, row, strict=True))) for row in rows]
+
+    def last_event(self) -> int:
+        """Return the number of the newest event, 0 if there never was one."""
+        with self._reading() as db:
+            row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+        return int(row[0]) if row else 0
+
+    def meta(self, key: str) -> str | None:
+        """Return the value kept under a key."""
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+
+def _where(states: Iterable[JobState] | None, search: str | None) -> tuple[str, list[str]]:
+    where: list[str] = []
+    values: list[str] = []
+    if states is not None:
+        chosen = list(states)
+        where.append(f"state IN ({', '.join('?' * len(chosen))})")
+        values += [str(state) for state in chosen]
+    if search:
+        pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        where.append(f"({' OR '.join(f'{column} LIKE ? ESCAPE {_ESCAPE}' for column in _SEARCHED)})")
+        values += [pattern] * len(_SEARCHED)
+    return (f"WHERE {' AND '.join(where)}" if where else "", values)
+
+
+def _find(db: sqlite3.Connection, ref: str | int) -> Job:
+    text = str(ref).strip().removeprefix("#")
+    select = f"SELECT {_COLUMNS} FROM jobs WHERE"  # noqa: S608  # only our own words
+    # "7" and "0042" are numbers; a run of eight digits or more is the date an id begins with.
+    if text.isascii() and text.isdigit() and len(text) < 8:
+        row = db.execute(f"{select} number = ?", (int(text),)).fetchone()
+        if row is not None:
+            return to_job(row)
+    row = db.execute(f"{select} id = ?", (text,)).fetchone()
+    if row is not None:
+        return to_job(row)
+    rows = db.execute(f"{select} substr(id, 1, ?) = ? LIMIT 2", (len(text), text)).fetchall() if text else []
+    if len(rows) != 1:
+        raise NoSuchJob(f"{'no job is' if not rows else 'more than one job begins with'} {text[:80]!r}")
+    return to_job(rows[0])
