@@ -55,6 +55,21 @@ class InboxConfig(Section, frozen=True, kw_only=True):
     max_queue: Annotated[
         int, Meta(ge=1, description="waiting jobs after which pairs stay in the inbox until there is room")
     ] = 20_000
+    max_size: Annotated[int, Meta(ge=32, le=65536, description="long side that a dropped pair may ask for, px")] = (
+        16_384
+    )
+    max_steps: Annotated[int, Meta(ge=1, le=1_000_000, description="steps that a dropped pair may ask for")] = 10_000
+    max_styles: Annotated[int, Meta(ge=1, le=99, description="styles that a dropped pair may have")] = 20
+    priorities: Annotated[
+        tuple[Annotated[int, Meta(ge=-1000, le=1000)], Annotated[int, Meta(ge=-1000, le=1000)]],
+        Meta(description="lowest and highest priority that a dropped pair gets, whatever it asks for"),
+    ] = (-100, 100)
+
+    def __post_init__(self) -> None:
+        """Check the order of the priorities too."""
+        super().__post_init__()
+        if self.priorities[0] > self.priorities[1]:
+            raise ValueError("Expected the lowest priority first")
 
 
 class QueueConfig(Section, frozen=True, kw_only=True):

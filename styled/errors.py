@@ -93,8 +93,16 @@ class UnreadableImage(ImageError):
     advice_default = "Open it in an image viewer to check it, or export it again as PNG or JPEG."
 
 
+class SlowImage(UnreadableImage):
+    """An image took longer to decode than it may; with more time it might be well."""
+
+
 class ImageTooLarge(ImageError):
     """More pixels or bytes than the limit allows. Raised before the pixels are decoded."""
+
+
+class DecoderKilled(ImageTooLarge):
+    """The process that decoded an image was killed, twice: for its memory, or by somebody. The image may be well."""
 
 
 class InputChanged(ImageError):

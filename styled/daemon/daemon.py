@@ -11,7 +11,7 @@ import selectors
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import msgspec
@@ -137,8 +137,9 @@ class Daemon:
         """Open what jobs are kept in and painted by, and mend what the last daemon left."""
         root, config = self._root, self._config
         for folder in (root.inbox, root.evolution):
-            with durable.disk_full_at(folder):
-                folder.mkdir(exist_ok=True)
+            # Whatever is there is not looked at: the file server of a mounted one may be dead, or hang the caller.
+            with durable.disk_full_at(folder), suppress(FileExistsError):
+                folder.mkdir()
         self._store = stack.enter_context(Store.open(root))
         for note in self._store.notes:
             self._log.warning("opening the queue", note=note)

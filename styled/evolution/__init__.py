@@ -23,6 +23,7 @@ from styled.evolution.checkpoint import save_checkpoint as save_checkpoint
 from styled.evolution.checkpoint_writer import CheckpointWriter as CheckpointWriter
 from styled.evolution.fence import Fence as Fence
 from styled.evolution.folder import JobFolder as JobFolder
+from styled.evolution.folder import free_id as free_id
 from styled.evolution.folder import job_id as job_id
 from styled.evolution.folder import safe_name as safe_name
 from styled.evolution.frames import frames as frames

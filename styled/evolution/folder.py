@@ -115,18 +115,21 @@ def safe_name(name: str) -> str:
     return cut.strip(".-") or "job"
 
 
-def job_id(name: str, now: datetime, *, evolution: Path | None = None) -> str:
-    """Return ``YYYYMMDD-hhmmss-<safe name>``, in the time zone of ``now``.
+def job_id(name: str, now: datetime) -> str:
+    """Return ``YYYYMMDD-hhmmss-<safe name>``, in the time zone of ``now``; :func:`free_id` makes it unique.
 
     Args:
         name: the pair's name.
         now: when the pair was claimed.
-        evolution: the folder in which the id must be free; a taken one gets ``-2``, ``-3`` … after it.
-            A claim in progress (``.claim-<id>``) counts as taken.
     """
-    first = f"{now:%Y%m%d-%H%M%S}-{safe_name(name)}"
-    if evolution is None:
-        return first
+    return f"{now:%Y%m%d-%H%M%S}-{safe_name(name)}"
+
+
+def free_id(first: str, evolution: Path) -> str:
+    """Return ``first``, or if that is taken in the folder ``evolution``, ``first-2``, ``first-3`` ….
+
+    A claim in progress (``.claim-<id>``) counts as taken.
+    """
     candidate, count = first, 1
     while (evolution / candidate).exists() or (evolution / f".claim-{candidate}").exists():
         count += 1

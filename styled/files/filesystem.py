@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 _NETWORK = frozenset({
@@ -17,12 +18,20 @@ _WITHOUT_PERMISSIONS = frozenset({
 })  # fmt: skip
 """Of FUSE's (``fuse.*``) many keep none."""
 
+_MOUNTS = Path("/proc/self/mountinfo")
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
 
-def filesystem_type(path: Path) -> str:
-    """Return the type of the filesystem on which ``path`` lies, such as ``ext4``; empty if unknown."""
+
+def filesystem_type(path: Path, *, ask: bool = True) -> str:
+    """Return the type of the filesystem on which ``path`` lies, such as ``ext4``; empty if unknown.
+
+    Args:
+        path: a file or folder.
+        ask: find out where ``path`` leads if it is a link. A file server that hangs would then hang the caller.
+    """
     import psutil  # not for a command that only prints
 
-    real = Path(os.path.realpath(path))
+    real = Path(os.path.realpath(path)) if ask else Path(os.path.realpath(path.parent)) / path.name
     best, kind = -1, ""
     for partition in psutil.disk_partitions(all=True):
         # The last of equal mount points hides the others.
@@ -34,6 +43,20 @@ def filesystem_type(path: Path) -> str:
 def keeps_permissions(kind: str) -> bool:
     """Return whether a file's permissions mean something on that type of filesystem: not the mount's, for all files."""
     return kind not in _WITHOUT_PERMISSIONS and not kind.startswith("fuse.")
+
+
+def mounts_in(folder: Path) -> frozenset[str]:
+    """Return the paths below a folder, relative to it, at which something is mounted. Nothing below it is asked.
+
+    Empty where the system does not say.
+    """
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return frozenset()
+    inside = os.fsencode(os.path.realpath(folder.parent) + os.sep + folder.name + os.sep)
+    points = (_ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), line.split(b" ", 5)[4]) for line in lines)
+    return frozenset(os.fsdecode(point[len(inside) :]) for point in points if point.startswith(inside))
 
 
 def is_network(kind: str) -> bool:

@@ -20,11 +20,6 @@ class Signature(NamedTuple):
         """Return the signature in the result of ``stat``."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
-    @property
-    def text(self) -> str:
-        """What :meth:`same_file` compares, as text for the store."""
-        return f"{self.inode}:{self.size}:{self.mtime_ns}"
-
     def same_file(self, other: Signature) -> bool:
         """Return whether it is the same file with the same bytes, maybe under another name.
 

@@ -16,7 +16,7 @@ from types import TracebackType
 import msgspec
 
 from styled.children import clean_search_path, python_command
-from styled.errors import DataDamaged, ImageError, ImageTooLarge, UnreadableImage
+from styled.errors import DataDamaged, DecoderKilled, ImageError, ImageTooLarge, SlowImage, UnreadableImage
 from styled.files.decoding import from_json
 from styled.images.check_child import READY, REQUEST_BYTES, Reply, Request
 from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, open_file, shown
@@ -28,6 +28,11 @@ SECONDS = 120.0
 """Time for one image, on the clock; CPU time has the same limit. A 250 Mpx PNG takes about ten."""
 
 _START_SECONDS = 60.0
+
+_ITS_OWN = frozenset({
+    signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP,
+})  # fmt: skip
+"""Signals that a decoder brings upon itself; others are somebody's."""
 
 _CHECKS_PER_CHILD = 1000
 """A fresh child now and then: what a decoder leaks stays small."""
@@ -70,13 +75,19 @@ class Checker:
             path: the file; a symbolic link in its last part is refused.
 
         Raises:
-            UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed or hung.
+            UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed.
+            SlowImage: its decoder took too long.
             ImageTooLarge: above a limit, memory included.
+            DecoderKilled: its decoder was killed, twice.
             OSError: the disk, or this machine (no process could be started), failed; the image may be well.
         """
         name = shown(path.name)
         with open_file(path, max_bytes=self._max_bytes, follow_symlinks=False) as file:
-            reply = self._ask(file.fileno(), name)
+            try:
+                reply = self._ask(file.fileno(), name)
+            except DecoderKilled:  # by somebody who may not have meant this image: once more
+                file.seek(0)  # the child's reading moved it
+                reply = self._ask(file.fileno(), name)
         if reply.info is not None:
             return reply.info
         if reply.errno is not None:
@@ -116,7 +127,7 @@ class Checker:
                 return from_json(data, Reply)
         except TimeoutError:
             self.close()
-            raise UnreadableImage(f"{name} could not be decoded within {self._seconds:g} s") from None
+            raise SlowImage(f"{name} could not be decoded within {self._seconds:g} s") from None
         except (ConnectionError, DataDamaged):
             pass  # told below, by how the child ended
         except BaseException:
@@ -156,12 +167,14 @@ class Checker:
         code = self._exit_code()
         self.close()
         if code == -signal.SIGXCPU:
-            return UnreadableImage(f"{name} could not be decoded within {self._seconds:g} s of CPU time")
+            return SlowImage(f"{name} could not be decoded within {self._seconds:g} s of CPU time")
         if code == -signal.SIGKILL:
-            return ImageTooLarge(
+            return DecoderKilled(
                 f"the decoder was killed on {name}, probably because memory ran out",
                 "Export it smaller, or drop it again when less is running.",
             )
+        if code < 0 and -code not in _ITS_OWN:
+            return DecoderKilled(f"the decoder was ended on {name} by {_words(code)}", "Drop it again.")
         return UnreadableImage(f"the decoder crashed on {name} ({_words(code)})")
 
     def _exit_code(self) -> int:

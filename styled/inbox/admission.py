@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from styled.config import InboxConfig
 from styled.evolution.folder import job_id
 from styled.evolution.job_file import JobFile, versions
 from styled.inbox import job_toml
 from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim, encoded
-from styled.root import Root
+from styled.inbox.limits import check_limits, priority_within
 from styled.settings import Settings
 from styled.store.adoption import file_digest
 from styled.store.store import Store
@@ -29,31 +30,37 @@ class Admission(NamedTuple):
     same_as: str
     """The earlier job with the same bytes and settings, such as ``job 0012 (20261122-201500-harbour)``; or empty."""
 
+    def numbered(self, number: int) -> Admission:
+        """Return it with the job's number."""
+        job = msgspec.structs.replace(self.claim.job, number=number)
+        return self._replace(claim=msgspec.structs.replace(self.claim, job=job))
+
 
 def admit(
-    root: Root, store: Store, prepared: Prepared, defaults: Mapping[str, Any], now: datetime, *, warn: bool
+    store: Store, prepared: Prepared, defaults: Mapping[str, Any], now: datetime, *, config: InboxConfig
 ) -> Admission:
-    """Plan the claim of a prepared pair. Nothing is moved or stored.
+    """Plan the claim of a prepared pair. Nothing is moved or stored, no file is looked at; a number is given later.
 
     Args:
-        root: whose inbox.
-        store: for the number, and to find duplicates.
+        store: to find duplicates.
         prepared: the pair.
         defaults: the root's settings, as plain values; the pair's own win over them.
         now: local time, for the id.
-        warn: note a duplicate among the job's remarks.
+        config: limits, and whether a duplicate is noted among the job's remarks.
 
     Raises:
-        SettingsError: each setting is allowed, but not together.
+        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may.
     """
     pair = prepared.task.pair
     settings = job_toml.resolve(defaults, prepared.own.settings, source=pair.settings or "styled.toml")
-    job = _job_file(root, store, prepared, settings, now)
+    check_limits(config, settings, job_toml.resolve(defaults, {}, source="styled.toml"), styles=len(pair.styles))
+    priority, bound = priority_within(config, prepared.own.priority)
+    job = _job_file(prepared, settings, priority, now)
     digest = file_digest(job)
     seen = store.first_seen(digest)
     same_as = f"job {seen[0]:04d} ({seen[1]})" if seen else ""
-    if same_as and warn:
-        job = msgspec.structs.replace(job, remarks=(*job.remarks, f"same images and settings as {same_as}"))
+    same = f"same images and settings as {same_as}" if same_as and config.duplicates == "warn" else ""
+    job = msgspec.structs.replace(job, remarks=(*job.remarks, *filter(None, [same, bound])))
     claim = Claim(
         job=job,
         members=prepared.members,
@@ -63,13 +70,13 @@ def admit(
     return Admission(claim, digest, same_as)
 
 
-def _job_file(root: Root, store: Store, prepared: Prepared, settings: Settings, now: datetime) -> JobFile:
+def _job_file(prepared: Prepared, settings: Settings, priority: int, now: datetime) -> JobFile:
     pair = prepared.task.pair
     digests = {f"input/{member.target}": member.digest for member in prepared.members}
     target = {member.source: f"input/{member.target}" for member in prepared.members}
     return JobFile(
-        id=job_id(pair.name, now, evolution=root.evolution),
-        number=store.next_number(),
+        id=job_id(pair.name, now),
+        number=0,
         name=pair.name,
         content=target[pair.content],
         styles=tuple(target[style] for style in pair.styles),
@@ -79,7 +86,7 @@ def _job_file(root: Root, store: Store, prepared: Prepared, settings: Settings, 
         weights_digest=prepared.weights_digest,
         versions=_versions(),
         created_at=now.timestamp(),
-        priority=prepared.own.priority,
+        priority=priority,
     )
 
 

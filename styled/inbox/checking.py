@@ -10,12 +10,13 @@ import errno
 import hashlib
 import os
 import stat
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from styled.config import InboxConfig
-from styled.errors import ImageTooLarge, SettingsError, UnreadableImage
+from styled.errors import DecoderKilled, ImageTooLarge, SettingsError, SlowImage, UnreadableImage
 from styled.files.moves import GONE, NOT_A_FILE
 from styled.files.printable import escaped
 from styled.files.signature import Signature
@@ -25,6 +26,9 @@ from styled.inbox import job_toml
 from styled.inbox.claiming.claim_record import Member
 from styled.inbox.job_toml import JobSettings, parse_job_toml
 from styled.inbox.pairs import Pair
+
+MOST_KILLS = 3
+"""Tries of an image whose decoder is killed, a minute apart: the memory may be needed elsewhere just then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,19 @@ class PairChecker:
     """The setting, for pairs that have none of their own."""
     _stays: dict[str, tuple[Signature, str]] = field(default_factory=dict)
     """Signature and digest of files that stay: a hot folder's style is decoded once, not once a picture."""
+    _kills: Counter[Signature] = field(default_factory=Counter)
+    """How often the decoder was killed, by image."""
 
-    def judge(self, task: Task) -> CheckResult:
-        """Check a pair. Takes as long as decoding and reading its files."""
+    def judge(self, task: Task, *, is_patient: bool = True) -> CheckResult:
+        """Judge a pair. Takes as long as decoding and reading its files.
+
+        Args:
+            task: the pair.
+            is_patient: whether an image that takes too long is unusable; else SlowImage is raised.
+
+        Raises:
+            SlowImage: ``checker`` gave up on an image that may be well.
+        """
         path = task.pair.content
         own = JobSettings()
         members = []
@@ -120,7 +134,14 @@ class PairChecker:
                             own = parse_job_toml(os.read(file, job_toml.MAX_BYTES + 1), name)
                         members.append(self._member(task, path, target, folder, file))
         except UnreadableImage as error:
+            if isinstance(error, SlowImage) and not is_patient:
+                raise
             return NotYet(task, path, f"a whole image ({escaped(error.message)})", reason=escaped(str(error)))
+        except DecoderKilled as error:
+            self._kills[task.signatures[path]] += 1
+            if self._kills[task.signatures[path]] < MOST_KILLS:
+                return NotYet(task, path, f"another try: {escaped(error.message)}")
+            return Unusable(task, path, escaped(str(error)))
         except (ImageTooLarge, SettingsError) as error:
             return Unusable(task, path, escaped(str(error)))
         except OSError as error:
@@ -133,7 +154,7 @@ class PairChecker:
         return Prepared(task, tuple(member for member in members if member), own, weights_digest)
 
     def _look_at(self, task: Task, path: str, file: int) -> CheckResult | None:
-        """Check an open file without reading it; None if nothing is wrong."""
+        """Look at an open file without reading it; None if nothing is wrong."""
         status = os.fstat(file)
         shown = escaped(path.rpartition("/")[2])
         if Signature.of(status) != task.signatures[path]:

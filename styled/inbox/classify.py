@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from styled.files.printable import escaped
 from styled.files.signature import Signature
 from styled.inbox.checking import Task
+from styled.inbox.claiming.taken import Taken
 from styled.inbox.listing import Look
 from styled.inbox.pairs import Ignored, Kind, Misfit, Pair, Pairing
 from styled.inbox.tracker import Tracker
 from styled.store.status import LISTED, Incomplete, Rejected
+
+MOUNTED = "something else is mounted there, and it is not entered"
 
 
 @dataclass(slots=True)
@@ -35,6 +38,12 @@ class InboxState:
     """Seconds until something that is not quiet yet can be; None if there is nothing like that."""
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     """Of everything that was there."""
+    identity: tuple[int, int] = (0, 0)
+    """Of the inbox, as :class:`~styled.inbox.listing.Look` has it."""
+    stays: frozenset[str] = frozenset()
+    """Paths of files that are jobs already and are here all the same."""
+    hidden: frozenset[str] = frozenset()
+    """Entries that could not be looked at or into."""
     inside: Mapping[str, list[str]] = field(default_factory=dict)
     """Folder to the paths in it."""
 
@@ -51,7 +60,7 @@ def classify(
     tracker: Tracker,
     *,
     busy: Collection[str],
-    taken: Mapping[str, str],
+    taken: Mapping[str, Taken],
     notes: Mapping[str, str],
     wall: float,
 ) -> InboxState:
@@ -62,7 +71,7 @@ def classify(
         pairing: of that look.
         tracker: knows since when each file has been the same.
         busy: contents of pairs that are being prepared.
-        taken: path to ``Signature.text`` of files that are jobs already but could not be moved.
+        taken: what is remembered of files that are jobs already but could not be moved, by path.
         notes: content of a pair, or first path of a misfit, to what is known to be awaited.
         wall: Unix seconds now.
     """
@@ -70,13 +79,19 @@ def classify(
     for half in pairing.halves:
         sorter.wait(half.name, half.missing, half.paths)
     for folder, why in look.unreadable.items():
-        sorter.wait(folder, f"permission to read the folder ({why})", (folder,))
+        sorter.wait(folder, f"permission to read it ({why})", (folder,))
+    for path in look.foreign:
+        sorter.wait(path, f"a folder of the inbox's own: {MOUNTED}. Copy from it into inbox/", (path,))
     for pair in pairing.pairs:
         if not _is_taken(pair, look, taken):
             sorter.add_pair(pair, busy=pair.content in busy)
     for misfit in pairing.misfits:
         sorter.add_misfit(misfit)
-    sorter.found.ignored = pairing.ignored
+    sorter.found.ignored = [*pairing.ignored, *(Ignored(path, MOUNTED) for path in look.foreign)]
+    here = ((path, look.signatures.get(path)) for path in taken)
+    sorter.found.stays = frozenset(path for path, found in here if found is not None and taken[path].may_be(found))
+    sorter.found.identity = look.identity
+    sorter.found.hidden = frozenset([*look.unreadable, *look.foreign])
     return sorter.result()
 
 
@@ -145,7 +160,9 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d{1,18})", name)]
 
 
-def _is_taken(pair: Pair, look: Look, taken: Mapping[str, str]) -> bool:
+def _is_taken(pair: Pair, look: Look, taken: Mapping[str, Taken]) -> bool:
+    """Return whether a pair is a job already. One whose files may be the same goes to the preparer: digests decide."""
     if pair.content not in taken:
         return False
-    return all(taken.get(path) == look.signatures[path].text for path in pair.paths if path not in pair.kept)
+    own = [path for path in pair.paths if path not in pair.kept]
+    return all(path in taken and taken[path].is_same(look.signatures[path]) for path in own)

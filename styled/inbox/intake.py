@@ -1,8 +1,9 @@
 """The inbox at work: looks, waits until pairs are complete, has them prepared, and claims or rejects them.
 
 The daemon calls :meth:`Inbox.turn` in its loop, as often as :meth:`Inbox.due_in` says or ``wake`` asks for.
-Each turn is short: what takes long (decoding, digests) happens in the preparer's thread, and the rest is bounded
-by a number and by time. Everything here may be killed at any moment; :func:`styled.inbox.claiming.recovery.recover`
+No turn makes a call on the inbox, whose file server may hang: the scanner's thread looks, the preparer's threads decode
+and read, the mover's thread claims, rejects and mends. A turn gives them orders and stores what has come of earlier
+ones. Everything here may be killed at any moment; :func:`styled.inbox.claiming.recovery.recover`
 mends it at the next start.
 """
 
@@ -11,25 +12,34 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import structlog
 
 from styled.config import InboxConfig
 from styled.errors import DiskFull, PairChanged, SettingsError, StyledError
-from styled.evolution.folder import JobFolder
-from styled.files import durable
 from styled.files.failpoint import crash_point
 from styled.files.printable import escaped
-from styled.files.signature import Signature
-from styled.inbox.admission import Admission, admit
+from styled.inbox.admission import admit
+from styled.inbox.awaited import Awaited
 from styled.inbox.checking import Changed, CheckResult, NotYet, Prepared, Unusable
-from styled.inbox.checking_thread import CheckingThread
-from styled.inbox.claiming.claim import clear, forget_plan, take
-from styled.inbox.claiming.recovery_schedule import RecoverySchedule
-from styled.inbox.claiming.rejection import reject
+from styled.inbox.checking_thread import CheckingThreads
+from styled.inbox.claiming.claim import forget_plan
+from styled.inbox.claiming.mover import (
+    Claimed,
+    ClaimOrder,
+    Failed,
+    Mended,
+    Mover,
+    Outcome,
+    Rejected,
+    RejectOrder,
+    Removed,
+    RemoveOrder,
+)
+from styled.inbox.claiming.originals import Originals
+from styled.inbox.claiming.recovery_schedule import Recovery, RecoverySchedule
 from styled.inbox.classify import InboxState
 from styled.inbox.overdue import Overdue
 from styled.inbox.pairs import Misfit, Pair
@@ -37,8 +47,8 @@ from styled.inbox.scanner import InboxScanner
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.settings import default_values
+from styled.store import status
 from styled.store.adoption import job_fields
-from styled.store.status import Incomplete, Rejected
 from styled.store.store import Store
 
 MAX_PER_TURN = 200
@@ -50,14 +60,16 @@ TURN_S = 0.1
 _PREPARED_AHEAD = 32
 """Pairs with the preparer at once: enough that it never waits, few enough that a restart repeats little."""
 
+_MOVED_AHEAD = 200
+"""Pairs that are being claimed, and paths that are being rejected, at once."""
+
 _BLOCKED_S = 60.0
 """Between two tries of what the filesystem refuses: no permission, an inbox that cannot be written."""
 
+_CLOSE_S = 1.0
+"""That closing waits for the threads."""
 
-class _Note(NamedTuple):
-    path: str
-    signature: Signature | None
-    missing: str
+HANGS = "inbox/ does not answer; is its file server there?"
 
 
 class Inbox:
@@ -92,18 +104,27 @@ class Inbox:
         self._log = structlog.get_logger("inbox")
         self._ready: deque[Pair] = deque()
         self._misfits: deque[Misfit] = deque()
-        self._busy: set[str] = set()
+        self._held: deque[Prepared] = deque()
+        """Checked, and not claimed yet: a pair with the same images is being claimed, or there was no room."""
+        self._judging: set[str] = set()
+        """Contents of pairs that are with the preparer, or held."""
+        self._claiming: set[str] = set()
+        """Contents of pairs that are being claimed."""
+        self._moving: set[str] = set()
+        """Paths that are being rejected."""
+        self._digests: set[str] = set()
+        """Of the pairs that are being claimed."""
         self._gone: set[str] = set()
         """Paths that were claimed or rejected since the look that is being made began."""
         self._begun = 0
-        self._notes: dict[str, _Note] = {}
+        self._awaited = Awaited()
         self._found = InboxState()
-        self._taken = store.taken()
-        self._full: DiskFull | None = None
+        self._originals = Originals(store, clock=clock)
         self._recovery_schedule = RecoverySchedule(root, store, clock=clock)
         self._overdue = Overdue(store)
         self._trouble = ""
         self._queue_full = False
+        self._mover = Mover(root, wake=wake)
         self._start(config, defaults or {})
 
     def _start(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
@@ -111,20 +132,32 @@ class Inbox:
         self._defaults = dict(defaults)
         self._scanner = InboxScanner(self._root, config, wake=self._wake, clock=self._clock)
         weights = str(defaults.get("weights", default_values()["weights"]))
-        self._preparer = CheckingThread(self._root.inbox, config, weights=weights, wake=self._wake)
+        self._preparer = CheckingThreads(self._root.inbox, config, weights=weights, wake=self._wake)
 
     def reload(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
-        """Go on with another configuration. Quiet times start again."""
-        self.close()
+        """Go on with another configuration. Quiet times start again; what is being claimed is claimed."""
+        until = time.monotonic() + _CLOSE_S
+        self._scanner.close(until)
+        self._preparer.close(until)
+        self._judging.clear()
         self._ready.clear()
         self._misfits.clear()
-        self._busy.clear()
+        self._held.clear()
         self._start(config, defaults)
 
     def close(self) -> None:
-        """End the threads. What was prepared and not claimed lies in the inbox as before."""
-        self._scanner.close()
-        self._preparer.close()
+        """End the threads. What was prepared and not claimed lies in the inbox as before.
+
+        A thread that a dead file server holds is left behind: it ends with this process.
+        """
+        until = time.monotonic() + _CLOSE_S
+        self._scanner.close(until)
+        self._preparer.close(until)
+        self._mover.close(until)
+        try:
+            self._settle()
+        except StyledError as error:
+            self._log.error("jobs could not be stored; the next start finds them in evolution/", reason=error.message)
 
     def __enter__(self) -> Self:
         return self
@@ -134,19 +167,20 @@ class Inbox:
 
     # -- what it says --------------------------------------------------------------------------------------
 
-    def incomplete(self) -> tuple[list[Incomplete], int]:
+    def incomplete(self) -> tuple[list[status.Incomplete], int]:
         """Return the incomplete pairs (the oldest first, at most ``LISTED``) and how many there are."""
         return self._found.incomplete, self._found.incomplete_count
 
-    def rejected(self) -> tuple[list[Rejected], int]:
+    def rejected(self) -> tuple[list[status.Rejected], int]:
         """Return the newest rejections (at most ``LISTED``) and how many there are."""
         return self._found.rejected, self._found.rejected_count
 
     @property
     def trouble(self) -> str:
         """Why pairs are not, or not wholly, taken out of the inbox; one line; empty if all is well."""
-        stays = "inbox/ cannot be written: pairs are copied and stay there" if self._taken else ""
-        return self._scanner.trouble or self._recovery_schedule.trouble or self._trouble or stays
+        stays = "inbox/ cannot be written: pairs are copied and stay there" if self._originals.here else ""
+        hangs = HANGS if self._mover.hangs or self._preparer.hangs else ""
+        return self._scanner.trouble or hangs or self._recovery_schedule.trouble or self._trouble or stays
 
     @property
     def warning(self) -> str:
@@ -167,178 +201,265 @@ class Inbox:
 
     def waiting(self) -> int:
         """Return how many complete pairs wait to be claimed."""
-        return len(self._ready) + len(self._busy)
+        return len(self._ready) + len(self._judging) + len(self._claiming)
 
     def due_in(self) -> float:
         """Return the seconds until :meth:`turn` wants to be called, if ``wake`` does not ask for it earlier."""
-        if self._misfits:
-            return 0.0
         mend_in = self._recovery_schedule.due_in()
         return min(self._scanner.due_in(), self._config.rescan_s if mend_in is None else mend_in)
 
     # -- what it does --------------------------------------------------------------------------------------
 
     def turn(self, *, may_take: bool = True, limit: int = MAX_PER_TURN, seconds: float = TURN_S) -> list[Job]:
-        """Look if it is time to; claim and reject what is due, for a short while; return the new jobs.
+        """Look if it is time to; have claimed and rejected what is due; return the jobs that have come of it.
+
+        Never waits for the inbox: what is ordered here is done in threads, and stored by a later turn.
 
         Args:
             may_take: False only looks: there is no room on the disk for another job.
-            limit: claim at most so many pairs.
-            seconds: and begin no further claim after so many, the look included.
+            limit: have at most so many pairs claimed at once.
+            seconds: and order no further claim after so many.
 
         Raises:
             DiskFull: there is no room; nothing is lost, and the jobs claimed before are in the store.
             StoreError: the store refused the jobs; their folders are whole, and a later turn adds them.
         """
         deadline = self._clock() + seconds
-        if self._recovery_schedule.turn():
-            self._taken = self._store.taken()
+        jobs = self._settle()
+        recovery = self._recovery_schedule.begin()
+        if recovery is not None:
+            self._mover.submit(recovery)
         self._look()
-        if not may_take or self._recovery_schedule.blocks:
-            return []
-        limit = self._within_queue(limit)
-        jobs: list[Job] = []
-        self._full = None
-        verdict = self._next_verdict() if limit else None
-        if verdict is None and not self._misfits:
-            return jobs
+        if may_take and not self._recovery_schedule.blocks:
+            self._order(limit, deadline)
+        return jobs
+
+    # -- what was done -------------------------------------------------------------------------------------
+
+    def _settle(self) -> list[Job]:
+        """Take in what the mover has done since the last turn."""
+        outcomes = self._mover.outcomes()
+        for outcome in outcomes:
+            self._release(outcome)
+            if isinstance(outcome.order, Recovery):
+                self._mend(outcome.order, outcome)
+        stored = [outcome for outcome in outcomes if isinstance(outcome, Claimed | Rejected | Removed)]
+        jobs = self._store_all(stored) if stored else []
+        for outcome in outcomes:
+            if (
+                isinstance(outcome, Failed)
+                and isinstance(outcome.error, DiskFull)
+                and not isinstance(outcome.order, Recovery)
+            ):
+                raise outcome.error
+        return jobs
+
+    def _store_all(self, outcomes: Sequence[Claimed | Rejected | Removed]) -> list[Job]:
+        jobs = []
         try:
-            # One transaction and one flush for all; what is claimed and not in the store is found by the next turn.
+            # One transaction and one flush for all; what is claimed and not in the store is found by a recovery.
             with self._store.batch():
-                self._obey_all(verdict, jobs, limit=limit, deadline=deadline)
+                for outcome in outcomes:
+                    match outcome:
+                        case Claimed():
+                            jobs.append(self._enter(outcome))
+                        case Rejected(order=order, place=place):
+                            name, reason = escaped(order.name), escaped(order.reason)
+                            self._store.note_event("rejected", f"{name}: {reason}")
+                            self._log.warning("rejected", pair=name, reason=reason, to=place)
+                        case Removed(gone=gone):
+                            self._originals.forget(gone)
         except StyledError:
             self._recovery_schedule.plan_adoption()
             raise
         crash_point("claim.8")
-        for job in jobs:
-            forget_plan(JobFolder(self._root.evolution / job.id))
-        if self._full is not None:
-            raise self._full
+        for outcome in outcomes:
+            if isinstance(outcome, Claimed):
+                forget_plan(outcome.folder)
         return jobs
 
-    def _obey_all(self, verdict: CheckResult | None, jobs: list[Job], *, limit: int, deadline: float) -> None:
-        while verdict is not None or self._misfits:
-            if self._misfits:
-                misfit = self._misfits.popleft()
-                self._reject(misfit.name, misfit.reason, misfit.paths)
-            if verdict is not None:
-                self._obey(verdict, jobs)
-            if len(jobs) >= limit or self._clock() >= deadline or self._full is not None:
-                break
-            verdict = self._next_verdict()
-        if jobs:
-            # The inbox may have been unmounted since: the jobs have their files.
-            with suppress(FileNotFoundError, NotADirectoryError):
-                durable.sync_folder(self._root.inbox)
+    def _release(self, outcome: Outcome) -> None:
+        """Let go of what was being moved; nothing here can fail."""
+        order = outcome.order
+        match order:
+            case ClaimOrder():
+                content = order.prepared.task.pair.content
+                self._claiming.discard(content)
+                self._digests.discard(order.admission.digest)
+                if isinstance(outcome, Claimed):
+                    self._trouble = ""
+                    self._awaited.drop(content)
+                    self._gone.add(content)
+            case RejectOrder():
+                self._moving -= set(order.paths)
+                if isinstance(outcome, Rejected):
+                    self._gone.update(order.paths)
+            case _:
+                pass
+        if isinstance(outcome, Failed):
+            self._note_failure(outcome)
+        if not isinstance(outcome, Claimed):
+            self._scanner.look_soon()
+
+    def _note_failure(self, outcome: Failed) -> None:
+        order, error = outcome.order, outcome.error
+        match order:
+            case ClaimOrder():
+                self._not_claimed(order.prepared.task.pair, error)
+            case RejectOrder() if not isinstance(error, DiskFull):
+                why = f"and it cannot be moved to inbox/rejected/: {_words(error)}"
+                for path in order.paths:
+                    self._scanner.tracker.postpone(path, _BLOCKED_S)
+                self._keep_note(order.key, order.paths[0], f"{order.reason} ({why})")
+                self._log.warning(
+                    "cannot be rejected; it stays", pair=escaped(order.name), reason=escaped(_words(error))
+                )
+            case _:
+                pass  # what could not be removed stays and is told of, what had no room is tried again
+
+    def _not_claimed(self, pair: Pair, error: Exception) -> None:
+        if isinstance(error, PairChanged):
+            self._log.info("a pair changed while it was claimed; waiting for it", pair=pair.name, reason=error.message)
+        elif not isinstance(error, DiskFull):
+            self._trouble = f"pairs cannot be claimed: {escaped(_words(error))}"
+            self._log.error("a pair could not be claimed; trying again", pair=pair.name, reason=str(error))
+            self._recovery_schedule.plan_recovery()
+
+    def _enter(self, outcome: Claimed) -> Job:
+        file = outcome.claim.job
+        job = self._store.add(number=file.number, **job_fields(file))
+        self._store.mark_seen(outcome.order.admission.digest, job)
+        admission = outcome.order.admission
+        if admission.same_as and self._config.duplicates == "warn":
+            self._store.note_event("duplicate", f"same images and settings as {admission.same_as}", job=job)
+        self._originals.add(outcome.stuck)
+        self._log.info("claimed", job=job.number, id=job.id)
+        for remark in file.remarks:
+            self._log.warning("a remark on a job", job=job.number, remark=remark)
+        return job
+
+    def _mend(self, recovery: Recovery, outcome: Outcome) -> None:
+        """Do the half of a recovery that is in the store, or note that the other half failed."""
+        try:
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            if isinstance(outcome, Mended):
+                self._recovery_schedule.finish(recovery, outcome.files)
+                self._originals.reload()
+        except (OSError, StyledError) as error:
+            self._recovery_schedule.fail(recovery, error)
+
+    # -- what is to be done --------------------------------------------------------------------------------
+
+    def _order(self, limit: int, deadline: float) -> None:
+        """Have rejected and claimed what is due, as far as that is bounded."""
+        while self._misfits and len(self._moving) < _MOVED_AHEAD:
+            misfit = self._misfits.popleft()
+            self._reject(misfit.name, misfit.reason, misfit.paths, key=misfit.paths[0])
+        originals = self._originals.to_remove()
+        if originals:
+            self._mover.submit(RemoveOrder(originals))
+        room = self._within_queue(min(limit, _MOVED_AHEAD)) - len(self._claiming)
+        self._judge_more()
+        held, self._held = self._held, deque()
+        try:
+            while room > 0 and self._clock() < deadline:
+                verdict = held.popleft() if held else self._preparer.verdict()
+                if verdict is None:
+                    break
+                room -= self._obey(verdict)
+                self._judge_more()
+        finally:
+            self._held.extendleft(reversed(held))
 
     def _within_queue(self, limit: int) -> int:
-        """Return how many pairs may be claimed now: no more than leave room in the queue."""
-        if not (self._ready or self._busy):
+        """Return how many pairs may be claimed: no more than leave room in the queue."""
+        if not (self._ready or self._judging or self._claiming):
             self._queue_full = False
             return limit
         room = max(0, self._config.max_queue - self._store.counts()[JobState.WAITING])
         self._queue_full = room == 0
         return min(limit, room)
 
-    def _next_verdict(self) -> CheckResult | None:
-        while self._ready and len(self._busy) < _PREPARED_AHEAD:
+    def _judge_more(self) -> None:
+        while self._ready and len(self._judging) < _PREPARED_AHEAD:
             pair = self._ready.popleft()
-            self._busy.add(pair.content)
+            self._judging.add(pair.content)
             self._preparer.submit(self._found.task(pair))
-        verdict = self._preparer.verdict()
-        if verdict is not None:
-            self._busy.discard(verdict.task.pair.content)
-        return verdict
 
-    def _obey(self, verdict: CheckResult, jobs: list[Job]) -> None:
+    def _obey(self, verdict: CheckResult) -> int:
+        """Have done what a verdict asks for; return how many claims that is."""
+        pair = verdict.task.pair
+        self._judging.discard(pair.content)
         match verdict:
             case Prepared():
-                job = self._claim(verdict)
-                jobs += [job] if job else []
+                return self._have_claimed(verdict)
             case NotYet():
                 self._wait(verdict)
             case Unusable():
-                self._reject_pair(verdict.task.pair, verdict.path, verdict.reason)
+                self._reject_pair(pair, verdict.path, verdict.reason)
             case Changed():
                 self._scanner.look_soon()
+        return 0
 
     def _look(self) -> None:
-        tracker = self._scanner.tracker
-        notes = {
-            content: note.missing
-            for content, note in self._notes.items()
-            if note.signature is not None and tracker.signature(note.path) == note.signature
-        }
-        found = self._scanner.look(busy=self._busy, taken=self._taken, notes=notes, wall=self._wall())
+        notes = self._awaited.current(self._scanner.tracker.signature)
+        busy = self._judging | self._claiming
+        found = self._scanner.look(busy=busy, taken=self._originals.taken, notes=notes, wall=self._wall())
         if found is not None:
             self._take_in(found, notes)
+            self._originals.see(found)
             self._overdue.tell(found.incomplete, self._wall())
         if self._begun != self._scanner.begun:
             self._begun = self._scanner.begun
             self._gone.clear()
 
     def _take_in(self, found: InboxState, notes: Mapping[str, str]) -> None:
-        self._notes = {content: note for content, note in self._notes.items() if content in notes}
+        self._awaited.only(notes)
         self._found = found
         # The look began a while ago: what was begun or done with since then is not for it to say.
+        busy, gone = self._judging | self._claiming, self._gone | self._moving
         self._ready = deque(
             pair
             for pair in found.ready
-            if pair.content not in self._busy and pair.folder not in self._gone and self._gone.isdisjoint(pair.paths)
+            if pair.content not in busy and pair.folder not in gone and gone.isdisjoint(pair.paths)
         )
-        self._misfits = deque(misfit for misfit in found.misfits if self._gone.isdisjoint(misfit.paths))
-        if not found.ready and not self._busy:
+        self._misfits = deque(misfit for misfit in found.misfits if gone.isdisjoint(misfit.paths))
+        if not found.ready and not busy:
             self._trouble = ""
 
-    def _claim(self, prepared: Prepared) -> Job | None:
-        """Claim a pair and put the job into the store; None if it did not become one."""
+    def _have_claimed(self, prepared: Prepared) -> int:
+        """Have a prepared pair claimed, if nothing is against it; return how many claims that is."""
         pair = prepared.task.pair
+        if self._originals.knows(prepared):
+            return 0
+        now = datetime.fromtimestamp(self._wall()).astimezone()
         try:
-            now = datetime.fromtimestamp(self._wall()).astimezone()
-            warn = self._config.duplicates == "warn"
-            admission = admit(self._root, self._store, prepared, self._defaults, now, warn=warn)
-            if admission.same_as and self._config.duplicates == "skip":
-                reason = (
-                    f"it has the same images and settings as {admission.same_as}. To paint it again, retry that job."
-                )
-                self._reject_pair(pair, pair.content, reason)
-                return None
-            folder = take(self._root, admission.claim)
-            stuck = clear(self._root, folder, admission.claim)
+            admission = admit(self._store, prepared, self._defaults, now, config=self._config)
         except SettingsError as error:
             self._reject_pair(pair, pair.settings or pair.content, str(error))
-            return None
-        except PairChanged as error:
-            self._log.info("a pair changed while it was claimed; waiting for it", pair=pair.name, reason=error.message)
-            self._scanner.look_soon()
-            return None
-        except DiskFull as error:
-            self._full = error
-            self._scanner.look_soon()
-            return None
-        except OSError as error:
-            self._trouble = f"pairs cannot be claimed: {escaped(str(error))}"
-            self._log.error("a pair could not be claimed; trying again", pair=pair.name, reason=str(error))
-            self._recovery_schedule.plan_recovery()
-            return None
-        self._trouble = ""
-        self._notes.pop(pair.content, None)
-        self._gone.add(pair.content)
-        return self._enter(admission, stuck)
+            return 0
+        if admission.digest in self._digests:
+            # The one that is being claimed has no id yet by which this one could be called its duplicate.
+            self._hold(prepared)
+            return 0
+        if admission.same_as and self._config.duplicates == "skip":
+            reason = f"it has the same images and settings as {admission.same_as}. To paint it again, retry that job."
+            self._reject_pair(pair, pair.content, reason)
+            return 0
+        try:
+            admission = admission.numbered(self._store.next_number())
+        except StyledError:
+            self._hold(prepared)
+            raise
+        self._claiming.add(pair.content)
+        self._digests.add(admission.digest)
+        self._mover.submit(ClaimOrder(prepared, admission))
+        return 1
 
-    def _enter(self, admission: Admission, stuck: Mapping[str, Signature]) -> Job:
-        file = admission.claim.job
-        job = self._store.add(number=file.number, **job_fields(file))
-        self._store.mark_seen(admission.digest, job)
-        if admission.same_as and self._config.duplicates == "warn":
-            self._store.note_event("duplicate", f"same images and settings as {admission.same_as}", job=job)
-        for path, signature in stuck.items():
-            self._store.set_taken(path, signature)
-            self._taken[path] = signature.text
-        self._log.info("claimed", job=job.number, id=job.id)
-        for remark in file.remarks:
-            self._log.warning("a remark on a job", job=job.number, remark=remark)
-        return job
+    def _hold(self, prepared: Prepared) -> None:
+        self._held.append(prepared)
+        self._judging.add(prepared.task.pair.content)
 
     def _wait(self, verdict: NotYet) -> None:
         """Hold a pair back: until its file grows, is closed, may be read, or has had its time."""
@@ -351,29 +472,27 @@ class Inbox:
         else:
             delay = self._config.settle_s if verdict.in_use else _BLOCKED_S
         tracker.postpone(verdict.path, delay)
-        self._notes[pair.content] = _Note(verdict.path, tracker.signature(verdict.path), verdict.missing)
+        self._keep_note(pair.content, verdict.path, verdict.missing)
         self._scanner.look_soon()
+
+    def _keep_note(self, key: str, path: str, missing: str) -> None:
+        """Remember what is awaited, for as long as the file at ``path`` stays as it is."""
+        self._awaited.keep(key, path, self._scanner.tracker.signature(path), missing)
 
     def _reject_pair(self, pair: Pair, path: str, reason: str) -> None:
         """Reject a pair for the file at ``path``; of a hot folder only what is at fault: a picture, or all that stays."""
         if path in pair.kept:
-            self._reject(path.partition("/")[0], reason, sorted(pair.kept))
+            self._reject(path.partition("/")[0], reason, sorted(pair.kept), key=pair.content)
         elif pair.folder:
-            self._reject(pair.name, reason, [pair.folder, *([pair.ready] if pair.ready else [])])
+            paths = [pair.folder, *([pair.ready] if pair.ready else [])]
+            self._reject(pair.name, reason, paths, key=pair.content)
         else:
-            self._reject(pair.name, reason, [each for each in pair.paths if each not in pair.kept])
+            self._reject(pair.name, reason, [each for each in pair.paths if each not in pair.kept], key=pair.content)
 
-    def _reject(self, name: str, reason: str, paths: Sequence[str]) -> None:
-        try:
-            place = reject(self._root, name, reason, [f"inbox/{path}" for path in paths])
-        except OSError as error:
-            missing = f"{reason} (and it cannot be moved to inbox/rejected/: {error.strerror or error})"
-            for path in paths:
-                self._scanner.tracker.postpone(path, _BLOCKED_S)
-            tracker = self._scanner.tracker
-            self._notes[paths[0]] = _Note(paths[0], tracker.signature(paths[0]), missing)
-        else:
-            self._store.note_event("rejected", f"{escaped(name)}: {escaped(reason)}")
-            self._gone.update(paths)
-            self._log.warning("rejected", pair=escaped(name), reason=escaped(reason), to=place)
-        self._scanner.look_soon()
+    def _reject(self, name: str, reason: str, paths: Sequence[str], *, key: str) -> None:
+        self._moving.update(paths)
+        self._mover.submit(RejectOrder(name, reason, tuple(paths), key))
+
+
+def _words(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

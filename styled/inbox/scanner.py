@@ -6,18 +6,21 @@ is made in a thread, from the listing to what it means; only the result comes ba
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, wait
-from typing import Any, NamedTuple
+from concurrent.futures import Future
+from functools import partial
+from typing import NamedTuple
 
 import structlog
 
 from styled.config import InboxConfig
+from styled.files.filesystem import mounts_in
 from styled.files.printable import escaped
 from styled.inbox.claiming.rejection import rejected
+from styled.inbox.claiming.taken import Taken
 from styled.inbox.classify import InboxState, classify
+from styled.inbox.lasting_thread import LastingThread
 from styled.inbox.listing import Look, look_into
 from styled.inbox.pairs import Ignored, Pairing, pair_up
 from styled.inbox.tracker import NETWORK_SETTLE_S, Tracker
@@ -33,8 +36,8 @@ _SHARE = 0.1
 _HANGS_S = 30.0
 """After which a look that has not come back is trouble."""
 
-_CLOSE_S = 5.0
-"""That closing waits for a look."""
+_TOLD_AT_ONCE = 10
+"""Entries that are left alone are logged singly, of one look."""
 
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Between looks at an inbox that cannot be read; the last one repeats."""
@@ -48,6 +51,8 @@ class _Result(NamedTuple):
     """Nothing comes of it until something in the inbox changes."""
     seconds: float
     """That it took."""
+    new_ignored: list[Ignored]
+    """What is left alone and was not told of yet."""
 
 
 class InboxScanner:
@@ -72,7 +77,9 @@ class InboxScanner:
         self._config = config
         self._wake = wake
         self._clock = clock
+        self._thread = LastingThread("styled-scanner")
         self._running: Future[_Result] | None = None
+        self._watching: Future[None] | None = None
         self._log = structlog.get_logger("inbox")
         self._watcher = Watcher(root.inbox, config.watch, wake=wake, clock=clock)
         settle_s = max(config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else config.settle_s
@@ -84,6 +91,7 @@ class InboxScanner:
         self._identity: tuple[int, int] | None = None
         self._result: _Result | None = None
         self._told: set[Ignored] = set()
+        """What is left alone and was told of; of the thread."""
         self.begun = 0
         """How many looks were begun."""
         self._begun_at = 0.0
@@ -125,14 +133,18 @@ class InboxScanner:
         self._due_at = max(min(self._due_at, self._clock()), self._earliest)
 
     def look(
-        self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
+        self, *, busy: Collection[str], taken: Mapping[str, Taken], notes: Mapping[str, str], wall: float
     ) -> InboxState | None:
         """Return the result of a look that is finished; begin one if it is time to. None if nothing is finished.
 
         The arguments are for the look that begins: see :func:`styled.inbox.classify.classify`.
         """
         found = self._fetch()
-        self._watcher.keep_alive()
+        if self._watching is not None and self._watching.done():
+            self._watching.result()
+            self._watching = None
+        if self._watcher.needs_a_start():
+            self._in_thread(self._watcher.keep_alive)
         now = self._clock()
         if self._watcher.take_hint():
             self._hinted = True
@@ -141,48 +153,50 @@ class InboxScanner:
             self.begun += 1
             self._look_was_hinted, self._hinted, self._again = self._hinted, False, False
             self._begun_at = now
-            self._running = self._in_thread(busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall)
+            make = partial(
+                self._make_look, busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall, told=self._told
+            )
+            self._running = self._thread.submit(make)
+            self._running.add_done_callback(lambda _: self._wake())
         return found
 
-    def close(self) -> None:
-        """End the watching, after the look that is being made, unless that hangs."""
+    def close(self, until: float) -> None:
+        """End the watching, after the look that is being made, unless that lasts beyond ``until``, monotonic seconds."""
         self._watcher.stop()
-        if self._running is not None:
-            wait([self._running], timeout=_CLOSE_S)
+        self._thread.close(until)
 
-    def _in_thread(self, **arguments: Any) -> Future[_Result]:
-        """Make a look in a thread that cannot keep the daemon from ending: a dead file server may hold it for ever."""
-        future: Future[_Result] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(self._make_look(**arguments))
-            except BaseException as error:  # noqa: BLE001  # raised again where the result is fetched
-                future.set_exception(error)
-            self._wake()
-
-        threading.Thread(target=run, name="styled-scanner", daemon=True).start()
-        return future
+    def _in_thread(self, watch: Callable[[], None]) -> None:
+        """Start or replace the observer in the thread of the looks: that too may meet a dead file server."""
+        if self._watching is None:
+            self._watching = self._thread.submit(watch)
+            self._watching.add_done_callback(lambda _: self._wake())
 
     def _make_look(
-        self, *, busy: Collection[str], taken: Mapping[str, str], notes: Mapping[str, str], wall: float
+        self,
+        *,
+        busy: Collection[str],
+        taken: Mapping[str, Taken],
+        notes: Mapping[str, str],
+        wall: float,
+        told: set[Ignored],
     ) -> _Result:
         """Make a look, in the thread."""
         started = self._clock()
-        look = look_into(self._root.inbox)
+        look = look_into(self._root.inbox, mounts=mounts_in(self._root.inbox))
         self.tracker.observe(look.signatures)
         before = self._result
         if before is None or before.look.kinds != look.kinds:
             pairing = pair_up(look.kinds)
         elif before.is_final and not busy and before.look.signatures == look.signatures:
             # Thousands of halves that wait for months: only the listing costs anything.
-            return before._replace(look=look, seconds=self._clock() - started)
+            return before._replace(look=look, seconds=self._clock() - started, new_ignored=[])
         else:
             pairing = before.pairing
         found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
         found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
-        return _Result(look, pairing, found, is_final, self._clock() - started)
+        new = sorted(set(found.ignored) - told)
+        return _Result(look, pairing, found, is_final, self._clock() - started, new)
 
     def _fetch(self) -> InboxState | None:
         if self._running is None or not self._running.done():
@@ -195,7 +209,7 @@ class InboxScanner:
             return None
         self._note_success(result.look)
         self._result = result
-        self._tell_ignored(result.pairing)
+        self._tell_ignored(result)
         self._plan_next(result.found, took=result.seconds)
         return result.found
 
@@ -220,7 +234,7 @@ class InboxScanner:
         if self._identity not in (None, look.identity):
             # Deleted and made again, mounted or unmounted. What lay in the other one is not "removed": it is not here.
             self._log.warning("the inbox is another folder now; watching that")
-            self._watcher.restart()
+            self._in_thread(self._watcher.restart)
         elif not (self._look_was_hinted or self._hinted) and self._result is not None and self._watcher.is_native():
             lost = len(look.kinds.keys() - self._result.look.kinds.keys())
             if lost:
@@ -236,9 +250,10 @@ class InboxScanner:
         self._due_at = self._clock() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
         self._failures += 1
 
-    def _tell_ignored(self, pairing: Pairing) -> None:
-        """Log each ignored entry once, for as long as it is there."""
-        ignored = set(pairing.ignored)
-        for entry in sorted(ignored - self._told):
+    def _tell_ignored(self, result: _Result) -> None:
+        """Log each ignored entry once, for as long as it is there; of many the first ones, and how many they are."""
+        for entry in result.new_ignored[:_TOLD_AT_ONCE]:
             self._log.warning("left alone in the inbox", path=escaped(entry.path), reason=entry.reason)
-        self._told = ignored
+        if len(result.new_ignored) > _TOLD_AT_ONCE:
+            self._log.warning("left alone in the inbox, and more", more=len(result.new_ignored) - _TOLD_AT_ONCE)
+        self._told = set(result.found.ignored)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 POLL_S = 5.0
 """Between looks where there are no events."""
 
+_JOIN_S = 0.5
+"""That an observer is waited for; one that looks into a folder whose file server hangs may never end."""
+
 _RETRY_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Before each new try to start an observer; the last one repeats."""
 
@@ -56,7 +59,8 @@ class Watcher(FileSystemEventHandler):
         self._observer: BaseObserver | None = None
         self._failures = 0
         self._retry_at = 0.0
-        self.on_network = is_network(filesystem_type(folder))
+        self._stopped = False
+        self.on_network = is_network(filesystem_type(folder, ask=False))
         self.polls = mode == "poll" or (mode == "auto" and self.on_network)
         """There are no events by choice."""
         self.problem = ""
@@ -64,9 +68,18 @@ class Watcher(FileSystemEventHandler):
         self.restarts = 0
         """How often a dead observer was replaced."""
 
-    def keep_alive(self) -> None:
-        """Start the observer if there is none, and replace it if any of its threads died."""
+    def needs_a_start(self) -> bool:
+        """Return whether :meth:`keep_alive` has something to do now; looks at no file."""
         if self.polls or (self._observer is not None and self._is_alive(self._observer)):
+            return False
+        return self._observer is not None or self._clock() >= self._retry_at
+
+    def keep_alive(self) -> None:
+        """Start the observer if there is none, and replace it if any of its threads died.
+
+        Takes for ever if the folder's file server hangs.
+        """
+        if not self.needs_a_start():
             return
         if self._observer is not None:
             self.restarts += 1
@@ -81,7 +94,8 @@ class Watcher(FileSystemEventHandler):
         self.keep_alive()
 
     def stop(self) -> None:
-        """End the observer and its threads."""
+        """End the observer and its threads. No other follows, though one may just be started in another thread."""
+        self._stopped = True
         self._observer_gone()
 
     def is_native(self) -> bool:
@@ -117,6 +131,8 @@ class Watcher(FileSystemEventHandler):
             self._failures += 1
             return
         self._observer, self.problem, self._failures = observer, "", 0
+        if self._stopped:
+            self._observer_gone()
         # What happened while nobody watched is found by a look now.
         self._hint.set()
 
@@ -134,7 +150,7 @@ class Watcher(FileSystemEventHandler):
     def _stop(observer: BaseObserver) -> None:
         observer.stop()
         if observer.is_alive():
-            observer.join(timeout=5.0)
+            observer.join(timeout=_JOIN_S)
         else:
             observer.unschedule_all()
 

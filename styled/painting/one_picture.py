@@ -203,7 +203,7 @@ def _new_folder(output: Path, name: str, evolution_folder: Path | None, overwrit
     if evolution_folder is not None:
         evolution_folder = evolution_folder.absolute()
         return JobFolder(
-            evolution_folder / evolution.job_id(name, datetime.now().astimezone(), evolution=evolution_folder)
+            evolution_folder / evolution.free_id(evolution.job_id(name, datetime.now().astimezone()), evolution_folder)
         )
     folder = JobFolder(_folder_beside(output))
     if folder.path.exists():

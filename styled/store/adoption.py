@@ -7,6 +7,7 @@ claim was cut off before its last step, or every one of them when the database w
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,7 +52,7 @@ def adopt_folders(store: Jobs, evolution: Path) -> tuple[list[Job], list[str]]:
     """
     found: list[JobFile] = []
     problems: list[str] = []
-    for folder in unknown_folders(store, evolution):
+    for folder in unknown_folders(store.ids(), evolution):
         try:
             # The folder's name is the id, also of a folder that somebody copied or renamed.
             found.append(msgspec.structs.replace(read_job_file(folder), id=folder.id))
@@ -72,9 +73,8 @@ def adopt_folders(store: Jobs, evolution: Path) -> tuple[list[Job], list[str]]:
     return jobs, problems
 
 
-def unknown_folders(store: Jobs, evolution: Path) -> list[JobFolder]:
-    """Return the job folders that the store does not know, by name."""
-    known = store.ids()
+def unknown_folders(known: Collection[str], evolution: Path) -> list[JobFolder]:
+    """Return the job folders that are not among the ``known`` ids of the store, by name."""
     try:
         with os.scandir(evolution) as entries:
             names = [

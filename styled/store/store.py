@@ -16,7 +16,6 @@ from typing import Any, Self
 import msgspec
 
 from styled.errors import DataDamaged, IllegalMove, StoreError
-from styled.files.signature import Signature
 from styled.job import ENDED, Job, JobState, check_move
 from styled.root import Root
 from styled.store import records
@@ -314,16 +313,16 @@ class Store(Queries):
             self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (digest, job.number, job.id))
 
     def taken(self) -> dict[str, str]:
-        """Return path in the inbox → ``Signature.text`` of the files that are jobs already but could not be moved."""
+        """Return path in the inbox → text of :class:`styled.inbox.claiming.taken.Taken`, of files that could not be moved."""
         return dict(self._db.execute("SELECT path, signature FROM taken"))
 
-    def set_taken(self, path: str, signature: Signature | None) -> None:
-        """Remember, or with None forget, a file that could not be moved."""
+    def set_taken(self, path: str, taken: str | None) -> None:
+        """Remember, or with None forget, a file that is a job and could not be moved."""
         with self._transaction():
-            if signature is None:
+            if taken is None:
                 self._db.execute("DELETE FROM taken WHERE path = ?", (path,))
             else:
-                self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, signature.text))
+                self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, taken))
 
     # -- inside --------------------------------------------------------------------------------------------
 

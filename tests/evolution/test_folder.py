@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styled.evolution import JobFolder, job_id, safe_name
+from styled.evolution import JobFolder, free_id, job_id, safe_name
 
 NOW = datetime(2026, 11, 22, 20, 15, 0)
 
@@ -49,14 +49,14 @@ def test_an_id_is_time_and_name() -> None:
 def test_ids_of_one_second_and_name_differ(tmp_path: Path) -> None:
     ids = []
     for _ in range(3):
-        ids.append(job_id("harbour", NOW, evolution=tmp_path))
+        ids.append(free_id(job_id("harbour", NOW), tmp_path))
         (tmp_path / ids[-1]).mkdir()
     assert ids == ["20261122-201500-harbour", "20261122-201500-harbour-2", "20261122-201500-harbour-3"]
 
 
 def test_a_claim_in_progress_takes_its_id(tmp_path: Path) -> None:
     (tmp_path / ".claim-20261122-201500-harbour").mkdir()
-    assert job_id("harbour", NOW, evolution=tmp_path) == "20261122-201500-harbour-2"
+    assert free_id(job_id("harbour", NOW), tmp_path) == "20261122-201500-harbour-2"
 
 
 def test_the_longest_id_fits_a_file_name(tmp_path: Path) -> None:

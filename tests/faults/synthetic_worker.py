@@ -79,6 +79,7 @@ def paint(
     weights: Any = None,
     init: Any = None,
     mask: Any = None,
+    style_sizes: Sequence[tuple[int, int]] = (),
     resume: Mapping[str, np.ndarray] | None = None,
     step_down: int = 0,
 ) -> Iterator[Iterate]:

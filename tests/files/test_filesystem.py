@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from styled.files.filesystem import filesystem_type, is_network
+from styled.files import filesystem
+from styled.files.filesystem import filesystem_type, is_network, mounts_in
 
 
 def mounts(**kinds: str) -> list[SimpleNamespace]:
@@ -42,3 +43,21 @@ def test_network_filesystems_are_known(kind: str):
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk", ""])
 def test_local_and_unknown_ones_are_not_network(kind: str):
     assert not is_network(kind)
+
+
+def test_mounts_inside_a_folder_are_listed_without_asking_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    inbox = tmp_path / "in box"
+    inbox.mkdir()
+    shown = str(inbox).replace(" ", "\\040")
+    lines = [
+        f"36 35 0:40 / {shown} rw - fuse.sshfs x rw",
+        f"37 36 0:41 / {shown}/phone rw - fuse.sshfs y rw",
+        f"38 36 0:42 / {shown}/a\\011b/c rw - tmpfs z rw",
+        f"39 35 0:43 / {shown}es/other rw - tmpfs z rw",
+        "40 35 0:44 / / rw - ext4 /dev/root rw",
+    ]
+    (tmp_path / "mountinfo").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(filesystem, "_MOUNTS", tmp_path / "mountinfo")
+    assert mounts_in(inbox) == {"phone", "a\tb/c"}
+    monkeypatch.setattr(filesystem, "_MOUNTS", tmp_path / "missing")
+    assert mounts_in(inbox) == frozenset()

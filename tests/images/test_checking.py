@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 
 from styled import images
-from styled.errors import ImageTooLarge, UnreadableImage
+from styled.errors import DecoderKilled, ImageTooLarge, SlowImage, UnreadableImage
 from styled.images import Checker, checking
-from tests.deadlines import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -113,31 +112,56 @@ def test_a_decoder_that_hangs_costs_its_time_and_its_child(photo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("death", "error", "reason"),
+    ("deaths", "error", "reason"),
     [
-        (signal.SIGSEGV, UnreadableImage, r"crashed on photo\.jpg \(SIGSEGV"),
-        (signal.SIGXCPU, UnreadableImage, "CPU time"),
-        (signal.SIGKILL, ImageTooLarge, "memory ran out"),
+        ([signal.SIGSEGV], UnreadableImage, r"crashed on photo\.jpg \(SIGSEGV"),
+        ([signal.SIGXCPU], SlowImage, "CPU time"),
+        ([signal.SIGKILL, signal.SIGKILL], DecoderKilled, "memory ran out"),
+        ([signal.SIGKILL, signal.SIGTERM], DecoderKilled, "ended on .* by SIGTERM"),
+        ([signal.SIGKILL, signal.SIGSEGV], UnreadableImage, "crashed"),
     ],
 )
 def test_a_decoder_that_dies_over_an_image_is_told_and_replaced(
-    photo: Path, checker: Checker, death: signal.Signals, error: type[Exception], reason: str
+    photo: Path,
+    checker: Checker,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    deaths: list[signal.Signals],
+    error: type[Exception],
+    reason: str,
 ) -> None:
-    checker.check(photo)
-    child = pid(checker)
-    os.kill(child, signal.SIGSTOP)  # so that it dies with the request before it, not before the request
-
-    def kill() -> None:
-        wait_until(lambda: checker._checks == 2, "no request was sent")
-        os.kill(child, death)
-        os.kill(child, signal.SIGCONT)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
+    kill_at_requests(checker, deaths, monkeypatch)
     with pytest.raises(error, match=reason):
         checker.check(photo)
-    thread.join()
+    assert deaths == []
     assert checker.check(photo).width == 150
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_one_who_kills_the_decoder_costs_no_image(
+    photo: Path, checker: Checker, death: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths = [death]
+    kill_at_requests(checker, deaths, monkeypatch)
+    assert checker.check(photo).width == 150
+    assert deaths == []
+
+
+def kill_at_requests(checker: Checker, deaths: list[signal.Signals], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the child die of these signals at its next requests, with each before it is answered."""
+    real = socket.send_fds
+
+    def send(connection: socket.socket, requests: list[bytes], descriptors: list[int]) -> int:
+        if not deaths:
+            return real(connection, requests, descriptors)
+        child = pid(checker)
+        os.kill(child, signal.SIGSTOP)
+        sent = real(connection, requests, descriptors)
+        os.kill(child, deaths.pop(0))
+        os.kill(child, signal.SIGCONT)
+        return sent
+
+    monkeypatch.setattr(socket, "send_fds", send)
 
 
 def test_a_child_that_died_between_two_images_costs_neither(photo: Path, checker: Checker) -> None:

@@ -18,11 +18,11 @@ __all__ = ["add_job", "clock", "root", "store"]
 
 @pytest.fixture(scope="module")
 def one_checking_child() -> Iterator[None]:
-    shared: dict[tuple[int, int], SharedChecker] = {}
+    shared: dict[tuple[float, ...], SharedChecker] = {}
 
-    def checker(*, max_bytes: int, max_pixels: int) -> SharedChecker:
-        limits = max_bytes, max_pixels
-        return shared.setdefault(limits, SharedChecker(max_bytes=max_bytes, max_pixels=max_pixels))
+    def checker(*, max_bytes: int, max_pixels: int, seconds: float) -> SharedChecker:
+        limits = max_bytes, max_pixels, seconds
+        return shared.setdefault(limits, SharedChecker(max_bytes=max_bytes, max_pixels=max_pixels, seconds=seconds))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "Checker", checker)

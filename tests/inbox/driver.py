@@ -62,9 +62,12 @@ class Driver:
         return jobs
 
     def busy(self, may_take: bool) -> bool:
-        """Whether a thread works: a look, or the preparer's."""
-        return self.inbox._scanner.looking or (
-            may_take and self.inbox.waiting() > 0 and not self.inbox._recovery_schedule.planned
+        """Whether a thread works: a look, the preparer's, the mover's."""
+        inbox = self.inbox
+        return (
+            inbox._scanner.looking
+            or inbox._mover.pending > 0
+            or (may_take and inbox.waiting() > 0 and not inbox._recovery_schedule.planned)
         )
 
     def drop(self, **files: bytes) -> None:

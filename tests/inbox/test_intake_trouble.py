@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from styled.inbox import intake as inbox_module
 from styled.inbox.claiming import claim as claiming
+from styled.inbox.claiming import mover
 from styled.root import Root
 from styled.store.store import Store
 from tests.inbox.driver import CONFIG, Driver
@@ -48,7 +48,7 @@ def test_an_inbox_that_goes_away_is_trouble_and_nothing_more(
 
 
 def refuse_to_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ESTALE, "Stale file handle")
 
     monkeypatch.setattr("styled.inbox.scanner.look_into", refuse)
@@ -138,7 +138,7 @@ def test_what_cannot_be_moved_to_rejected_stays_with_both_reasons(drive: Driver,
     def refuse(*_: object) -> str:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(inbox_module, "reject", refuse)
+    monkeypatch.setattr(mover, "reject", refuse)
     assert drive.run(30) == []
     assert "symbolic link" in drive.waits()["a"]
     assert "Read-only" in drive.waits()["a"]
@@ -152,10 +152,10 @@ def test_a_decoder_that_breaks_in_a_new_way_holds_up_no_other_pair(drive: Driver
 
     real: Callable[..., object] = PairChecker.judge
 
-    def judge(self: PairChecker, task: object) -> object:
+    def judge(self: PairChecker, task: object, *, is_patient: bool) -> object:
         if task.pair.name == "a":  # type: ignore[attr-defined]
             raise ZeroDivisionError
-        return real(self, task)
+        return real(self, task, is_patient=is_patient)
 
     monkeypatch.setattr(PairChecker, "judge", judge)
     drive.drop(a__content=png(1), a__style=png(2), b__content=png(3), b__style=png(4))

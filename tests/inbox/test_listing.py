@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -66,3 +67,41 @@ def test_no_descriptor_is_left_open(tmp_path: Path):
     for _ in range(5):
         look_into(tmp_path)
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_what_is_mounted_inside_is_neither_asked_nor_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its server may be dead: asking fails; or hang: asking never ends."""
+    for folder in ("phone", "pair", ".snapshots", "rejected"):
+        (tmp_path / folder).mkdir()
+    for path in ("phone/x.png", "pair/content.png", "pair/bound.png"):
+        (tmp_path / path).write_bytes(b"x")
+    look = look_into(tmp_path, mounts={"phone", "pair/bound.png", ".snapshots", "rejected"})
+    assert sorted(look.foreign) == ["pair/bound.png", "phone"]
+    assert look.kinds.keys() == {"pair", "pair/content.png"}
+
+
+def test_an_entry_that_cannot_be_looked_at_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "a.png").write_bytes(b"x")
+    (tmp_path / "dead").mkdir()
+    real = os.scandir
+
+    class Dead:
+        name = "dead"
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    class Scan:
+        def __init__(self, path: int) -> None:
+            self.inner = real(path)
+
+        def __enter__(self) -> object:
+            return (Dead() if entry.name == "dead" else entry for entry in self.inner)
+
+        def __exit__(self, *_: object) -> None:
+            self.inner.close()
+
+    monkeypatch.setattr(os, "scandir", Scan)
+    look = look_into(tmp_path)
+    assert look.unreadable == {"dead": "Transport endpoint is not connected"}
+    assert look.kinds == {"a.png": Kind.FILE}

@@ -160,7 +160,7 @@ def test_a_full_disk_under_evolution_undoes_the_claim_and_it_goes_on_when_there_
         Inbox(small, store, InboxConfig(settle_s=0.1, rescan_s=0.5, watch="poll")) as inbox,
     ):
         drop(small.inbox, "a", 1)
-        run(inbox, lambda: inbox._scanner.begun > 0)
+        run(inbox, lambda: inbox._scanner.begun > 0 and not inbox._recovery_schedule.planned)
         filler = disk / "filler"
         with pytest.raises(OSError, match="No space"):
             fill(filler)

@@ -134,7 +134,7 @@ def test_a_limit_of_the_kernel_means_polling_with_advice(
 def test_network_filesystems_are_polled_unless_told_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, kind: str, polls: bool
 ):
-    monkeypatch.setattr(watching, "filesystem_type", lambda _: kind)
+    monkeypatch.setattr(watching, "filesystem_type", lambda *_, **__: kind)
     watcher = Watcher(tmp_path, mode, wake=lambda: None)  # type: ignore[arg-type]
     watcher.keep_alive()
     assert watcher.polls is polls

@@ -23,6 +23,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from styled.errors import PairChanged
 from styled.evolution.folder import JobFolder
@@ -33,6 +34,7 @@ from styled.files.moves import CANNOT_MOVE, GONE, NOT_A_FILE, copy_new, rename_n
 from styled.files.signature import Signature
 from styled.files.untrusted import folder_at, parent_of
 from styled.inbox.claiming.claim_record import EXTRAS, PLAN, PREFIX, Claim, Member
+from styled.inbox.claiming.taken import Taken
 from styled.inbox.claiming.undo import undo
 from styled.root import Root
 
@@ -87,26 +89,37 @@ def finish(root: Root, work: JobFolder, claim: Claim) -> JobFolder:
     return JobFolder(root.evolution / claim.job.id)
 
 
-def clear(root: Root, folder: JobFolder, claim: Claim) -> dict[str, Signature]:
+class Cleared(NamedTuple):
+    """What :func:`clear` left."""
+
+    stuck: dict[str, Taken]
+    """Files that are in the job and may still be in the inbox: path to what is remembered of them."""
+    problem: str
+    """Why, if the inbox answered with an error; else empty."""
+
+
+def clear(root: Root, folder: JobFolder, claim: Claim) -> Cleared:
     """Do step 7: remove from the inbox what was copied out of it, and the pair's folder. May be done twice.
 
-    The caller flushes the inbox, once for many.
-
-    Returns:
-        the files that are in the job but could not be removed from the inbox: path to signature.
-
-    Raises:
-        OSError: the inbox cannot be used.
+    The caller flushes the inbox, once for many. An inbox that has gone away is no reason not to paint: the job has its
+    files, and those in the inbox are known again when it is back.
     """
+    left = {member.source: member for member in claim.members if not member.kept}
     stuck = {}
-    with folder_at(root.inbox) as inbox:
-        for member in claim.members:
-            if not member.kept and not _remove_copied(member, inbox):
-                stuck[member.source] = member.signature
-        if claim.folder:
-            _consume(inbox, claim.folder, claim.extra_names(), folder.input)
+    problem = ""
+    try:
+        with folder_at(root.inbox) as inbox:
+            for path, member in list(left.items()):
+                if remove_original(path, Taken.of(member), inbox) is False:
+                    stuck[path] = Taken.of(member)
+                del left[path]
+            if claim.folder:
+                _consume(inbox, claim.folder, claim.extra_names(), folder.input)
+    except OSError as error:
+        problem = str(error)
+        stuck |= {path: Taken.of(member) for path, member in left.items()}
     crash_point("claim.7")
-    return stuck
+    return Cleared(stuck, problem)
 
 
 def forget_plan(folder: JobFolder) -> None:
@@ -148,17 +161,21 @@ def _check(member: Member, target: int, folder: Path) -> None:
         os.chmod(member.target, 0o440, dir_fd=target)
 
 
-def _remove_copied(member: Member, inbox: int) -> bool:
-    """Remove a source that was copied and is still the same; return whether it is gone."""
+def remove_original(path: str, taken: Taken, inbox: int) -> bool | None:
+    """Remove a file of an open inbox that is a job already; return whether that could be done, None if it is not there.
+
+    Raises:
+        OSError: the inbox cannot be used.
+    """
     try:
-        with parent_of(member.source, base=inbox) as (folder, name):
+        with parent_of(path, base=inbox) as (folder, name):
             found = signature_at(name, folder)
-            if found is None or not found.same_file(member.signature):
-                return True  # moved away by us, or another file by now, which is none of ours
+            if found is None or not taken.is_same(found):
+                return None  # moved away by us, or another file by now, which is none of ours
             os.unlink(name, dir_fd=folder)
     except OSError as error:
         if error.errno in GONE:
-            return True
+            return None
         if error.errno in CANNOT_MOVE:
             return False
         raise

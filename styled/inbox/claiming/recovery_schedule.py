@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
-from styled.errors import StyledError
 from styled.files.printable import escaped
-from styled.inbox.claiming.recovery import adopt, recover
+from styled.inbox.claiming.recovery import FilesMended, mend_queue
 from styled.root import Root
 from styled.store.store import Store
 
@@ -20,8 +20,15 @@ _UNFINISHED_S = 60.0
 """Between two tries of a claim whose files are safe, but which can be neither finished nor undone now."""
 
 
+class Recovery(NamedTuple):
+    """A recovery whose half in the files is to be done now, by :func:`styled.inbox.claiming.recovery.mend_files`."""
+
+    known: frozenset[str]
+    only_folders: bool
+
+
 class RecoverySchedule:
-    """Plans and does the recovery of an inbox; the first one is due at once.
+    """Says when a recovery is due, and does its half in the store; the first one is due at once.
 
     Args:
         root: whose inbox.
@@ -33,63 +40,73 @@ class RecoverySchedule:
         self._root = root
         self._store = store
         self._clock = clock
-        self._how: Callable[[], list[str]] | None = self._recover
+        self._only_folders: bool | None = False
+        """Of the one that is planned; None if none is."""
         self._at = clock()
         self._blocks = True
+        self._under_way = False
         self.trouble = ""
         """Why it did not succeed the last time; one line, printable."""
         self._log = structlog.get_logger("inbox")
 
     @property
     def planned(self) -> bool:
-        """Whether something is to be mended."""
-        return self._how is not None
+        """Whether something is to be mended, or is being mended."""
+        return self._only_folders is not None or self._under_way
 
     @property
     def blocks(self) -> bool:
         """Whether nothing may be claimed before it is mended."""
-        return self._how is not None and self._blocks
+        return self.planned and self._blocks
 
     def due_in(self) -> float | None:
-        """Return the seconds until :meth:`turn` has something to do; None if nothing is planned."""
-        return None if self._how is None else max(self._at - self._clock(), 0.0)
+        """Return the seconds until :meth:`begin` has something to do; None if nothing is planned."""
+        if self._only_folders is None or self._under_way:
+            return None
+        return max(self._at - self._clock(), 0.0)
 
     def plan_recovery(self) -> None:
         """Have files and store brought together soon."""
-        self._plan(self._recover)
+        self._plan(only_folders=False)
 
     def plan_adoption(self) -> None:
         """Have folders that the store does not know added to it soon."""
-        self._plan(self._adopt)
+        self._plan(only_folders=True)
 
-    def turn(self) -> bool:
-        """Mend what is planned and due; return whether that was done."""
-        if self._how is None or self._clock() < self._at:
-            return False
-        how, self._how = self._how, None
-        try:
-            notes = how()
-        except (OSError, StyledError) as error:
-            trouble = f"the inbox cannot be put in order: {escaped(str(error))}"
-            if trouble != self.trouble:
-                self._log.error("the inbox cannot be put in order; trying again", reason=str(error))
-            self.trouble = trouble
-            self._plan(how)
-            return False
+    def begin(self) -> Recovery | None:
+        """Return what is planned and due; :meth:`finish` or :meth:`fail` is to follow."""
+        if self.due_in() != 0.0:
+            return None
+        recovery = Recovery(frozenset(self._store.ids()), bool(self._only_folders))
+        self._only_folders, self._under_way = None, True
+        return recovery
+
+    def finish(self, recovery: Recovery, mended: FilesMended) -> None:
+        """Do the half in the store.
+
+        Raises:
+            StoreError, DiskFull, OSError: it could not be done; :meth:`fail` is to follow.
+        """
+        notes = mend_queue(self._root, self._store, mended, only_folders=recovery.only_folders)
+        self._under_way = False
         self.trouble = ""
-        for note in notes:
-            self._log.warning("put in order", note=escaped(note))
-        return True
-
-    def _plan(self, how: Callable[[], list[str]], *, seconds: float = _MEND_S, blocks: bool = True) -> None:
-        self._how, self._at, self._blocks = how, self._clock() + seconds, blocks
-
-    def _recover(self) -> list[str]:
-        recovered = recover(self._root, self._store)
-        if recovered.unfinished:
+        if mended.recovered.unfinished:
             # Safe where they are, and no reason to keep other pairs waiting.
-            self._plan(self._recover, seconds=_UNFINISHED_S, blocks=False)
-        return recovered.notes + recovered.unfinished
+            self._plan(only_folders=False, seconds=_UNFINISHED_S, blocks=False)
+        for note in mended.recovered.notes + notes + mended.recovered.unfinished:
+            self._log.warning("put in order", note=escaped(note))
 
-    def _adopt(self) -> list[str]:
-        return adopt(self._root, self._store)[1]
+    def fail(self, recovery: Recovery, error: Exception) -> None:
+        """Note why a recovery did not succeed, and have it tried again."""
+        self._under_way = False
+        trouble = f"the inbox cannot be put in order: {escaped(str(error))}"
+        if trouble != self.trouble:
+            self._log.error("the inbox cannot be put in order; trying again", reason=str(error))
+        self.trouble = trouble
+        self._plan(only_folders=recovery.only_folders)
+
+    def _plan(self, *, only_folders: bool, seconds: float = _MEND_S, blocks: bool = True) -> None:
+        # A recovery that is planned already does more than adopt folders, and does that too.
+        if self._only_folders is not None and not self._only_folders:
+            only_folders = False
+        self._only_folders, self._at, self._blocks = only_folders, self._clock() + seconds, blocks

@@ -163,15 +163,20 @@ def rejected(root: Root) -> tuple[list[Rejected], int]:
 def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> str:
     work = _PREFIX + record.stem
     with folder_at(work, inside=rejected_folder) as target:
-        problem = _move_all(root, target, plan.moves)
+        problem: OSError | None
+        try:
+            # Before the first move: on a full disk the files shall stay where their sender sees them.
+            _write_reason(target, plan.text)
+        except OSError as error:
+            problem = error
+        else:
+            problem = _move_all(root, target, plan.moves)
         if problem is not None and not _holds_files(target):
             with suppress(FileNotFoundError):
                 os.unlink(REASON, dir_fd=target)
             os.rmdir(work, dir_fd=rejected_folder)
             record.unlink()
             raise problem
-        with durable.disk_full_at(root.rejected / work / REASON):
-            _write_reason(target, plan.text)
         durable.sync_open_folder(target)
         if plan.folder:
             _remove_folder(root, _decode(plan.folder))

@@ -23,6 +23,7 @@ from styled.inbox.claiming import claim as claiming
 from styled.inbox.claiming.claim import clear, forget_plan, take
 from styled.inbox.claiming.claim_record import PLAN, Claim, Member, encoded
 from styled.inbox.claiming.recovery import recover
+from styled.inbox.claiming.taken import Taken
 from styled.root import Root
 from styled.settings import Settings
 from styled.store.adoption import job_fields
@@ -75,7 +76,7 @@ def test_a_claim_moves_the_files_and_writes_job_json(root: Root):
     claim = drop(root)
     inodes = {name: (root.inbox / "harbour" / name).stat().st_ino for name in FILES}
     folder = take(root, claim)
-    assert clear(root, folder, claim) == {}
+    assert clear(root, folder, claim) == ({}, "")
     assert list(root.inbox.iterdir()) == []
     assert [path.name for path in root.evolution.iterdir()] == [ID]
     assert {path.name: path.read_bytes() for path in folder.input.iterdir()} == FILES
@@ -120,7 +121,7 @@ def test_a_file_that_arrives_during_the_claim_stays_with_its_folder(root: Root):
 def test_what_a_hot_folder_keeps_is_copied(root: Root):
     claim = drop(root, kept=("style.png", "job.toml"))
     folder = take(root, claim)
-    assert clear(root, folder, claim) == {}
+    assert clear(root, folder, claim) == ({}, "")
     assert {path.name: path.read_bytes() for path in folder.input.iterdir()} == FILES
     assert tree(root.inbox) == {"harbour/style.png": FILES["style.png"], "harbour/job.toml": FILES["job.toml"]}
 
@@ -311,7 +312,7 @@ def test_files_that_cannot_be_moved_are_copied_and_then_removed(root: Root, code
     folder = take(root, claim)
     assert {path.name: path.read_bytes() for path in folder.input.iterdir()} == FILES
     assert tree(root.inbox) == {f"harbour/{name}": data for name, data in FILES.items()}
-    assert clear(root, folder, claim) == {}
+    assert clear(root, folder, claim) == ({}, "")
     assert tree(root.inbox) == {}
 
 
@@ -335,8 +336,9 @@ def test_files_that_can_neither_be_moved_nor_removed_are_told(root: Root, monkey
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "unlink", refuse)
-    stuck = clear(root, folder, claim)
-    assert stuck == {member.source: member.signature for member in claim.members}
+    stuck, problem = clear(root, folder, claim)
+    assert stuck == {member.source: Taken.of(member) for member in claim.members}
+    assert problem == ""
     assert tree(root.inbox) == {f"harbour/{name}": data for name, data in FILES.items()}
 
 

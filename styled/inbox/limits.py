@@ -1,0 +1,54 @@
+"""What a dropped pair may ask for: limits that the owner of the root sets, because anybody may write the inbox."""
+
+from __future__ import annotations
+
+from styled.config import InboxConfig
+from styled.errors import SettingsError
+from styled.settings import Settings
+
+
+def check_limits(config: InboxConfig, asked: Settings, own: Settings, *, styles: int) -> None:
+    """Refuse a pair that asks for more than it may. What the root itself is set to is never too much.
+
+    Args:
+        config: the limits.
+        asked: the pair's settings, over those of the root.
+        own: those of the root.
+        styles: how many the pair has.
+
+    Raises:
+        SettingsError: which limit binds, and who can raise it.
+    """
+    _check("size", _longest(asked), "max_size", max(config.max_size, _longest(own)))
+    _check("steps", asked.steps, "max_steps", max(config.max_steps, own.steps))
+    if styles > config.max_styles:
+        raise SettingsError(
+            f"{styles} styles are more than a pair may have here (inbox.max_styles = {config.max_styles})",
+            f"Leave some out, or have max_styles raised under [inbox] of {_WHERE}.",
+        )
+
+
+def priority_within(config: InboxConfig, asked: int) -> tuple[int, str]:
+    """Return the priority that a pair gets, and a note for its job if that is not the one it asked for."""
+    low, high = config.priorities
+    given = min(max(asked, low), high) if asked else asked
+    if given == asked:
+        return asked, ""
+    bounds = f"inbox.priorities = [{low}, {high}]"
+    return given, f"it asked for priority {asked} and has {given}: dropped pairs may have no other ({bounds})"
+
+
+_WHERE = "the daemon's styled.toml"
+
+
+def _check(name: str, asked: int, limit_name: str, limit: int) -> None:
+    if asked > limit:
+        raise SettingsError(
+            f"{name} = {asked} is more than a dropped pair may ask for (inbox.{limit_name} = {limit})",
+            f"Ask for {limit} or less, or have {limit_name} raised under [inbox] of {_WHERE}.",
+        )
+
+
+def _longest(settings: Settings) -> int:
+    """Return the long side of the largest picture that is painted on the way, px."""
+    return max([settings.size, *(settings.scales if isinstance(settings.scales, tuple) else ())])
