@@ -22,7 +22,7 @@ from styled import vgg19
 from styled.engine.network import precision, winograd
 from styled.engine.network.custom_gradient import custom_gradient
 from styled.engine.network.fused import relu_gradient
-from styled.engine.network.graph_cache import KEPT, GraphCache
+from styled.engine.network.graph_cache import GraphCache
 from styled.vgg19.weights import Weights
 
 Tensor = Any
@@ -86,8 +86,8 @@ class FeatureExtractor:
         self.unit = FLOAT16_UNIT if precision == tf.float16 else 1.0
         """What given features have to be multiplied with to be the network's."""
         self.convolutions = vgg19.up_to(vgg19.deepest(self.layers))
-        self.graphs: GraphCache[Callable[..., Any]] = GraphCache(3 * KEPT)
-        """What was compiled of this network, for a shape's content, style and steps; it goes when the network does."""
+        self.graphs: GraphCache[Callable[..., Any]] = GraphCache()
+        """What was compiled of this network, for a shape's steps; it goes when the network does."""
         self._layers: dict[str, _Layer] = {}
         for convolution in self.convolutions:
             kernel = np.asarray(weights.kernels[convolution.name])
@@ -148,7 +148,8 @@ class FeatureExtractor:
 
     def centred(self, image: Tensor) -> Tensor:
         """Return ``image`` (1, H, W, 3), RGB 0..255, minus VGG19's mean colour, in the extractor's precision and unit."""
-        return tf.cast((image - tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype)) / self.unit, self.precision)
+        centred = image - tf.constant(vgg19.MEAN_BGR[::-1], dtype=image.dtype)
+        return tf.cast(centred if self.unit == 1.0 else centred * (1.0 / self.unit), self.precision)
 
     def gradient_scale(self, pixels: int) -> float:
         """Return the power of two that a loss is to be multiplied with for its gradient, see :data:`FLOAT16_PIXELS`."""
@@ -228,7 +229,7 @@ def _relu_of_convolution(x: Tensor, layer: _Layer, copies: int) -> Sequence[Tens
         def gradient(*upstream: Tensor) -> Tensor:
             return layer.backward(relu_gradient(upstream, y))
 
-        return [y] * copies, gradient
+        return [y, *(tf.identity(y) for _ in range(copies - 1))], gradient  # the tape tells tensors apart
 
     outputs: Sequence[Tensor] = operation(x)
     return outputs

@@ -15,7 +15,6 @@ from typing import Any
 import tensorflow as tf
 
 from styled.engine.network import fused
-from styled.engine.network.custom_gradient import custom_gradient
 from styled.engine.network.precision import dtype_of_sums, in_dtype_of_sums
 
 Tensor = Any
@@ -40,36 +39,14 @@ def gram_sum(features: Tensor, weights: Tensor | None = None) -> Tensor:
         float32 (or float64), shape (C, C).
     """
     flat, factor = _positions(features, weights)
-
-    @custom_gradient
-    def gram(flat: Tensor) -> tuple[Tensor, Any]:
-        weighted = flat if factor is None else flat * factor
-
-        def gradient(upstream: Tensor) -> Tensor:
-            # One product instead of the two that automatic differentiation makes of F^T F.
-            return tf.matmul(weighted, tf.cast(upstream + tf.transpose(upstream), weighted.dtype))
-
-        return _sum_of_products(flat, weighted), gradient
-
-    return gram(flat)
+    return _sum_of_products(flat, flat if factor is None else flat * factor)
 
 
 def gram_and_sum(features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return :func:`gram_sum` and the features summed over positions, shape (C,); arguments as there."""
     flat, factor = _positions(features, weights)
-
-    @custom_gradient
-    def both(flat: Tensor) -> tuple[tuple[Tensor, Tensor], Any]:
-        weighted = flat if factor is None else flat * factor
-
-        def gradient(of_gram: Tensor, of_sum: Tensor) -> Tensor:
-            each = affine(flat, of_gram + tf.transpose(of_gram), of_sum)
-            return each if factor is None else each * factor
-
-        return (_sum_of_products(flat, weighted), fused.column_sums(weighted, dtype_of_sums(features))), gradient
-
-    gram, total = both(flat)
-    return gram, total
+    weighted = flat if factor is None else flat * factor
+    return _sum_of_products(flat, weighted), fused.column_sums(weighted, dtype_of_sums(features))
 
 
 def affine(flat: Tensor, matrix: Tensor, row: Tensor) -> Tensor:

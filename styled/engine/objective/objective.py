@@ -7,18 +7,18 @@ mean squares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from styled.engine.network import precision
 from styled.engine.network.features import FeatureExtractor
-from styled.engine.network.graph_cache import is_kept
 from styled.engine.network.stepping import Gradient
 from styled.engine.objective import losses
 from styled.engine.objective.regions import Region
-from styled.engine.objective.statistic import Distance, moments
+from styled.engine.objective.statistic import Distance, moment_sums, moments, positions
+from styled.engine.objective.style_slope import by_features, loss_and_matrix
 from styled.engine.objective.style_target import StyleTarget, style_targets
 from styled.engine.objective.term_weights import content_factors, style_factors
 from styled.settings import Settings
@@ -77,28 +77,53 @@ class Loss:
         Total, content, style and TV loss, then what each layer adds to content or style, see :func:`layer_terms`.
         """
         features = self._extractor(image)
-        zero = tf.zeros((), image.dtype)
-        contents = {
-            name: factor * losses.content_loss(features[name], targets.contents[name])
-            for name, factor in targets.content_factors.items()
-        }
-        styles = dict.fromkeys(self._style_layers, zero)
-        for term in targets.styles:
-            for name, distance in term.distances.items():
-                found = moments(features[name], self._statistic, None if term.covers is None else term.covers[name])
-                styles[name] += term.factors[name] * distance(found)
-        content, style = sum(contents.values(), zero), sum(styles.values(), zero)
-        tv = self._tv_weight * losses.total_variation(image) if self._tv_weight > 0 else zero
-        return tf.stack([content + style + tv, content, style, tv, *contents.values(), *styles.values()])
+        styles, _ = self._styles(features, targets, image.dtype)
+        return _table(self._contents(features, targets), styles, self._tv(image))
 
     def value_and_gradient(self, image: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
         """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""
+        scale = self._extractor.gradient_scale(image.shape[1] * image.shape[2])
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = self.terms(image, targets)
-            scale = self._extractor.gradient_scale(image.shape[1] * image.shape[2])
-            total = terms[0] * scale
-        return terms, tape.gradient(total, image) / scale
+            features = self._extractor(image)
+            contents, tv = self._contents(features, targets), self._tv(image)
+        styles, matrices = self._styles(features, targets, image.dtype, scale)
+        outputs, upstream = [*contents.values()], [tf.constant(scale, image.dtype)] * len(contents)
+        if self._tv_weight > 0:
+            outputs, upstream = [*outputs, tv], [*upstream, tf.constant(scale, image.dtype)]
+        for name, parts in matrices.items():
+            outputs.append(features[name])
+            upstream.append(by_features(features[name], parts, self._statistic))
+        gradient = tape.gradient(outputs, image, output_gradients=upstream)
+        return _table(contents, styles, tv), gradient if scale == 1.0 else gradient * (1.0 / scale)
+
+    def _contents(self, features: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
+        """Return the weighted content loss of each layer, scalars."""
+        return {
+            name: factor * losses.content_loss(features[name], targets.contents[name])
+            for name, factor in targets.content_factors.items()
+        }
+
+    def _tv(self, image: Tensor) -> Tensor:
+        if self._tv_weight == 0:
+            return tf.zeros((), image.dtype)
+        return self._tv_weight * losses.total_variation(image)
+
+    def _styles(
+        self, features: Mapping[str, Tensor], targets: Targets, dtype: Any, scale: float = 1.0
+    ) -> tuple[dict[str, Tensor], dict[str, list[tuple[Tensor, Tensor | None]]]]:
+        """Return the weighted style loss of each layer, scalars, and what :func:`by_features` takes of it."""
+        found = dict.fromkeys(self._style_layers, tf.zeros((), dtype))
+        matrices: dict[str, list[tuple[Tensor, Tensor | None]]] = {}
+        for term in targets.styles:
+            for name, distance in term.distances.items():
+                cover = None if term.covers is None else term.covers[name]
+                sums = moment_sums(features[name], self._statistic, cover)
+                count = positions(features[name], cover, sums.dtype)
+                loss, matrix = loss_and_matrix(distance, sums, count, term.factors[name], scale=scale)
+                found[name] += loss
+                matrices.setdefault(name, []).append((matrix, cover))
+        return found, matrices
 
     def graph(self, image: Tensor, targets: Targets) -> Callable[[Tensor, Targets], tuple[Tensor, Tensor]]:
         """Return :meth:`value_and_gradient`, compiled for pictures and targets like these; kept with the extractor."""
@@ -111,6 +136,12 @@ class Loss:
         return self._extractor.graphs.get(
             key, lambda: tf.function(self.value_and_gradient, autograph=False), elements=image.shape.num_elements()
         )
+
+
+def _table(contents: Mapping[str, Tensor], styles: Mapping[str, Tensor], tv: Tensor) -> Tensor:
+    """Return the terms in their order, shape (4 + layers,)."""
+    content, style = (tf.add_n([*layers.values()]) if layers else tf.zeros_like(tv) for layers in (contents, styles))
+    return tf.stack([content + style + tv, content, style, tv, *contents.values(), *styles.values()])
 
 
 class Objective:
@@ -146,37 +177,16 @@ class Objective:
             tuple(map(self._term, style_targets([self._moments(style) for style in styles], settings, regions))),
         )
 
+    # Targets are computed operation by operation, each layer freed once the next has it: tracing a graph for what runs once
+    # takes five to ten times as long as a small picture's operations.
+
     def _contents(self, content: Tensor) -> dict[str, Tensor]:
-        names = [name for name, weight in self._settings.content_layers.items() if weight > 0]
-
-        def contents(image: Tensor) -> dict[str, Tensor]:
-            features = self._extractor(image)
-            return {name: features[name] for name in names}
-
-        return self._once(content, contents, ("content", *names))
+        features = self._extractor(content)
+        return {name: features[name] for name, weight in self._settings.content_layers.items() if weight > 0}
 
     def _moments(self, style: Tensor) -> dict[str, Tensor]:
-        names, statistic = tuple(self._factors), self._settings.statistic
-
-        def found(image: Tensor) -> dict[str, Tensor]:
-            features = self._extractor(image)
-            return {name: moments(features[name], statistic) for name in names}
-
-        return self._once(style, found, ("moments", statistic, *names))
-
-    def _once(
-        self, image: Tensor, function: Callable[[Tensor], dict[str, Tensor]], key: tuple[str, ...]
-    ) -> dict[str, Tensor]:
-        """Return ``function(image)``, through a graph that is kept for the next pair where that is worth it."""
-        size = image.shape.num_elements()
-        if not is_kept(size):
-            # Eagerly, each layer freed once the next has it: tracing a graph for one use would take longer.
-            return function(image)
-        graph = self._extractor.graphs.get(
-            (key, tuple(image.shape), image.dtype), lambda: tf.function(function, autograph=False)
-        )
-        found: dict[str, Tensor] = graph(image)
-        return found
+        features = self._extractor(style)
+        return {name: moments(features[name], self._settings.statistic) for name in self._factors}
 
     def _term(self, target: StyleTarget) -> StyleTerm:
         covers = {name: target.cover(name) for name in target.distances}

@@ -37,6 +37,9 @@ class Distance(Protocol):
     def __call__(self, found: Tensor) -> Tensor:
         """Return the distance of the moments ``found``."""
 
+    def with_derivative(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Return it and its derivative by ``found``, in the shape and dtype of ``found``."""
+
 
 RIDGE = 1e-4
 """Added to both covariances' diagonals, in units of the style's mean variance: a small picture's are singular."""
@@ -67,9 +70,14 @@ def moment_sums(features: Tensor, statistic: Statistic, weights: Tensor | None =
 def moments(features: Tensor, statistic: Statistic, weights: Tensor | None = None) -> Tensor:
     """Return the moments of a layer: :func:`moment_sums` over the positions, or over the sum of the weights."""
     total = moment_sums(features, statistic, weights)
+    return total / positions(features, weights, total.dtype)
+
+
+def positions(features: Tensor, weights: Tensor | None, dtype: Any) -> float | Tensor:
+    """Return how many positions ``features`` (1, H, W, C) have, or the sum of their ``weights`` (H, W), in ``dtype``."""
     if weights is None:
-        return total / float(features.shape[1] * features.shape[2])
-    return total / tf.reduce_sum(tf.cast(weights, total.dtype))
+        return float(features.shape[1] * features.shape[2])
+    return tf.reduce_sum(tf.cast(weights, dtype))
 
 
 def slope(flat: Tensor, matrix: Tensor, statistic: Statistic) -> Tensor:
@@ -109,6 +117,12 @@ class GramDistance(NamedTuple):
         """Return the distance of ``found``, shape (C, C)."""
         return _relative(losses.style_loss(found, self.target), self.energy)
 
+    def with_derivative(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the distance of ``found``, shape (C, C), and its derivative ``2 (G - A) / C^4``, in that shape."""
+        channels = found.shape[-1]
+        derivative = (found - self.target) * (2.0 / channels**4)
+        return self(found), _relative(derivative, self.energy)
+
 
 class GaussianDistance(NamedTuple):
     """Distance from a Gaussian; float64, but for ``energy``."""
@@ -130,6 +144,13 @@ class GaussianDistance(NamedTuple):
         apart = tf.reduce_sum(tf.square(here_mean - self.mean))
         apart += tf.linalg.trace(self.covariance) + tf.linalg.trace(here) - 2.0 * shared
         return _relative(tf.cast(apart / channels, found.dtype), self.energy)
+
+    def with_derivative(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the distance of ``found``, moments of shape (C + 1, C + 1), and its derivative, in that shape."""
+        with tf.GradientTape() as tape:
+            tape.watch(found)
+            apart = self(found)
+        return apart, tape.gradient(apart, found)
 
 
 def _gaussian_distance(target: Tensor, energy: Tensor | None) -> GaussianDistance:

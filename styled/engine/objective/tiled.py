@@ -27,7 +27,8 @@ from styled.engine.network.features import FeatureExtractor
 from styled.engine.network.stepping import in_place
 from styled.engine.objective import losses
 from styled.engine.objective.regions import Region
-from styled.engine.objective.statistic import Statistic, moment_sums, moments, slope
+from styled.engine.objective.statistic import moment_sums, moments, positions
+from styled.engine.objective.style_slope import by_features, loss_and_matrix
 from styled.engine.objective.style_target import StyleTarget, style_targets
 from styled.engine.objective.term_weights import content_factors, style_factors
 from styled.settings import Settings
@@ -185,34 +186,40 @@ class TiledObjective:
         return sums, self._extractor.pool(features[self._front[-1].name])[tile.own_cells(self._pooled_stride)]
 
     def _style_of(self, target: StyleTarget, name: str, total: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the weighted style loss of one layer and the matrix K that :func:`statistic.slope` takes."""
+        """Return the weighted style loss of one layer and the matrix K that :func:`by_features` takes."""
         if name not in target.distances:
             return tf.zeros((), image.dtype), tf.zeros_like(total)
-        positions = target.positions(name, *image.shape[1:3])
+        count = target.positions(name, *image.shape[1:3])
         weight = self._style_factors[name] * target.share
-        with tf.GradientTape() as tape:
-            tape.watch(total)
-            loss = weight * target.distances[name](total / positions)
-        derivative = tape.gradient(loss, total) * self._scale
-        return tf.cast(loss, image.dtype), derivative + tf.transpose(derivative)
+        loss, matrix = loss_and_matrix(target.distances[name], total, count, weight, scale=self._scale)
+        return tf.cast(loss, image.dtype), matrix
 
     def _deep_value_and_gradient(self, pooled: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """Return the deep layers' content and style losses, and the gradient of their sum by ``pooled``."""
+        statistic = self._settings.statistic
         with tf.GradientTape() as tape:
             tape.watch(pooled)
             features = self._extractor.run(pooled, self._deep, is_pooled=True)
-            zero = tf.zeros((), precision.dtype_of_sums(pooled))
             contents = {
                 name: factor * losses.content_loss(features[name], self._content_targets[name])
                 for name, factor in self._in_deep(self._content_factors)
             }
-            styles = {name: zero for name, _ in self._in_deep(self._style_factors)}
-            for target in self._style_targets:
-                for name, distance in self._in_deep(target.distances):
-                    found = moments(features[name], self._settings.statistic, target.cover(name))
-                    styles[name] += target.share * self._style_factors[name] * distance(found)
-            total = sum((*contents.values(), *styles.values()), zero) * self._scale
-        return contents, styles, tape.gradient(total, pooled)
+        dtype = precision.dtype_of_sums(pooled)
+        styles = {name: tf.zeros((), dtype) for name, _ in self._in_deep(self._style_factors)}
+        parts: dict[str, list[tuple[Tensor, Tensor | None]]] = {}
+        for target in self._style_targets:
+            for name, distance in self._in_deep(target.distances):
+                cover = target.cover(name)
+                sums = moment_sums(features[name], statistic, cover)
+                count = positions(features[name], cover, sums.dtype)
+                weight = self._style_factors[name] * target.share
+                loss, matrix = loss_and_matrix(distance, sums, count, weight, scale=self._scale)
+                styles[name] += loss
+                parts.setdefault(name, []).append((matrix, cover))
+        outputs = [*contents.values(), *(features[name] for name in parts)]
+        upstream = [tf.constant(self._scale, dtype)] * len(contents)
+        upstream += [by_features(features[name], of_layer, statistic) for name, of_layer in parts.items()]
+        return contents, styles, tape.gradient(outputs, pooled, output_gradients=upstream)
 
     def _backward(
         self,
@@ -230,20 +237,20 @@ class TiledObjective:
         with tf.GradientTape() as tape:
             tape.watch(cut)
             features = self._extractor.run(self._extractor.centred(cut), self._front)
-            owned = {name: _cut(features[name], tile, _stride(name)) for name in {*matrices[0], *targets}}
-            outputs, upstream = [], []
+            # In one order always, as operations are in a graph: a set of names has another in each process.
+            owned = {
+                name: _cut(features[name], tile, _stride(name)) for name in dict.fromkeys([*matrices[0], *targets])
+            }
+            outputs: list[Tensor] = []
+            upstream: list[Tensor] = []
             for name, target in targets.items():
                 share = _positions(owned[name], 1) / ((size[0] // _stride(name)) * (size[1] // _stride(name)))
                 loss = losses.content_loss(owned[name], target) * share
                 contents[name] = self._content_factors[name] * tf.cast(loss, cut.dtype)
-            for name in matrices[0]:
-                outputs.append(owned[name])
-                slope_here = _slope(owned[name], name, matrices, covers, self._settings.statistic)
-                upstream.append(tf.cast(slope_here, owned[name].dtype))
+            outputs += [owned[name] for name in matrices[0]]
             if above is not None:
                 pooled = self._extractor.pool(features[self._front[-1].name])
                 outputs.append(_cut(pooled, tile, self._pooled_stride))
-                upstream.append(above)
             tv_weight = self._settings.tv_weight
             rows, columns = (slice(span.own_start, span.own_stop) for span in tile)
             tv = (
@@ -251,8 +258,16 @@ class TiledObjective:
                 if tv_weight > 0
                 else tf.zeros((), cut.dtype)
             )
+        for name in matrices[0]:
+            parts = [
+                (of_target[name], None if cover is None else cover.get(name))
+                for of_target, cover in zip(matrices, covers, strict=True)
+            ]
+            upstream.append(by_features(owned[name], parts, self._settings.statistic))
+        if above is not None:
+            upstream.append(above)
         terms = [*contents.values(), *([tv] if tv_weight > 0 else [])]
-        outputs, upstream = [*outputs, *terms], [*upstream, *(tf.ones_like(term) * self._scale for term in terms)]
+        outputs, upstream = [*outputs, *terms], [*upstream, *[tf.constant(self._scale, cut.dtype)] * len(terms)]
         return tape.gradient(outputs, cut, output_gradients=upstream), contents, tv
 
     # --- targets ---
@@ -291,26 +306,6 @@ class TiledObjective:
     def _layers_in_deep(self, pooled: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         features = self._extractor.run(pooled, self._deep, is_pooled=True)
         return {name: features[name] for name in names}
-
-
-def _slope(
-    features: Tensor,
-    name: str,
-    matrices: Sequence[dict[str, Tensor]],
-    covers: Sequence[dict[str, Tensor] | None],
-    statistic: Statistic,
-) -> Tensor:
-    """Return ``dL/dF`` of the style loss at features (1, H, W, C), summed over the style targets."""
-    if not losses.can_multiply(features):
-        features = precision.in_dtype_of_sums(features)
-    flat = tf.reshape(tf.stop_gradient(features), [-1, features.shape[-1]])
-    total: Tensor | None = None  # a layer's array is the largest there is: no zeros to begin with
-    for of_target, cover in zip(matrices, covers, strict=True):
-        part = slope(flat, of_target[name], statistic)
-        here = None if cover is None else cover.get(name)
-        part = part if here is None else part * tf.cast(tf.reshape(here, [-1, 1]), part.dtype)
-        total = part if total is None else total + part
-    return tf.reshape(total, features.shape)
 
 
 def _cut(features: Tensor, tile: Tile, stride: int) -> Tensor:

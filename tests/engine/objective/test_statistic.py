@@ -12,6 +12,7 @@ from scipy.linalg import sqrtm
 from styled.engine.engine import paint
 from styled.engine.objective import statistic
 from styled.engine.objective.statistic import Statistic
+from styled.engine.objective.style_slope import by_features, loss_and_matrix
 from styled.settings import Settings
 from styled.vgg19.weights import Weights
 
@@ -75,7 +76,7 @@ def test_weights_count_positions(which: Statistic) -> None:
 
 @pytest.mark.parametrize("which", get_args(Statistic))
 def test_the_gradient_is_that_of_finite_differences_and_the_slope_the_same(which: Statistic) -> None:
-    """By automatic differentiation through the features, and in the two parts that tiles are computed in."""
+    """By automatic differentiation through the features, and in the closed form that pictures are painted with."""
     apart = statistic.distance_to(moments(STYLE, which), which)
     features = tf.constant(HERE)
     with tf.GradientTape() as tape:
@@ -87,12 +88,10 @@ def test_the_gradient_is_that_of_finite_differences_and_the_slope_the_same(which
     assert (ahead - behind) / 2e-4 == pytest.approx(float(np.sum(gradient * direction)), rel=1e-6)
 
     sums = statistic.moment_sums(features, which)
-    with tf.GradientTape() as tape:
-        tape.watch(sums)
-        value = apart(sums / 63.0)
-    derivative = tape.gradient(value, sums)
-    slope = statistic.slope(tf.reshape(features, [63, 6]), derivative + tf.transpose(derivative), which)
-    np.testing.assert_allclose(slope.numpy().reshape(HERE.shape), gradient, rtol=1e-9, atol=1e-12)
+    loss, matrix = loss_and_matrix(apart, sums, 63.0, 3.0, scale=0.5)
+    slope = by_features(features, [(matrix, None)], which)
+    assert float(loss) == pytest.approx(3.0 * float(value), rel=1e-12)
+    np.testing.assert_allclose(slope.numpy(), 1.5 * gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_wasserstein_falls_all_the_way_to_the_style() -> None:
