@@ -142,7 +142,7 @@ class Diverged(EngineError):
 class OutOfMemory(EngineError):
     """Host or GPU memory ran out."""
 
-    exit_code = 137
+    exit_code = 137  # what a shell reports of a process that the kernel killed for its memory
     advice_default = "Lower size, or free memory and retry."
 
 

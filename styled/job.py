@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -59,6 +59,19 @@ LARGEST_NUMBER = 2**31 - 1
 
 PRIORITIES = range(-1000, 1001)
 """That a job may have."""
+
+Priority = Annotated[int, msgspec.Meta(ge=PRIORITIES[0], le=PRIORITIES[-1])]
+"""Higher runs first."""
+
+
+def style_stem(position: int) -> str:
+    """Return the name, without its suffix, of the style at ``position`` (from 1) in a pair's folder: ``style-2``."""
+    return "style" if position == 1 else f"style-{position}"
+
+
+def input_titles(styles: int) -> list[str]:
+    """Return the names, for people, of the inputs of a job with so many styles: ``content``, ``style``, ``style 2``."""
+    return ["content", *(style_stem(position).replace("-", " ") for position in range(1, styles + 1))]
 
 
 MOST_REMARKS = 50

@@ -13,6 +13,9 @@ import msgspec
 from styled.errors import ControlError, DataDamaged
 from styled.files.decoding import from_json
 
+STOPPED_EXIT_CODE = 75
+"""EX_TEMPFAIL: the worker was asked to stop and has written its checkpoint."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base of all messages; ``event`` in the JSON tells them apart."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from styled.backend.runner import Ended
 from styled.errors import (
     CheckpointMismatch,
+    DiskFull,
     Diverged,
     DoesNotFit,
     ImageError,
@@ -18,18 +19,7 @@ from styled.errors import (
     StyledError,
     WeightsDamaged,
 )
-
-EXIT_STOPPED = 75
-"""EX_TEMPFAIL: the worker was asked to stop and has written its checkpoint."""
-
-EXIT_BAD_INPUT = 65
-"""EX_DATAERR: no other attempt can end better."""
-
-EXIT_DISK_FULL = 74
-"""EX_IOERR, as ``DiskFull`` has it."""
-
-EXIT_OUT_OF_MEMORY = 137
-"""What a shell reports of a process that the kernel killed for its memory."""
+from styled.messages import STOPPED_EXIT_CODE
 
 
 class Verdict(StrEnum):
@@ -66,16 +56,16 @@ def judge(ended: Ended) -> tuple[Verdict, str]:
     kind = ended.failure.kind if ended.failure else ""
     if ended.returncode == 0 and ended.result is not None:
         return Verdict.DONE, ""
-    if kind == "disk-full" or (ended.returncode == EXIT_DISK_FULL and not kind):
+    if kind == "disk-full" or (ended.returncode == DiskFull.exit_code and not kind):
         return Verdict.DISK_FULL, _said(ended) or "the disk is full"
-    if kind in _HOPELESS or (ended.returncode == EXIT_BAD_INPUT and not kind):
+    if kind in _HOPELESS or (ended.returncode == ImageError.exit_code and not kind):
         return Verdict.HOPELESS, _said(ended) or "its input cannot be used. Its log says more."
-    if kind == "out-of-memory" or ended.returncode == EXIT_OUT_OF_MEMORY or ended.killed_by_kernel:
+    if kind == "out-of-memory" or ended.returncode == OutOfMemory.exit_code or ended.killed_by_kernel:
         killed = OutOfMemory("the kernel ended the worker because memory ran out")
         return Verdict.OUT_OF_MEMORY, _said(ended) or str(killed)
     if ended.asked_to_stop and not ended.stalled:
         return Verdict.STOPPED, ""
-    if ended.returncode == EXIT_STOPPED and not ended.stalled and not kind:
+    if ended.returncode == STOPPED_EXIT_CODE and not ended.stalled and not kind:
         return Verdict.STOPPED, "somebody stopped the worker"
     return Verdict.CRASHED, _crash(ended)
 

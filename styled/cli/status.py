@@ -18,13 +18,10 @@ from styled.errors import DaemonNotRunning, StyledError
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
-from styled.store.status import OVERDUE_S, DaemonStatus
+from styled.store.status import OVERDUE_S, STALE_S, DaemonStatus
 
 VERSION = 1
 """Of the JSON's shape: fields are only ever added under one version."""
-
-STALE_S = 10.0
-"""A daemon that has not reported for this long is stuck, if it is there at all."""
 
 WATCH_S = 1.0
 """Between two looks of ``--watch``."""

@@ -17,7 +17,7 @@ from styled.errors import DataDamaged, JobFileDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json, read_file
-from styled.job import LARGEST_NUMBER, PRIORITIES, JobState
+from styled.job import LARGEST_NUMBER, JobState, Priority
 from styled.settings import Settings
 
 VERSION = 1
@@ -51,7 +51,7 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     """Of styled and the libraries that decide the pixels."""
     created_at: float
-    priority: Annotated[int, Meta(ge=PRIORITIES[0], le=PRIORITIES[-1])] = 0
+    priority: Priority = 0
     state: JobState = JobState.WAITING
     started_at: float | None = None
     finished_at: float | None = None

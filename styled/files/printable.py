@@ -1,8 +1,10 @@
-"""Names that are safe to print anywhere."""
+"""Names as text that can be printed or stored anywhere."""
 
 from __future__ import annotations
 
+import os
 import unicodedata
+from urllib.parse import quote, unquote_to_bytes
 
 _MOVES_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that reorder what a terminal shows: ``gpj.exe`` reads as ``exe.jpg``."""
@@ -13,6 +15,16 @@ def is_hostile(name: str) -> bool:
     return not name.isprintable() and any(
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _MOVES_TEXT for character in name
     )
+
+
+def encoded(path: str) -> str:
+    """Return any path as text that JSON can hold, whatever bytes are in it: percent-encoded."""
+    return quote(os.fsencode(path))
+
+
+def decoded(text: str) -> str:
+    """Return the path that :func:`encoded` was given."""
+    return os.fsdecode(unquote_to_bytes(text))
 
 
 def escaped(name: str) -> str:

@@ -21,6 +21,7 @@ import msgspec
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from styled.errors import ImageTooLarge, UnreadableImage
+from styled.files.printable import escaped
 
 MAX_PIXELS = 250_000_000
 """Default limit on width x height: a 200 Mpx panorama passes."""
@@ -188,7 +189,7 @@ def readable(name: str) -> Iterator[None]:
 
 def shown(text: str) -> str:
     """Return ``text`` safe for a terminal and a log: no control characters, at most 200 characters."""
-    clean = "".join(character if character.isprintable() else "�" for character in text)
+    clean = escaped(text)
     return clean if len(clean) <= 200 else clean[:199] + "…"
 
 

@@ -17,6 +17,7 @@ from styled.files.printable import escaped
 from styled.inbox.job_toml import parse_job_toml
 from styled.inbox.names import IMAGE_SUFFIXES
 from styled.inbox.pairs import Kind, pair_up
+from styled.job import style_stem
 from styled.root import Root
 
 _TRIES = 1000
@@ -65,7 +66,7 @@ def add_pair(
         raise PairRejected(f"{len(styles)} styles are more than a pair may have", f"Give at most {MOST_STYLES}.")
     parts = {f"content.{_suffix(content)}": content}
     for number, style in enumerate(styles, start=1):
-        parts[f"style{f'-{number}' if number > 1 else ''}.{_suffix(style)}"] = style
+        parts[f"{style_stem(number)}.{_suffix(style)}"] = style
     if mask is not None:
         parts[f"mask.{_suffix(mask)}"] = mask
     toml = _job_toml(settings or {}, priority)

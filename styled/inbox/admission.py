@@ -12,9 +12,10 @@ import msgspec
 from styled.config import InboxConfig
 from styled.evolution.folder import job_id
 from styled.evolution.job_file import JobFile, versions
+from styled.files.printable import encoded
 from styled.inbox import job_toml
 from styled.inbox.checking import Prepared
-from styled.inbox.claiming.claim_record import Claim, encoded
+from styled.inbox.claiming.claim_record import Claim
 from styled.inbox.limits import check_limits, priority_within
 from styled.settings import Settings
 from styled.store.adoption import file_digest

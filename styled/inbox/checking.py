@@ -26,6 +26,7 @@ from styled.inbox import job_toml
 from styled.inbox.claiming.claim_record import Member
 from styled.inbox.job_toml import JobSettings, parse_job_toml
 from styled.inbox.pairs import Pair
+from styled.job import style_stem
 
 MOST_KILLS = 3
 """Tries of an image whose decoder is killed, a minute apart: the memory may be needed elsewhere just then."""
@@ -206,7 +207,7 @@ def _targets(pair: Pair) -> list[tuple[str, str]]:
     """Return each file of a pair with its name in ``input/``."""
     targets = [(pair.content, f"content.{_suffix(pair.content)}")]
     for position, path in enumerate(pair.styles, start=1):
-        targets.append((path, f"style{f'-{position}' if position > 1 else ''}.{_suffix(path)}"))
+        targets.append((path, f"{style_stem(position)}.{_suffix(path)}"))
     if pair.mask:
         targets.append((pair.mask, f"mask.{_suffix(pair.mask)}"))
     if pair.settings:

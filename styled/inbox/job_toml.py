@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from styled.errors import SettingsError
 from styled.files.printable import escaped
-from styled.job import PRIORITIES
+from styled.job import PRIORITIES, Priority
 from styled.presets import layered
 from styled.settings import INIT_WORDS, Settings, nearest, settings_from
 
@@ -33,8 +32,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: dict[str, Any] = {}
     """As written; checked one by one."""
-    priority: Annotated[int, Meta(ge=PRIORITIES[0], le=PRIORITIES[-1])] = 0
-    """Higher runs first."""
+    priority: Priority = 0
 
 
 def parse_job_toml(data: bytes, source: str) -> JobSettings:
@@ -67,7 +65,8 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
         return msgspec.convert({"settings": values, "priority": priority}, JobSettings)
     except msgspec.ValidationError:
         raise SettingsError(
-            f"{source}: priority = {escaped(repr(priority)[:60])} is not allowed", "Give a whole number, -1000 to 1000."
+            f"{source}: priority = {escaped(repr(priority)[:60])} is not allowed",
+            f"Give a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.",
         ) from None
 
 

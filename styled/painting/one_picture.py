@@ -24,7 +24,7 @@ from styled import evolution, images
 from styled.errors import CheckpointError, OutputUnusable, SettingsError
 from styled.evolution import JobFile, JobFolder
 from styled.files import durable
-from styled.job import JobState, joined_remarks
+from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
 from styled.root import Root
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, settings_from
@@ -219,7 +219,7 @@ def _new_folder(output: Path, name: str, evolution_folder: Path | None, overwrit
 def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path | None, settings: Settings) -> None:
     taken = [_take(run.folder, content, "content")]
     for number, style in enumerate(styles, start=1):
-        taken.append(_take(run.folder, style, "style" if number == 1 else f"style-{number}"))
+        taken.append(_take(run.folder, style, style_stem(number)))
     taken_mask = _take(run.folder, mask, "mask") if mask else None
     settings = _with_paths(run.folder, settings)
     folder = run.folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from styled.images import Loaded
+from styled.job import input_titles
 from styled.settings import Settings
 from styled.sizing.scales import plan_scales
 
@@ -24,8 +25,7 @@ def remarks_on(content: Loaded, styles: Sequence[Loaded], settings: Settings) ->
 
 
 def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
-    names = ["content", *(f"style {number}" if number > 1 else "style" for number in range(1, len(styles) + 1))]
-    for name, loaded in zip(names, (content, *styles), strict=True):
+    for name, loaded in zip(input_titles(len(styles)), (content, *styles), strict=True):
         for remark in loaded.remarks:
             yield f"{name}: {remark}"
 

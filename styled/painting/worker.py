@@ -32,6 +32,7 @@ import structlog
 from styled.errors import DiskFull, OutOfMemory, StyledError
 from styled.evolution import JobFolder
 from styled.messages import (
+    STOPPED_EXIT_CODE,
     Checkpointed,
     Failure,
     Noted,
@@ -45,8 +46,6 @@ from styled.messages import (
 
 _ONEDNN_OUT_OF_MEMORY = "Status: 1,"
 """In what TensorFlow says when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
-
-STOPPED_EXIT_CODE = 75  # EX_TEMPFAIL: nothing is wrong, run it again
 
 
 class StopRequest:

@@ -12,6 +12,9 @@ LISTED = 100
 """At most so many incomplete and rejected names are listed; the counts are always right."""
 
 
+STALE_S = 10.0
+"""A heartbeat older than this is of a daemon that is dead or stuck: it beats every second or two."""
+
 OVERDUE_S = 3600.0
 """After which it is told that something is still incomplete: no upload takes so long between two files."""
 

@@ -24,6 +24,7 @@ from styled.job import JobState
 from styled.memory import MemorySample
 from styled.root import Root
 from styled.settings import nearest
+from styled.store.status import STALE_S
 from styled.tui import theme
 from styled.tui.cells.glyphs import ASCII, UNICODE
 from styled.tui.cells.lines import Line, Tone, inert
@@ -31,7 +32,7 @@ from styled.tui.hangup_watch import HangupWatch
 from styled.tui.model.history import TERMS, Term
 from styled.tui.model.snapshot import PICTURE_MODES, Canvas, PictureMode, Snapshot, View
 from styled.tui.options import Options
-from styled.tui.panes.status_lines import STALE_S, event_lines, status_line
+from styled.tui.panes.status_lines import event_lines, status_line
 from styled.tui.reading.poller import Poller
 from styled.tui.reading.requests import Answer, Request, Requests
 from styled.tui.screens.add_screen import AddScreen

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
 from styled.errors import DataDamaged
 from styled.evolution.job_file import JobFile
 from styled.files.decoding import read_json
+from styled.files.printable import decoded
 from styled.files.signature import Signature
 from styled.files.untrusted import is_single_name
 
@@ -49,12 +48,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     def extra_names(self) -> list[str]:
         """Return the names of the extras as the filesystem has them."""
-        return [os.fsdecode(unquote_to_bytes(name)) for name in self.extras]
-
-
-def encoded(name: str) -> str:
-    """Return any file name as text that JSON can hold."""
-    return quote(os.fsencode(name))
+        return [decoded(name) for name in self.extras]
 
 
 def read_plan(folder: Path) -> Claim | None:

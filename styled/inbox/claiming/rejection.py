@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
@@ -22,7 +21,7 @@ from styled.errors import DataDamaged
 from styled.files import durable
 from styled.files.decoding import read_json
 from styled.files.moves import GONE, rename_new
-from styled.files.printable import escaped
+from styled.files.printable import decoded, encoded, escaped
 from styled.files.untrusted import file_at, folder_at, is_single_name, parent_of
 from styled.root import Root
 from styled.store.status import LISTED, Rejected
@@ -68,9 +67,9 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
     """
     folder, sources = _expand(root, paths)
     moves = tuple(
-        _Move(_encode(source), _encode(target)) for source, target in zip(sources, _targets(sources), strict=True)
+        _Move(encoded(source), encoded(target)) for source, target in zip(sources, _targets(sources), strict=True)
     )
-    plan = _Plan(_file_name(name), _text(reason, sources), moves, _encode(folder))
+    plan = _Plan(_file_name(name), _text(reason, sources), moves, encoded(folder))
     with _rejected_folder(root, make=True) as rejected_folder:
         plans = root.state / _PLANS
         plans.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -179,7 +178,7 @@ def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> 
             raise problem
         durable.sync_open_folder(target)
         if plan.folder:
-            _remove_folder(root, _decode(plan.folder))
+            _remove_folder(root, decoded(plan.folder))
     name = _give_name(work, plan.name, rejected_folder)
     record.unlink()
     return f"inbox/rejected/{name}"
@@ -191,10 +190,10 @@ def _checked(plan: _Plan) -> _Plan:
     Raises:
         ValueError: it is not.
     """
-    paths = [_decode(move.source) for move in plan.moves] + ([_decode(plan.folder)] if plan.folder else [])
+    paths = [decoded(move.source) for move in plan.moves] + ([decoded(plan.folder)] if plan.folder else [])
     for path in paths:
         _source_of(path)
-    names = [plan.name, *(_decode(move.target) for move in plan.moves)]
+    names = [plan.name, *(decoded(move.target) for move in plan.moves)]
     for name in names:
         if not is_single_name(name):
             raise ValueError(f"{escaped(name)!r} is not a file name")
@@ -228,8 +227,8 @@ def _move_all(root: Root, target: int, moves: Sequence[_Move]) -> OSError | None
     problem = None
     for move in moves:
         try:
-            with _parent_of(root, _decode(move.source)) as (folder, name):
-                rename_new(name, _decode(move.target), source_folder=folder, target_folder=target)
+            with _parent_of(root, decoded(move.source)) as (folder, name):
+                rename_new(name, decoded(move.target), source_folder=folder, target_folder=target)
         except OSError as error:
             # Moved already, or taken away by the user.
             if error.errno not in GONE:
@@ -331,11 +330,3 @@ def _reason(name: str, base: int) -> str:
 def _file_name(name: str) -> str:
     cut = escaped(name).encode()[:_NAME_BYTES].decode(errors="ignore")
     return cut.replace("/", "-").lstrip(".") or "pair"
-
-
-def _encode(path: str) -> str:
-    return quote(os.fsencode(path))
-
-
-def _decode(text: str) -> str:
-    return os.fsdecode(unquote_to_bytes(text))

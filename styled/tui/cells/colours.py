@@ -40,6 +40,15 @@ def to_256(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(table[index[..., 0], index[..., 1], index[..., 2]], np.uint8)
 
 
+def _linear() -> npt.NDArray[np.float32]:
+    value = np.arange(256, dtype=np.float32) / 255.0
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+LINEAR = _linear()
+"""The linear light of each sRGB byte (IEC 61966-2-1), float32 (256,), range 0..1."""
+
+
 @cache
 def _table() -> npt.NDArray[np.uint8]:
     """Return the nearest colour of each 5-bit colour: uint8 (32, 32, 32, 3)."""
@@ -56,9 +65,7 @@ def _table() -> npt.NDArray[np.uint8]:
 
 def oklab(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Convert sRGB bytes (n, 3) to OKLab float32 (n, 3): lightness 0..1, green-red, blue-yellow."""
-    value = pixels.astype(np.float32) / 255.0
-    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    cones = np.cbrt(linear @ _TO_CONES.T)
+    cones = np.cbrt(LINEAR[pixels] @ _TO_CONES.T)
     return np.asarray(cones @ _TO_LAB.T, np.float32)
 
 

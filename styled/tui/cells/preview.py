@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from styled.tui.cells.colours import to_256
+from styled.tui.cells.colours import LINEAR, to_256
 from styled.tui.cells.lines import Run
 
 ASCII_RAMP = " .:-=+*#%@"
@@ -44,7 +44,7 @@ def shrink(picture: Image.Image, width: int, height: int) -> Pixels:
     factor = min(small.width // (8 * width), small.height // (8 * height))
     if factor > 1:
         small = small.reduce(factor)
-    linear = _LINEAR[np.asarray(small)]
+    linear = LINEAR[np.asarray(small)]
     planes = [
         np.asarray(Image.fromarray(linear[..., channel]).resize((width, height), Image.Resampling.BOX))
         for channel in range(3)
@@ -92,15 +92,6 @@ def _runs(top: npt.NDArray[np.int16], bottom: npt.NDArray[np.int16]) -> tuple[Ru
         values = [int(value) for value in cells[start]]
         runs.append(Run(end - start, (values[0], values[1], values[2]), (values[3], values[4], values[5])))
     return tuple(runs)
-
-
-def _decode_table() -> npt.NDArray[np.float32]:
-    """Return the linear light of each sRGB byte (IEC 61966-2-1), float32 (256,), range 0..1."""
-    value = np.arange(256, dtype=np.float32) / 255.0
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-_LINEAR = _decode_table()
 
 
 def _encode(linear: npt.NDArray[np.float32]) -> Pixels:

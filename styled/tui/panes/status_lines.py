@@ -9,14 +9,13 @@ from styled import figures
 from styled.job import JobState
 from styled.memory import MemorySample
 from styled.store.records import Event
+from styled.store.status import STALE_S
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, Span, inert, line_width
 from styled.tui.model.snapshot import Happening, Snapshot
 
 FRESH_S = 5.0
 """Below this age the daemon's heartbeat is shown as one word, so that an idle screen sends no bytes."""
-STALE_S = 10.0
-"""A heartbeat older than this means a dead or stuck daemon: it beats every second or two."""
 
 
 def status_line(snapshot: Snapshot | None, now: float, cells: int, glyphs: Glyphs, *, title: str = "styled") -> Line:

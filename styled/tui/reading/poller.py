@@ -23,9 +23,9 @@ from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.root import Root
 from styled.store.reader import StoreReader
-from styled.store.status import OVERDUE_S, DaemonStatus, Incomplete
+from styled.store.status import OVERDUE_S, STALE_S, DaemonStatus, Incomplete
 from styled.tui.model.snapshot import Compared, Focus, Happening, Snapshot, View
-from styled.tui.panes.status_lines import STALE_S, happening
+from styled.tui.panes.status_lines import happening
 
 if TYPE_CHECKING:
     from styled.tui.reading.forecast import Forecaster

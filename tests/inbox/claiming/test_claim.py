@@ -18,10 +18,11 @@ from styled.errors import DiskFull, PairChanged
 from styled.evolution import JobFile, read_job_file
 from styled.files import moves
 from styled.files.failpoint import crash_point
+from styled.files.printable import encoded
 from styled.files.signature import Signature
 from styled.inbox.claiming import claim as claiming
 from styled.inbox.claiming.claim import clear, forget_plan, take
-from styled.inbox.claiming.claim_record import PLAN, Claim, Member, encoded
+from styled.inbox.claiming.claim_record import PLAN, Claim, Member
 from styled.inbox.claiming.recovery import recover
 from styled.inbox.claiming.taken import Taken
 from styled.root import Root
