@@ -73,6 +73,8 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         "jobs": [msgspec.to_builtins(job) for job in jobs],
         "incomplete": msgspec.to_builtins(told.incomplete) if told else [],
         "incomplete_count": told.incomplete_count if told else 0,
+        "ignored": msgspec.to_builtins(told.ignored) if told else [],
+        "ignored_count": told.ignored_count if told else 0,
         "rejected": msgspec.to_builtins(told.rejected) if told else [],
         "rejected_count": told.rejected_count if told else 0,
         "memory": msgspec.to_builtins(told.memory) if told else None,
@@ -123,6 +125,9 @@ def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
     if report["incomplete"]:
         lines += ["", f"waiting in the inbox ({report['incomplete_count']}):"]
         lines += [_incomplete_line(entry)[:width] for entry in report["incomplete"]]
+    if report["ignored"]:
+        lines += ["", f"left alone in the inbox ({report['ignored_count']}):"]
+        lines += [f"  {entry['name']}: {entry['reason']}"[:width] for entry in report["ignored"]]
     if report["rejected"]:
         lines += ["", f"rejected ({report['rejected_count']}):"]
         lines += [f"  {entry['name']}: {entry['reason']}"[:width] for entry in report["rejected"]]

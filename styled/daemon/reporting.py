@@ -81,8 +81,7 @@ class Reporter:
         return self._look(state, note)
 
     def _look(self, state: str, note: str) -> DaemonStatus:
-        incomplete, incomplete_count = self._inbox.incomplete()
-        rejected, rejected_count = self._inbox.rejected()
+        inbox = self._inbox.found
         return DaemonStatus(
             pid=os.getpid(),
             version=__version__,
@@ -91,10 +90,12 @@ class Reporter:
             state=state,  # type: ignore[arg-type]  # the caller's word is one of them
             note=note,
             parts=list(self._troubles()),
-            incomplete=incomplete,
-            incomplete_count=incomplete_count,
-            rejected=rejected,
-            rejected_count=rejected_count,
+            incomplete=inbox.incomplete,
+            incomplete_count=inbox.incomplete_count,
+            ignored=inbox.ignored,
+            ignored_count=inbox.ignored_count,
+            rejected=inbox.rejected,
+            rejected_count=inbox.rejected_count,
             memory=self._sample(),
         )
 

@@ -14,9 +14,10 @@ from styled.errors import PairRejected, SettingsError
 from styled.evolution.folder import safe_name
 from styled.files import durable
 from styled.files.printable import escaped
+from styled.inbox import names
+from styled.inbox.group import Kind
 from styled.inbox.job_toml import parse_job_toml
-from styled.inbox.names import IMAGE_SUFFIXES
-from styled.inbox.pairs import Kind, pair_up
+from styled.inbox.pairs import pair_up
 from styled.job import style_stem
 from styled.root import Root
 
@@ -24,12 +25,6 @@ _TRIES = 1000
 
 MOST_STYLES = 99
 """Of a pair: a style's number has two digits."""
-
-_SUFFIX_OF = {
-    "JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif", "AVIF": "avif",
-    "JPEG2000": "jp2", "PPM": "ppm",
-}  # fmt: skip
-"""Of each format that Pillow names."""
 
 
 def add_pair(
@@ -106,7 +101,7 @@ def _suffix(path: Path) -> str:
 
     found = images.probe(path).format
     own = path.suffix.lower().removeprefix(".")
-    return own if own in IMAGE_SUFFIXES else _SUFFIX_OF[found]
+    return own if own in names.IMAGE_SUFFIXES else names.suffix_of_format(found)
 
 
 def _is_understood(name: str, parts: Mapping[str, Path]) -> bool:

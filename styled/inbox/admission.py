@@ -17,6 +17,7 @@ from styled.inbox import job_toml
 from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim
 from styled.inbox.limits import check_limits, priority_within
+from styled.job import joined_remarks
 from styled.settings import Settings
 from styled.store.adoption import file_digest
 from styled.store.store import Store
@@ -87,6 +88,7 @@ def _job_file(prepared: Prepared, settings: Settings, priority: int, now: dateti
         weights_digest=prepared.weights_digest,
         versions=_versions(),
         created_at=now.timestamp(),
+        remarks=joined_remarks(pair.remarks, prepared.remarks),
         priority=priority,
     )
 

@@ -13,7 +13,7 @@ import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from styled.config import InboxConfig
 from styled.errors import DecoderKilled, ImageTooLarge, SettingsError, SlowImage, UnreadableImage
@@ -22,10 +22,10 @@ from styled.files.printable import escaped
 from styled.files.signature import Signature
 from styled.files.untrusted import file_at, folder_at, is_being_written, parent_of
 from styled.images import ImageInfo
-from styled.inbox import job_toml
+from styled.inbox import job_toml, names
 from styled.inbox.claiming.claim_record import Member
+from styled.inbox.group import Pair
 from styled.inbox.job_toml import JobSettings, parse_job_toml
-from styled.inbox.pairs import Pair
 from styled.job import style_stem
 
 MOST_KILLS = 3
@@ -52,6 +52,8 @@ class Prepared:
     own: JobSettings
     weights_digest: str = ""
     """SHA-256 of the weights that it will be painted with, hexadecimal; empty when they are still to be downloaded."""
+    remarks: tuple[str, ...] = ()
+    """What was found odd about its files; printable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,15 @@ class Changed:
     task: Task
 
 
+class _Seen(NamedTuple):
+    """A file that was read."""
+
+    signature: Signature
+    digest: str
+    format: str
+    """Of an image, as Pillow names it; empty for other files."""
+
+
 CheckResult = Prepared | NotYet | Unusable | Changed
 
 
@@ -106,8 +117,8 @@ class PairChecker:
     checker: ImageCheck
     weights: str
     """The setting, for pairs that have none of their own."""
-    _stays: dict[str, tuple[Signature, str]] = field(default_factory=dict)
-    """Signature and digest of files that stay: a hot folder's style is decoded once, not once a picture."""
+    _stays: dict[str, _Seen] = field(default_factory=dict)
+    """Files that stay: a hot folder's style is decoded once, not once a picture."""
     _kills: Counter[Signature] = field(default_factory=Counter)
     """How often the decoder was killed, by image."""
 
@@ -176,40 +187,45 @@ class PairChecker:
     def _member(self, task: Task, path: str, target: str, folder: int, file: int) -> Member | None:
         """Decode and read a file; None if it changed meanwhile."""
         before = task.signatures[path]
-        known = self._stays.get(path)
-        if known is not None and known[0] == before:
-            digest = known[1]
-        else:
-            if path not in (task.pair.settings, task.pair.ready):
-                # By way of the open folder: the last part is checked not to be a link, and the rest cannot be.
-                self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2])
-            os.lseek(file, 0, os.SEEK_SET)
-            with os.fdopen(os.dup(file), "rb") as reading:
-                digest = hashlib.file_digest(reading, "sha256").hexdigest()
-            # The claim moves the file within moments: its bytes must not be only in memory then.
-            os.fsync(file)
+        seen = self._stays.get(path)
+        if seen is None or seen.signature != before:
+            is_image = path not in (task.pair.settings, task.pair.ready)
+            seen = self._read(path, folder, file, before, is_image=is_image)
         status = os.fstat(file)
         if Signature.of(status) != before:
             return None
         if path in task.pair.kept:
-            self._stays[path] = before, digest
+            self._stays[path] = seen
         return Member(
             source=path,
-            target=target,
+            target=f"{target}.{_suffix(path, seen.format)}" if seen.format else target,
             signature=before,
-            digest=digest,
+            digest=seen.digest,
             mode=stat.S_IMODE(status.st_mode),
             kept=path in task.pair.kept,
         )
 
+    def _read(self, path: str, folder: int, file: int, signature: Signature, *, is_image: bool) -> _Seen:
+        """Decode an open file, if it is an image, and read it."""
+        image_format = ""
+        if is_image:
+            # By way of the open folder: the last part is checked not to be a link, and the rest cannot be.
+            image_format = self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2]).format
+        os.lseek(file, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(file), "rb") as reading:
+            digest = hashlib.file_digest(reading, "sha256").hexdigest()
+        # The claim moves the file within moments: its bytes must not be only in memory then.
+        os.fsync(file)
+        return _Seen(signature, digest, image_format)
+
 
 def _targets(pair: Pair) -> list[tuple[str, str]]:
-    """Return each file of a pair with its name in ``input/``."""
-    targets = [(pair.content, f"content.{_suffix(pair.content)}")]
+    """Return each file of a pair with its name in ``input/``; an image's ending follows when its format is known."""
+    targets = [(pair.content, "content")]
     for position, path in enumerate(pair.styles, start=1):
-        targets.append((path, f"{style_stem(position)}.{_suffix(path)}"))
+        targets.append((path, style_stem(position)))
     if pair.mask:
-        targets.append((pair.mask, f"mask.{_suffix(pair.mask)}"))
+        targets.append((pair.mask, "mask"))
     if pair.settings:
         targets.append((pair.settings, "job.toml"))
     if pair.ready:
@@ -217,8 +233,10 @@ def _targets(pair: Pair) -> list[tuple[str, str]]:
     return targets
 
 
-def _suffix(path: str) -> str:
-    return path.rpartition(".")[2].lower()
+def _suffix(path: str, image_format: str) -> str:
+    """Return the ending that an image gets: its own if that is an image's, else that of its format."""
+    own = path.rpartition(".")[2].lower()
+    return own if own in names.IMAGE_SUFFIXES else names.suffix_of_format(image_format)
 
 
 def _unopened(task: Task, path: str, error: OSError) -> CheckResult:

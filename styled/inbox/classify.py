@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from styled.files.printable import escaped
 from styled.files.signature import Signature
+from styled.inbox import group
 from styled.inbox.checking import Task
 from styled.inbox.claiming.taken import Taken
+from styled.inbox.group import Kind, Misfit, Pair
 from styled.inbox.listing import Look
-from styled.inbox.pairs import Ignored, Kind, Misfit, Pair, Pairing
+from styled.inbox.pairs import Pairing
 from styled.inbox.tracker import Tracker
-from styled.store.status import LISTED, Incomplete, Rejected
+from styled.store.status import LISTED, Ignored, Incomplete, Rejected
 
 MOUNTED = "something else is mounted there, and it is not entered"
 
@@ -30,7 +32,12 @@ class InboxState:
     incomplete: list[Incomplete] = field(default_factory=list)
     """The oldest first, at most ``LISTED``."""
     incomplete_count: int = 0
+    idle: list[Pair] = field(default_factory=list)
+    """Quiet hot folders without a picture, whose style is to be checked once."""
+    left_alone: list[group.Ignored] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
+    """The same with since when, the oldest first, at most ``LISTED``; :attr:`ignored_count` has them all."""
+    ignored_count: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     """What lies in ``rejected/``, the newest first, at most ``LISTED``."""
     rejected_count: int = 0
@@ -76,8 +83,11 @@ def classify(
         wall: Unix seconds now.
     """
     sorter = _Sorter(look, tracker, notes, wall)
+    faults: dict[tuple[str, ...], str] = {
+        (pair.name,): notes[pair.content] for pair in pairing.idle if pair.content in notes
+    }
     for half in pairing.halves:
-        sorter.wait(half.name, half.missing, half.paths)
+        sorter.wait(half.name, faults.get(half.paths, half.missing), half.paths)
     for folder, why in look.unreadable.items():
         sorter.wait(folder, f"permission to read it ({why})", (folder,))
     for path in look.foreign:
@@ -87,7 +97,9 @@ def classify(
             sorter.add_pair(pair, busy=pair.content in busy)
     for misfit in pairing.misfits:
         sorter.add_misfit(misfit)
-    sorter.found.ignored = [*pairing.ignored, *(Ignored(path, MOUNTED) for path in look.foreign)]
+    for pair in pairing.idle:
+        sorter.add_idle(pair)
+    sorter.add_ignored([*pairing.ignored, *(group.Ignored(path, MOUNTED) for path in look.foreign)])
     here = ((path, look.signatures.get(path)) for path in taken)
     sorter.found.stays = frozenset(path for path, found in here if found is not None and taken[path].may_be(found))
     sorter.found.identity = look.identity
@@ -111,11 +123,14 @@ class _Sorter:
         self.found = InboxState(signatures=look.signatures, inside=self._inside)
 
     def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
+        self._waiting.append((self._since(paths), name, missing))
+
+    def _since(self, paths: Collection[str]) -> float:
         # The tracker knows no longer than the daemon runs. The files' own times are only shown, never decided by: a
         # file server's clock may be wrong.
         since = [self._wall - self._tracker.age(path) for path in paths]
         since += [self._look.signatures[path].ctime_ns / 1e9 for path in paths if path in self._look.signatures]
-        self._waiting.append((min(since, default=self._wall), name, missing))
+        return min(since, default=self._wall)
 
     def add_pair(self, pair: Pair, *, busy: bool) -> None:
         paths = [*pair.paths, *((pair.folder, *self._inside[pair.folder]) if pair.folder else ())]
@@ -126,6 +141,18 @@ class _Sorter:
             self.wait(pair.name, note or self._rest_of(still), paths)
         if not still and not busy:
             self.found.ready.append(pair)
+
+    def add_idle(self, pair: Pair) -> None:
+        if not self._still_changing(pair.paths):
+            self.found.idle.append(pair)
+
+    def add_ignored(self, ignored: Collection[group.Ignored]) -> None:
+        self.found.left_alone = list(ignored)
+        listed = sorted((self._since((entry.path,)), entry.path, entry.reason) for entry in ignored)
+        self.found.ignored_count = len(listed)
+        self.found.ignored = [
+            Ignored(name=escaped(path), reason=escaped(reason), since=since) for since, path, reason in listed[:LISTED]
+        ]
 
     def add_misfit(self, misfit: Misfit) -> None:
         paths = [inner for path in misfit.paths for inner in (path, *self._inside.get(path, ()))]

@@ -41,13 +41,13 @@ from styled.inbox.claiming.mover import (
 from styled.inbox.claiming.originals import Originals
 from styled.inbox.claiming.recovery_schedule import Recovery, RecoverySchedule
 from styled.inbox.classify import InboxState
+from styled.inbox.group import Misfit, Pair
+from styled.inbox.idle import IdleFolders
 from styled.inbox.overdue import Overdue
-from styled.inbox.pairs import Misfit, Pair
 from styled.inbox.scanner import InboxScanner
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.settings import default_values
-from styled.store import status
 from styled.store.adoption import job_fields
 from styled.store.store import Store
 
@@ -131,6 +131,7 @@ class Inbox:
         self._config = config
         self._defaults = dict(defaults)
         self._scanner = InboxScanner(self._root, config, wake=self._wake, clock=self._clock)
+        self._idle = IdleFolders(self._scanner.tracker.signature)
         weights = str(defaults.get("weights", default_values()["weights"]))
         self._preparer = CheckingThreads(self._root.inbox, config, weights=weights, wake=self._wake)
 
@@ -167,13 +168,10 @@ class Inbox:
 
     # -- what it says --------------------------------------------------------------------------------------
 
-    def incomplete(self) -> tuple[list[status.Incomplete], int]:
-        """Return the incomplete pairs (the oldest first, at most ``LISTED``) and how many there are."""
-        return self._found.incomplete, self._found.incomplete_count
-
-    def rejected(self) -> tuple[list[status.Rejected], int]:
-        """Return the newest rejections (at most ``LISTED``) and how many there are."""
-        return self._found.rejected, self._found.rejected_count
+    @property
+    def found(self) -> InboxState:
+        """What the last look has found: incomplete, left alone, rejected."""
+        return self._found
 
     @property
     def trouble(self) -> str:
@@ -382,8 +380,10 @@ class Inbox:
         return min(limit, room)
 
     def _judge_more(self) -> None:
-        while self._ready and len(self._judging) < _PREPARED_AHEAD:
-            pair = self._ready.popleft()
+        while len(self._judging) < _PREPARED_AHEAD:
+            pair = self._ready.popleft() if self._ready else self._idle.next()
+            if pair is None:
+                return
             self._judging.add(pair.content)
             self._preparer.submit(self._found.task(pair))
 
@@ -392,6 +392,8 @@ class Inbox:
         pair = verdict.task.pair
         self._judging.discard(pair.content)
         match verdict:
+            case Prepared(task) if task.pair.is_idle:
+                self._idle.found_usable(task)
             case Prepared():
                 return self._have_claimed(verdict)
             case NotYet():
@@ -409,7 +411,7 @@ class Inbox:
         if found is not None:
             self._take_in(found, notes)
             self._originals.see(found)
-            self._overdue.tell(found.incomplete, self._wall())
+            self._overdue.tell(found.incomplete, found.ignored, self._wall())
         if self._begun != self._scanner.begun:
             self._begun = self._scanner.begun
             self._gone.clear()
@@ -424,6 +426,7 @@ class Inbox:
             for pair in found.ready
             if pair.content not in busy and pair.folder not in gone and gone.isdisjoint(pair.paths)
         )
+        self._idle.see(found.idle, busy=busy)
         self._misfits = deque(misfit for misfit in found.misfits if gone.isdisjoint(misfit.paths))
         if not found.ready and not busy:
             self._trouble = ""
@@ -480,14 +483,9 @@ class Inbox:
         self._awaited.keep(key, path, self._scanner.tracker.signature(path), missing)
 
     def _reject_pair(self, pair: Pair, path: str, reason: str) -> None:
-        """Reject a pair for the file at ``path``; of a hot folder only what is at fault: a picture, or all that stays."""
-        if path in pair.kept:
-            self._reject(path.partition("/")[0], reason, sorted(pair.kept), key=pair.content)
-        elif pair.folder:
-            paths = [pair.folder, *([pair.ready] if pair.ready else [])]
-            self._reject(pair.name, reason, paths, key=pair.content)
-        else:
-            self._reject(pair.name, reason, [each for each in pair.paths if each not in pair.kept], key=pair.content)
+        """Reject a pair for the file at ``path``."""
+        name = path.partition("/")[0] if path in pair.kept else pair.name
+        self._reject(name, reason, pair.rejected_for(path), key=pair.content)
 
     def _reject(self, name: str, reason: str, paths: Sequence[str], *, key: str) -> None:
         self._moving.update(paths)

@@ -10,8 +10,9 @@ from pathlib import Path
 from styled.files.moves import GONE
 from styled.files.signature import Signature
 from styled.files.untrusted import folder_at
+from styled.inbox.group import Kind
 from styled.inbox.names import REJECTED_FOLDER
-from styled.inbox.pairs import Kind, passed_over
+from styled.inbox.pairs import passed_over
 
 
 @dataclass(slots=True)

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 IMAGE_SUFFIXES = frozenset({
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "dib", "gif", "avif", "jp2", "j2k", "ppm",
     "pgm", "pnm", "mpo",
 })  # fmt: skip
-"""Endings that may name an image. What the file really is, its bytes say; this keeps sidecars (.xmp, .txt) apart."""
+"""Endings of images that are read. What the file really is, its bytes say."""
+
+_RAW_SUFFIXES = frozenset({
+    "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f",
+})  # fmt: skip
+_OTHER_PICTURES = frozenset({
+    "heic", "heif", "hif", "heics", "jxl", "jxr", "jpx", "jpc", "jps", "apng", "svg", "psd", "psb", "xcf", "kra", "ai", "eps", "exr",
+    "hdr", "tga", "dds", "ico", "cur", "icns", "pcx", "sgi", "qoi", "pfm", "pam", "pbm", "xbm", "xpm", "ras", "fits", "dcm", "emf", "wmf",
+})  # fmt: skip
+"""Endings of pictures that may or may not be read: a file of such a name is tried, because its name may be wrong."""
+
+_PICTURE_SUFFIXES = IMAGE_SUFFIXES | _RAW_SUFFIXES | _OTHER_PICTURES
+
+_COMPANIONS = frozenset({
+    "toml", "ready", "txt", "md", "rtf", "xmp", "aae", "json", "yaml", "yml", "xml", "csv", "ini", "log", "thm", "pp3", "dop", "cos",
+    "on1", "xcu", "sha1", "sha256", "md5", "asc", "sig", "bak", "css",
+})  # fmt: skip
+"""Endings of files that lie beside pictures and are none, whatever they are called."""
+_VIDEOS = frozenset({"mov", "mp4", "m4v", "avi", "mkv", "webm", "3gp", "mts", "m2ts", "wmv", "mpg", "mpeg"})
+_LINKS = frozenset({"url", "webloc", "lnk", "desktop", "website"})
+_ARCHIVES = frozenset({"zip", "rar", "7z", "tar", "gz", "tgz", "bz2", "xz", "zst"})
+_PLACEHOLDERS = {
+    "icloud": "iCloud",
+    "nextcloud": "Nextcloud",
+    "owncloud": "ownCloud",
+    "cloud": "odrive",
+    "cloudf": "odrive",
+}
+"""Endings that a synchroniser gives to a file that it has not downloaded."""
+
+_NEAR = 0.8
+"""Likeness of two words (``difflib``) from which one is taken for a slip of the other."""
 
 CONTENT_FOLDER = "content"
 STYLE_FOLDER = "style"
@@ -20,7 +53,8 @@ SETTINGS_SUFFIX = ".toml"
 READY_SUFFIX = ".ready"
 """Of an empty file that says that a pair is complete."""
 
-_ROLE = r"(?P<role>content|style(?:-(?P<position>[2-9]|[1-9][0-9]))?|mask)"
+_ROLE = r"(?P<role>content|style(?:[-_. ]?0*(?P<position>[1-9][0-9]?))?|mask)"
+"""``style-2`` is what is documented; ``style2``, ``style_2`` and ``style-02`` can mean nothing else."""
 _WHOLE_ROLE = re.compile(_ROLE, re.IGNORECASE)
 _LAST_ROLE = re.compile(rf"[._-]{_ROLE}$", re.IGNORECASE)
 
@@ -39,6 +73,10 @@ _JUNK = frozenset({
     "#recycle", "@recycle", "@recycle.bin", "$recycle.bin", "recycler", "system volume information", "lost+found",
     "#snapshot", "@snapshots", "@recently-snapshot", "@tmp", "_gsdata_",
 })  # fmt: skip
+_SUFFIX_OF = {
+    "JPEG": "jpg", "MPO": "jpg", "TIFF": "tif", "JPEG2000": "jp2",
+}  # fmt: skip
+
 _JUNK_SUFFIXES = frozenset({"swp", "swo", "swn", "swx"})
 
 
@@ -52,37 +90,145 @@ class Part(NamedTuple):
     position: int
     """Of a style among the styles, from 1; 1 for the others."""
     suffix: str
-    """In lower case, without the dot."""
+    """In lower case, without the dot; empty if there is none."""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the name's ending is that of an image, so that it goes before another that only might be one."""
+        return self.suffix in IMAGE_SUFFIXES
 
 
 def part_in_folder(file_name: str) -> Part | None:
-    """Read a name inside a pair's own folder: ``content.jpg``, ``style-2.png``, ``mask.png``."""
-    stem, suffix = _image_name(file_name)
-    match = _WHOLE_ROLE.fullmatch(stem)
-    return _part("", match, suffix) if match else None
+    """Read a name inside a pair's own folder: ``content.jpg``, ``style-2.png``, ``mask.png``.
+
+    Any ending will do but one that is never a picture's, and none at all: what the file is, its bytes say.
+    """
+    for stem, suffix in _splits(file_name):
+        match = _WHOLE_ROLE.fullmatch(stem.strip())
+        if match:
+            return _part("", match, suffix)
+    return None
 
 
 def named_part(file_name: str) -> Part | None:
-    """Read a name that carries the pair's: ``harbour.content.jpg``, ``harbour-style.png``, ``harbour_mask.png``."""
-    stem, suffix = _image_name(file_name)
-    match = _LAST_ROLE.search(stem)
-    return _part(stem[: match.start()], match, suffix) if match and match.start() else None
+    """Read a name that carries the pair's: ``harbour.content.jpg``, ``harbour-style.png``, ``harbour_mask``."""
+    for stem, suffix in _splits(file_name):
+        match = _LAST_ROLE.search(stem.strip())
+        if match and match.start():
+            return _part(stem[: match.start()], match, suffix)
+    return None
 
 
 def image_stem(file_name: str) -> str | None:
-    """Return the name of an image file without its ending, None if the ending is no image's."""
-    return _image_name(file_name)[0] or None
+    """Return the name of a file that may be a picture without its ending, None if the ending is no picture's."""
+    stem, suffix = _ending(file_name)
+    if suffix in IMAGE_SUFFIXES | _PICTURE_SUFFIXES or _image_within(suffix):
+        return stem or None
+    if suffix.isdecimal() and stem:  # of a second download: photo.jpg.1
+        return image_stem(stem)
+    return None
 
 
-def _image_name(file_name: str) -> tuple[str, str]:
-    """Split the name of an image file; two empty texts if it is none."""
-    stem, _, suffix = file_name.rpartition(".")
-    suffix = suffix.lower()
-    return (stem, suffix) if suffix in IMAGE_SUFFIXES else ("", "")
+def bare_stem(file_name: str) -> str | None:
+    """Return what :func:`image_stem` does, and the name itself where a file has no ending at all."""
+    return file_name if "." not in file_name else image_stem(file_name)
+
+
+def nearly_a_role(file_name: str, *, cutoff: float = _NEAR) -> str | None:
+    """Return the role that a picture's name nearly is: ``contents.jpg``, ``style (2).png``, ``stlye.jpg``; None if none."""
+    stem = image_stem(file_name)
+    words = re.split(r"[^a-z]+", (stem or "").strip().lower(), maxsplit=1)
+    if not stem or part_in_folder(file_name) is not None:
+        return None
+    near = difflib.get_close_matches(words[0], ("content", "style", "mask"), n=1, cutoff=cutoff)
+    return near[0] if near else None
+
+
+def is_settings_in_folder(file_name: str) -> bool:
+    """Return whether a file in a pair's own folder is its settings: ``job.toml``, in either case."""
+    return key(file_name.strip()).casefold() == SETTINGS_NAME
+
+
+def nearly_settings(file_name: str) -> bool:
+    """Return whether a name is nearly that of settings, so that its writer may think it is used: ``job.toml.txt``, ``job.txt``."""
+    parts = file_name.strip().casefold().split(".")
+    return not is_settings_in_folder(file_name) and (
+        "toml" in parts[1:] or parts[-1] == "tml" or (parts[0] == "job" and image_stem(file_name) is None)
+    )
+
+
+def companion(file_name: str) -> tuple[str, str] | None:
+    """Split a file beside a pair, ``NAME.toml`` or ``NAME.ready``, into name and ending (lower case); None if it is neither."""
+    stem, suffix = _ending(file_name.strip())
+    return (stem, f".{suffix}") if stem and f".{suffix}" in (SETTINGS_SUFFIX, READY_SUFFIX) else None
+
+
+def without_job(stem: str) -> str | None:
+    """Return the pair's name of settings called ``NAME.job.toml``, from the stem ``NAME.job``; None if it is none."""
+    found = re.fullmatch(r"(.+)[._-]job", stem, re.IGNORECASE)
+    return found[1] if found else None
+
+
+def role_of_folder(name: str) -> str | None:
+    """Return which half of the pairs across two folders a folder has: ``content/``, ``style/``, in either case."""
+    folded = name.strip().casefold()
+    return folded if folded in (CONTENT_FOLDER, STYLE_FOLDER) else None
+
+
+def placeholder_of(name: str) -> tuple[str, str] | None:
+    """Return the name of the file that a synchroniser's placeholder stands for, and the synchroniser; None if it is none."""
+    stem, suffix = _ending(name)
+    if suffix not in _PLACEHOLDERS or not stem:
+        return None
+    return (stem.removeprefix(".") if suffix == "icloud" else stem), _PLACEHOLDERS[suffix]
+
+
+def why_not_a_picture(file_name: str) -> str:
+    """Return why a file of that name is left alone, and what to do, in words."""
+    suffix = _ending(file_name)[1]
+    if suffix in _LINKS:
+        return "a link, not a picture: save the picture itself here"
+    if suffix in _VIDEOS:
+        return "a video (of a live photo, perhaps); only pictures are painted"
+    if suffix in _ARCHIVES:
+        return "an archive: unpack it here"
+    if "." not in file_name:
+        return "no picture by its name, which has no ending such as .jpg"
+    return "not a picture by its name"
+
+
+def suffix_of_format(image_format: str) -> str:
+    """Return the ending for an image of a format as Pillow names it: ``jpg`` for ``JPEG``."""
+    return _SUFFIX_OF.get(image_format, image_format.lower())
+
+
+def _ending(file_name: str) -> tuple[str, str]:
+    """Split a name at its last dot; the ending in lower case, empty if there is none."""
+    stem, dot, suffix = file_name.rpartition(".")
+    return (stem, suffix.lower()) if dot else (file_name, "")
+
+
+def _splits(file_name: str) -> Iterator[tuple[str, str]]:
+    """Yield the ways to read a name as stem and ending, the whole name first; none if its ending is never a picture's."""
+    stem, suffix = _ending(file_name)
+    if suffix in _COMPANIONS | _VIDEOS | _LINKS | _ARCHIVES | _PLACEHOLDERS.keys():
+        return
+    if suffix not in IMAGE_SUFFIXES:
+        yield file_name, ""
+    if suffix:
+        yield stem, suffix
+        if suffix.isdecimal():  # of a second download: content.jpg.1
+            yield _ending(stem)
+
+
+def _image_within(suffix: str) -> bool:
+    """Return whether an ending begins with an image's: ``jpg_large``, ``jpg!d``, ``jpeg?w=800``, ``jpg (1)``."""
+    found = re.match(r"([a-z0-9]+)[^a-z0-9]", suffix)
+    return found is not None and found[1] in IMAGE_SUFFIXES
 
 
 def _part(name: str, match: re.Match[str], suffix: str) -> Part:
-    role = match["role"].lower().partition("-")[0]
+    role = "style" if match["role"].lower().startswith("style") else match["role"].lower()
     return Part(name, role, int(match["position"] or 1), suffix)
 
 

@@ -1,4 +1,4 @@
-"""Reports pairs that have been incomplete for an hour: once, in the log and in the event list."""
+"""Reports what has lain in the inbox for an hour and is no job: once, in the log and in the event list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from styled.store.status import OVERDUE_S, Incomplete
+from styled.store.status import OVERDUE_S, Ignored, Incomplete
 from styled.store.store import Store
 
 
@@ -18,20 +18,30 @@ class Overdue:
         self._told: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("inbox")
 
-    def tell(self, incomplete: Iterable[Incomplete], wall: float) -> None:
+    def tell(self, incomplete: Iterable[Incomplete], ignored: Iterable[Ignored], wall: float) -> None:
         """Tell of everything that is overdue and was not told of before.
 
         Args:
             incomplete: all that waits, as it is listed.
+            ignored: all that is left alone, as it is listed.
             wall: Unix seconds now.
         """
-        late = {(each.name, each.missing): each for each in incomplete if wall - each.since >= OVERDUE_S}
+        lying: list[Incomplete | Ignored] = [*incomplete, *ignored]
+        late = {(each.name, _words(each)): each for each in lying if wall - each.since >= OVERDUE_S}
         new = [each for key, each in late.items() if key not in self._told]
         if new:
             with self._store.batch():
                 for each in new:
-                    self._store.note_event("incomplete", f"{each.name} waits for {each.missing}")
+                    kind = "incomplete" if isinstance(each, Incomplete) else "ignored"
+                    self._store.note_event(kind, f"{each.name} {_words(each)}")
         self._told = set(late)  # only now: a store without room hears of it the next time
         for each in new:
             hours = round((wall - each.since) / 3600.0, 1)
-            self._log.warning("still incomplete", pair=each.name, waits_for=each.missing, hours=hours)
+            if isinstance(each, Incomplete):
+                self._log.warning("still incomplete", pair=each.name, waits_for=each.missing, hours=hours)
+            else:
+                self._log.warning("still left alone in the inbox", path=each.name, reason=each.reason, hours=hours)
+
+
+def _words(each: Incomplete | Ignored) -> str:
+    return f"waits for {each.missing}" if isinstance(each, Incomplete) else f"is left alone: {each.reason}"

@@ -14,73 +14,17 @@ gives the same decisions. Whether a file is complete is the tracker's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NamedTuple
 
 from styled.files.printable import escaped, is_hostile
 from styled.inbox import names
+from styled.inbox.group import Group, Half, Ignored, Kind, Listing, Misfit, Pair, not_a_file
 from styled.inbox.names import Part
 
-
-class Kind(StrEnum):
-    """What an entry of a folder is, links not followed."""
-
-    FILE = "file"
-    FOLDER = "folder"
-    LINK = "symbolic link"
-    OTHER = "pipe, socket or device"
-
-
-Listing = Mapping[str, Kind]
-"""Path relative to the inbox (``harbour/style.jpg``, at most one ``/``) to what it is; folders included."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """All files of one job, as paths relative to the inbox."""
-
-    name: str
-    content: str
-    styles: tuple[str, ...]
-    mask: str | None = None
-    settings: str | None = None
-    """The pair's TOML file."""
-    ready: str | None = None
-    """The file by which the sender says that the pair is complete; it goes with the pair."""
-    folder: str | None = None
-    """The folder that is consumed with the pair."""
-    kept: frozenset[str] = frozenset()
-    """Of the paths above, those that stay in the inbox for the next job: a hot folder's."""
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every file: content, styles, mask, settings, and the one that says that they are complete."""
-        return (self.content, *self.styles, *(path for path in (self.mask, self.settings, self.ready) if path))
-
-
-class Half(NamedTuple):
-    """A pair that is not complete."""
-
-    name: str
-    missing: str
-    paths: tuple[str, ...]
-
-
-class Misfit(NamedTuple):
-    """Files that can never become a job as they are."""
-
-    name: str
-    reason: str
-    paths: tuple[str, ...]
-
-
-class Ignored(NamedTuple):
-    """An entry that is left where it is."""
-
-    path: str
-    reason: str
+_SURELY_A_SLIP = 0.9
+"""Likeness of a name in a hot folder to a part's from which it is not painted: every picture there is a content."""
 
 
 @dataclass(slots=True)
@@ -90,81 +34,15 @@ class Pairing:
     pairs: list[Pair] = field(default_factory=list)
     halves: list[Half] = field(default_factory=list)
     misfits: list[Misfit] = field(default_factory=list)
+    idle: list[Pair] = field(default_factory=list)
+    """Hot folders without a picture to paint, as if their style were it: whether that style can be used shows now."""
     ignored: list[Ignored] = field(default_factory=list)
-
-
-class _Group:
-    """The files that carry one pair's name, by their part; two files may claim to be the same part."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._parts: dict[tuple[str, int], list[str]] = {}
-        self._settings: str | None = None
-        self._ready: str | None = None
-        self._faults: list[str] = []
-
-    def add(self, part: Part, path: str, kind: Kind) -> None:
-        """Add the file at ``path``."""
-        if kind is not Kind.FILE:
-            self._faults.append(_not_a_file(path, kind))
-        self._parts.setdefault((part.role, part.position), []).append(path)
-
-    def add_settings(self, path: str, kind: Kind) -> None:
-        """Add the TOML file at ``path``."""
-        if kind is not Kind.FILE:
-            self._faults.append(_not_a_file(path, kind))
-        self._settings = path
-
-    def add_ready(self, path: str, kind: Kind) -> None:
-        """Add the file that says that the pair is complete."""
-        if kind is not Kind.FILE:
-            self._faults.append(_not_a_file(path, kind))
-        self._ready = path
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every file of the group."""
-        files = [path for paths in self._parts.values() for path in paths]
-        return (*sorted(files), *(path for path in (self._settings, self._ready) if path))
-
-    def outside(self) -> tuple[str, ...]:
-        """Return what lies in the inbox itself."""
-        return tuple(path for path in self.paths if "/" not in path)
-
-    def has(self, role: str) -> bool:
-        """Return whether any file has this part."""
-        return any(known == role for known, _ in self._parts)
-
-    def first(self, role: str) -> str | None:
-        """Return the file that is this part."""
-        return next(iter(self._parts.get((role, 1), ())), None)
-
-    def wrong(self) -> str:
-        """Return why these files can never be a pair; empty if they can."""
-        for (role, _), paths in sorted(self._parts.items()):
-            if len(paths) > 1:
-                listed = " and ".join(path.rpartition("/")[2] for path in sorted(paths))
-                return f"{listed} both claim to be the {role}; leave one"
-        return self._faults[0] if self._faults else ""
-
-    def missing_style(self) -> str:
-        """Return which style is awaited: the first, or one before the last; empty if none is."""
-        given = {position for role, position in self._parts if role == "style"}
-        if 1 not in given:
-            return "a style"
-        gap = next((position for position in range(2, max(given)) if position not in given), None)
-        return f"style-{gap}" if gap else ""
-
-    def pair(self, name: str, *, content: str, folder: str | None = None, kept: frozenset[str] = frozenset()) -> Pair:
-        """Make a pair of the group's style, mask and settings with a content."""
-        styles = tuple(paths[0] for (role, _), paths in sorted(self._parts.items()) if role == "style")
-        return Pair(name, content, styles, self.first("mask"), self._settings, self._ready, folder, kept)
 
 
 def pair_up(listing: Listing) -> Pairing:
     """Sort every entry of the inbox into pairs, halves, misfits and what is ignored.
 
-    Hidden names, unfinished downloads and other programs' litter are passed over in silence.
+    Hidden names and other programs' litter are passed over in silence.
     """
     pairing = Pairing()
     folders: dict[str, _Folder] = {"": _Folder("")}
@@ -175,9 +53,9 @@ def pair_up(listing: Listing) -> Pairing:
         folder, _, name = path.rpartition("/")
         if folder in folders:
             folders[folder].add(name, kind, pairing)
-    _pair_across(folders.pop(names.CONTENT_FOLDER, None), folders.pop(names.STYLE_FOLDER, None), pairing)
     inbox = folders.pop("")
     folders.pop(names.REJECTED_FOLDER, None)
+    _pair_across([folders.pop(name) for name in sorted(folders) if names.role_of_folder(name)], pairing)
     for found in folders.values():
         if not passed_over(found.name):
             _pair_folder(found, inbox, pairing)
@@ -201,7 +79,7 @@ class _Folder:
     def add(self, name: str, kind: Kind, pairing: Pairing) -> None:
         if is_hostile(name):
             pairing.ignored.append(Ignored(self.path(name), "its name holds control characters or is not UTF-8"))
-        elif names.is_unfinished(name):
+        elif names.is_unfinished(name) or names.placeholder_of(name):
             self.unfinished.append(name)
         elif not names.is_junk(name):
             self.entries[name] = kind
@@ -209,47 +87,109 @@ class _Folder:
     def path(self, name: str) -> str:
         return f"{self.name}/{name}" if self.name else name
 
+    def take_beside(self, group: Group, inbox: _Folder) -> None:
+        """Give a group the files in the inbox that carry this folder's name: settings, or that it is complete."""
+        wanted = names.key(self.name)
+        for name, kind in list(inbox.entries.items()):
+            found = names.companion(name)
+            if found is None or kind is Kind.FOLDER or names.key(found[0]) != wanted:
+                continue
+            del inbox.entries[name]
+            (group.add_ready if found[1] == names.READY_SUFFIX else group.add_settings)(name, kind)
+
+    def tell_unfinished(self, pairing: Pairing) -> None:
+        """List what programs are still writing here, hidden files apart."""
+        for name in self.unfinished:
+            if not name.startswith(".") or names.placeholder_of(name):
+                pairing.halves.append(Half(name, _rest_of(name), (self.path(name),)))
+
 
 def _pair_folder(folder: _Folder, inbox: _Folder, pairing: Pairing) -> None:
     """Judge one folder of the inbox by what it holds: rule 1, rule 4, rule 2 inside it, or nothing yet."""
-    group = _Group(folder.name)
+    group = Group(folder.name)
     others = {}
-    for name, kind in folder.entries.items():
-        part = names.part_in_folder(name)
+    for name, kind in sorted(folder.entries.items()):
+        part = names.part_in_folder(name) if kind is not Kind.FOLDER or names.image_stem(name) else None
         if part is not None:
             group.add(part, folder.path(name), kind)
-        elif name == names.SETTINGS_NAME:
+        elif names.is_settings_in_folder(name):
             group.add_settings(folder.path(name), kind)
         else:
             others[name] = kind
+    for path in group.leave_doubtful():
+        others[path.rpartition("/")[2]] = Kind.FILE
     if group.has("content"):
-        ready = folder.name + names.READY_SUFFIX
-        if inbox.entries.get(ready, Kind.FOLDER) is not Kind.FOLDER:
-            group.add_ready(ready, inbox.entries.pop(ready))
-        _pair_own_folder(folder, group, pairing)
+        folder.take_beside(group, inbox)
+        _pair_own_folder(folder, group, others, pairing)
     elif group.has("style"):
+        folder.take_beside(group, inbox)
         _pair_hot_folder(folder, group, others, pairing)
     elif any(names.named_part(name) for name in others):
         _pair_files(folder, pairing)
     elif group.paths or any(names.image_stem(name) for name in others):
         pairing.halves.append(Half(folder.name, "a style: put style.jpg into its folder", (folder.name,)))
-    elif others:
-        pairing.ignored.append(Ignored(folder.name, "no image in it; folders in folders are not looked into"))
+    else:
+        folder.tell_unfinished(pairing)
+        if others:
+            pairing.ignored.append(Ignored(folder.name, _without_pictures(others)))
 
 
-def _pair_own_folder(folder: _Folder, group: _Group, pairing: Pairing) -> None:
+def _without_pictures(others: Mapping[str, Kind]) -> str:
+    """Say why a folder is left alone that holds nothing that can be used."""
+    inner = sorted(name for name, kind in others.items() if kind is Kind.FOLDER)
+    if not inner:
+        return "no picture in it by their names"
+    return f"no picture in it, and folders in folders are not looked into: move {_some(inner)} up into inbox/"
+
+
+def _some(listed: Sequence[str]) -> str:
+    """Name up to four of several files."""
+    named = ", ".join(escaped(name) for name in listed[:4])
+    return named if len(listed) <= 4 else f"{named} and {len(listed) - 4} more"
+
+
+def _rest_of(name: str) -> str:
+    """Say what an unfinished file, or a placeholder, waits for."""
+    placeholder = names.placeholder_of(name)
+    if placeholder:
+        return f"{escaped(placeholder[0])}: it is a placeholder, let {placeholder[1]} download it"
+    return f"the rest of {escaped(name)}, which is still being written"
+
+
+def _pair_own_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], pairing: Pairing) -> None:
     """Rule 1."""
     wrong = group.wrong()
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, (folder.name, *group.outside())))
     elif folder.unfinished:
-        missing = f"the rest of {escaped(folder.unfinished[0])}, which is still being written"
-        pairing.halves.append(Half(folder.name, missing, (folder.name,)))
+        pairing.halves.append(Half(folder.name, _rest_of(folder.unfinished[0]), (folder.name,)))
     else:
+        unused = []
+        for name, kind in others.items():
+            slip = _slip(name, kind)
+            if slip:
+                group.held.append(slip)
+            else:
+                unused.append(f"{name}/" if kind is Kind.FOLDER else name)
+        if unused:
+            group.remarks.append(f"not used, from its folder: {_some(unused)}")
         _complete(group, pairing, folder=folder.name)
 
 
-def _pair_hot_folder(folder: _Folder, group: _Group, others: Mapping[str, Kind], pairing: Pairing) -> None:
+def _slip(name: str, kind: Kind) -> str:
+    """Return what a pair waits for whose folder has a file of nearly a part's name; empty if it is not nearly one."""
+    if kind is Kind.FOLDER:
+        return ""
+    if names.nearly_settings(name):
+        return f"{escaped(name)} to be called {names.SETTINGS_NAME}, or to be taken away: as it is it is not used"
+    role = names.nearly_a_role(name)
+    if role is None:
+        return ""
+    wanted = "style-2, style-3 …" if role == "style" else role
+    return f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used"
+
+
+def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], pairing: Pairing) -> None:
     """Rule 4."""
     wrong, missing = group.wrong(), group.missing_style()
     if wrong:
@@ -259,87 +199,150 @@ def _pair_hot_folder(folder: _Folder, group: _Group, others: Mapping[str, Kind],
         name for name in folder.unfinished if name.lstrip(".").startswith(("style", "mask", "content", "job."))
     ]
     if unfinished or missing:
-        missing = missing or f"the rest of {escaped(unfinished[0])}, which is still being written"
-        pairing.halves.append(Half(folder.name, missing, (folder.name,)))
+        pairing.halves.append(Half(folder.name, missing or _rest_of(unfinished[0]), (folder.name,)))
         return
+    slip = next(
+        (slip for name, kind in others.items() if names.nearly_settings(name) and (slip := _slip(name, kind))), ""
+    )
+    if slip:
+        pairing.halves.append(Half(folder.name, slip, (folder.name,)))
+        return
+    folder.tell_unfinished(pairing)
     pairs = 0
     for name, kind in others.items():
         stem, path = names.image_stem(name), folder.path(name)
         if kind in (Kind.LINK, Kind.OTHER):
-            pairing.misfits.append(Misfit(stem or name, _not_a_file(path, kind), (path,)))
-        elif stem is None or kind is Kind.FOLDER:
-            pairing.ignored.append(Ignored(path, "not an image"))
+            pairing.misfits.append(Misfit(stem or name, not_a_file(path, kind), (path,)))
+        elif kind is Kind.FOLDER:
+            pairing.ignored.append(Ignored(path, "a folder in a folder, which is not looked into"))
+        elif stem is None:
+            pairing.ignored.append(Ignored(path, names.why_not_a_picture(name)))
+        elif names.nearly_a_role(name, cutoff=_SURELY_A_SLIP):
+            pairing.halves.append(
+                Half(path, f"another name: {escaped(name)} is nearly a part's, style-2 perhaps", (path,))
+            )
         else:
             pairing.pairs.append(group.pair(stem, content=path, kept=frozenset(group.paths)))
             pairs += 1
     if not pairs:
         pairing.halves.append(Half(folder.name, "images to paint in this style", (folder.name,)))
+        pairing.idle.append(group.pair(folder.name, content=group.first("style") or "", kept=frozenset(group.paths)))
 
 
 def _pair_files(folder: _Folder, pairing: Pairing) -> None:
     """Rule 2."""
-    groups: dict[str, _Group] = {}
+    groups: dict[str, Group] = {}
     beside: list[tuple[str, str, Kind]] = []
     others = {}
-    for name, kind in folder.entries.items():
-        part = names.named_part(name)
+    for name, kind in sorted(folder.entries.items()):
+        part = names.named_part(name) if kind is not Kind.FOLDER or names.image_stem(name) else None
         if part is not None:
-            groups.setdefault(names.key(part.name), _Group(part.name)).add(part, folder.path(name), kind)
-        elif name.endswith((names.SETTINGS_SUFFIX, names.READY_SUFFIX)) and kind is not Kind.FOLDER:
+            groups.setdefault(names.key(part.name), Group(part.name)).add(part, folder.path(name), kind)
+        elif names.companion(name) and kind is not Kind.FOLDER:
             beside.append((name, folder.path(name), kind))
         elif not (kind is Kind.FOLDER and not folder.name):
             others[name] = kind
     for name, path, kind in beside:
         _add_beside(groups, name, path, kind)
     for group in groups.values():
-        _judge(group, pairing)
+        for path in group.leave_doubtful():
+            others[path.rpartition("/")[2]] = Kind.FILE
+    groups = _folded(groups)
     for name, kind in others.items():
-        _left_over(name, folder.path(name), kind, pairing)
+        if not _holds_one(name, kind, groups):
+            _left_over(name, folder.path(name), kind, pairing)
+    for group in groups.values():
+        _judge(group, pairing)
+    folder.tell_unfinished(pairing)
 
 
-def _add_beside(groups: dict[str, _Group], name: str, path: str, kind: Kind) -> None:
+def _folded(groups: dict[str, Group]) -> dict[str, Group]:
+    """Put groups together whose names differ in upper and lower case only, unless two files claim one part."""
+    same: dict[str, list[Group]] = {}
+    for name in sorted(groups):
+        same.setdefault(name.casefold(), []).append(groups[name])
+    folded: dict[str, Group] = {}
+    for alike in same.values():
+        if any(one.clashes_with(other) for index, one in enumerate(alike) for other in alike[:index]):
+            folded |= {names.key(group.name): group for group in alike}
+            continue
+        first = next((group for group in alike if group.has("content")), alike[0])
+        for group in alike:
+            if group is not first:
+                first.take_in(group)
+        folded[names.key(first.name)] = first
+    return folded
+
+
+def _add_beside(groups: dict[str, Group], name: str, path: str, kind: Kind) -> None:
     """Add a file that is no picture to the group whose name it carries: settings, or that it is complete."""
-    stem, _, suffix = name.rpartition(".")
-    group = groups.setdefault(names.key(stem), _Group(stem))
-    if f".{suffix}" == names.SETTINGS_SUFFIX:
-        group.add_settings(path, kind)
-    else:
-        group.add_ready(path, kind)
+    found = names.companion(name)
+    if found is None:
+        return
+    stem, suffix = found
+    shorter = names.without_job(stem)  # NAME.job.toml
+    if shorter is not None and names.key(stem) not in groups and names.key(shorter) in groups:
+        stem = shorter
+    group = groups.setdefault(names.key(stem), Group(stem))
+    (group.add_settings if suffix == names.SETTINGS_SUFFIX else group.add_ready)(path, kind)
+
+
+def _holds_one(name: str, kind: Kind, groups: Mapping[str, Group]) -> bool:
+    """Let the group wait whose settings a file nearly is: ``NAME.toml.txt``; return whether there is one."""
+    if kind is not Kind.FILE or not names.nearly_settings(name):
+        return False
+    folded = names.key(name).casefold()
+    held = [group for known, group in groups.items() if re.match(re.escape(known.casefold()) + r"[._-]", folded)]
+    for group in held:
+        wanted = f"{escaped(group.name)}{names.SETTINGS_SUFFIX}"
+        group.held.append(f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used")
+    return bool(held)
 
 
 def _left_over(name: str, path: str, kind: Kind, pairing: Pairing) -> None:
     """Judge an entry that no rule names."""
     stem = names.image_stem(name)
     if kind in (Kind.LINK, Kind.OTHER):
-        pairing.misfits.append(Misfit(name, _not_a_file(path, kind), (path,)))
+        pairing.misfits.append(Misfit(name, not_a_file(path, kind), (path,)))
     elif stem is not None and kind is Kind.FILE:
-        suffix = name.rpartition(".")[2]
+        suffix = name.removeprefix(f"{stem}.")
         missing = f"a part in its name: {stem}.content.{suffix} or {stem}.style.{suffix}"
         pairing.halves.append(Half(name, missing, (path,)))
+    elif kind is Kind.FOLDER:
+        pairing.ignored.append(Ignored(path, "a folder in a folder, which is not looked into"))
     elif name.lower() != "readme.md":
-        pairing.ignored.append(Ignored(path, "not an image"))
+        pairing.ignored.append(Ignored(path, names.why_not_a_picture(name)))
 
 
-def _pair_across(contents: _Folder | None, styles: _Folder | None, pairing: Pairing) -> None:
+def _pair_across(folders: Sequence[_Folder], pairing: Pairing) -> None:
     """Rule 3."""
-    groups: dict[str, _Group] = {}
-    for folder, role in ((contents, "content"), (styles, "style")):
-        for name, kind in folder.entries.items() if folder else ():
-            path, stem = f"{role}/{name}", names.image_stem(name)
-            if kind in (Kind.FILE, Kind.LINK, Kind.OTHER) and stem is not None:
-                group = groups.setdefault(names.key(stem), _Group(stem))
-                group.add(Part(stem, role, 1, name.rpartition(".")[2].lower()), path, kind)
-            elif kind is Kind.FILE and role == "content" and name.endswith((names.SETTINGS_SUFFIX, names.READY_SUFFIX)):
-                _add_beside(groups, name, path, kind)
+    groups: dict[str, Group] = {}
+    beside: list[tuple[str, str, Kind]] = []
+    for folder in folders:
+        role = names.role_of_folder(folder.name) or ""
+        for name, kind in sorted(folder.entries.items()):
+            path, stem = folder.path(name), names.bare_stem(name)
+            if kind is not Kind.FOLDER and names.companion(name):
+                beside.append((name, path, kind))
+            elif kind is not Kind.FOLDER and stem is not None:
+                group = groups.setdefault(names.key(stem), Group(stem))
+                group.add(Part(stem, role, 1, ""), path, kind)
             elif kind in (Kind.LINK, Kind.OTHER):
-                pairing.misfits.append(Misfit(name, _not_a_file(path, kind), (path,)))
+                pairing.misfits.append(Misfit(name, not_a_file(path, kind), (path,)))
+            elif kind is Kind.FOLDER:
+                pairing.ignored.append(Ignored(path, "a folder in a folder, which is not looked into"))
             else:
-                pairing.ignored.append(Ignored(path, "not an image"))
+                pairing.ignored.append(Ignored(path, names.why_not_a_picture(name)))
+        folder.tell_unfinished(pairing)
+    for name, path, kind in beside:
+        _add_beside(groups, name, path, kind)
     for group in groups.values():
+        pairing.ignored += [Ignored(path, "another file is this part") for path in group.leave_doubtful()]
+    for group in _folded(groups).values():
         _judge(group, pairing)
 
 
-def _judge(group: _Group, pairing: Pairing) -> None:
+def _judge(group: Group, pairing: Pairing) -> None:
     wrong = group.wrong()
     if wrong:
         pairing.misfits.append(Misfit(group.name, wrong, group.paths))
@@ -347,16 +350,14 @@ def _judge(group: _Group, pairing: Pairing) -> None:
         _complete(group, pairing)
 
 
-def _complete(group: _Group, pairing: Pairing, *, folder: str | None = None) -> None:
+def _complete(group: Group, pairing: Pairing, *, folder: str | None = None) -> None:
     """Make a pair of a group without faults, or half a pair."""
     content, missing = group.first("content"), group.missing_style()
+    if not missing and group.held:
+        missing = group.held[0]
     if content is not None and not missing:
         pairing.pairs.append(group.pair(group.name, content=content, folder=folder))
         return
     if content is None:
         missing = f"a content and {missing}" if missing else "a content"
     pairing.halves.append(Half(group.name, missing, (folder,) if folder else group.paths))
-
-
-def _not_a_file(path: str, kind: Kind) -> str:
-    return f"{path.rpartition('/')[2]} is a {kind}; only real files are taken"

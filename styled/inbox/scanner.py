@@ -20,9 +20,10 @@ from styled.files.printable import escaped
 from styled.inbox.claiming.rejection import rejected
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.classify import InboxState, classify
+from styled.inbox.group import Ignored
 from styled.inbox.lasting_thread import LastingThread
 from styled.inbox.listing import Look, look_into
-from styled.inbox.pairs import Ignored, Pairing, pair_up
+from styled.inbox.pairs import Pairing, pair_up
 from styled.inbox.tracker import NETWORK_SETTLE_S, Tracker
 from styled.inbox.watcher import POLL_S, Watcher
 from styled.root import Root
@@ -187,7 +188,7 @@ class InboxScanner:
         before = self._result
         if before is None or before.look.kinds != look.kinds:
             pairing = pair_up(look.kinds)
-        elif before.is_final and not busy and before.look.signatures == look.signatures:
+        elif before.is_final and not (busy or notes) and before.look.signatures == look.signatures:
             # Thousands of halves that wait for months: only the listing costs anything.
             return before._replace(look=look, seconds=self._clock() - started, new_ignored=[])
         else:
@@ -195,7 +196,7 @@ class InboxScanner:
         found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
         found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
-        new = sorted(set(found.ignored) - told)
+        new = sorted(set(found.left_alone) - told)
         return _Result(look, pairing, found, is_final, self._clock() - started, new)
 
     def _fetch(self) -> InboxState | None:
@@ -256,4 +257,4 @@ class InboxScanner:
             self._log.warning("left alone in the inbox", path=escaped(entry.path), reason=entry.reason)
         if len(result.new_ignored) > _TOLD_AT_ONCE:
             self._log.warning("left alone in the inbox, and more", more=len(result.new_ignored) - _TOLD_AT_ONCE)
-        self._told = set(result.found.ignored)
+        self._told = set(result.found.left_alone)

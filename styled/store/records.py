@@ -25,7 +25,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     """Unix seconds."""
     kind: str
-    """``added``, ``moved``, ``priority``, ``removed``, ``rejected``, ``duplicate``, ``incomplete`` or ``rebuilt``."""
+    """``added``, ``moved``, ``priority``, ``removed``, ``rejected``, ``duplicate``, ``incomplete``, ``ignored`` or ``rebuilt``."""
     number: int | None
     """The job's, None where none is meant."""
     id: str

@@ -29,6 +29,17 @@ class Incomplete(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
 
 
+class Ignored(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that lies in the inbox, is part of no pair, and is left where it is. Texts are safe to print."""
+
+    name: str
+    """Path relative to the inbox."""
+    reason: str
+    """What it is, and what to do where something can be done."""
+    since: float
+    """Unix seconds."""
+
+
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """Something in ``inbox/rejected/``. Texts are safe to print."""
 
@@ -70,6 +81,9 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     incomplete: list[Incomplete] = []
     """The oldest first, at most ``LISTED``."""
     incomplete_count: int = 0
+    ignored: list[Ignored] = []
+    """What is left alone in the inbox, the oldest first, at most ``LISTED``; no hidden files, and no other programs' litter."""
+    ignored_count: int = 0
     rejected: list[Rejected] = []
     """The newest first, at most ``LISTED``."""
     rejected_count: int = 0

@@ -24,7 +24,8 @@ from tests.store.many import add_copies
 pytestmark = pytest.mark.processes
 
 KEYS = {
-    "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "rejected", "rejected_count", "memory",
+    "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "ignored", "ignored_count", "rejected",
+    "rejected_count", "memory",
 }  # fmt: skip
 
 

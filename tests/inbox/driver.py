@@ -83,7 +83,7 @@ class Driver:
         )
 
     def rejections(self) -> dict[str, str]:
-        return {entry.name: entry.reason for entry in self.inbox.rejected()[0]}
+        return {entry.name: entry.reason for entry in self.inbox.found.rejected}
 
     def waits(self) -> dict[str, str]:
-        return {entry.name: entry.missing for entry in self.inbox.incomplete()[0]}
+        return {entry.name: entry.missing for entry in self.inbox.found.incomplete}

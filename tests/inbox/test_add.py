@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from styled.errors import DiskFull, PairRejected, SettingsError, StyledError, UnreadableImage
 from styled.inbox import add as dropping
 from styled.inbox.add import add_pair
+from styled.inbox.group import Kind
 from styled.inbox.job_toml import parse_job_toml
-from styled.inbox.pairs import Kind, pair_up
+from styled.inbox.pairs import pair_up
 from styled.root import Root
 from tests.store.conftest import png
 

@@ -13,7 +13,7 @@ from styled.config import InboxConfig
 from styled.files.signature import Signature
 from styled.images import ImageInfo
 from styled.inbox.checking import Changed, NotYet, PairChecker, Prepared, Task, Unusable
-from styled.inbox.pairs import Pair
+from styled.inbox.group import Pair
 from tests.store.conftest import png
 
 pytestmark = pytest.mark.processes

@@ -38,7 +38,7 @@ def test_a_dropped_pair_becomes_a_job_once_it_is_quiet(drive: Driver, root: Root
     assert (root.evolution / job.id / "input" / "content.png").read_bytes() == png(1)
     assert drive.left() == []
     assert drive.store.get(1) == job
-    assert (drive.inbox.trouble, drive.inbox.incomplete(), drive.inbox.rejected()) == ("", ([], 0), ([], 0))
+    assert (drive.inbox.trouble, drive.inbox.found.incomplete, drive.inbox.found.rejected) == ("", [], [])
     folder = JobFolder(root.evolution / job.id)
     file = read_job_file(folder)
     assert (file.number, file.digests[job.content]) == (1, job.content_digest)

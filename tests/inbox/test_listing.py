@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from styled.inbox.group import Kind
 from styled.inbox.listing import look_into
-from styled.inbox.pairs import Kind
 
 
 def test_files_and_one_level_of_folders_are_listed_and_nothing_is_followed(tmp_path: Path):

@@ -118,7 +118,7 @@ def test_a_read_only_inbox_gives_each_pair_once_and_across_restarts(
     (source / "bad.content.png").symlink_to("/etc/passwd")
     jobs = run(inbox, lambda: len(store.jobs()) == 2)
     assert [job.name for job in jobs] == ["b"]
-    run(inbox, lambda: any("symbolic link" in entry.missing for entry in inbox.incomplete()[0]))
+    run(inbox, lambda: any("symbolic link" in entry.missing for entry in inbox.found.incomplete))
     assert sorted(path.name for path in source.iterdir()) == [
         "a.content.png", "a.style.png", "b.content.png", "b.style.png", "bad.content.png"
     ]  # fmt: skip
@@ -130,7 +130,7 @@ def test_an_unmounted_inbox_is_not_an_empty_one(root: Root, store: Store, inbox:
     mount(root.inbox, "--bind", str(share))
     drop(root.inbox, "a", 1)
     (root.inbox / "half.content.png").write_bytes(png(9))
-    run(inbox, lambda: len(store.jobs()) == 1 and inbox.incomplete()[1] == 1)
+    run(inbox, lambda: len(store.jobs()) == 1 and inbox.found.incomplete_count == 1)
     before = store.jobs()
     subprocess.run(["umount", str(root.inbox)], check=True)
     assert for_some_looks(inbox) == []

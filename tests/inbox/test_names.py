@@ -21,12 +21,21 @@ from styled.inbox.names import Part
         ("two words.mask.png", Part("two words", "mask", 1, "png")),
         ("content.jpg", None),
         (".content.jpg", None),
-        ("harbour.content", None),
+        ("harbour.content", Part("harbour", "content", 1, "")),
+        ("harbour.content.heic", Part("harbour", "content", 1, "heic")),
+        ("harbour.content.jpg_large", Part("harbour", "content", 1, "jpg_large")),
+        ("harbour.content.jpg.1", Part("harbour", "content", 1, "jpg")),
+        ("harbour.style2.jpg", Part("harbour", "style", 2, "jpg")),
+        ("harbour-style_03.jpg", Part("harbour", "style", 3, "jpg")),
+        ("harbour.style 2 .jpg", Part("harbour", "style", 2, "jpg")),
+        ("harbour.style.4.jpg", Part("harbour", "style", 4, "jpg")),
         ("harbour.content.txt", None),
         ("harbour.content.jpg.part", None),
         ("harbourcontent.jpg", None),
         ("harbour.style-0.png", None),
-        ("harbour.style-1.png", None),
+        ("harbour.style-1.png", Part("harbour", "style", 1, "png")),
+        ("harbour.content.mov", None),
+        ("harbour.content.aae", None),
         ("harbour.style-100.png", None),
     ],
 )
@@ -41,6 +50,16 @@ def test_the_part_and_the_pair_are_read_from_a_name(name: str, part: Part | None
         ("Style-3.TIFF", Part("", "style", 3, "tiff")),
         ("mask.png", Part("", "mask", 1, "png")),
         ("content.xmp", None),
+        ("content.mov", None),
+        ("content", Part("", "content", 1, "")),
+        ("Content.HEIC", Part("", "content", 1, "heic")),
+        ("style.nef", Part("", "style", 1, "nef")),
+        ("style2.jpg", Part("", "style", 2, "jpg")),
+        ("Style_2.JPG", Part("", "style", 2, "jpg")),
+        ("style 10.jpg", Part("", "style", 10, "jpg")),
+        ("style.2.jpg", Part("", "style", 2, "jpg")),
+        ("mask .png", Part("", "mask", 1, "png")),
+        ("stylish.jpg", None),
         ("my content.jpg", None),
         ("content-2.jpg", None),
     ],
@@ -125,3 +144,55 @@ def test_no_name_breaks_the_reading_of_parts(name: str):
 
 def test_one_letter_written_in_two_ways_is_one_key():
     assert names.key("e\u0301te\u0301") == names.key("été")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("contents.jpg", "content"), ("content-2.jpg", "content"), ("conent.png", "content"), ("masks.png", "mask"),
+        ("style (2).jpg", "style"), ("styles.jpg", "style"), ("stlye.jpg", "style"), ("style copy.jpg", "style"),
+        ("style.jpg", None), ("style-2.jpg", None), ("stylish.jpg", None), ("IMG_1.jpg", None), ("styles.txt", None), ("task.png", None),
+    ],
+)  # fmt: skip
+def test_a_picture_whose_name_is_nearly_a_part_s_is_known(name: str, role: str | None):
+    assert names.nearly_a_role(name) == role
+
+
+@pytest.mark.parametrize(
+    ("name", "nearly"),
+    [
+        ("job.toml.txt", True), ("Job.toml.TXT", True), ("harbour.job.toml", True), ("settings.toml", True), ("job.txt", True),
+        ("job.tml", True), ("job.yaml", True), ("job", True), ("Job.toml", False), ("job.toml ", False), ("notes.txt", False),
+        ("job.jpg", False), ("toml.jpg", False),
+    ],
+)  # fmt: skip
+def test_a_file_that_its_writer_may_take_for_settings_is_known(name: str, nearly: bool):
+    assert names.nearly_settings(name) is nearly
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a.jpg", "a"), ("a.HEIC", "a"), ("a.nef", "a"), ("a.jpg_large", "a"), ("a.jpg!d", "a"), ("a.jpeg?w=800", "a"), ("a.png (1)", "a"),
+        ("a.jpg.1", "a"), ("a", None), ("a.txt", None), ("a.mov", None), ("a.url", None), ("a.jpgs", None), ("a.1", None),
+    ],
+)  # fmt: skip
+def test_the_name_of_what_may_be_a_picture(name: str, stem: str | None):
+    assert names.image_stem(name) == stem
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.url", "a link"), ("a.webloc", "a link"), ("IMG_1.MOV", "live photo"), ("a.zip", "unpack"), ("notes.txt", "not a picture"),
+        ("IMG_1", "no ending"),
+    ],
+)  # fmt: skip
+def test_what_is_no_picture_is_left_alone_with_its_reason(name: str, words: str):
+    assert words in names.why_not_a_picture(name)
+
+
+def test_placeholders_of_synchronisers_are_known():
+    assert names.placeholder_of(".IMG_1.HEIC.icloud") == ("IMG_1.HEIC", "iCloud")
+    assert names.placeholder_of("IMG_1.jpg.nextcloud") == ("IMG_1.jpg", "Nextcloud")
+    assert names.placeholder_of("IMG_1.jpg") is None

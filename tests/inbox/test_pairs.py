@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styled.files.printable import is_hostile
-from styled.inbox.pairs import Kind, Pair, Pairing, pair_up
+from styled.inbox.group import Kind, Pair
+from styled.inbox.pairs import Pairing, pair_up
 
 
 def listing(*paths: str, **kinds: Kind) -> dict[str, Kind]:
@@ -179,7 +180,7 @@ def test_a_content_that_is_a_folder_is_a_misfit():
 
 
 def test_litter_readme_and_rejected_are_passed_over_in_silence():
-    found = listing("README.md", ".DS_Store", "Thumbs.db", "a.content.jpg.part", ".a.content.jpg.Ab12Cd", "rejected/x/", "@eaDir/a.jpg",
+    found = listing("README.md", ".DS_Store", "Thumbs.db", ".a.content.jpg.Ab12Cd", "rejected/x/", "@eaDir/a.jpg",
                     "rejected/a.content.jpg", ".hidden/content.jpg", ".hidden/style.jpg")  # fmt: skip
     assert pair_up(found) == Pairing()
 
@@ -201,6 +202,111 @@ def test_a_folder_of_folders_is_told_about_once():
     assert [(entry.path, "folders in folders" in entry.reason) for entry in pairing.ignored] == [("a", True)]
 
 
+@pytest.mark.parametrize(
+    ("paths", "settings", "styles"),
+    [
+        (["a/content.jpg", "a/style.jpg", "a/Job.toml"], "a/Job.toml", 1),
+        (["a/content.jpg", "a/style.jpg", "a/JOB.TOML"], "a/JOB.TOML", 1),
+        (["a/content.jpg", "a/style.jpg", "a.toml"], "a.toml", 1),
+        (["a/content.jpg", "a/style.jpg", "a/style2.jpg", "a/style_3.jpg"], None, 3),
+        (["a.content.jpg", "a.style.jpg", "A.TOML"], "A.TOML", 1),
+        (["A.content.jpg", "a.style.jpg", "a.toml"], "a.toml", 1),
+        (["a.content.jpg", "a.style.jpg", "a.job.toml"], "a.job.toml", 1),
+        (["a.content.jpg", "a.style.jpg", "a_job.toml"], "a_job.toml", 1),
+        (["Content/a.jpg", "Style/a.jpg", "Content/a.toml"], "Content/a.toml", 1),
+        (["content/a.jpg", "STYLE/A.jpg", "STYLE/a.toml"], "STYLE/a.toml", 1),
+        (["content/a", "style/a.heic"], None, 1),
+        (["content/e\u0301.jpg", "style/é.jpg", "style/É.toml"], "style/É.toml", 1),
+        (["a.content", "a.style.jpg_large"], None, 1),
+    ],
+)
+def test_names_in_other_letters_are_the_same_names(paths: list[str], settings: str | None, styles: int):
+    pairing = pair_up(listing(*paths))
+    (pair,) = pairing.pairs
+    assert pairing == Pairing(pairs=[pair])
+    assert set(pair.paths) == set(paths)
+    assert (pair.settings, len(pair.styles), pair.remarks) == (settings, styles, ())
+
+
+def test_a_pair_in_its_folder_and_its_ready_in_the_other_unicode_form():
+    (pair,) = pair_up(listing("e\u0301/content.jpg", "e\u0301/style.jpg", "é.READY")).pairs
+    assert pair.ready == "é.READY"
+
+
+def test_pairs_of_names_that_differ_in_case_stay_apart_if_both_are_whole():
+    pairing = pair_up(listing("a.content.jpg", "a.style.jpg", "A.content.jpg", "A.style.jpg"))
+    assert sorted(pair.content for pair in pairing.pairs) == ["A.content.jpg", "a.content.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        (["a/content.jpg", "a/style.jpg", "a/job.toml.txt"], "job.toml.txt to be called job.toml"),
+        (["a/content.jpg", "a/style.jpg", "a/a.job.toml"], "a.job.toml to be called job.toml"),
+        (["a/content.jpg", "a/style.jpg", "a/settings.toml"], "settings.toml to be called job.toml"),
+        (["a/content.jpg", "a/style.jpg", "a/style (2).jpg"], "style (2).jpg to be called style-2"),
+        (["a/content.jpg", "a/style.jpg", "a/masks.png"], "masks.png to be called mask"),
+        (["a.content.jpg", "a.style.jpg", "a.toml.txt"], "a.toml.txt to be called a.toml"),
+        (["hot/style.jpg", "hot/x.jpg", "hot/job.toml.txt"], "job.toml.txt to be called job.toml"),
+        (["a/content.jpg", "a/style.jpg", "a/.style-2.jpg.icloud"], "style-2.jpg: it is a placeholder, let iCloud"),
+    ],
+)
+def test_a_pair_with_a_file_that_is_nearly_a_part_is_held(paths: list[str], words: str):
+    pairing = pair_up(listing(*paths))
+    assert pairing.pairs == pairing.misfits == []
+    assert words in pairing.halves[0].missing
+
+
+def test_what_else_is_in_a_pair_s_folder_is_a_remark_on_it():
+    (pair,) = pair_up(listing("a/content.heic", "a/content.mov", "a/style.jpg", "a/IMG_1.jpg", "a/.DS_Store")).pairs
+    assert pair.remarks == ("not used, from its folder: IMG_1.jpg, content.mov",)
+
+
+def test_of_two_files_for_a_part_the_one_that_is_called_an_image_is_taken():
+    """A live photo's HEIC beside its JPEG, a raw file beside its picture."""
+    (pair,) = pair_up(listing("a/content.jpg", "a/content.nef", "a/style.jpg")).pairs
+    assert (pair.content, pair.remarks) == ("a/content.jpg", ("not used, from its folder: content.nef",))
+
+
+def test_two_settings_of_one_pair_are_a_misfit():
+    (misfit,) = pair_up(listing("a/content.jpg", "a/style.jpg", "a/job.toml", "a.toml")).misfits
+    assert misfit.reason == "a.toml and job.toml both claim to be the settings; leave one"
+    assert misfit.paths == ("a", "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("IMG_1.MOV", "video"),
+        ("page.url", "link"),
+        ("photos.zip", "unpack"),
+        ("content/x.webloc", "link"),
+        ("batch/harbour/", "move harbour up into inbox/"),
+        ("hot/IMG_2.MOV", "video"),
+    ],
+)
+def test_what_is_left_alone_has_its_reason(path: str, words: str):
+    found = listing("hot/style.jpg", path)
+    if path.endswith("/"):
+        found |= {"batch": Kind.FOLDER, "batch/harbour": Kind.FOLDER}
+    (entry,) = pair_up(found).ignored
+    assert words in entry.reason
+
+
+@pytest.mark.parametrize("name", ["IMG_1.heic", "IMG_1.jpg_large", "IMG_1.nef"])
+def test_in_a_hot_folder_whatever_may_be_a_picture_is_tried(name: str):
+    (pair,) = pair_up(listing("hot/style.jpg", f"hot/{name}")).pairs
+    assert pair.content == f"hot/{name}"
+
+
+def test_an_unfinished_file_is_told_as_what_it_waits_for():
+    pairing = pair_up(listing("a.content.jpg.part", ".IMG_1.HEIC.icloud"))
+    assert [half.missing for half in pairing.halves] == [
+        "the rest of a.content.jpg.part, which is still being written",
+        "IMG_1.HEIC: it is a placeholder, let iCloud download it",
+    ]
+
+
 word = st.sampled_from(
     [
         "a",
@@ -216,18 +322,25 @@ word = st.sampled_from(
         "style-3",
         "été",
         "job",
+        "Job",
+        "A.Content",
+        "style2",
+        "styles",
+        "a.job",
         "x\x1b",
         "\udcff",
     ]
 )
-ending = st.sampled_from([".jpg", ".png", ".toml", ".ready", ".txt", ".jpg.part", "", "~"])
+ending = st.sampled_from(
+    [".jpg", ".png", ".toml", ".TOML", ".ready", ".txt", ".toml.txt", ".heic", ".mov", ".jpg.part", "", "~"]
+)
 file_name = st.builds(lambda stem, end: stem + end, word, ending)
 entries = st.dictionaries(
     st.one_of(
         file_name,
         st.builds(
             lambda folder, name: f"{folder}/{name}",
-            st.sampled_from(["a", "b", "content", "style", "rejected"]),
+            st.sampled_from(["a", "b", "content", "Style", "style", "rejected"]),
             file_name,
         ),
     ),

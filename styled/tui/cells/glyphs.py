@@ -14,7 +14,7 @@ class Glyphs:
 
     unicode: bool
     states: dict[str, str]
-    """Job state, or ``incomplete`` and ``rejected``, to one character."""
+    """Job state, or ``incomplete``, ``ignored`` and ``rejected``, to one character."""
     cursor: str
     bar_full: str
     bar_empty: str
@@ -40,6 +40,7 @@ UNICODE = Glyphs(
         JobState.FAILED: "✗",
         JobState.CANCELLED: "–",
         "incomplete": "½",
+        "ignored": "○",
         "rejected": "!",
     },
     cursor="▌",
@@ -63,6 +64,7 @@ ASCII = Glyphs(
         JobState.FAILED: "x",
         JobState.CANCELLED: "-",
         "incomplete": "/",
+        "ignored": "o",
         "rejected": "!",
     },
     cursor=">",
@@ -84,6 +86,7 @@ STATE_TONES: dict[str, Tone] = {
     JobState.FAILED: "bad",
     JobState.CANCELLED: "muted",
     "incomplete": "warn",
+    "ignored": "muted",
     "rejected": "bad",
 }
 """The colour's meaning; glyph and word come before it."""

@@ -12,7 +12,7 @@ from styled.job import Job, JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.store.queries import Order
-from styled.store.status import DaemonStatus, Incomplete, Rejected
+from styled.store.status import DaemonStatus, Ignored, Incomplete, Rejected
 from styled.tui.cells.lines import Run
 from styled.tui.cells.plot import Column
 from styled.tui.model.history import ScaleStart, Term
@@ -172,6 +172,7 @@ class Snapshot:
     foreseen: dict[str, float] = field(default_factory=dict)
     """Seconds until each waiting job is done, by id, as far as that can be foreseen."""
     incomplete: tuple[Incomplete, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     focus: Focus | None = None
     compared: tuple[Compared, ...] = ()

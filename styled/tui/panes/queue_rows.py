@@ -8,11 +8,11 @@ from styled import figures
 from styled.job import Job, JobState
 from styled.messages import Progress
 from styled.settings import default_values
-from styled.store.status import Incomplete, Rejected
+from styled.store.status import Ignored, Incomplete, Rejected
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, cut, inert, left, right, width
 
-Row = Job | Incomplete | Rejected
+Row = Job | Incomplete | Ignored | Rejected
 """What a row of the queue shows."""
 
 
@@ -80,10 +80,9 @@ def queue_row(
     """
     if isinstance(row, Job):
         return _job_row(row, cells, glyphs, progress, foreseen, picked=picked)
-    word, reason = (
-        ("incomplete", f"waits for {row.missing}") if isinstance(row, Incomplete) else ("rejected", row.reason)
-    )
-    return _words_row(word, row.name, reason, cells, glyphs)
+    if isinstance(row, Incomplete):
+        return _words_row("incomplete", row.name, f"waits for {row.missing}", cells, glyphs)
+    return _words_row("ignored" if isinstance(row, Ignored) else "rejected", row.name, row.reason, cells, glyphs)
 
 
 def _job_row(

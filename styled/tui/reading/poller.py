@@ -161,6 +161,7 @@ class SnapshotMaker:
             progress=progress,
             foreseen={} if queue_only else self._foreseen(status),
             incomplete=tuple(self._with_age(entry) for entry in status.incomplete) if status is not None else (),
+            ignored=tuple(status.ignored) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
             focus=focus,
             compared=() if queue_only else self._compare(view),

@@ -95,7 +95,7 @@ class QueueTable(LineView, can_focus=True):
     def show_queue(self, snapshot: Snapshot, empty: tuple[str, ...]) -> None:
         """Show a snapshot's rows; ``empty`` is what to say when there are none."""
         self._offset, self._jobs, self._total = snapshot.view.offset, snapshot.jobs, snapshot.total
-        self._extras = () if snapshot.view.filter else (*snapshot.incomplete, *snapshot.rejected)
+        self._extras = () if snapshot.view.filter else (*snapshot.incomplete, *snapshot.ignored, *snapshot.rejected)
         self._progress, self._foreseen = snapshot.progress, snapshot.foreseen
         self._words = empty
         self._follow_anchor()

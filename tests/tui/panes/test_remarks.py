@@ -1,8 +1,9 @@
-"""Remarks on a job: a mark on its row of the queue, and their words beside its facts."""
+"""Remarks on a job: a mark on its row of the queue, and their words beside its facts; rows of what is left alone."""
 
 from __future__ import annotations
 
 from styled.job import Job, JobState
+from styled.store.status import Ignored
 from styled.tui.cells.glyphs import ASCII
 from styled.tui.cells.lines import line_width
 from styled.tui.model.snapshot import Focus
@@ -37,3 +38,18 @@ def test_their_words_are_among_its_facts_and_inert() -> None:
     assert "note     content: its colours are a guess" in lines
     assert not any("\x1b" in line for line in lines)
     assert any("in its folder is not used" in line for line in lines)
+
+
+def test_what_is_left_alone_in_the_inbox_has_a_row_with_its_reason() -> None:
+    row = queue_row(Ignored(name="IMG_1.MOV", reason="a video; only pictures are painted", since=0.0), 80, ASCII)
+    assert "".join(span for span, _ in row).split() == [
+        "o",
+        "ignored",
+        "IMG_1.MOV",
+        "a",
+        "video;",
+        "only",
+        "pictures",
+        "are",
+        "painted",
+    ]

@@ -1,0 +1,87 @@
+"""Names that say one thing and bytes that say another, and what lies in the inbox and is no job."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from styled.evolution import JobFolder, read_job_file
+from styled.store.store import Store
+from tests.inbox.driver import Driver
+from tests.inbox.test_checking import png
+
+pytestmark = pytest.mark.processes
+
+
+def jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (48, 32), "teal").save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_an_image_of_another_name_s_format_is_taken_by_its_bytes(drive: Driver):
+    drive.root.inbox.joinpath("a.content.heic").write_bytes(jpeg())
+    drive.root.inbox.joinpath("a.style").write_bytes(png(1))
+    drive.root.inbox.joinpath("a.style2.jpg_large").write_bytes(jpeg())
+    (job,) = drive.until(1)
+    assert (job.content, job.styles) == ("input/content.jpg", ("input/style.png", "input/style-2.jpg"))
+
+
+def test_a_file_in_a_part_that_is_no_image_has_its_reason_at_once_and_is_rejected_after_its_time(drive: Driver):
+    drive.root.inbox.joinpath("a.content.svg").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>" * 20)
+    drive.root.inbox.joinpath("a.style.jpg").write_bytes(jpeg())
+    drive.run(20)
+    assert "a.content.svg" in drive.waits()["a"]
+    drive.run(130)
+    assert "a.content.svg" in drive.rejections()["a"]
+
+
+def test_a_hot_folder_whose_style_cannot_be_used_says_so_before_a_picture_comes(drive: Driver):
+    for name, data in (("bad", b"no picture" * 90), ("good", jpeg())):
+        (drive.root.inbox / name).mkdir()
+        (drive.root.inbox / name / "style.heic").write_bytes(data)
+    drive.run(20)
+    assert "style.heic" in drive.waits()["bad"]
+    assert drive.waits()["good"] == "images to paint in this style"
+    drive.run(130)
+    assert "style.heic" in drive.rejections()["bad"]
+    assert drive.left() == ["good/style.heic"]
+    (drive.root.inbox / "good" / "IMG_1.heic").write_bytes(jpeg())
+    (job,) = drive.until(1)
+    assert (job.name, drive.left()) == ("IMG_1", ["good/style.heic"])
+
+
+def test_what_is_left_alone_is_listed_from_the_first_look_and_told_after_an_hour_once(drive: Driver, store: Store):
+    (drive.root.inbox / "IMG_1.MOV").write_bytes(b"x")
+    (drive.root.inbox / "batch" / "harbour").mkdir(parents=True)
+    (drive.root.inbox / ".DS_Store").write_bytes(b"x")
+    drive.run(1)
+    listed, count = drive.inbox.found.ignored, drive.inbox.found.ignored_count
+    assert (count, sorted(entry.name for entry in listed)) == (2, ["IMG_1.MOV", "batch"])
+
+    def told() -> list[str]:
+        return [event.note for event in store.events(0) if event.kind == "ignored"]
+
+    assert told() == []
+    for _ in range(2):
+        drive.clock.pass_by(3700)
+        drive.run(1)
+    assert sorted(note.partition(":")[0] for note in told()) == ["IMG_1.MOV is left alone", "batch is left alone"]
+
+
+def test_what_a_pair_s_folder_holds_besides_is_a_remark_on_its_job(drive: Driver):
+    folder = drive.root.inbox / "a"
+    folder.mkdir()
+    for name, data in (("content.jpg", jpeg()), ("style.png", png(1)), ("style2.png", png(2)), ("notes.txt", b"x")):
+        (folder / name).write_bytes(data)
+    (folder / "Job.toml").write_text("steps = 7")
+    (job,) = drive.until(1)
+    assert job.remarks == ("not used, from its folder: notes.txt",)
+    assert (job.settings, len(job.styles)) == ({"steps": 7}, 2)
+    recorded = JobFolder(drive.root.evolution / job.id)
+    assert read_job_file(recorded).remarks == job.remarks
+    assert json.loads(recorded.job_json.read_text())["remarks"] == list(job.remarks)
+    assert (recorded.input / "extra" / "notes.txt").exists()
