@@ -12,7 +12,8 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -327,24 +328,29 @@ def _nearest_choice(name: str, value: Any) -> str:
 
 
 def _range_of(name: str) -> str:
-    """Say in words what the setting ``name`` may be."""
-    kind, meta = get_args(_annotations()[name])[:2]
-    if choices := _choices_of(name):
-        return "one of " + ", ".join(map(repr, choices))
-    if kind in (int, float):
-        word = "a whole number" if kind is int else "a number"
-        low = f"from {meta.ge:g}" if meta.ge is not None else f"above {meta.gt:g}"
-        return f"{word} {low} to {meta.le:g}"
+    """Return in words what the setting ``name`` may be."""
+    unit = ", in GiB, or as '2GiB' or '512MiB'" if name == "memory_limit" else ""
+    return _in_words(_annotations()[name]) + unit
+
+
+def _in_words(kind: Any, limits: Meta | None = None, *, plural: bool = False) -> str:
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _in_words(parts[0], parts[1], plural=plural)
+    if origin is Literal:
+        words = [repr(part) for part in parts]
+        return "one of " + ", ".join(words) if len(words) > 1 and isinstance(parts[0], str) else " or ".join(words)
+    if origin is UnionType or origin is Union:
+        return " or ".join(_in_words(part) for part in parts)
+    if origin is tuple:
+        return f"a list of {_in_words(parts[0], plural=True)}"
+    if origin is dict:
+        weights = _in_words(parts[1]).partition(" from ")[2]
+        return f"a table of VGG19 layer names (block1_conv1 … block5_conv4) with weights from {weights}"
     if kind is bool:
         return "true or false"
-    if name == "bits":
-        return "8 or 16"
-    if name == "memory_limit":
-        return "'auto', or GiB from 0 to 65536, also as '2GiB' or '512MiB'"
-    if name == "scales":
-        return "'auto' or a list of whole numbers from 32 to 65536"
-    if name == "style_weights":
-        return "a list of numbers from 0 to 1e+12"
-    if name in {"content_layers", "style_layers"}:
-        return "a table of VGG19 layer names (block1_conv1 … block5_conv4) with weights from 0 to 1e+12"
-    return "a text that is not empty"
+    if limits is None or kind is str:
+        return "a text that is not empty"
+    word = ("whole numbers" if plural else "a whole number") if kind is int else ("numbers" if plural else "a number")
+    low = f"from {limits.ge:g}" if limits.ge is not None else f"above {limits.gt:g}"
+    return f"{word} {low} to {limits.le:g}"
