@@ -117,11 +117,6 @@ class InboxScanner:
         """How often a dead observer was replaced."""
         return self._watcher.restarts
 
-    @property
-    def looking(self) -> bool:
-        """Whether a look has begun whose result was not fetched yet."""
-        return self._running is not None
-
     def due_in(self) -> float:
         """Return the seconds until the next look is due; 0 if it is, or if a result can be fetched."""
         if self._running is not None:

@@ -65,7 +65,7 @@ class Driver:
         """Whether a thread works: a look, the preparer's, the mover's."""
         inbox = self.inbox
         return (
-            inbox._scanner.looking
+            inbox._scanner._running is not None
             or inbox._mover.pending > 0
             or (may_take and inbox.waiting() > 0 and not inbox._recovery_schedule.planned)
         )

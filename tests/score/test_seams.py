@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from styled.score.seams import seam_score
+from tests.score.seams import seam_score
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from styled.engine.network import features
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective.objective import Objective
 from styled.engine.objective.tiled import TiledObjective
-from styled.score.seams import seam_score
 from styled.settings import Settings
 from styled.sizing import memory_use, tiles
 from styled.vgg19.weights import Weights
 from tests.engine.pictures import SAMPLES
+from tests.score.seams import seam_score
 
 pytestmark = pytest.mark.tensorflow
 
