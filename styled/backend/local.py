@@ -19,6 +19,7 @@ import structlog
 from styled.backend import launch
 from styled.backend.runner import Ended, Process, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
+from styled.config import QueueConfig
 from styled.errors import ControlError
 from styled.evolution.folder import JobFolder
 from styled.messages import Checkpointed, Failure, Progress, Result, Started, decode
@@ -84,13 +85,17 @@ class LocalRunner:
         module: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.stall_s = stall_s
-        self.nice = nice
+        self._stall_s = stall_s
+        self._nice = nice
         self._module = module or os.environ.get(TEST_WORKER, "styled.painting.worker")
         self._selector = selector
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
         self._log = structlog.get_logger("runner")
+
+    def reconfigure(self, config: QueueConfig) -> None:
+        """Go on by another configuration; running workers keep their niceness."""
+        self._stall_s, self._nice = config.stall_s, config.nice
 
     def submit(self, task: Task) -> Process:
         """Start a worker in the job's folder.
@@ -101,7 +106,7 @@ class LocalRunner:
         log = _open_log(JobFolder(task.folder).log)
         try:
             process = subprocess.Popen(
-                launch.command(self._module, str(task.folder), nice=self.nice),
+                launch.command(self._module, str(task.folder), nice=self._nice),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -170,7 +175,7 @@ class LocalRunner:
 
     def _limit(self, worker: _Worker) -> float:
         """Return how many seconds of silence are normal: much more than a step takes."""
-        return max(self.stall_s, 20.0 * worker.progress.step_seconds if worker.progress else 0.0)
+        return max(self._stall_s, 20.0 * worker.progress.step_seconds if worker.progress else 0.0)
 
     def _read(self, worker: _Worker, reports: list[Report], *, to_the_end: bool) -> None:
         taken = 0

@@ -144,7 +144,7 @@ class Daemon:
         for note in self._store.notes:
             self._log.warning("opening the queue", note=note)
         self._last_event = self._store.last_event()
-        self._disk = Disk(root.path, int(config.disk.min_free_gb * 1e9))
+        self._disk = Disk(root.path, config.disk)
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
         self._gallery_refresher = GalleryRefresher(
@@ -374,14 +374,13 @@ class Daemon:
             config = self._load()
         finally:
             self._notifier.ready()
-        self._disk.limit = int(config.disk.min_free_gb * 1e9)
-        self._runner.stall_s, self._runner.nice = config.queue.stall_s, config.queue.nice
-        self._dispatcher.config = config.queue
-        self._dispatcher.changed()
-        self._hooks.config, self._janitor.config = config.hooks, config.retention
-        self._gallery_refresher.config = config.gallery
-        if (config.inbox, config.job) != (self._config.inbox, self._config.job):
-            self._inbox.reload(config.inbox, config.job)
+        self._disk.reconfigure(config.disk)
+        self._runner.reconfigure(config.queue)
+        self._dispatcher.reconfigure(config.queue)
+        self._hooks.reconfigure(config.hooks)
+        self._janitor.reconfigure(config.retention)
+        self._gallery_refresher.reconfigure(config.gallery)
+        self._inbox.reconfigure(config.inbox, config.job)
         if config.log != self._config.log:
             start_logging(self._root.log, config.log, terminal=self._terminal)
         if config.control != self._config.control:

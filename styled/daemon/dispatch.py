@@ -63,7 +63,7 @@ class Dispatcher:
         disk_full: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.config = config
+        self._config = config
         self.runner = runner
         self.ends: Counter[str] = Counter()
         """How many workers ended in each way (:class:`Verdict`) since the daemon started."""
@@ -86,6 +86,16 @@ class Dispatcher:
         self._log = structlog.get_logger("queue")
 
     # -- what the main loop calls --------------------------------------------------------------------------
+
+    @property
+    def stop_grace_s(self) -> float:
+        """Seconds that a worker has at least for its last checkpoint."""
+        return self._config.stop_grace_s
+
+    def reconfigure(self, config: QueueConfig) -> None:
+        """Go on by another configuration."""
+        self._config = config
+        self.changed()
 
     def recover(self) -> None:
         """At start: end workers that outlived the last daemon, then queue their jobs again."""
@@ -160,7 +170,7 @@ class Dispatcher:
             self._start(job)
 
     def _has_free_slot(self) -> bool:
-        return len(self.busy()) < self.config.parallel and self._may_start()
+        return len(self.busy()) < self._config.parallel and self._may_start()
 
     def _is_due(self) -> bool:
         return self._due_at is not None and self._clock() >= self._due_at
@@ -170,14 +180,14 @@ class Dispatcher:
             # Paused and resumed, or cancelled and retried, faster than its worker could end.
             self._store.move(job.id, JobState.WAITING, attempts=job.attempts - 1, not_before=self._clock() + 1.0)
             return
-        if job.attempts > self.config.max_attempts:
+        if job.attempts > self._config.max_attempts:
             self._fail(job, f"it was started {job.attempts - 1} times and never reached a checkpoint")
             return
         folder = self._root.evolution / job.id
         if not (folder / job.content).is_file():
             self._fail(job, f"its input is gone: {folder / job.content}")
             return
-        slot = next(number for number in range(self.config.parallel) if number not in self._slots.values())
+        slot = next(number for number in range(self._config.parallel) if number not in self._slots.values())
         try:
             record(self._root, job)
             process = self.runner.submit(Task(job.id, folder, self._environment(slot)))
@@ -195,9 +205,9 @@ class Dispatcher:
                 "CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)],
                 "TF_FORCE_GPU_ALLOW_GROWTH": "true",
             }
-        if self.config.parallel == 1:
+        if self._config.parallel == 1:
             return {}
-        threads = str(max(1, len(os.sched_getaffinity(0)) // self.config.parallel))
+        threads = str(max(1, len(os.sched_getaffinity(0)) // self._config.parallel))
         return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
 
     # -- hearing -------------------------------------------------------------------------------------------
@@ -259,7 +269,7 @@ class Dispatcher:
             self._step_downs.pop(job_id, None)
         match verdict:
             case Verdict.STOPPED:
-                self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self.config.backoff_s[0])
+                self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self._config.backoff_s[0])
             case Verdict.DISK_FULL:
                 self._wait_on(job, reason, 0.0)
             case Verdict.OUT_OF_MEMORY:
@@ -330,12 +340,12 @@ class Dispatcher:
         self._wait_on(job, f"{reason.partition('. ')[0]}; it goes on with less memory", delay)
 
     def _delay(self, times: int) -> float:
-        backoff = self.config.backoff_s
+        backoff = self._config.backoff_s
         return backoff[min(max(times, 1), len(backoff)) - 1]
 
     def _try_again(self, job: Job, reason: str) -> None:
         """Queue a job again after a crash, later each time, or give it up."""
-        if job.attempts >= self.config.max_attempts:
+        if job.attempts >= self._config.max_attempts:
             self._fail(job, f"{reason}. It was tried {job.attempts} times without progress")
             return
         delay = self._delay(job.attempts)

@@ -55,16 +55,20 @@ class Hooks:
     """
 
     def __init__(self, root: Root, config: HooksConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.config = config
+        self._config = config
         self._root = root
         self._clock = clock
         self._waiting: deque[tuple[Job, tuple[str, ...]]] = deque()
         self._running: list[_Running] = []
         self._log = structlog.get_logger("hooks")
 
+    def reconfigure(self, config: HooksConfig) -> None:
+        """Go on by another configuration."""
+        self._config = config
+
     def ended(self, job: Job) -> None:
         """Have the hook for this job's end run soon, if there is one."""
-        command = self.config.on_done if job.state is JobState.DONE else self.config.on_failed
+        command = self._config.on_done if job.state is JobState.DONE else self._config.on_failed
         if not command:
             return
         if len(self._waiting) >= _MAX_WAITING:
@@ -127,7 +131,7 @@ class Hooks:
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             self._log.error("a hook could not be started", job=job.id, command=command[0], error=str(error))
             return
-        self._running.append(_Running(job.id, command[0], process, self._clock() + self.config.timeout_s))
+        self._running.append(_Running(job.id, command[0], process, self._clock() + self._config.timeout_s))
 
 
 def filled(command: Sequence[str], root: Root, job: Job) -> tuple[str, ...]:

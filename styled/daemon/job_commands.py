@@ -52,7 +52,7 @@ class JobCommands:
         paused = self._store.move(job.id, JobState.PAUSED, expect=job.state, reason=f"paused by {by}", **self._pid(job))
         # As long as at the daemon's own end, or as three steps take: the memory is wanted back, the steps too.
         progress = self._runner.progress(job.id)
-        grace_s = max(self._dispatcher.config.stop_grace_s, 3.0 * progress.step_seconds if progress else 0.0)
+        grace_s = max(self._dispatcher.stop_grace_s, 3.0 * progress.step_seconds if progress else 0.0)
         self._runner.stop(job.id, grace_s)
         return self._moved(paused)
 

@@ -135,8 +135,10 @@ class Inbox:
         weights = str(defaults.get("weights", default_values()["weights"]))
         self._preparer = CheckingThreads(self._root.inbox, config, weights=weights, wake=self._wake)
 
-    def reload(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
-        """Go on with another configuration. Quiet times start again; what is being claimed is claimed."""
+    def reconfigure(self, config: InboxConfig, defaults: Mapping[str, Any]) -> None:
+        """Go on by another configuration. Quiet times start again; what is being claimed is claimed."""
+        if (config, dict(defaults)) == (self._config, self._defaults):
+            return
         until = time.monotonic() + _CLOSE_S
         self._scanner.close(until)
         self._preparer.close(until)

@@ -18,6 +18,7 @@ import pytest
 from styled.backend import local as runner_module
 from styled.backend.local import LocalRunner, end_orphan
 from styled.backend.runner import Ended, Process, Report, Task
+from styled.config import QueueConfig
 from styled.messages import Checkpointed, Frame, Result, Started
 from tests.deadlines import patience, wait_until
 
@@ -214,7 +215,7 @@ def test_a_worker_without_a_module_ends_with_its_reason_in_the_log(bench: Bench,
 
 
 def test_the_environment_and_niceness_reach_the_worker(bench: Bench) -> None:
-    bench.runner.nice = 3
+    bench.runner.reconfigure(QueueConfig(nice=3))
     bench.start(
         f"""
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "1" and os.nice(0) == {os.nice(0) + 3} and os.getsid(0) == os.getpid()

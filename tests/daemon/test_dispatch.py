@@ -54,7 +54,7 @@ def test_jobs_run_by_priority_then_by_order_one_at_a_time(workshop: Workshop) ->
 
 
 def test_parallel_slots_share_the_processors(workshop: Workshop) -> None:
-    workshop.dispatcher.config = QueueConfig(parallel=2)
+    workshop.dispatcher.reconfigure(QueueConfig(parallel=2))
     jobs = [workshop.add("a-slow"), workshop.add("b-slow")]
     workshop.turn_until(lambda: len(workshop.runner.running()) == 2)
     workers = [psutil.Process(workshop.store.get(job.id).pid) for job in jobs]
@@ -100,7 +100,7 @@ def test_an_attempt_that_reached_a_checkpoint_does_not_count(workshop: Workshop)
 
 
 def test_the_back_off_grows_and_is_waited_for(workshop: Workshop) -> None:
-    workshop.dispatcher.config = QueueConfig(max_attempts=4, backoff_s=(100.0, 1000.0))
+    workshop.dispatcher.reconfigure(QueueConfig(max_attempts=4, backoff_s=(100.0, 1000.0)))
     job = workshop.add("poison")
     for delay in (100.0, 1000.0, 1000.0):
         workshop.turn_until(lambda: workshop.store.get(job.id).not_before > workshop.clock())
@@ -161,7 +161,7 @@ def test_progress_between_two_lacks_of_memory_counts(workshop: Workshop) -> None
 
 
 def test_less_memory_is_waited_for_a_little_longer_each_time(workshop: Workshop) -> None:
-    workshop.dispatcher.config = QueueConfig(max_attempts=1, backoff_s=(100.0, 1000.0))
+    workshop.dispatcher.reconfigure(QueueConfig(max_attempts=1, backoff_s=(100.0, 1000.0)))
     job = workshop.add("killed", checkpoint_s=1000.0)
     for delay in (100.0, 1000.0):
         workshop.turn_until(lambda: workshop.store.get(job.id).not_before > workshop.clock())
@@ -220,7 +220,7 @@ def test_a_hanging_worker_is_ended_and_its_job_tried_again(workshop: Workshop, m
     monkeypatch.setattr("styled.backend.local._KILL_AFTER_S", 0.1)
     job = workshop.add("hang")
     workshop.until_step(job, 1)
-    workshop.runner.stall_s = 0.3
+    workshop.runner.reconfigure(QueueConfig(stall_s=0.3))
     failed = workshop.until(job, JobState.FAILED)
     assert "no sign of life" in failed.reason
 
@@ -280,7 +280,7 @@ def test_a_stopped_job_waits_with_its_checkpoint_and_goes_on_from_it(workshop: W
 
 def test_a_worker_stopped_by_a_stranger_is_started_again(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)
-    workshop.dispatcher.config = QueueConfig(backoff_s=(0.01,))
+    workshop.dispatcher.reconfigure(QueueConfig(backoff_s=(0.01,)))
     workshop.until_step(job, 2)
     os.kill(workshop.store.get(job.id).pid or 0, signal.SIGTERM)
     workshop.until(job, JobState.DONE)

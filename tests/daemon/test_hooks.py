@@ -37,7 +37,7 @@ def run(hooks: Hooks, ended: Job) -> None:
 
 
 def test_the_hook_of_a_done_job_gets_its_facts_and_its_words_go_to_the_jobs_log(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_done=("echo", "{number} {name}", "{result}", "{unknown}", "{"))
+    hooks.reconfigure(HooksConfig(on_done=("echo", "{number} {name}", "{result}", "{unknown}", "{")))
     ended = job(root)
     run(hooks, ended)
     folder = root.evolution / ended.id
@@ -45,7 +45,7 @@ def test_the_hook_of_a_done_job_gets_its_facts_and_its_words_go_to_the_jobs_log(
 
 
 def test_a_failed_job_has_its_own_hook(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_failed=("echo", "{reason}"))
+    hooks.reconfigure(HooksConfig(on_failed=("echo", "{reason}")))
     run(hooks, job(root))
     assert not (root.evolution / "20261122-201500-harbour" / "log.txt").exists()
     run(hooks, job(root, JobState.FAILED, reason="it crashed"))
@@ -58,14 +58,14 @@ def test_no_fact_can_become_a_command_or_another_fact(root: Root) -> None:
 
 
 def test_a_hook_that_takes_too_long_is_killed_with_its_children(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_done=("sh", "-c", "sleep 100 & echo $!; wait"), timeout_s=0.3)
+    hooks.reconfigure(HooksConfig(on_done=("sh", "-c", "sleep 100 & echo $!; wait"), timeout_s=0.3))
     run(hooks, job(root))  # returns long before the 100 s are over, or not at all
     child = int((root.evolution / "20261122-201500-harbour" / "log.txt").read_text())
     wait_until(lambda: has_ended(child))
 
 
 def test_what_a_hook_leaves_in_the_background_ends_with_it(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_done=("sh", "-c", "sleep 100 & echo $!"))
+    hooks.reconfigure(HooksConfig(on_done=("sh", "-c", "sleep 100 & echo $!")))
     run(hooks, job(root))
     child = int((root.evolution / "20261122-201500-harbour" / "log.txt").read_text())
     wait_until(lambda: has_ended(child))
@@ -80,7 +80,7 @@ def has_ended(pid: int) -> bool:
 
 
 def test_few_hooks_run_at_once_and_all_get_their_turn(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_done=("sh", "-c", "echo x; sleep 0.1"))
+    hooks.reconfigure(HooksConfig(on_done=("sh", "-c", "echo x; sleep 0.1")))
     for _ in range(3 * AT_ONCE):
         hooks.ended(job(root))
     hooks.turn()
@@ -90,7 +90,7 @@ def test_few_hooks_run_at_once_and_all_get_their_turn(root: Root, hooks: Hooks) 
 
 
 def test_a_program_that_is_not_there_is_no_harm(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_done=("/no/such/program",))
+    hooks.reconfigure(HooksConfig(on_done=("/no/such/program",)))
     with structlog.testing.capture_logs() as logs:
         run(hooks, job(root))
     assert hooks._running == []
@@ -100,7 +100,7 @@ def test_a_program_that_is_not_there_is_no_harm(root: Root, hooks: Hooks) -> Non
 
 
 def test_an_argument_with_a_nul_is_no_harm(root: Root, hooks: Hooks) -> None:
-    hooks.config = HooksConfig(on_done=("echo", "a\0b"))
+    hooks.reconfigure(HooksConfig(on_done=("echo", "a\0b")))
     with structlog.testing.capture_logs() as logs:
         run(hooks, job(root))
     assert [entry["event"] for entry in logs] == ["a hook could not be started"]

@@ -179,7 +179,8 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize(target=jobs, parallel=st.integers(1, 3))
     def three_jobs(self, parallel: int) -> MultipleResults[str]:
         """Few jobs, so that much happens to each; a removed one is an unknown one from then on."""
-        self.dispatcher.config = self.config = msgspec.structs.replace(self.config, parallel=parallel)
+        self.config = msgspec.structs.replace(self.config, parallel=parallel)
+        self.dispatcher.reconfigure(self.config)
         jobs = [add_job(self.root, self.store, "job") for _ in range(3)]
         self.known = {job.id for job in jobs}
         self.dispatcher.changed()

@@ -31,7 +31,7 @@ class Driver:
         self.inbox = Inbox(root, store, CONFIG, clock=clock, wall=lambda: 1_795_381_300.0 + clock.now)
 
     def use(self, config: InboxConfig = CONFIG, defaults: dict[str, object] | None = None) -> None:
-        self.inbox.reload(config, defaults or {})
+        self.inbox.reconfigure(config, defaults or {})
 
     def run(self, seconds: float, *, may_take: bool = True) -> list[Job]:
         """Let so many seconds pass in steps of half a second; the threads get real time whenever they have work."""

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
+from styled.config import DiskConfig
+
 RESUME_FACTOR = 1.5
 """Work goes on when this many times the limit is free: a queue must not start and stop with every frame."""
 
@@ -33,7 +35,7 @@ class Disk:
 
     Args:
         path: a folder on it.
-        limit: bytes to leave free.
+        config: how much to leave free.
         clock: monotonic seconds.
         free: tells the free bytes.
     """
@@ -41,20 +43,24 @@ class Disk:
     def __init__(
         self,
         path: Path,
-        limit: int,
+        config: DiskConfig,
         *,
         clock: Callable[[], float] = time.monotonic,
         free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
     ) -> None:
-        self.limit = limit
         self.room = Room.ENOUGH
         self.free = 0
         """Bytes, when last looked at."""
+        self.reconfigure(config)
         self._path = path
         self._clock = clock
         self._measure = free
         self._full_until: float | None = None
         self._free_when_full = 0
+
+    def reconfigure(self, config: DiskConfig) -> None:
+        """Go on by another configuration."""
+        self._limit = int(config.min_free_gb * 1e9)
 
     def look(self) -> Room:
         """Look again."""
@@ -63,12 +69,12 @@ class Disk:
             self._clock() >= self._full_until or self.free > self._free_when_full + _FREED
         ):
             self._full_until = None
-        if self.free < self.limit / 2:
+        if self.free < self._limit / 2:
             self.room = Room.NONE
-        elif self.free < self.limit or self._full_until is not None:
+        elif self.free < self._limit or self._full_until is not None:
             # Rising from nothing needs the whole limit, falling from enough only goes below it.
             self.room = Room.LITTLE
-        elif self.room is Room.ENOUGH or self.free >= RESUME_FACTOR * self.limit:
+        elif self.room is Room.ENOUGH or self.free >= RESUME_FACTOR * self._limit:
             self.room = Room.ENOUGH
         return self.room
 
@@ -83,5 +89,5 @@ class Disk:
         """What to tell the user; empty while there is room."""
         if self.room is Room.ENOUGH:
             return ""
-        wanted = RESUME_FACTOR * self.limit / 1e9
+        wanted = RESUME_FACTOR * self._limit / 1e9
         return f"the disk is full: {self.free / 1e9:.1f} GB free, work goes on at {wanted:.1f} GB"

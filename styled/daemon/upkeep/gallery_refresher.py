@@ -50,7 +50,7 @@ class GalleryRefresher:
         may_write: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.config = config
+        self._config = config
         self._root = root
         self._may_write = may_write
         self._clock = clock
@@ -60,6 +60,10 @@ class GalleryRefresher:
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None
         self._log = structlog.get_logger("gallery")
+
+    def reconfigure(self, config: GalleryConfig) -> None:
+        """Go on by another configuration."""
+        self._config = config
 
     def hear(self, events: Iterable[Event]) -> None:
         """Take note of what happened to the queue."""
@@ -77,7 +81,7 @@ class GalleryRefresher:
                 self._process.wait()
             if self._process.poll() is not None:
                 self._collect(self._process.returncode)
-        elif self.config.auto and self._stale and now >= self._due_at:
+        elif self._config.auto and self._stale and now >= self._due_at:
             if self._may_write():
                 self._start()
             else:
@@ -87,7 +91,7 @@ class GalleryRefresher:
         """Return in how many seconds :meth:`turn` is due; the end of a writing wakes the loop by itself."""
         if self._process is not None:
             return max(0.0, self._began_at + LIMIT_S - self._clock())
-        if self.config.auto and self._stale:
+        if self._config.auto and self._stale:
             return max(0.0, self._due_at - self._clock())
         return None
 

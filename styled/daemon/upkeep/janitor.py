@@ -47,7 +47,7 @@ class Janitor:
         wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.config = config
+        self._config = config
         self._root = root
         self._store = store
         self._job_commands = job_commands
@@ -59,6 +59,10 @@ class Janitor:
         self._steps: deque[Step] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="janitor")
         self._log = structlog.get_logger("retention")
+
+    def reconfigure(self, config: RetentionConfig) -> None:
+        """Go on by another configuration."""
+        self._config = config
 
     def clean(self, config: RetentionConfig) -> None:
         """Look now, by other settings than the usual ones."""
@@ -88,7 +92,7 @@ class Janitor:
         self._thread.shutdown(cancel_futures=True)
 
     def _look(self) -> None:
-        config, self._once = self._once or self.config, None
+        config, self._once = self._once or self._config, None
         self._due_at = self._clock() + EVERY_S
         if config == RetentionConfig():
             return
