@@ -64,7 +64,7 @@ def test_a_job_and_a_call_and_a_judgement_read_the_same_pixels(files: tuple[Path
         name="a",
         content=names[0],
         styles=(names[1],),
-        settings={},
+        settings=settings,
         digests=digests,
         created_at=0.0,
     )
