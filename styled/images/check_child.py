@@ -16,6 +16,7 @@ from PIL import Image
 from styled.children import end_with_parent
 from styled.errors import ImageError
 from styled.images.opening import DRAFTED, ImageInfo, info, open_image
+from styled.images.transparency import is_invisible, refuse_blank
 
 REQUEST_BYTES = 65536
 """Largest packet either way."""
@@ -86,6 +87,8 @@ def _decode(request: Request, descriptor: int) -> Reply:
                 # An eighth of the size reads every byte and costs a fraction of the time and memory.
                 image.draft(None, (1, 1))
             image.load()
+            if image.has_transparency_data and is_invisible(image):
+                refuse_blank(image, request.name)
     except ImageError as error:
         return Reply(kind=type(error).__name__, message=error.message, advice=error.advice)
     except OSError as error:

@@ -11,10 +11,24 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
+from styled.images import pixel_shape
 from styled.images.colour import to_srgb
+from styled.images.formats import REMARKS
 from styled.images.metadata import carried_exif
-from styled.images.opening import DRAFTED, MAX_BYTES, MAX_PIXELS, ImageInfo, info, open_file, open_image, orientation
+from styled.images.opening import (
+    DRAFTED,
+    MAX_BYTES,
+    MAX_PIXELS,
+    PILLOW_ERRORS,
+    ImageInfo,
+    info,
+    open_file,
+    open_image,
+    orientation,
+    shown,
+)
 from styled.images.resizing import Pixels, fit, resize
+from styled.images.transparency import is_invisible, refuse_blank
 
 _STRIP_PIXELS = 1_000_000
 
@@ -87,13 +101,17 @@ def load(
             image.draft(None, (_GAP * stored[0], _GAP * stored[1]))
         image.load()
         factor = max(1, min(have // (_GAP * want) for have, want in zip(image.size, stored, strict=True)))
-        pixels, alpha, note = _upright(image, turn, factor)
+        frames = _frames(image)
+        pixels, alpha, remarks = _upright(image, turn, factor, shown(name))
+        remarks = [*image.info[REMARKS], *filter(None, [frames, pixel_shape.remark(image)]), *remarks]
         exif = carried_exif(image)
+    if _is_one_colour(pixels):
+        remarks.append("all of it is one colour")
     pixels = _resize_within(pixels, alpha, width, height)
     alpha = None if alpha is None else resize(alpha, width, height)
     if alpha is not None:
         _fill_transparent(pixels, alpha)
-    return Loaded(pixels, alpha, header, exif, (note,) if note else ())
+    return Loaded(pixels, alpha, header, exif, tuple(remarks))
 
 
 def _wanted(
@@ -107,18 +125,50 @@ def _wanted(
     return header.width, header.height
 
 
-def _upright(image: ImageFile.ImageFile, turn: int, factor: int) -> tuple[Pixels, Pixels | None, str]:
-    """Convert a decoded image strip by strip, shrunk by a whole ``factor``, straight to its upright place."""
-    convert, note = to_srgb(image)
+def _frames(image: ImageFile.ImageFile) -> str:
+    """Return what is to be said of an image with several pictures; of a phone's, the others belong to the first."""
+    if image.format in {"MPO", "TIFF", "ICO"}:
+        return ""
+    try:
+        count = getattr(image, "n_frames", 1)
+    except PILLOW_ERRORS:
+        return "the first of several frames, of which some are damaged"
+    return f"the first of {count} frames" if count > 1 else ""
+
+
+def _is_one_colour(pixels: Pixels) -> bool:
+    """Return whether no channel has more than two levels' difference: what a lossy codec makes of one colour."""
+    if np.ptp(pixels[0].astype(np.int16), axis=0).max() > 2:  # most are done with the first row
+        return False
+    return all(int(pixels[..., channel].max()) - int(pixels[..., channel].min()) <= 2 for channel in range(3))
+
+
+def _upright(image: ImageFile.ImageFile, turn: int, factor: int, name: str) -> tuple[Pixels, Pixels | None, list[str]]:
+    """Convert a decoded image strip by strip, shrunk by a whole ``factor``, straight to its upright place.
+
+    Raises:
+        UnreadableImage: all of it is transparent, and of one colour; or there is no known white.
+    """
+    remarks = []
+    is_opaque = not image.has_transparency_data
+    if not is_opaque and is_invisible(image):
+        refuse_blank(image, name)
+        remarks.append("every pixel is transparent: the transparency is not used")
+        is_opaque = True
+    convert, note = to_srgb(image, with_alpha=not is_opaque)
+    plane: Image.Image | None = None if is_opaque else getattr(image, "alpha_plane", None)
+    remarks += [note] if note else []
     width, height = -(-image.width // factor), -(-image.height // factor)
-    channels = 4 if image.has_transparency_data else 3
     shape = (width, height) if turn in {5, 6, 7, 8} else (height, width)
     upright = np.empty((*shape, 3), np.uint8)
-    alpha = np.empty(shape, np.uint8) if channels == 4 else None
+    alpha = None if is_opaque else np.empty(shape, np.uint8)
     stored = _as_stored(upright, turn)
     stored_alpha = None if alpha is None else _as_stored(alpha, turn)
     for top, bottom in _strips(image.width, image.height, factor):
-        strip = convert(image.crop((0, top, image.width, bottom)))
+        box = (0, top, image.width, bottom)
+        strip = convert(image.crop(box))
+        if plane is not None:
+            strip.putalpha(plane.crop(box))
         strip_pixels = np.asarray(strip.reduce(factor) if factor > 1 else strip)
         rows = slice(top // factor, top // factor + len(strip_pixels))
         stored[rows] = strip_pixels[..., :3]
@@ -126,7 +176,7 @@ def _upright(image: ImageFile.ImageFile, turn: int, factor: int) -> tuple[Pixels
             stored_alpha[rows] = strip_pixels[..., 3]
     if alpha is not None and alpha.min() == 255:
         alpha = None
-    return upright, alpha, note
+    return upright, alpha, remarks
 
 
 def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.files.printable import escaped
+from styled.images.formats import KNOWN, open_format
+from styled.images.pixel_shape import square_size
 
 MAX_PIXELS = 250_000_000
 """Default limit on width x height: a 200 Mpx panorama passes."""
@@ -31,9 +33,6 @@ MAX_BYTES = 2 * 1024**3
 
 DRAFTED = frozenset({"JPEG", "MPO"})
 """Formats that can be decoded at a fraction of their size; MPO is what some phones make of a JPEG."""
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
-"""What is decoded. Pillow knows more, but some of those run programs (EPS starts Ghostscript) or have no reliable mark."""
 
 PILLOW_ERRORS = (
     # What Pillow's decoders let out on damaged or hostile files, seen by fuzzing and in its issues.
@@ -54,7 +53,7 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What the header says."""
 
     width: int
-    """Of the upright picture, px."""
+    """Of the upright picture with square pixels, px."""
     height: int
     format: str
     """``JPEG``, ``PNG``, … as Pillow names it."""
@@ -119,7 +118,7 @@ def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> It
     """
     with readable(name), _own_limit(max_pixels):
         try:
-            image = Image.open(file, formats=FORMATS)
+            image = open_format(file, shown(name))
         except Image.DecompressionBombError as error:
             # More than twice the limit. For WebP Pillow looks before it makes room for the canvas, before we could.
             raise _too_large(name, "", max_pixels) from error
@@ -131,7 +130,7 @@ def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> It
 
 def info(image: ImageFile.ImageFile) -> ImageInfo:
     """Return what the header of an opened image says."""
-    width, height = image.size
+    width, height = square_size(image)
     if orientation(image) in _TURNED:
         width, height = height, width
     return ImageInfo(
@@ -145,7 +144,9 @@ def info(image: ImageFile.ImageFile) -> ImageInfo:
 
 def orientation(image: ImageFile.ImageFile) -> int:
     """Return how the stored picture must be turned (EXIF 1..8; 1: not at all), before it is decoded."""
-    if image.format == "TIFF":
+    if (stored := getattr(image, "stored_orientation", None)) is not None:
+        return int(stored)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
         return 1  # Pillow turns TIFFs itself, and has already given the turned size
     if image.format == "PNG" and not ({"exif", "Raw profile type exif", "XML:com.adobe.xmp"} & image.info.keys()):
         return 1  # PngImageFile.getexif would decode the whole picture to look for it behind
@@ -174,8 +175,7 @@ def readable(name: str) -> Iterator[None]:
         ) from error
     except UnidentifiedImageError as error:
         raise UnreadableImage(
-            f"{shown(name)} is not an image of a known format",
-            "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM; export HEIC or raw photos as JPEG.",
+            f"{shown(name)} is not an image of a known format, or its header is damaged", KNOWN
         ) from error
     except PILLOW_ERRORS as error:
         if isinstance(error, OSError) and error.errno not in _OF_IMAGES:
@@ -198,7 +198,7 @@ def _check_file(descriptor: int, name: str, max_bytes: int) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableImage(f"{name} is not a regular file", "Give an image file.")
     if status.st_size == 0:
-        raise UnreadableImage(f"{name} is empty")
+        raise UnreadableImage(f"{name} is empty", "The copy or the download failed: do it again.")
     if status.st_size > max_bytes:
         raise ImageTooLarge(
             f"{name} has {status.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 IMAGE_SUFFIXES = frozenset({
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "dib", "gif", "avif", "jp2", "j2k", "ppm",
-    "pgm", "pnm", "mpo",
+    "pgm", "pbm", "pnm", "mpo", "heic", "heif", "hif", "tga", "pcx", "sgi", "qoi", "ico",
 })  # fmt: skip
 """Endings of images that are read. What the file really is, its bytes say."""
 

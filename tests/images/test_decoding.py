@@ -145,7 +145,18 @@ def test_cmyk_without_a_profile_is_read_with_a_note(tmp_path: Path, photo: Image
     for name in ("a.tif", "a.jpg"):
         loaded = images.load(tmp_path / name)
         assert "CMYK" in loaded.remarks[0]
-        assert np.abs(loaded.pixels.astype(int) - np.asarray(photo)).mean() < 4
+        assert np.abs(loaded.pixels.astype(int) - np.asarray(photo)).mean() < 40
+
+
+def test_inks_without_a_profile_are_those_of_a_press(tmp_path: Path) -> None:
+    """Full inks as libvips shows them with its generic profile (within 30 levels); its blue of cyan and magenta is no (0, 0, 255)."""
+    inks = {
+        (0, 0, 0, 0): (255, 255, 255), (255, 0, 0, 0): (0, 153, 228), (0, 255, 0, 0): (234, 0, 130),
+        (0, 0, 255, 0): (255, 240, 0), (0, 0, 0, 255): (12, 0, 19), (0, 255, 255, 0): (231, 0, 17),
+        (255, 0, 255, 0): (0, 140, 51), (255, 255, 0, 0): (28, 0, 119), (0, 0, 0, 128): (134, 133, 134),
+    }  # fmt: skip
+    Image.fromarray(np.array([list(inks)], np.uint8), "CMYK").save(tmp_path / "a.tif")
+    np.testing.assert_allclose(pixels_of(tmp_path / "a.tif")[0].astype(int), list(inks.values()), atol=36)
 
 
 def test_lab_is_read(tmp_path: Path, photo: Image.Image) -> None:

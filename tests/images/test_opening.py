@@ -101,7 +101,7 @@ def test_what_is_no_image_is_refused_with_its_name(tmp_path: Path, name: str) ->
 
 def test_postscript_is_refused_since_reading_it_runs_a_program(tmp_path: Path) -> None:
     PHOTO.save(tmp_path / "a.eps")
-    with pytest.raises(UnreadableImage, match="known format"):
+    with pytest.raises(UnreadableImage, match="a PostScript document"):
         images.probe((tmp_path / "a.eps").rename(tmp_path / "a.png"))
 
 

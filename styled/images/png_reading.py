@@ -1,0 +1,213 @@
+"""Opening a PNG whatever stands beside its pixels: damaged or oversized metadata is left out, what colours mean is kept.
+
+Follows the PNG specification, third edition (W3C, 2025). Pillow refuses the whole file where a text is too long, a checksum
+of an ancillary chunk is wrong, or a chunk is too short.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from typing import BinaryIO, NamedTuple
+
+from PIL import Image, ImageFile
+
+CICP = "styled.cicp"
+"""Key of ``image.info``: primaries and transfer function of the chunk cICP, by the numbers of ITU-T H.273."""
+
+_MOST_TEXT = 2**20
+"""Bytes of a text, decompressed: what Pillow takes. XMP has some thousand."""
+_MOST_PROFILE = 16 * 2**20
+"""Bytes of a colour profile, decompressed; those of displays and presses with tables have some millions."""
+_MOST_CHUNK = 16 * 2**20
+"""Bytes of any other chunk that holds no pixels."""
+
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"cICP": 4, b"acTL": 8, b"fcTL": 26}
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_PIXELS = frozenset({b"IDAT", b"fdAT"})
+_COLOURS = frozenset({b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
+_TRANSPARENT_BYTES = {0: 2, 2: 6}
+"""Length of tRNS by colour type; with a palette up to 256."""
+
+
+class _Chunks(NamedTuple):
+    """What was found in a PNG."""
+
+    kept: list[tuple[int, int]]
+    """Start and end of what is passed on."""
+    dropped: set[bytes]
+    """Types of chunks that are left out."""
+    cicp: bytes
+    header: bytes
+    """The data of IHDR."""
+    profile: bytes
+    """A colour profile that is larger than Pillow takes."""
+
+
+def open_png(file: BinaryIO) -> ImageFile.ImageFile:
+    """Read the header of a PNG; ``image.info`` gets :data:`CICP`, a right ``transparency`` and the remarks.
+
+    Raises:
+        Exception: what Pillow raises on damaged pixels and headers.
+    """
+    from styled.images.formats import REMARKS
+
+    found = _walk(file)
+    file.seek(0)
+    is_whole = found.kept[0] == (0, found.kept[-1][1])
+    image = Image.open(file if is_whole else io.BufferedReader(_Parts(file, found.kept)), formats=["PNG"])
+    remarks = []
+    if found.dropped:
+        names = ", ".join(sorted(kind.decode("latin-1") for kind in found.dropped))
+        colours = "; colours are taken as sRGB" if found.dropped & _COLOURS else ""
+        remarks.append(f"metadata that is damaged or too large was left out ({names}){colours}")
+    image.info[REMARKS] = remarks
+    if found.profile:
+        image.info["icc_profile"] = found.profile
+    if found.cicp:
+        image.info[CICP] = (found.cicp[0], found.cicp[1])
+    _mend_transparency(image, found.header)
+    return image
+
+
+def _mend_transparency(image: ImageFile.ImageFile, header: bytes) -> None:
+    """Scale a transparent colour as Pillow scales the pixels: grey of 2 and 4 bits up, colour of 16 bits down to 8."""
+    transparent = image.info.get("transparency")
+    depth, colour = header[8:10]
+    if colour == 0 and depth in {2, 4} and isinstance(transparent, int):
+        image.info["transparency"] = transparent * 255 // (2**depth - 1)
+    elif colour == 2 and depth == 16 and isinstance(transparent, tuple):
+        image.info["transparency"] = tuple(level >> 8 for level in transparent)
+
+
+def _walk(file: BinaryIO) -> _Chunks:
+    """Look at each chunk; of those that may be left out also at what is in them."""
+    end = os.fstat(file.fileno()).st_size if _has_descriptor(file) else file.seek(0, io.SEEK_END)
+    kept, dropped, cicp, header, profile = [], set[bytes](), b"", b"", b""
+    at = 8
+    start = 0
+    while at + 12 <= end:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        after = at + 12 + length
+        if kind == b"IHDR":
+            header = file.read(min(length, 13))
+        elif kind[:1].islower() and kind not in _PIXELS and (after > end or not _is_sound(file, kind, length, header)):
+            if kind == b"iCCP" and not profile:
+                profile = _large_profile(file, at, length)
+            if kind != b"iCCP" or not profile:
+                dropped.add(kind)
+            if at > start:
+                kept.append((start, at))
+            start = after
+        elif kind == b"cICP":
+            file.seek(at + 8)
+            cicp = file.read(4)
+        at = after
+        if kind == b"IEND":
+            break
+    kept.append((start, end))
+    return _Chunks(kept, dropped, cicp, header, profile)
+
+
+def _large_profile(file: BinaryIO, at: int, length: int) -> bytes:
+    """Return the profile of a chunk iCCP that is right and no more than too large for Pillow, else nothing."""
+    if length > _MOST_CHUNK:
+        return b""
+    file.seek(at + 4)
+    data = file.read(4 + length)
+    if struct.unpack(">I", file.read(4))[0] != zlib.crc32(data):
+        return b""
+    _, _, rest = data[4:].partition(b"\0")
+    decompressor = zlib.decompressobj()
+    try:
+        profile = decompressor.decompress(rest[1:], _MOST_PROFILE)
+    except zlib.error:
+        return b""
+    return profile if decompressor.eof and rest[:1] == b"\0" else b""
+
+
+def _has_descriptor(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def _is_sound(file: BinaryIO, kind: bytes, length: int, header: bytes) -> bool:
+    """Return whether Pillow takes an ancillary chunk; the file stands at its data."""
+    if length > _MOST_CHUNK or _LENGTHS.get(kind, length) != length:
+        return False
+    data = file.read(length)
+    if struct.unpack(">I", file.read(4))[0] != zlib.crc32(data, zlib.crc32(kind)):
+        return False
+    if kind == b"tRNS":
+        colour = header[9] if len(header) > 9 else 3
+        return length == _TRANSPARENT_BYTES[colour] if colour in _TRANSPARENT_BYTES else 0 < length <= 256
+    if kind == b"iCCP" or kind in _TEXTS:
+        return _is_sound_text(kind, data)
+    return True
+
+
+def _is_sound_text(kind: bytes, data: bytes) -> bool:
+    keyword, _, rest = data.partition(b"\0")
+    if kind == b"tEXt":
+        return len(data) < _MOST_TEXT
+    if kind == b"iTXt":
+        if len(rest) < 2:
+            return False
+        compressed, method = rest[:2]
+        if not compressed:
+            return len(data) < _MOST_TEXT
+        parts = rest[2:].split(b"\0", 2)
+        return method == 0 and len(parts) == 3 and _decompressed_fits(parts[2])
+    return bool(keyword) and rest[:1] == b"\0" and _decompressed_fits(rest[1:])
+
+
+def _decompressed_fits(data: bytes) -> bool:
+    """Return whether zlib takes it, whole, and it is not too large."""
+    decompressor = zlib.decompressobj()
+    try:
+        decompressor.decompress(data, _MOST_TEXT)
+        return not decompressor.unconsumed_tail and decompressor.eof
+    except zlib.error:
+        return False
+
+
+class _Parts(io.RawIOBase):
+    """Some stretches of a file, one after the other, as a file."""
+
+    def __init__(self, file: BinaryIO, parts: list[tuple[int, int]]) -> None:
+        super().__init__()
+        self._file, self._parts, self._at = file, parts, 0
+        self._size = sum(end - start for start, end in parts)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # as in typeshed but for the name of the type
+        passed = 0
+        for start, end in self._parts:
+            inside = self._at - passed
+            if inside < end - start:
+                self._file.seek(start + inside)
+                data = self._file.read(min(len(buffer), end - start - inside))
+                buffer[: len(data)] = data
+                self._at += len(data)
+                return len(data)
+            passed += end - start
+        return 0

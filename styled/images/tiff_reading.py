@@ -1,0 +1,289 @@
+"""Opening a TIFF: the first page that is a picture, by Pillow where it reads that layout right, else by tifffile.
+
+Pillow has a fixed list of layouts, and takes some that are not on it for others: 16 bits plane by plane, 16 bits where 0 is
+white, 12 bits. tifffile knows all of TIFF 6.0 and what came after, with the codecs of imagecodecs.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile, UnidentifiedImageError
+from tifffile import TiffFile, TiffPage
+
+from styled.errors import UnreadableImage
+from styled.images.file_kinds import RAW
+
+# It logs what it finds odd about a file; without a handler of the program's own that would go to standard error.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+Array = npt.NDArray[Any]
+
+_PILLOW_CODECS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946})
+"""None, CCITT, LZW, JPEG, deflate and PackBits: those of libtiff as Pillow's wheels have it."""
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _LAB, _ICC_LAB = 0, 1, 2, 3, 4, 5, 6, 8, 9
+_RAW_PHOTOMETRIC = frozenset({32803, 34892})  # a colour filter array, and linear raw (DNG 1.6)
+_RAW_CODECS = frozenset({34713, 32767, 32769, 65535, 65000})  # Nikon, Sony, packed, Pentax, Kodak
+_REDUCED = 1
+_TRANSPARENCY_MASK = 4
+_MOST_PAGES = 1000
+_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3, _ICC_LAB: 3}
+"""Channels by photometric interpretation."""
+_MODES = {
+    _WHITE_IS_ZERO: "L", _BLACK_IS_ZERO: "L", _RGB: "RGB", _CMYK: "CMYK", _YCBCR: "RGB", _LAB: "LAB", _ICC_LAB: "LAB"
+}  # fmt: skip
+_COLOUR_CODECS = frozenset({6, 7, 33003, 33005, 33007, 34712, 34887, 34892, 34933, 34934, 22610, 50001, 50002, 52546})
+"""Codecs that give RGB whatever the photometric interpretation says."""
+_WHOLE_NUMBERS = frozenset({1, 4})  # unsigned, and "undefined", which is written for unsigned
+_PILLOW_16 = frozenset({(_BLACK_IS_ZERO, 1), (_RGB, 3), (_RGB, 4), (_CMYK, 4)})
+"""Photometric interpretation and channels of 16 bits that Pillow reads."""
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, OSError, struct.error)
+"""What tifffile raises on damaged directories."""
+
+
+def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
+    """Read the directories of a TIFF and open its first whole picture.
+
+    Raises:
+        UnreadableImage: a camera's raw file, or a layout that is not read; the message says which.
+        Exception: what Pillow and tifffile raise on damaged files.
+    """
+    from styled.images.formats import REMARKS
+
+    page, number, pages = _first_picture(file, name)
+    file.seek(0)
+    remarks = [f"the first of {pages} pages"] if pages > 1 else []
+    image = None
+    if page is None or (number is not None and _is_for_pillow(page)):
+        image = _by_pillow(file, number or 0)
+    if image is None:
+        if page is None:
+            raise UnidentifiedImageError
+        _refuse_what_is_not_read(page, name)
+        file.seek(0)
+        image = TiffLayout(file, page)
+    image.info[REMARKS] = remarks
+    return image
+
+
+def _by_pillow(file: BinaryIO, number: int) -> ImageFile.ImageFile | None:
+    try:
+        image = Image.open(file, formats=["TIFF"])
+        if number:
+            image.seek(number)
+    except UnidentifiedImageError:
+        return None
+    return image
+
+
+def _first_picture(file: BinaryIO, name: str) -> tuple[TiffPage | None, int | None, int]:
+    """Return the page to read, its number in the main chain (None: it hangs below one), and how many pictures there are.
+
+    A page of None means that tifffile makes nothing of the file.
+    """
+    try:
+        tiff = TiffFile(file, name="image.tif")
+        pages = [_page(tiff, number) for number in range(min(len(tiff.pages), _MOST_PAGES))]
+        below = [sub for page in pages for sub in _below(page)]
+        is_raw = any(map(_is_raw, [*pages, *below]))
+        whole = [(page, number) for number, page in enumerate(pages) if _is_picture(page)]
+        hidden = [page for page in below if _is_picture(page)]
+    except _DAMAGED:
+        return None, None, 0
+    if is_raw:
+        raise UnreadableImage(f"{name} is {RAW.what}", RAW.advice)
+    if whole:
+        return *whole[0], len(whole)
+    if hidden:
+        return hidden[0], None, len(hidden)
+    return (pages[0], 0, 1) if pages else (None, None, 0)
+
+
+def _page(tiff: TiffFile, number: int) -> TiffPage:
+    page = tiff.pages[number]
+    return page if isinstance(page, TiffPage) else page.aspage()
+
+
+def _below(page: TiffPage) -> list[TiffPage]:
+    """Return the pages that a page's tag SubIFDs points to."""
+    if not page.subifds:
+        return []
+    return [_page_of(sub) for sub in page.pages or () if sub is not None]
+
+
+def _page_of(page: Any) -> TiffPage:
+    return page if isinstance(page, TiffPage) else page.aspage()
+
+
+def _is_raw(page: TiffPage) -> bool:
+    return page.photometric in _RAW_PHOTOMETRIC or page.compression in _RAW_CODECS or page.is_dng
+
+
+def _is_picture(page: TiffPage) -> bool:
+    """Return whether a page is neither a thumbnail nor a mask."""
+    return not page.subfiletype & (_REDUCED | _TRANSPARENCY_MASK) and page.photometric != _MASK
+
+
+def _bits(page: TiffPage) -> tuple[int, ...]:
+    """Return the bits of each channel."""
+    value = page.tags.valueof(258, default=1)
+    return (int(value),) if isinstance(value, int) else tuple(map(int, value))
+
+
+def _is_for_pillow(page: TiffPage) -> bool:
+    """Return whether Pillow reads a layout right, if it takes it at all."""
+    bits = set(_bits(page))
+    if page.compression not in _PILLOW_CODECS or page.sampleformat not in _WHOLE_NUMBERS:
+        return False
+    if bits <= {1, 2, 4, 8}:
+        return True
+    return bits == {16} and page.planarconfig == 1 and (page.photometric, page.samplesperpixel) in _PILLOW_16
+
+
+def _refuse_what_is_not_read(page: TiffPage, name: str) -> None:
+    """Refuse a page that has no defined white or black, or is of a kind that nobody has asked for yet."""
+    bits = set(_bits(page))
+    if page.sampleformat not in _WHOLE_NUMBERS or max(bits) > 16:
+        kinds = {2: "signed whole", 3: "floating point", 5: "complex", 6: "complex"}
+        kind = kinds.get(page.sampleformat, "whole")
+        raise UnreadableImage(
+            f"{name} is a TIFF of {max(bits)}-bit {kind} numbers, without a known white",
+            "Export it with 8 or 16 bits per channel.",
+        )
+    colours = _COLOURS.get(page.photometric)
+    is_readable = colours is not None and page.samplesperpixel >= colours and len(bits) == 1 and page.imagedepth == 1
+    if not is_readable or (page.photometric == _YCBCR and page.compression not in _COLOUR_CODECS):
+        photometric = str(getattr(page.photometric, "name", page.photometric)).lower()
+        codec = str(getattr(page.compression, "name", page.compression)).lower()
+        raise UnreadableImage(
+            f"{name} is a TIFF of a rare layout: {photometric}, {page.samplesperpixel} x {max(bits)} bits, {codec}",
+            "Export it as an RGB or grey TIFF or PNG with 8 or 16 bits per channel.",
+        )
+
+
+class TiffLayout(ImageFile.ImageFile):
+    """A page that tifffile decodes: 8 bits, mode L, RGB, CMYK or LAB, its alpha beside it."""
+
+    format = "TIFF"
+    format_description = "TIFF"
+
+    def __init__(self, file: BinaryIO, page: TiffPage) -> None:
+        self._page = page
+        self.alpha_plane: Image.Image | None = None
+        """Mode L, once loaded; None when there is none."""
+        super().__init__(file)
+
+    def _open(self) -> None:
+        page = self._page
+        self._mode = _MODES[page.photometric]
+        self._size = (page.imagewidth, page.imagelength)
+        self.tile = []
+        extra = page.extrasamples[:1] if page.extrasamples else ()
+        self._alpha = extra[0] if extra and extra[0] in (_ASSOCIATED, _UNASSOCIATED) else 0
+        if page.iccprofile:
+            self.info["icc_profile"] = page.iccprofile
+        value = page.tags.valueof(274, default=1)
+        self.stored_orientation = value if value in range(1, 9) else 1
+        """How the stored picture must be turned, as EXIF counts it."""
+        if (dpi := _dpi(page)) is not None:
+            self.info["dpi"] = dpi
+
+    def getexif(self) -> Image.Exif:
+        """Return the tags of the page; none of a big-endian BigTIFF, which Pillow does not read."""
+        if self._exif is None:
+            self._exif = Image.Exif()
+            tiff = self._page.parent.tiff
+            if self.fp is not None and not (tiff.is_bigtiff and tiff.byteorder == ">"):
+                self._exif.bigtiff, self._exif.endian = tiff.is_bigtiff, tiff.byteorder
+                self._exif.load_from_fp(self.fp, self._page.offset)
+        return self._exif
+
+    @property
+    def has_transparency_data(self) -> bool:
+        """Whether there is an alpha channel, in ``alpha_plane`` once loaded."""
+        return self._alpha != 0
+
+    def load(self) -> Any:
+        """Decode all strips or tiles, each straight into its place."""
+        if self._im is None:
+            colours = _COLOURS[self._page.photometric]
+            planes = _decoded(self._page, colours, self._alpha)
+            bands = [Image.fromarray(planes[channel]) for channel in range(len(planes))]
+            if self._alpha:
+                self.alpha_plane = bands.pop()
+            self.im = (bands[0] if colours == 1 else Image.merge(self._mode, bands)).im
+        return Image.Image.load(self)
+
+
+def _decoded(page: TiffPage, colours: int, alpha: int) -> Array:
+    """Return the colours and alpha of a page as planes: uint8, shape (channels, H, W)."""
+    channels = colours + bool(alpha)
+    planes = np.zeros((channels, page.imagelength, page.imagewidth), np.uint8)
+    if alpha == _ASSOCIATED and page.planarconfig != 1:
+        whole = np.asarray(page.asarray(maxworkers=1)).reshape(page.samplesperpixel, *planes.shape[1:])
+        planes[:] = np.moveaxis(_eight_bits(np.moveaxis(whole[:channels], 0, -1), page, colours, alpha), -1, 0)
+        return planes
+    for data, (plane, _, top, left, _), (_, height, width, _) in page.segments(maxworkers=1):
+        if data is None:
+            continue  # a hole: black, as its writer meant it
+        part = data[0, :height, :width]
+        if page.planarconfig == 1:
+            levels = np.moveaxis(_eight_bits(part[..., :channels], page, colours, alpha), -1, 0)
+            planes[:, top : top + height, left : left + width] = levels[
+                :, : page.imagelength - top, : page.imagewidth - left
+            ]
+        elif plane < channels:
+            levels = _eight_bits(part, page, colours, 0, first=plane)[..., 0]
+            planes[plane, top : top + height, left : left + width] = levels[
+                : page.imagelength - top, : page.imagewidth - left
+            ]
+    return planes
+
+
+def _eight_bits(part: Array, page: TiffPage, colours: int, alpha: int, *, first: int = 0) -> npt.NDArray[np.uint8]:
+    """Scale whole numbers to 0..255 by their bits; shape (h, w, channels), of which the first is channel ``first``."""
+    most = 2 ** min(_bits(page)) - 1
+    if page.photometric in {_LAB, _ICC_LAB}:
+        return _lab_bytes(part, page, first)
+    levels: npt.NDArray[np.float32] = part.astype(np.float32) * np.float32(255.0 / most)
+    if alpha == _ASSOCIATED:
+        share = np.maximum(part[..., colours:].astype(np.float32) / most, 1e-6)
+        levels[..., :colours] = np.minimum(levels[..., :colours] / share, 255.0)
+    if page.photometric == _WHITE_IS_ZERO and first < colours:
+        levels[..., :colours] = 255.0 - levels[..., :colours]
+    whole: npt.NDArray[np.uint8] = np.rint(levels).astype(np.uint8)
+    return whole
+
+
+def _lab_bytes(part: Array, page: TiffPage, first: int) -> npt.NDArray[np.uint8]:
+    """Return L*a*b* as Pillow keeps it: L* of 0..100 as 0..255, a* and b* with 128 for 0.
+
+    CIELab has signed a* and b*, ICCLab has them moved by half (TIFF 6.0, section 23; Adobe TechNote 3, "ICC L*a*b*").
+    """
+    bits = min(_bits(page))
+    result = np.empty(part.shape, np.uint8)
+    for index in range(part.shape[-1]):
+        levels = part[..., index].astype(np.int64)
+        channel = first + index
+        if channel == 0 or channel > 2:
+            most = 65280 if bits == 16 and page.photometric == _ICC_LAB and channel == 0 else 2**bits - 1
+            result[..., index] = np.clip(np.rint(levels * 255.0 / most), 0, 255)
+            continue
+        if page.photometric == _LAB:
+            levels = (levels + 2 ** (bits - 1)) % 2**bits  # as signed, then moved
+        result[..., index] = np.clip(np.rint(levels / 2 ** (bits - 8)), 0, 255)
+    return result
+
+
+def _dpi(page: TiffPage) -> tuple[float, float] | None:
+    """Return the resolution across and down, None if it is not given."""
+    across, down = (page.tags.valueof(code) for code in (282, 283))
+    try:
+        return across[0] / across[1], down[0] / down[1]
+    except (TypeError, LookupError, ZeroDivisionError):
+        return None
