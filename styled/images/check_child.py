@@ -16,7 +16,7 @@ from PIL import Image
 from styled.children import end_with_parent
 from styled.errors import ImageError
 from styled.images.opening import DRAFTED, ImageInfo, info, open_image
-from styled.images.transparency import is_invisible, refuse_blank
+from styled.images.reading.transparency import is_invisible, refuse_blank
 
 REQUEST_BYTES = 65536
 """Largest packet either way."""

@@ -13,9 +13,8 @@ from PIL import ExifTags, Image, ImageCms, ImageFile
 from styled.errors import UnreadableImage
 from styled.images import cmyk, encodings
 from styled.images.encodings import ADOBE_GAMMA, ADOBE_RGB, Encoding, by_h273
-from styled.images.formats import NCLX
 from styled.images.opening import PILLOW_ERRORS
-from styled.images.png_reading import CICP
+from styled.images.reading.info_keys import CICP, NCLX
 
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 """Pillow's mode to the name of the colour space in a profile's header."""

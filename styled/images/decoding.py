@@ -11,9 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
-from styled.images import pixel_shape
 from styled.images.colour import to_srgb
-from styled.images.formats import REMARKS
 from styled.images.metadata import carried_exif
 from styled.images.opening import (
     DRAFTED,
@@ -27,8 +25,10 @@ from styled.images.opening import (
     orientation,
     shown,
 )
+from styled.images.reading import pixel_shape
+from styled.images.reading.info_keys import REMARKS
+from styled.images.reading.transparency import is_invisible, refuse_blank
 from styled.images.resizing import Pixels, fit, resize
-from styled.images.transparency import is_invisible, refuse_blank
 
 _STRIP_PIXELS = 1_000_000
 

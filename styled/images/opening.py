@@ -22,8 +22,8 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.files.printable import escaped
-from styled.images.formats import KNOWN, open_format
-from styled.images.pixel_shape import square_size
+from styled.images.reading.formats import KNOWN, open_format
+from styled.images.reading.pixel_shape import square_size
 
 MAX_PIXELS = 250_000_000
 """Default limit on width x height: a 200 Mpx panorama passes."""

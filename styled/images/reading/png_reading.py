@@ -14,8 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-CICP = "styled.cicp"
-"""Key of ``image.info``: primaries and transfer function of the chunk cICP, by the numbers of ITU-T H.273."""
+from styled.images.reading.info_keys import CICP, REMARKS
 
 _MOST_TEXT = 2**20
 """Bytes of a text, decompressed: what Pillow takes. XMP has some thousand."""
@@ -52,8 +51,6 @@ def open_png(file: BinaryIO) -> ImageFile.ImageFile:
     Raises:
         Exception: what Pillow raises on damaged pixels and headers.
     """
-    from styled.images.formats import REMARKS
-
     found = _walk(file)
     file.seek(0)
     is_whole = found.kept[0] == (0, found.kept[-1][1])

@@ -16,7 +16,8 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from tifffile import TiffFile, TiffPage
 
 from styled.errors import UnreadableImage
-from styled.images.file_kinds import RAW
+from styled.images.reading.file_kinds import RAW
+from styled.images.reading.info_keys import REMARKS
 
 # It logs what it finds odd about a file; without a handler of the program's own that would go to standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -53,8 +54,6 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         UnreadableImage: a camera's raw file, or a layout that is not read; the message says which.
         Exception: what Pillow and tifffile raise on damaged files.
     """
-    from styled.images.formats import REMARKS
-
     page, number, pages = _first_picture(file, name)
     file.seek(0)
     remarks = [f"the first of {pages} pages"] if pages > 1 else []

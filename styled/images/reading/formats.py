@@ -7,20 +7,15 @@ from typing import BinaryIO
 from PIL import Image, ImageFile
 
 from styled.errors import UnreadableImage
-from styled.images.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
-from styled.images.isobmff import nclx_of
+from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
+from styled.images.reading.info_keys import NCLX, REMARKS
+from styled.images.reading.isobmff import nclx_of
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO", "SGI")
 """Of Pillow, told apart by their bytes. It knows more, but some of those run programs (EPS starts Ghostscript)."""
 
 KNOWN = "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG 2000, PPM, QOI, ICO, SGI, PCX and TGA."
 """For whoever gave something else."""
-
-NCLX = "styled.nclx"
-"""Key of ``image.info``: primaries and transfer function of HEIF and AVIF, by the numbers of ITU-T H.273."""
-
-REMARKS = "styled.remarks"
-"""Key of ``image.info``: a list of remarks for the user."""
 
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
@@ -53,11 +48,11 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
 def _open(file: BinaryIO, name: str, head: bytes) -> ImageFile.ImageFile:
     # Each reader is loaded when the first file of its kind comes: most processes see JPEGs and PNGs only.
     if head.startswith(b"\x89PNG"):
-        from styled.images.png_reading import open_png
+        from styled.images.reading.png_reading import open_png
 
         return open_png(file)
     if head.startswith(_TIFF_MARKS):
-        from styled.images.tiff_reading import open_tiff
+        from styled.images.reading.tiff_reading import open_tiff
 
         return open_tiff(file, name)
     if heif_brand(head) and b"avif" not in head[8:64]:

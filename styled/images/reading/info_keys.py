@@ -1,0 +1,12 @@
+"""Keys under which readers leave in Pillow's ``image.info`` what Pillow has no place for."""
+
+from __future__ import annotations
+
+REMARKS = "styled.remarks"
+"""A list of remarks for the user."""
+
+CICP = "styled.cicp"
+"""Of the chunk cICP: primaries and transfer function, by the numbers of ITU-T H.273; it goes before a profile."""
+
+NCLX = "styled.nclx"
+"""The same of HEIF and AVIF, where there is no profile."""
