@@ -92,16 +92,14 @@ def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> st
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix that a file gets in the inbox: its own, or that of its format if nobody would take it for one.
+    """Return the suffix that a file gets in the inbox: its own, or that of its format if it is of another.
 
     Raises:
         ImageError: it is not an image that can be used.
     """
     from styled import images  # Pillow, only when there is an image
 
-    found = images.probe(path).format
-    own = path.suffix.lower().removeprefix(".")
-    return own if own in names.IMAGE_SUFFIXES else names.suffix_of_format(found)
+    return names.suffix_of_format(path.name, images.probe(path).format)
 
 
 def _is_understood(name: str, parts: Mapping[str, Path]) -> bool:

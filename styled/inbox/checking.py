@@ -198,7 +198,7 @@ class PairChecker:
             self._stays[path] = seen
         return Member(
             source=path,
-            target=f"{target}.{_suffix(path, seen.format)}" if seen.format else target,
+            target=f"{target}.{names.suffix_of_format(path, seen.format)}" if seen.format else target,
             signature=before,
             digest=seen.digest,
             mode=stat.S_IMODE(status.st_mode),
@@ -231,12 +231,6 @@ def _targets(pair: Pair) -> list[tuple[str, str]]:
     if pair.ready:
         targets.append((pair.ready, "ready"))
     return targets
-
-
-def _suffix(path: str, image_format: str) -> str:
-    """Return the ending that an image gets: its own if that is an image's, else that of its format."""
-    own = path.rpartition(".")[2].lower()
-    return own if own in names.IMAGE_SUFFIXES else names.suffix_of_format(image_format)
 
 
 def _unopened(task: Task, path: str, error: OSError) -> CheckResult:

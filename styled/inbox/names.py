@@ -8,18 +8,23 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-IMAGE_SUFFIXES = frozenset({
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "dib", "gif", "avif", "jp2", "j2k", "ppm",
-    "pgm", "pbm", "pnm", "mpo", "heic", "heif", "hif", "tga", "pcx", "sgi", "qoi", "ico",
-})  # fmt: skip
+_SUFFIXES = {
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif", "mpo"), "MPO": ("jpg", "jpeg", "jpe", "jfif", "mpo"), "PNG": ("png",),
+    "WEBP": ("webp",), "TIFF": ("tif", "tiff"), "BMP": ("bmp", "dib"), "GIF": ("gif",), "AVIF": ("avif",),
+    "HEIF": ("heic", "heif", "hif"), "JPEG2000": ("jp2", "j2k"), "PPM": ("ppm", "pgm", "pbm", "pnm"), "TGA": ("tga",),
+    "PCX": ("pcx",), "SGI": ("sgi",), "QOI": ("qoi",), "ICO": ("ico",),
+}  # fmt: skip
+"""Endings of the formats that are read, by their names in Pillow; the first is the usual one."""
+
+IMAGE_SUFFIXES = frozenset(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes)
 """Endings of images that are read. What the file really is, its bytes say."""
 
 _RAW_SUFFIXES = frozenset({
     "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f",
 })  # fmt: skip
 _OTHER_PICTURES = frozenset({
-    "heic", "heif", "hif", "heics", "jxl", "jxr", "jpx", "jpc", "jps", "apng", "svg", "psd", "psb", "xcf", "kra", "ai", "eps", "exr",
-    "hdr", "tga", "dds", "ico", "cur", "icns", "pcx", "sgi", "qoi", "pfm", "pam", "pbm", "xbm", "xpm", "ras", "fits", "dcm", "emf", "wmf",
+    "heics", "jxl", "jxr", "jpx", "jpc", "jps", "apng", "svg", "psd", "psb", "xcf", "kra", "ai", "eps", "exr",
+    "hdr", "dds", "cur", "icns", "pfm", "pam", "xbm", "xpm", "ras", "fits", "dcm", "emf", "wmf",
 })  # fmt: skip
 """Endings of pictures that may or may not be read: a file of such a name is tried, because its name may be wrong."""
 
@@ -73,10 +78,6 @@ _JUNK = frozenset({
     "#recycle", "@recycle", "@recycle.bin", "$recycle.bin", "recycler", "system volume information", "lost+found",
     "#snapshot", "@snapshots", "@recently-snapshot", "@tmp", "_gsdata_",
 })  # fmt: skip
-_SUFFIX_OF = {
-    "JPEG": "jpg", "MPO": "jpg", "TIFF": "tif", "JPEG2000": "jp2",
-}  # fmt: skip
-
 _JUNK_SUFFIXES = frozenset({"swp", "swo", "swn", "swx"})
 
 
@@ -197,9 +198,11 @@ def why_not_a_picture(file_name: str) -> str:
     return "not a picture by its name"
 
 
-def suffix_of_format(image_format: str) -> str:
-    """Return the ending for an image of a format as Pillow names it: ``jpg`` for ``JPEG``."""
-    return _SUFFIX_OF.get(image_format, image_format.lower())
+def suffix_of_format(file_name: str, image_format: str) -> str:
+    """Return the ending for an image by its format as Pillow names it: its own, if that is one of the format's."""
+    suffixes = _SUFFIXES.get(image_format, (image_format.lower(),))
+    own = file_name.rpartition(".")[2].lower()
+    return own if own in suffixes else suffixes[0]
 
 
 def _ending(file_name: str) -> tuple[str, str]:
