@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from styled.errors import IllegalMove
+from styled.titles import input_title, job_title
 
 
 class JobState(StrEnum):
@@ -130,3 +131,19 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     content_digest: str = ""
     """SHA-256 of the content file, hexadecimal."""
     style_digests: tuple[str, ...] = ()
+    names: dict[str, str] = msgspec.field(default_factory=dict)
+    """Path of each input to its path in the inbox, or to the name that its sender gave it; empty if not known."""
+
+    def input_title(self, path: str) -> str:
+        """Return what the image at ``path``, one of the job's inputs, is called."""
+        return input_title(self.names.get(path, path.rpartition("/")[2]))
+
+    @property
+    def style_title(self) -> str:
+        """What the styles are called, separated by commas."""
+        return ", ".join(self.input_title(style) for style in self.styles)
+
+    @property
+    def title(self) -> str:
+        """The name, and the styles where they have a name of their own: ``cat × starry_night``."""
+        return job_title(self.name, self.styles, self.names)

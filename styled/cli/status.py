@@ -156,5 +156,5 @@ def _part_line(part: dict[str, Any]) -> str:
 def _job_line(job: Job) -> str:
     step = f"{job.step}/{job.steps}" if job.steps else ""
     loss = "" if job.loss is None else f"{job.loss:.4g}"
-    line = f"{job.number:04d}  {job.state:<9}  {step:>11}  {loss:>10}  {job.name}"
+    line = f"{job.number:04d}  {job.state:<9}  {step:>11}  {loss:>10}  {job.title}"
     return f"{line}: {job.reason}" if job.reason else line

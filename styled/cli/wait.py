@@ -117,7 +117,7 @@ def _ended_since(reader: StoreReader, seq: int) -> list[JobState]:
 
 def _told(job: Job) -> str:
     words = f"{job.number:04d} {job.name}: {job.state}"
-    return f"{words}: {job.reason}" if job.reason else words
+    return ": ".join([words, *filter(None, [job.reason, "; ".join(job.remarks)])])
 
 
 def _names_to_come(root: Root) -> set[str]:

@@ -40,6 +40,7 @@ def _from_store(job: Job) -> JobFile:
         mask=job.mask,
         settings=settings_from(job.settings, source="the database"),
         digests={path: digest for path, digest in digests.items() if digest},
+        names=job.names,
         created_at=job.created_at,
         priority=job.priority,
         state=job.state,

@@ -46,6 +46,8 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     change needs a translation in :func:`read_job_file`."""
     digests: dict[str, str] = {}
     """Path of each input to the SHA-256 of its bytes, hexadecimal."""
+    names: dict[str, str] = {}
+    """Path of each input to its path in the inbox, or to the name that its sender gave it; empty if not known."""
     weights_digest: str = ""
     """Of the VGG19 weights; empty until they are known."""
     versions: dict[str, str] = {}

@@ -21,7 +21,7 @@ def detail(showing: Showing) -> Markup:
     return join(
         tag(
             "div",
-            tag("h2", exhibit.name, id="title"),
+            tag("h2", exhibit.title, id="title"),
             tag("p", _line(exhibit), class_="facts"),
             tag(
                 "div",
@@ -71,7 +71,7 @@ def _stage(showing: Showing) -> Markup:
 
 def _compare(showing: Showing, content: View | None) -> Markup:
     job = showing.exhibit.folder.id
-    after = _picture(job, showing.result, f"The result of {showing.exhibit.name}", class_="after")
+    after = _picture(job, showing.result, f"The result of {showing.exhibit.title}", class_="after")
     if content is None:
         return tag("figure", tag("div", after, class_="pictures"), data_part="compare")
     return tag(
@@ -79,7 +79,7 @@ def _compare(showing: Showing, content: View | None) -> Markup:
         tag(
             "div",
             after,
-            _picture(job, content, f"The content of {showing.exhibit.name}", class_="before"),
+            _picture(job, content, f"The content of {showing.exhibit.title}", class_="before"),
             tag("span", "content", class_="corner left", aria_hidden="true"),
             tag("span", "result", class_="corner right", aria_hidden="true"),
             tag("span", class_="divider", aria_hidden="true"),

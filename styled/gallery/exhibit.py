@@ -12,6 +12,7 @@ from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_los
 from styled.files.untrusted import is_file
 from styled.messages import Progress
 from styled.settings import differing, plain
+from styled.titles import job_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,12 @@ class Exhibit:
     def name(self) -> str:
         """The pair's name, else the job's id."""
         return self.job.name if self.job else self.folder.id
+
+    @property
+    def title(self) -> str:
+        """The pair's name with what its styles are called, else the job's id."""
+        job = self.job
+        return job_title(job.name, job.styles, job.names) if job else self.folder.id
 
     @property
     def picture(self) -> Path | None:

@@ -90,7 +90,7 @@ def _card(showing: Showing) -> Markup:
     link = tag(
         "a",
         tag("span", picture, class_="frame"),
-        tag("span", exhibit.name, class_="name"),
+        tag("span", exhibit.title, class_="name"),
         tag("span", f"{size}{steps}", class_="facts"),
         # Without the script a card still opens its picture.
         href=relative_url(exhibit.folder.id, showing.result.path),
@@ -100,9 +100,9 @@ def _card(showing: Showing) -> Markup:
     return tag(
         "li",
         link,
-        data_name=exhibit.name.casefold(),
+        data_name=exhibit.title.casefold(),
         data_at=f"{exhibit.finished_at:.3f}",
-        data_search=" ".join([exhibit.name, exhibit.folder.id, *changed]).casefold(),
+        data_search=" ".join([exhibit.title, exhibit.folder.id, *changed]).casefold(),
     )
 
 

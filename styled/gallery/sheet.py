@@ -69,7 +69,7 @@ def _panel(exhibit: Exhibit) -> Image.Image:
     panel = Image.new("RGB", (WIDTH, height + _MARGIN // 2), _PAPER)
     draw = ImageDraw.Draw(panel)
     inner = WIDTH - 2 * _MARGIN
-    write(draw, (_MARGIN, _MARGIN - 8), exhibit.name, 34, _INK, width=inner)
+    write(draw, (_MARGIN, _MARGIN - 8), exhibit.title, 34, _INK, width=inner)
     write(draw, (_MARGIN, _MARGIN + 38), _line(exhibit), 19, _QUIET, width=inner)
     top = _MARGIN + 84
     for row in rows:

@@ -13,10 +13,10 @@ from typing import Any
 from styled.errors import PairRejected, SettingsError
 from styled.evolution.folder import safe_name
 from styled.files import durable
-from styled.files.printable import escaped
+from styled.files.printable import escaped, is_hostile
 from styled.inbox import names
 from styled.inbox.group import Kind
-from styled.inbox.job_toml import parse_job_toml
+from styled.inbox.job_toml import MAX_BYTES, parse_job_toml
 from styled.inbox.pairs import pair_up
 from styled.job import style_stem
 from styled.root import Root
@@ -64,7 +64,10 @@ def add_pair(
         parts[f"{style_stem(number)}.{_suffix(style)}"] = style
     if mask is not None:
         parts[f"mask.{_suffix(mask)}"] = mask
-    toml = _job_toml(settings or {}, priority)
+    own = {**(settings or {}), **({"priority": priority} if priority else {})}
+    toml = _job_toml({**own, "names": _input_names(content, styles, mask)})
+    if len(toml) > MAX_BYTES:  # dozens of styles with long names: the job is worth more than what they are called
+        toml = _job_toml(own)
     parse_job_toml(toml, "job.toml")
     try:
         with durable.disk_full_at(root.inbox):
@@ -133,8 +136,17 @@ def _rename(hidden: Path, inbox: Path, wanted: str, parts: Mapping[str, Path]) -
     raise PairRejected(f"the inbox has {_TRIES} pairs called {wanted}", "Give another name.")
 
 
-def _job_toml(settings: Mapping[str, Any], priority: int) -> bytes:
-    values = {**settings, **({"priority": priority} if priority else {})}
+def _input_names(content: Path, styles: Sequence[Path], mask: Path | None) -> dict[str, Any]:
+    """Return what the files are called: in the inbox their names say which part they are."""
+    called: dict[str, Any] = {"content": _printable(content), "styles": [_printable(style) for style in styles]}
+    return called if mask is None else {**called, "mask": _printable(mask)}
+
+
+def _printable(path: Path) -> str:
+    return "" if is_hostile(path.name) else path.name
+
+
+def _job_toml(values: Mapping[str, Any]) -> bytes:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items()).encode()
 
 

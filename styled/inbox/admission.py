@@ -85,12 +85,25 @@ def _job_file(prepared: Prepared, settings: Settings, priority: int, now: dateti
         mask=target[pair.mask] if pair.mask else None,
         settings=settings,
         digests=digests,
+        names=_input_names(prepared, target),
         weights_digest=prepared.weights_digest,
         versions=_versions(),
         created_at=now.timestamp(),
         remarks=joined_remarks(pair.remarks, prepared.remarks),
         priority=priority,
     )
+
+
+def _input_names(prepared: Prepared, target: Mapping[str, str]) -> dict[str, str]:
+    """Return what each input was called: as its sender says, else its path in the inbox."""
+    pair, given = prepared.task.pair, prepared.own.names
+    # The settings of a hot folder belong to all its contents, so they name none of them.
+    named = {pair.content: "" if pair.settings in pair.kept else given.content}
+    named |= dict(zip(pair.styles, given.styles, strict=False))
+    if pair.mask:
+        named[pair.mask] = given.mask
+    images = (pair.content, *pair.styles, *([pair.mask] if pair.mask else []))
+    return {target[path]: named.get(path) or path for path in images}
 
 
 @cache

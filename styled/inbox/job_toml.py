@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from styled.errors import SettingsError
-from styled.files.printable import escaped
+from styled.files.printable import escaped, is_hostile
 from styled.job import PRIORITIES, Priority
 from styled.presets import layered
 from styled.settings import INIT_WORDS, Settings, nearest, settings_from
@@ -20,11 +21,22 @@ MAX_BYTES = 16 * 1024
 
 _JOB_REFERENCE = re.compile(r"job:\w[\w.-]{0,200}")
 
+_FileName = Annotated[str, Meta(max_length=255)]
+
 _ALLOWED_TEXTS = {
     "init": (re.compile(rf"{'|'.join(INIT_WORDS)}|{_JOB_REFERENCE.pattern}"), f"{', '.join(INIT_WORDS)} or job:<id>"),
     "weights": (re.compile(r"builtin|imagenet"), "builtin or imagenet"),
 }
 """Settings that can name a file, and what they may be here. ``styled.toml`` and ``--set`` may name paths."""
+
+
+class InputNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the files of a pair were called before they were put into the inbox; empty where that is not known."""
+
+    content: _FileName = ""
+    styles: tuple[_FileName, ...] = ()
+    """In order."""
+    mask: _FileName = ""
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +45,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     """As written; checked one by one."""
     priority: Priority = 0
+    names: InputNames = InputNames()
 
 
 def parse_job_toml(data: bytes, source: str) -> JobSettings:
@@ -48,8 +61,8 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
     """
     source = escaped(source)
     values = _read_toml(data, source)
-    priority = values.pop("priority", 0)
-    _check_names(values, source)
+    priority, names = values.pop("priority", 0), _names(values.pop("names", {}), source)
+    _check_keys(values, source)
     for name, (allowed, words) in _ALLOWED_TEXTS.items():
         text = values.get(name, "")
         if isinstance(text, str) and text and not allowed.fullmatch(text):
@@ -62,7 +75,7 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
         # It quotes what was written, which may be anything of any length.
         raise SettingsError(_short(error.message), _short(error.advice)) from None
     try:
-        return msgspec.convert({"settings": values, "priority": priority}, JobSettings)
+        return msgspec.convert({"settings": values, "priority": priority, "names": names}, JobSettings)
     except msgspec.ValidationError:
         raise SettingsError(
             f"{source}: priority = {escaped(repr(priority)[:60])} is not allowed",
@@ -93,8 +106,23 @@ def _read_toml(data: bytes, source: str) -> dict[str, Any]:
         raise SettingsError(f"{source} is not TOML: {reason}", "Correct that line.") from error
 
 
-def _check_names(values: Mapping[str, Any], source: str) -> None:
-    known = (*Settings.__struct_fields__, "priority")
+def _names(table: Any, source: str) -> InputNames:
+    """Check the table that ``styled add`` writes."""
+    try:
+        names = msgspec.convert(table, InputNames)
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            f"{source}: names: {_short(str(error))}",
+            'Give names = {content = "cat.jpg", styles = ["starry_night.jpg"]}.',
+        ) from None
+    for name in (names.content, *names.styles, names.mask):
+        if is_hostile(name) or "/" in name:
+            raise SettingsError(f"{source}: names: {_short(name)!r} is not the name of a file", "Leave the folder out.")
+    return names
+
+
+def _check_keys(values: Mapping[str, Any], source: str) -> None:
+    known = (*Settings.__struct_fields__, "priority", "names")
     for name in values:
         if name not in known:
             raise SettingsError(

@@ -221,16 +221,20 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
     for number, style in enumerate(styles, start=1):
         taken.append(_take(run.folder, style, style_stem(number)))
     taken_mask = _take(run.folder, mask, "mask") if mask else None
+    sources = [*taken, *([taken_mask] if taken_mask else [])]
     settings = _with_paths(run.folder, settings)
     folder = run.folder
     job = JobFile(
         id=folder.id,
         number=0,
-        name=evolution.safe_name(f"{content.stem}-{styles[0].stem}"),
+        name=evolution.safe_name(content.stem),
         content=taken[0],
         styles=tuple(taken[1:]),
         mask=taken_mask,
         settings=settings,
+        names=dict(
+            zip(sources, [content.name, *(style.name for style in styles), *([mask.name] if mask else [])], strict=True)
+        ),
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
         weights_digest=digest_of(settings.weights),
         versions=evolution.versions(),

@@ -317,6 +317,7 @@ class _Run:
         return {
             "settings": msgspec.to_builtins(self._settings),
             "inputs": self._job.digests,
+            "names": self._job.names,
             "weights": self._weights.digest,
             "versions": evolution.versions(),
             "steps": result.step,

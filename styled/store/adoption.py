@@ -129,6 +129,7 @@ def job_fields(file: JobFile) -> dict[str, Any]:
         "reason": file.reason,
         "remarks": file.remarks,
         "content_digest": file.digests.get(file.content, ""),
+        "names": file.names,
         "style_digests": tuple(file.digests.get(style, "") for style in file.styles),
     }
 

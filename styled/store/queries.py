@@ -16,7 +16,8 @@ Order = Literal["number", "queue", "newest", "name"]
 """``queue``: running, then waiting as they will run, then paused, then ended from the latest back."""
 
 _COLUMNS = ", ".join(JOB_COLUMNS)
-_SEARCHED = ("name", "id", "printf('%04d', number)", "reason")
+_NAMES = "CASE WHEN json_valid(names) THEN (SELECT group_concat(value, ' ') FROM json_each(names)) ELSE '' END"
+_SEARCHED = ("name", "id", "printf('%04d', number)", "reason", _NAMES)
 _ESCAPE = r"'\'"
 
 _ORDER_BY: dict[Order, str] = {
@@ -50,7 +51,7 @@ class Queries(ABC):
             states: only these; all by default.
             limit: at most so many.
             offset: skip so many first.
-            search: only those whose name, id, number or reason contains this text (ASCII letters match in either case).
+            search: only those whose name, id, number, reason or images' names contain this text (ASCII letters match in either case).
             order: ``number``, ``newest``, ``name``, or ``queue``: running, waiting as they will run, paused, ended newest first.
         """
         clause, values = _where(states, search)

@@ -13,7 +13,7 @@ from styled.files.decoding import from_json
 from styled.job import Job
 
 JOB_COLUMNS = Job.__struct_fields__
-_JSON_COLUMNS = frozenset({"styles", "settings", "style_digests", "remarks"})
+_JSON_COLUMNS = frozenset({"styles", "settings", "style_digests", "remarks", "names"})
 _COLUMNS = ", ".join(JOB_COLUMNS)
 
 

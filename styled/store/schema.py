@@ -50,7 +50,8 @@ CREATE TABLE jobs (
     pid INTEGER,
     pid_started REAL,
     content_digest TEXT NOT NULL,
-    style_digests TEXT NOT NULL      -- JSON list
+    style_digests TEXT NOT NULL,     -- JSON list
+    names TEXT NOT NULL DEFAULT '{}' -- JSON object
 ) STRICT;
 CREATE INDEX jobs_next ON jobs (state, priority DESC, number);
 
@@ -81,11 +82,12 @@ INSERT INTO meta VALUES ('revision', '0');
 """
 
 
-def _add_remarks(db: sqlite3.Connection) -> None:
+def _add_remarks_and_names(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE jobs ADD COLUMN names TEXT NOT NULL DEFAULT '{}'")
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_remarks}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_remarks_and_names}
 """From each older version, the step to the next one; run in one transaction, after a backup."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}

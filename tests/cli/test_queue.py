@@ -163,7 +163,7 @@ def test_adding_needs_no_daemon(styled: Styled, pair: tuple[Path, Path], tmp_pat
     assert added.returncode == 0
     assert "No daemon runs here" in added.stderr
     names = sorted(path.name for path in (tmp_path / "fresh" / "inbox" / "harbour").iterdir())
-    assert names == ["content.png", "style.png"]
+    assert names == ["content.png", "job.toml", "style.png"]
     assert styled("add", *pair, "--root", tmp_path / "fresh").stdout == "harbour-2 is in the inbox\n"
     blended = styled("add", *pair, pair[0], "--root", tmp_path / "fresh").stdout
     assert (

@@ -109,10 +109,19 @@ def test_whatever_the_files_are_called_the_pair_is_exactly_these_two(
     files = {path.relative_to(empty.inbox).as_posix() for path in empty.inbox.rglob("*") if path.is_file()}
     pairing = pair_up({**dict.fromkeys(files, Kind.FILE), taken: Kind.FOLDER})
     [found] = pairing.pairs
-    assert {found.content, *found.styles} == files
+    assert {found.content, *found.styles, found.settings} == files
+    names = parse_job_toml((empty.inbox / str(found.settings)).read_bytes(), "job.toml").names
+    assert (names.content, names.styles) == (content.name, (style.name,))
     assert (empty.inbox / found.content).read_bytes() == content.read_bytes()
     assert [(empty.inbox / path).read_bytes() for path in found.styles] == [style.read_bytes()]
     assert not pairing.ignored
+
+
+def test_names_that_do_not_fit_into_a_job_toml_are_left_out(empty: Root, pair: tuple[Path, Path]) -> None:
+    style = pair[1].rename(pair[1].with_name("n" * 240 + ".png"))
+    folder = empty.inbox / add_pair(empty, pair[0], [style] * 99, settings={"size": 64})
+    own = parse_job_toml((folder / "job.toml").read_bytes(), "job.toml")
+    assert (own.settings, own.names.styles) == ({"size": 64}, ())
 
 
 @pytest.mark.parametrize(("code", "error"), [(28, DiskFull), (13, PairRejected)])

@@ -47,6 +47,32 @@ def test_a_dropped_pair_becomes_a_job_once_it_is_quiet(drive: Driver, root: Root
     assert not (root.evolution / job.id / "claim.json").exists()
 
 
+def test_a_job_knows_what_its_images_were_called(drive: Driver, root: Root):
+    drive.drop(harbour__content=png(1), harbour__style=png(2))
+    hot = root.inbox / "starry_night"
+    hot.mkdir()
+    (hot / "style.png").write_bytes(png(2))
+    (hot / "job.toml").write_text('names = {content = "not all of them.png"}')
+    (hot / "cat.png").write_bytes(png(3))
+    own = root.inbox / "trip"
+    own.mkdir()
+    (own / "content.png").write_bytes(png(4))
+    (own / "style.png").write_bytes(png(5))
+    (own / "job.toml").write_text('names = {content = "tree.png", styles = ["the_scream.png"]}')
+    jobs = {job.name: job for job in drive.run(12)}
+    assert {name: (job.input_title(job.content), job.style_title, job.title) for name, job in jobs.items()} == {
+        "harbour": ("harbour", "harbour", "harbour"),
+        "cat": ("cat", "starry_night", "cat × starry_night"),
+        "trip": ("tree", "the_scream", "trip × the_scream"),
+    }
+    assert jobs["cat"].names == {
+        "input/content.png": "starry_night/cat.png",
+        "input/style.png": "starry_night/style.png",
+    }
+    assert read_job_file(JobFolder(root.evolution / jobs["cat"].id)).names == jobs["cat"].names
+    assert [job.name for job in drive.store.jobs(search="starry")] == ["cat"]
+
+
 def test_the_start_up_scan_waits_as_long_as_any_other(drive: Driver):
     """A daemon that starts in the middle of an upload must not take what lies there."""
     drive.drop(a__style=png(2))

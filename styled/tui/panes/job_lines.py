@@ -49,8 +49,11 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
             ((left("note" if index == 0 else "", _LABEL), "muted"), (text, "warn"))
             for index, text in enumerate(wrap(inert(remark, ascii_only=ascii_only), room)[:3])
         ]
-    lines.append(fact("content", job.content))
-    lines += [fact("style" if len(job.styles) == 1 else f"style {n}", path) for n, path in enumerate(job.styles[:4], 1)]
+    lines.append(fact("content", job.names.get(job.content, job.content)))
+    lines += [
+        fact("style" if len(job.styles) == 1 else f"style {n}", job.names.get(path, path))
+        for n, path in enumerate(job.styles[:4], 1)
+    ]
     lines += [
         ((left("times" if index == 0 else "", _LABEL), "muted"), (text, ""))
         for index, text in enumerate(wrap(_times(job), room))

@@ -52,7 +52,7 @@ def header(cells: int, position: str = "") -> Line:
     name = left("NAME", max(0, columns.name - len(position) - 1)) + " " + position if position else "NAME"
     text = f"    {left('STATE', _STATE)} {right('JOB', _NUMBER)} {left(name, columns.name)} "
     if columns.styles:
-        text += left("STYLES", columns.styles) + " "
+        text += left("STYLE", columns.styles) + " "
     if columns.size:
         text += right("SIZE", _SIZE) + " "
     text += f"{right('STEP', _STEP)} {right('LOSS', _LOSS)} {right('LEFT', _LEFT)}"
@@ -90,7 +90,7 @@ def _job_row(
 ) -> Line:
     number = f"{'*' if picked else ''}{job.number:04d}"
     if job.state in {JobState.FAILED, JobState.CANCELLED} and job.reason:
-        return _words_row(job.state, job.name, job.reason, cells, glyphs, number=number)
+        return _words_row(job.state, job.title, job.reason, cells, glyphs, number=number)
     columns = layout(cells)
     step, loss, steps = job.step, job.loss, job.steps
     remaining = figures.about(foreseen) if job.state is JobState.WAITING else figures.UNKNOWN
@@ -114,11 +114,10 @@ def _job_row(
 
 def _names(job: Job, columns: Layout, glyphs: Glyphs) -> str:
     ascii_only = not glyphs.unicode
-    name = inert(job.name, ascii_only=ascii_only)
+    name = inert(job.name if columns.styles else job.title, ascii_only=ascii_only)
     text = (f"{left(name, columns.name - 2)} !" if job.remarks else left(name, columns.name)) + " "
     if columns.styles:
-        styles = ", ".join(path.rpartition("/")[2] for path in job.styles)
-        text += left(inert(styles, ascii_only=ascii_only), columns.styles) + " "
+        text += left(inert(job.style_title, ascii_only=ascii_only), columns.styles) + " "
     return text
 
 

@@ -97,7 +97,7 @@ class CompareScreen(JobScreen, inherit_bindings=False):
         for name, one in zip(_VIEWS, snapshot.compared, strict=True):
             view = self.query_one(f"#{name}", PictureView)
             caption = one.picture.caption if one.picture is not None else ""
-            title = f"{one.job.number:04d} {inert(one.job.name, ascii_only=not glyphs.unicode)}"
+            title = f"{one.job.number:04d} {inert(one.job.title, ascii_only=not glyphs.unicode)}"
             words = "off (t shows it)" if self.mode == "off" else one.trouble or "no picture yet"
             view.show_picture(one.picture, inert(words), heading(title, view.size.width - 1, glyphs, extra=caption))
         pager = self.query_one(Pager)
@@ -131,13 +131,8 @@ def difference_lines(compared: tuple[Compared, ...], cells: int, glyphs: Glyphs)
     lines.append(
         row("painted for", [figures.duration(one.progress.seconds if one.progress else None) for one in compared])
     )
-    lines.append(row("content", [one.job.content_digest[:12] or one.job.content for one in compared]))
-    lines.append(
-        row(
-            "style",
-            [", ".join(digest[:12] for digest in one.job.style_digests) or one.job.styles[0] for one in compared],
-        )
-    )
+    lines.append(row("content", [one.job.input_title(one.job.content) for one in compared]))
+    lines.append(row("style", [one.job.style_title for one in compared]))
     for name, default in default_values().items():
         values = [one.job.settings.get(name, default) for one in compared]
         if values[0] != values[1]:

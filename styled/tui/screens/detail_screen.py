@@ -165,7 +165,7 @@ class DetailScreen(JobScreen):
         glyphs = self.shell.glyphs
         progress = self.focus_now.progress if self.focus_now is not None else None
         start: Line = (
-            (f" {job.number:04d} {inert(job.name, ascii_only=not glyphs.unicode)}  ", "strong"),
+            (f" {job.number:04d} {inert(job.title, ascii_only=not glyphs.unicode)}  ", "strong"),
             (f"{glyphs.states[job.state]} {job.state}", STATE_TONES[job.state]),
         )
         if progress is None:

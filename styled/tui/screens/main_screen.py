@@ -236,7 +236,7 @@ class MainScreen(JobScreen):
         term = self.shell.term
         text = "3 losses"
         if focus is not None:
-            name = inert(focus.job.name, ascii_only=not glyphs.unicode)
+            name = inert(focus.job.title, ascii_only=not glyphs.unicode)
             text += f"  {focus.job.number:04d} {name}"
         rows = view.size.height - 1
         memory = self.shell.snapshot.memory if self.shell.snapshot is not None else None

@@ -112,7 +112,11 @@ async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
         assert "alps is in the inbox" in screen_text(app)
     dropped = root.inbox / "alps"
     assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "style.jpg"]
-    assert tomllib.loads((dropped / "job.toml").read_text()) == {"size": 2048, "steps": 500}
+    assert tomllib.loads((dropped / "job.toml").read_text()) == {
+        "size": 2048,
+        "steps": 500,
+        "names": {"content": "alps.png", "styles": ["wave.jpg"]},
+    }
 
 
 async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, album: Path) -> None:
@@ -134,7 +138,11 @@ async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, albu
         await until(pilot, lambda: isinstance(app.screen, MainScreen))
     dropped = root.inbox / "alps"
     assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "mask.png", "style.png"]
-    assert tomllib.loads((dropped / "job.toml").read_text()) == {"preset": "print", "steps": 500}
+    assert tomllib.loads((dropped / "job.toml").read_text()) == {
+        "preset": "print",
+        "steps": 500,
+        "names": {"content": "alps.png", "styles": ["boat.png"], "mask": "alps.png"},
+    }
 
 
 async def choose_two(pilot, files: FileList) -> None:
