@@ -60,6 +60,7 @@ def damage(path: Path, how: str) -> None:
         path.write_bytes(b"")
 
 
+@pytest.mark.faults
 def test_a_damaged_newest_checkpoint_falls_back_to_the_other_and_with_both_damaged_it_starts_again(root: Root) -> None:
     *fallen_back, begun_again = names = ["slow-truncated", "slow-flipped", "slow-emptied", "slow-both"]
     folders = dict(zip(names, interrupted(root, names), strict=True))
@@ -86,6 +87,7 @@ def lose(root: Root, how: str) -> None:
         path.unlink()
 
 
+@pytest.mark.faults
 def test_a_lost_database_is_rebuilt_from_the_folders_in_the_same_order(root: Root) -> None:
     names = ["first", "second", "third"]
     with DaemonProcess(root) as daemon:
@@ -148,6 +150,7 @@ def test_a_stale_lock_socket_and_pid_do_not_stop_the_next_daemon(root: Root) -> 
         assert daemon.end() == 0
 
 
+@pytest.mark.faults
 def test_another_program_that_locks_the_database_is_waited_for_and_is_no_reason_to_restart_the_daemon(
     root: Root, tmp_path: Path
 ) -> None:
@@ -181,6 +184,7 @@ def test_another_program_that_locks_the_database_is_waited_for_and_is_no_reason_
     check_invariant(root, {"slow"})
 
 
+@pytest.mark.faults
 def test_a_daemon_started_while_the_database_is_locked_waits_for_it(root: Root) -> None:
     with DaemonProcess(root) as daemon:
         daemon.drop("harbour")

@@ -19,7 +19,7 @@ from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
+pytestmark = [pytest.mark.faults, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
 
 SIZE = 48 * 1024**2
 

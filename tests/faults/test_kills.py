@@ -19,6 +19,7 @@ from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_
 pytestmark = pytest.mark.processes
 
 
+@pytest.mark.faults
 def test_a_daemon_killed_at_each_step_of_a_claim_loses_and_doubles_nothing(root: Root) -> None:
     """The queue is held, so that each daemon but the last only mends the claim of the one before, and dies in its own."""
     with DaemonProcess(root, STYLED_QUEUE__PARALLEL="2") as last:
@@ -53,6 +54,7 @@ def test_sigterm_at_any_moment_of_a_workers_start_ends_well(root: Root) -> None:
         check_invariant(root, {"harbour"})
 
 
+@pytest.mark.faults
 def test_kills_at_random_moments_end_in_every_job_done_once(root: Root) -> None:
     """The short form of the soak: a minute's worth of trouble in a few seconds."""
     dice = random.Random(20261122)
@@ -93,6 +95,7 @@ def test_a_hanging_worker_costs_one_job_and_not_the_queue(root: Root) -> None:
     check_invariant(root, {"hang", "good"})
 
 
+@pytest.mark.faults
 def test_poison_jobs_fail_and_the_rest_is_painted(root: Root) -> None:
     bad = {"poison": "killed by SIGSEGV", "silent": "without a result", "broken": "cannot be read", "oom": "Lower size"}
     with DaemonProcess(root, STYLED_QUEUE__MAX_ATTEMPTS="2", STYLED_QUEUE__PARALLEL="2") as daemon:
@@ -115,6 +118,7 @@ def test_a_job_whose_memory_runs_out_goes_on_with_less_and_the_log_says_so(root:
     check_invariant(root, {"hungry"})
 
 
+@pytest.mark.faults
 def test_a_job_whose_daemon_was_killed_ends_with_the_picture_of_an_undisturbed_one(root: Root) -> None:
     with DaemonProcess(root, STYLED_INBOX__DUPLICATES="run") as daemon:
         daemon.drop("calm-slow", settings={"steps": 14})

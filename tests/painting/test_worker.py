@@ -106,6 +106,7 @@ def stops_with_a_checkpoint(process: subprocess.Popen[bytes], folder: JobFolder)
     assert checkpoint.meta["step"] == stopped.step
 
 
+@pytest.mark.faults
 def test_with_tensorflow_it_goes_on_after_kill_9_stops_when_asked_and_says_only_messages(job_of: Any) -> None:
     """Every line on standard output is a message, nothing is on standard error, and TensorFlow speaks to the log."""
     folder = job_of(steps=100_000, frame_every=0, checkpoint_s=1.0)
@@ -172,6 +173,7 @@ def test_what_cannot_be_painted_is_a_failure_with_its_kind(
     assert f"kind={kind}" in folder.log.read_text()
 
 
+@pytest.mark.faults
 def test_out_of_memory_is_told_apart(job_of: Any) -> None:
     """Under a real limit on its memory the worker says out-of-memory and exits with 137."""
     # So large that the photo itself does not fit: where TensorFlow's CPU kernels get no memory, some of them crash.

@@ -192,6 +192,7 @@ def test_a_read_only_folder_without_a_log_can_be_read(reader: StoreReader, root:
         "reader = StoreReader.open(Root(Path(sys.argv[1])))\n"
         "assert [len(reader.jobs()) for _ in range(2)] == [1, 1]"
     )
+    root.database.chmod(0o644)  # as in a copy that its owner gave away
     root.state.chmod(0o555)
     for folder in (root.path, *root.path.parents):
         if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
