@@ -6,8 +6,10 @@
     ├── SettingsError          a setting, styled.toml or job.toml is wrong
     ├── ImageError             an image cannot be used
     │   ├── UnreadableImage        not an image, truncated, or of an unknown format
+    │   │   └── SlowImage              takes longer to decode than it may
     │   ├── InputChanged           not the bytes that the job was made with
     │   └── ImageTooLarge          more pixels or bytes than the limit; refused before decoding
+    │       └── DecoderKilled          its decoder was killed, for its memory or by somebody
     ├── WeightsError           the VGG19 weights cannot be had
     │   ├── WeightsDamaged         wrong digest, missing layer, wrong shape
     │   └── WeightsUnavailable     no such file, or no network for the download
@@ -18,6 +20,7 @@
     ├── CheckpointError        a checkpoint cannot be used
     │   ├── CheckpointDamaged      checksum or content wrong, in both slots
     │   └── CheckpointMismatch     made from other images or settings
+    ├── InstallationBroken     a module that painting needs is missing, or does not fit the others
     ├── DataDamaged            stored or sent bytes are not what somebody wrote
     ├── PairRejected           what lies in the inbox can never become a job
     ├── PairChanged            a file of a pair was changed or removed while it was being claimed
@@ -121,6 +124,12 @@ class WeightsDamaged(WeightsError):
 
 class WeightsUnavailable(WeightsError):
     """The weights file does not exist, or its download failed."""
+
+
+class InstallationBroken(StyledError):
+    """A module that painting needs is missing, or does not fit the others: an upgrade under way, or half done."""
+
+    advice_default = "Finish the upgrade, or install styled again; styled doctor says what is missing."
 
 
 class DataDamaged(StyledError):

@@ -56,6 +56,7 @@ class _Worker:
     result: Result | None = None
     failure: Failure | None = None
     progressed: bool = False
+    began: bool = False
     kill_at: float | None = None
     asked_to_stop: bool = False
     stalled: bool = False
@@ -206,7 +207,7 @@ class LocalRunner:
             return
         match message:
             case Started(step=step):
-                worker.first_step = step
+                worker.first_step, worker.began = step, True
             case Progress():
                 worker.progress = message
                 return
@@ -283,6 +284,7 @@ class LocalRunner:
             stalled=worker.stalled,
             killed_by_kernel=returncode == -signal.SIGKILL and not ours and _oom_kills() > worker.oom_kills,
             progressed=worker.progressed,
+            began=worker.began,
         )
 
     def _unwatch(self, worker: _Worker) -> None:

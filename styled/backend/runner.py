@@ -25,6 +25,8 @@ class Ended:
     """The kernel's count of processes killed for memory rose while it ran."""
     progressed: bool = False
     """It wrote a checkpoint beyond the step it started from."""
+    began: bool = True
+    """It said that it has started: what it needs of this machine was there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from enum import StrEnum
 
@@ -12,12 +13,14 @@ from styled.errors import (
     Diverged,
     DoesNotFit,
     ImageError,
+    InstallationBroken,
     JobFileDamaged,
     OutOfMemory,
     PairRejected,
     SettingsError,
     StyledError,
     WeightsDamaged,
+    WeightsError,
 )
 from styled.messages import STOPPED_EXIT_CODE
 
@@ -36,6 +39,16 @@ class Verdict(StrEnum):
     DISK_FULL = "disk-full"
     CRASHED = "crashed"
     """It is tried again, if it has attempts left."""
+
+
+class Blame(StrEnum):
+    """Whose fault it is that a worker ended before it started."""
+
+    NOBODY = "nobody"
+    """It started, or was stopped, or there was no room or memory for it."""
+    UNKNOWN = "unknown"
+    MACHINE = "machine"
+    """Whatever the job: something is missing or damaged that all jobs need."""
 
 
 def _kinds(*classes: type[StyledError]) -> frozenset[str]:
@@ -68,6 +81,33 @@ def judge(ended: Ended) -> tuple[Verdict, str]:
     if ended.returncode == STOPPED_EXIT_CODE and not ended.stalled and not kind:
         return Verdict.STOPPED, "somebody stopped the worker"
     return Verdict.CRASHED, _crash(ended)
+
+
+_OF_THE_MACHINE = _kinds(InstallationBroken, WeightsError)
+"""What a worker fails with before it starts where the installation is damaged or half upgraded."""
+
+
+def blame(ended: Ended) -> Blame:
+    """Return whose fault it is that a worker ended as it did, as far as that can be seen from it alone."""
+    if ended.began:
+        return Blame.NOBODY
+    if ended.failure is not None and ended.failure.kind in _OF_THE_MACHINE:
+        return Blame.MACHINE
+    return Blame.UNKNOWN if judge(ended)[0] is Verdict.CRASHED else Blame.NOBODY
+
+
+def of_the_machine(error: Exception, program: str) -> bool:
+    """Return whether an error of starting a worker is the machine's and not its job's: its folder, its log.
+
+    Args:
+        error: what starting it raised.
+        program: what was to be run.
+    """
+    return isinstance(error, OSError) and (error.errno in _NO_MORE or error.filename == program)
+
+
+_NO_MORE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+"""Processes, memory or open files have run out."""
 
 
 def _said(ended: Ended) -> str:

@@ -192,6 +192,7 @@ class Daemon:
         requests = Requests(self, job_commands, store, str(root.path))
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._supervisor.watch(Part.INTAKE, lambda: self._inbox.trouble or self._inbox.warning)
+        self._supervisor.watch(Part.DISPATCH, lambda: self._dispatcher.trouble)
         self._supervisor.watch(Part.SOCKET, lambda: self._server.trouble)
         self._server.open()
         stack.callback(self._server.close)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import structlog
 
 from styled import images
 from styled.backend.local import end_orphan
 from styled.backend.runner import Ended, Process, Report, Runner, Task
-from styled.backend.verdict import Verdict, judge
+from styled.backend.verdict import Blame, Verdict, blame, judge, of_the_machine
 from styled.config import QueueConfig
+from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
 from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
@@ -29,6 +32,9 @@ MAX_RESULT_PIXELS = 2_000_000_000
 
 PROGRESS_S = 2.0
 """Between two notes of the running jobs' progress in the store."""
+
+_PROBE_LOOK_S = 0.05
+"""Between two looks at a queue that is held, at least: its probe may be under way."""
 
 _LIVE_STATES = (JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED, JobState.WAITING)
 
@@ -83,6 +89,7 @@ class Dispatcher:
         self._checker: Executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
         self._noted_at = 0.0
         self._due_at: float | None = 0.0
+        self._environment = Environment(lambda: self._config.backoff_s, clock=clock)
         self._log = structlog.get_logger("queue")
 
     # -- what the main loop calls --------------------------------------------------------------------------
@@ -130,6 +137,11 @@ class Dispatcher:
         self._note_progress()
         self._start_due()
 
+    @property
+    def trouble(self) -> str:
+        """Why the queue is held though nobody holds it: no worker can begin on this machine. Empty if it is not."""
+        return self._environment.trouble
+
     def changed(self) -> None:
         """Say that a job may have become due."""
         self._due_at = 0.0
@@ -143,6 +155,8 @@ class Dispatcher:
         waits = [self.runner.wake_after()]
         if self._due_at is not None and self._has_free_slot():
             waits.append(max(0.0, self._due_at - self._clock()))
+        elif self._due_at is not None and self.trouble:
+            waits.append(max(self._environment.probe_in(), _PROBE_LOOK_S))
         if self.runner.running():
             waits.append(PROGRESS_S)
         return min((wait for wait in waits if wait is not None), default=None)
@@ -170,7 +184,7 @@ class Dispatcher:
             self._start(job)
 
     def _has_free_slot(self) -> bool:
-        return len(self.busy()) < self._config.parallel and self._may_start()
+        return len(self.busy()) < self._config.parallel and self._may_start() and self._environment.may_start()
 
     def _is_due(self) -> bool:
         return self._due_at is not None and self._clock() >= self._due_at
@@ -190,16 +204,19 @@ class Dispatcher:
         slot = next(number for number in range(self._config.parallel) if number not in self._slots.values())
         try:
             record(self._root, job)
-            process = self.runner.submit(Task(job.id, folder, self._environment(slot)))
+            process = self.runner.submit(Task(job.id, folder, self._variables(slot)))
         except (OSError, DiskFull) as error:
-            self._try_again(job, f"its worker could not be started: {error}")
+            whose = Blame.MACHINE if of_the_machine(error, sys.executable) else Blame.UNKNOWN
+            if not self._blame_machine(job, f"its worker could not be started: {error}", whose):
+                self._try_again(job, f"its worker could not be started: {error}")
             return
+        self._environment.started(job.id)
         self._slots[job.id] = slot
         if process is not None:
             self._store.update_progress(job.id, pid=process.pid, pid_started=process.started_at)
         self._log.info("started", job=job.id, attempt=job.attempts, pid=process and process.pid)
 
-    def _environment(self, slot: int) -> dict[str, str]:
+    def _variables(self, slot: int) -> dict[str, str]:
         if self._devices:
             return {
                 "CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)],
@@ -217,6 +234,7 @@ class Dispatcher:
             case Ended() as ended:
                 self._end(report.id, ended)
             case Started(step=step, steps=steps, remarks=remarks):
+                self._environment.began(report.id)
                 self._store.update_progress(report.id, step=step, steps=steps)
                 self._keep_remarks(report.id, remarks)
             case Checkpointed(step=step):
@@ -255,6 +273,9 @@ class Dispatcher:
         self._due_at = 0.0
         job = self._store.get(job_id)
         verdict, reason = judge(ended)
+        whose = blame(ended)
+        if whose is Blame.NOBODY:
+            self._environment.ended(job_id)
         if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was told to stop
             self._slots.pop(job_id, None)
             self._store.change(job_id, pid=None, pid_started=None)
@@ -267,6 +288,8 @@ class Dispatcher:
         if ended.progressed:
             job = self._store.change(job_id, attempts=0)
             self._step_downs.pop(job_id, None)
+        if whose is not Blame.NOBODY and self._blame_machine(job, reason, whose):
+            return
         match verdict:
             case Verdict.STOPPED:
                 self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self._config.backoff_s[0])
@@ -322,6 +345,37 @@ class Dispatcher:
             reason=reason,
         )
         record(self._root, waiting)
+
+    def _blame_machine(self, job: Job, reason: str, whose: Blame) -> bool:
+        """Queue a job again, at no cost, whose worker could not begin; return False if that is the job's own fault."""
+        blamed = self._environment.ended_early(job.id, reason, whose)
+        if blamed is None:
+            return False
+        put_off = self._environment.put_off_s()
+        self._wait_on(job, f"no worker can begin: {reason}", put_off.pop(job.id))
+        with self._store.batch():
+            for tried, seconds in put_off.items():
+                self._put_off(tried, seconds)
+        for other in blamed:
+            self._absolve(other)
+        return True
+
+    def _absolve(self, job_id: str) -> None:
+        """Take back what a job was charged with that was the machine's fault."""
+        try:
+            job = self._store.get(job_id)
+        except NoSuchJob:
+            return
+        if job.state is JobState.WAITING and job.attempts:
+            self._store.change(job.id, attempts=job.attempts - 1)
+        elif job.state is JobState.FAILED:
+            record(self._root, self._store.move(job.id, JobState.WAITING, reason=job.reason))
+
+    def _put_off(self, job_id: str, seconds: float) -> None:
+        """Have a job that was tried before wait for longer, if it is still there and waits."""
+        with suppress(NoSuchJob):
+            if self._store.get(job_id).state is JobState.WAITING:
+                self._store.change(job_id, not_before=self._clock() + seconds)
 
     def _step_down(self, job: Job, reason: str) -> None:
         """Queue a job again whose memory ran out, to go on with less of it, or give it up."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from styled import evolution, images, memory, tensorflow_import, vgg19
 from styled.engine.iterate import Iterate
-from styled.errors import CheckpointDamaged, Diverged, InputChanged, SettingsError
+from styled.errors import CheckpointDamaged, Diverged, InputChanged, InstallationBroken, SettingsError, StyledError
 from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
@@ -366,10 +366,22 @@ def _weights_for(settings: Settings) -> Weights:
 
 
 def _engine() -> Paint:
-    # Only here, after the inputs are known to be good: TensorFlow takes seconds to load.
-    tensorflow_import.load_tensorflow(owns_process=True)
-    from styled.engine.engine import paint
-    from styled.engine.network import device
+    """Load the engine.
 
-    device.prepare()
+    Raises:
+        InstallationBroken: it cannot be loaded, whatever the job.
+    """
+    # Only here, after the inputs are known to be good: TensorFlow takes seconds to load.
+    try:
+        tensorflow_import.load_tensorflow(owns_process=True)
+        from styled.engine.engine import paint
+        from styled.engine.network import device
+
+        device.prepare()
+    except (StyledError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        # Half an upgrade is seldom an ImportError: a name that moved, an argument that is new.
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise InstallationBroken(f"TensorFlow cannot be loaded ({what})") from error
     return paint

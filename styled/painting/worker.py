@@ -29,7 +29,7 @@ from typing import BinaryIO, TextIO
 
 import structlog
 
-from styled.errors import DiskFull, OutOfMemory, StyledError
+from styled.errors import DiskFull, InstallationBroken, OutOfMemory, StyledError
 from styled.evolution import JobFolder
 from styled.messages import (
     STOPPED_EXIT_CODE,
@@ -194,6 +194,8 @@ def _in_the_tree(error: Exception) -> StyledError:
     """Return the error of the tree for what Python and TensorFlow raise."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"no space left on the disk of {error.filename or 'the job folder'}")
+    if isinstance(error, ImportError):
+        return InstallationBroken(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     # By name: TensorFlow may not have been imported when memory ran out.
     kind = type(error).__name__
     if (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 
 import pytest
 
 from styled.backend.runner import Ended
-from styled.backend.verdict import Verdict, judge
+from styled.backend.verdict import Blame, Verdict, blame, judge, of_the_machine
 from styled.errors import DiskFull, Diverged, OutOfMemory, StyledError, UnreadableImage, WeightsUnavailable
 from styled.messages import Failure, Result
 
@@ -52,3 +53,37 @@ def test_the_end_of_a_worker_has_one_meaning(ended: Ended, verdict: Verdict, wor
     assert found is verdict
     assert words in reason
     assert bool(reason) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("ended", "whose"),
+    [
+        (Ended(returncode=1, began=False), Blame.UNKNOWN),
+        (Ended(returncode=-11, began=False), Blame.UNKNOWN),
+        (Ended(returncode=-9, began=False, stalled=True), Blame.UNKNOWN),
+        (Ended(returncode=-11, began=True), Blame.NOBODY),
+        (Ended(returncode=75, began=False, asked_to_stop=True), Blame.NOBODY),
+        (Ended(returncode=-9, began=False, killed_by_kernel=True), Blame.NOBODY),
+        (Ended(returncode=65, began=False, failure=Failure(kind="unreadable-image", message="no")), Blame.NOBODY),
+        (Ended(returncode=1, began=False, failure=Failure(kind="installation-broken", message="no")), Blame.MACHINE),
+        (Ended(returncode=66, began=False, failure=Failure(kind="weights-damaged", message="no")), Blame.MACHINE),
+        (Ended(returncode=1, began=False, failure=Failure(kind="styled-error", message="odd")), Blame.UNKNOWN),
+    ],
+)
+def test_whose_fault_it_is_that_a_worker_did_not_begin(ended: Ended, whose: Blame) -> None:
+    assert blame(ended) is whose
+
+
+@pytest.mark.parametrize(
+    ("error", "of_machine"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file", "/usr/bin/python"), True),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), True),
+        (OSError(errno.ENFILE, "Too many open files in system"), True),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/root/evolution/a"), False),
+        (PermissionError(errno.EACCES, "Permission denied", "/root/evolution/a/log.txt"), False),
+        (DiskFull("no room"), False),
+    ],
+)
+def test_what_keeps_a_worker_from_being_started_is_the_machines_or_the_jobs(error: Exception, of_machine: bool) -> None:
+    assert of_the_machine(error, "/usr/bin/python") is of_machine

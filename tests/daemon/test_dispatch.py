@@ -70,7 +70,7 @@ def test_each_slot_has_its_own_gpu(workshop: Workshop) -> None:
     dispatcher = Dispatcher(
         workshop.root, workshop.store, workshop.runner, QueueConfig(parallel=3), devices=["0", "GPU-7"]
     )
-    given = [dispatcher._environment(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)]
+    given = [dispatcher._variables(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)]
     dispatcher.close()
     assert given == ["0", "GPU-7", "0"]
 

@@ -68,8 +68,8 @@ def test_a_read_only_inbox_is_copied_from_once_and_said(root: Root, mount: Mount
     for _ in range(2):  # a restart does not paint it again
         with DaemonProcess(root) as daemon:
             daemon.until("harbour", JobState.DONE)
-            status = daemon.client.request("status")["status"]
-            assert (status["state"], "cannot be written" in status["note"]) == ("degraded", True)
+            status = wait_until(lambda: (s := daemon.client.request("status")["status"])["state"] == "degraded" and s)
+            assert "cannot be written" in status["note"]
             assert len(daemon.jobs()) == 1
             assert daemon.end() == 0
 
