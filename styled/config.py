@@ -8,7 +8,6 @@ defaults of every job's :class:`~styled.settings.Settings`; a pair's own ``job.t
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -16,7 +15,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from styled.errors import SettingsError
+from styled.errors import DataDamaged, SettingsError
+from styled.files.decoding import from_toml, read_file
 from styled.files.trust import distrust
 from styled.presets import expanded
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, nearest, settings_from
@@ -238,20 +238,17 @@ def _from_file(path: Path) -> Iterator[tuple[str, str, _Value]]:
             raise SettingsError(
                 f"{path} {why}, and so it is not read", "Look what is in it, then: chown it to yourself, chmod o-w."
             )
-        with path.open("rb") as file:
-            text = file.read(MAX_CONFIG_BYTES + 1)
+        text = read_file(path, most=MAX_CONFIG_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
-    if len(text) > MAX_CONFIG_BYTES:
-        raise SettingsError(f"{path} is larger than 1 MiB", "Is it the right file?")
+    except DataDamaged as error:
+        raise SettingsError(f"{path} cannot be read: {error.message}", "Is it the right file?") from error
     try:
-        tables = tomllib.loads(text.decode("utf-8-sig"))  # editors on Windows write a mark in front
-    except (ValueError, RecursionError) as error:
-        # ValueError: no TOML, not UTF-8, a number of thousands of digits.
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-        raise SettingsError(f"{path} is not TOML: {reason}", "Correct that line.") from error
+        tables = from_toml(text)
+    except DataDamaged as error:
+        raise SettingsError(f"{path} is not TOML: {error.message}", "Correct that line.") from error
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(
@@ -291,8 +288,8 @@ def _placed(section: str, key: str, value: Any, folder: Path) -> Any:
 def _plain(text: str) -> Any:
     """Read a variable as TOML; what is not TOML is a text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
+        return from_toml(f"value = {text}")["value"]
+    except DataDamaged:
         return text
 
 

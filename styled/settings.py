@@ -10,7 +10,6 @@ import difflib
 import functools
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -19,7 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from styled import vgg19
-from styled.errors import SettingsError
+from styled.errors import DataDamaged, SettingsError
+from styled.files.decoding import from_toml
 from styled.presets import expanded
 
 DEFAULT_CONTENT_LAYERS = {"block4_conv2": 1.0}
@@ -300,8 +300,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise SettingsError(f"--set {text!r} is not key=value", "Write for example: --set style_weight=2000.")
     try:
-        return key, tomllib.loads(f"value = {value.strip()}")["value"]
-    except (ValueError, RecursionError):  # also a number of thousands of digits
+        return key, from_toml(f"value = {value.strip()}")["value"]
+    except DataDamaged:
         return key, value.strip()
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from styled.cli.options import job_ids, root_option
 from styled.cli.wait import find
-from styled.errors import NoSuchJob
+from styled.errors import NoSuchJob, StyledError
 from styled.files.printable import escaped
+from styled.files.untrusted import open_regular
 from styled.job import ENDED
 from styled.root import Root
 from styled.store.reader import StoreReader
 
 POLL_S = 0.25
 """Between two looks at a growing log."""
+
+_PIECE_BYTES = 64 * 1024
+"""Of a line that are in memory at once: a log may hold one of gigabytes."""
 
 
 @click.command()
@@ -49,15 +55,29 @@ def _print(path: Path, goes_on: Callable[[], bool]) -> None:
     position = 0
     while True:
         last_look = not goes_on()  # before reading: what was written before the end is then printed
-        if path.is_file():
-            with path.open("rb") as file:
-                size = file.seek(0, 2)
-                file.seek(position if size >= position else 0)  # a log that shrank was rotated
-                for line in file:
-                    if not line.endswith(b"\n") and not last_look:
-                        break
-                    position = file.tell()
-                    click.echo(escaped(line.rstrip(b"\n").decode("utf-8", "surrogateescape")))
+        with suppress(FileNotFoundError):
+            position = _print_from(path, position, to_the_end=last_look)
         if last_look:
             return
         time.sleep(POLL_S)
+
+
+def _print_from(path: Path, position: int, *, to_the_end: bool) -> int:
+    """Print the whole lines from ``position`` on, with ``to_the_end`` a last half one too; return where they end."""
+    try:
+        descriptor = open_regular(path, follow_links=True)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StyledError(f"{path} cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        position = file.seek(position if size >= position else 0)  # a log that shrank was rotated
+        while piece := file.readline(_PIECE_BYTES):
+            has_end = piece.endswith(b"\n")
+            is_cut = not has_end and len(piece) == _PIECE_BYTES
+            if not has_end and not is_cut and not to_the_end:
+                break
+            position = file.tell()
+            click.echo(escaped(piece.rstrip(b"\n").decode("utf-8", "surrogateescape")), nl=not is_cut)
+    return position

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,11 +25,14 @@ from styled.errors import CheckpointDamaged, CheckpointMismatch, DataDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json
+from styled.files.untrusted import open_regular
 from styled.settings import Settings, differing, plain, settings_table
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 _SLOTS = ("a.npz", "b.npz")
+_META_BYTES = 2**20
+"""Of ``meta.json``; it has some hundred."""
 _OVERHEAD_BYTES = 1_000_000  # headers and the meta, with room to spare
 
 _DAMAGE = (
@@ -135,7 +140,7 @@ def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Che
     slots.sort(key=lambda slot: _serial(slot) or math.inf, reverse=True)
     damage = []
     for slot in slots:
-        if not slot.exists():
+        if not os.path.lexists(slot):
             continue
         try:
             arrays, meta = _read(slot)
@@ -157,18 +162,33 @@ def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Che
 def _serial(slot: Path) -> int:
     """Return the slot's serial number; 0 when it is missing or its head cannot be read."""
     try:
-        with zipfile.ZipFile(slot) as archive:
+        with _opened(slot) as archive:
             return _head(archive).serial
     except _DAMAGE:
         return 0
 
 
+@contextmanager
+def _opened(slot: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a slot, whose members are stored as they are: none becomes larger than the file by being read."""
+    with os.fdopen(open_regular(slot, follow_links=True), "rb") as file, zipfile.ZipFile(file) as archive:
+        size = os.fstat(file.fileno()).st_size
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > size:
+                raise zipfile.BadZipFile(f"{member.filename} is not stored as it is")
+        yield archive
+
+
 def _head(archive: zipfile.ZipFile) -> _Head:
-    return from_json(archive.read("meta.json"), _Head)
+    with archive.open("meta.json") as member:
+        data = member.read(_META_BYTES + 1)
+    if len(data) > _META_BYTES:
+        raise zipfile.BadZipFile("meta.json is too long")
+    return from_json(data, _Head)
 
 
 def _read(slot: Path) -> tuple[Arrays, dict[str, Any]]:
-    with zipfile.ZipFile(slot) as archive:
+    with _opened(slot) as archive:
         # All checksums first: a damaged array header could ask for any amount of memory.
         damaged = archive.testzip()
         if damaged is not None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import secrets
 
-from styled.errors import Superseded
+from styled.errors import DataDamaged, Superseded
 from styled.evolution.folder import JobFolder
 from styled.files import durable
+from styled.files.decoding import read_file
 
 
 class Fence:
@@ -29,8 +30,8 @@ class Fence:
             Superseded: one has; this worker must stop without writing anything more.
         """
         try:
-            token = self._file.read_bytes()
-        except FileNotFoundError:
+            token = read_file(self._file, most=len(self._token))
+        except (FileNotFoundError, DataDamaged):
             token = b""
         if token != self._token.encode():
             raise Superseded(f"another worker has taken over {self._file.parent}")

@@ -6,6 +6,7 @@ The daemon (or ``styled run``) writes it at the claim and at each change of stat
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from styled.errors import DataDamaged, JobFileDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json, read_file
+from styled.files.untrusted import open_regular
 from styled.job import LARGEST_NUMBER, JobState, Priority
 from styled.settings import Settings
 
@@ -111,7 +113,7 @@ def versions() -> dict[str, str]:
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path, follow_links=True), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from styled import messages
 from styled.errors import DataDamaged
 from styled.evolution.folder import JobFolder
 from styled.files.decoding import from_json
 from styled.files.durable import disk_full_at
+from styled.files.untrusted import NOT_A_FILE, open_regular
 
 _READ_BYTES = 8 * 2**20
 """Most that one call of read_losses reads: about 14,000 steps."""
@@ -81,31 +83,54 @@ def read_losses(folder: JobFolder, offset: int = 0) -> LossPart:
 
     A last line without its end is left for the next call; a line that is no step is skipped.
     A step not above the one before it means that the job was resumed: the later lines are the true ones.
-    At most 8 MiB at once: read on until no step comes.
+    At most the steps of 8 MiB at once: read on until no step comes.
     """
-    try:
-        file = folder.losses.open("rb")
-    except FileNotFoundError:
+    file = _opened(folder.losses)
+    if file is None:
         return LossPart([], 0, restarted=offset > 0)
     with file:
         restarted = not _is_line_start(file.fileno(), offset)
         start = 0 if restarted else offset
-        data = os.pread(file.fileno(), _READ_BYTES, start)
-    end = data.rfind(b"\n") + 1
-    losses = [progress for line in data[:end].splitlines() if (progress := _decoded(line)) is not None]
-    return LossPart(losses, start + end, restarted)
+        while data := os.pread(file.fileno(), _READ_BYTES, start):
+            end = data.rfind(b"\n") + 1 or _end_of_long_line(file.fileno(), start)
+            losses = [progress for line in data[:end].splitlines() if (progress := _decoded(line)) is not None]
+            start += end
+            if losses or not end:
+                return LossPart(losses, start, restarted)
+    return LossPart([], start, restarted)
 
 
 def last_loss(folder: JobFolder) -> messages.Progress | None:
     """Read the newest whole line only; None if there is none."""
-    try:
-        with folder.losses.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = os.pread(file.fileno(), _LINE_BYTES, max(0, size - _LINE_BYTES))
-    except FileNotFoundError:
+    file = _opened(folder.losses)
+    if file is None:
         return None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        data = os.pread(file.fileno(), _LINE_BYTES, max(0, size - _LINE_BYTES))
     lines = data[: data.rfind(b"\n") + 1].splitlines()
     return _decoded(lines[-1]) if lines else None
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """Open the file; None if there is none, or something else in its place: then there are no losses to be had."""
+    try:
+        return os.fdopen(open_regular(path, follow_links=True), "rb")
+    except OSError as error:
+        if error.errno in NOT_A_FILE | {errno.ENOENT}:
+            return None
+        raise
+
+
+def _end_of_long_line(descriptor: int, start: int) -> int:
+    """Return the length of a line that is longer than what is read at once, its end included; 0 if that is to come."""
+    at = start
+    while data := os.pread(descriptor, _READ_BYTES, at):
+        end = data.find(b"\n") + 1
+        if end:
+            return at + end - start
+        at += len(data)
+    return 0
 
 
 def _is_line_start(descriptor: int, offset: int) -> bool:
@@ -120,12 +145,15 @@ def _decoded(line: bytes) -> messages.Progress | None:
 
 
 def _length_up_to(path: Path, step: int) -> int:
-    """Return the length of the part of ``path`` that holds whole lines of steps up to ``step``."""
-    length = 0
-    with path.open("rb") as file:
-        for line in file:
+    """Return the length of the part of ``path`` up to the line of ``step``; a damaged line before that costs itself only."""
+    length = read = 0
+    with os.fdopen(open_regular(path, follow_links=True), "rb") as file:
+        while line := file.readline(_LINE_BYTES):  # a longer one comes in pieces, none of which is a step
+            read += len(line)
             progress = _decoded(line) if line.endswith(b"\n") else None
-            if progress is None or progress.step > step:
+            if progress is None:
+                continue
+            if progress.step > step:
                 break
-            length += len(line)
+            length = read
     return length

@@ -7,14 +7,16 @@ only some of them was ended by the others.
 
 from __future__ import annotations
 
+import math
 import os
-import stat
+import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from styled.errors import DataDamaged, SettingsError
+from styled.files.untrusted import NOT_A_FILE, open_regular
 
 _T = TypeVar("_T")
 
@@ -47,6 +49,26 @@ def from_json(data: bytes | bytearray | str, kind: type[_T]) -> _T:
         raise DataDamaged(str(error)[:_SHOWN] or type(error).__name__) from error
 
 
+def from_toml(data: bytes | str) -> dict[str, Any]:
+    """Decode TOML. A mark of the byte order in front, as editors on Windows write it, is passed over.
+
+    Raises:
+        DataDamaged: not UTF-8, not TOML (both with the line), nested too deeply; an integer of more than 64 bits, a number
+            that is not finite, a text with a NUL (these with the key).
+    """
+    try:
+        values = tomllib.loads(data if isinstance(data, str) else data.decode("utf-8-sig"))
+        _check(values)
+        return values
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataDamaged(f"it is not UTF-8 text (line {line})") from error
+    except RecursionError as error:
+        raise DataDamaged("it is nested too deeply") from error
+    except ValueError as error:  # also a number of thousands of digits
+        raise DataDamaged(str(error)[:_SHOWN]) from error
+
+
 def read_json(path: Path, kind: type[_T], *, most: int = 16 * 2**20) -> _T:
     """Read a file of at most ``most`` bytes and decode it.
 
@@ -64,10 +86,13 @@ def read_file(path: Path, *, most: int) -> bytes:
         DataDamaged: more than ``most`` bytes, or no regular file.
         OSError: it is not there or cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        descriptor = open_regular(path, follow_links=True)
+    except OSError as error:
+        if error.errno in NOT_A_FILE:
+            raise DataDamaged("it is no regular file") from error
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DataDamaged("it is no regular file")
         data = file.read(most + 1)
     if len(data) > most:
         raise DataDamaged(f"it is longer than {most} bytes")
@@ -75,17 +100,20 @@ def read_file(path: Path, *, most: int) -> bytes:
 
 
 def _check(plain: Any) -> None:
-    left = [plain]
+    left = [("", plain)]
     while left:
-        value = left.pop()
+        key, value = left.pop()
+        what = ""
         match value:
             case dict():
-                left += [*value.keys(), *value.values()]
+                left += [(name, part) for name, inner in value.items() for part in (name, inner)]
             case list():
-                left += value
+                left += [(key, inner) for inner in value]
             case str():
-                if "\0" in value:
-                    raise ValueError("a text has a NUL in it")
+                what = "a text has a NUL in it" if "\0" in value else ""
             case int():
-                if not _SMALLEST <= value <= _LARGEST:
-                    raise ValueError("an integer has more than 64 bits")
+                what = "" if _SMALLEST <= value <= _LARGEST else "an integer has more than 64 bits"
+            case float():
+                what = "" if math.isfinite(value) else "a number is not finite"
+        if what:
+            raise ValueError(f"{key}: {what}" if key else what)

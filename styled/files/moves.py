@@ -24,9 +24,6 @@ CANNOT_MOVE = frozenset({errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS})
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Why a file is not where it was seen: removed, or its folder replaced."""
 
-NOT_A_FILE = frozenset({errno.EINVAL, errno.ENXIO})
-"""What opening a pipe, socket or device in the place of a file gives."""
-
 
 def rename_new(source: str, target: str, *, source_folder: int, target_folder: int) -> None:
     """Rename ``source`` in one open folder to ``target`` in another; never over something that is there.

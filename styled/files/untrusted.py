@@ -1,4 +1,4 @@
-"""Opening what strangers put into the inbox: links are not followed, and nothing that only looks like a file can block.
+"""Opening files: nothing that only looks like one can block. And what strangers put into the inbox: no link is followed.
 
 Folders are opened first and files inside them relative to that, so that swapping a folder for a link
 between two steps leads nowhere.
@@ -14,6 +14,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+NOT_A_FILE = frozenset({errno.EINVAL, errno.ENXIO})
+"""What opening a pipe, socket, device or folder in the place of a file gives."""
 
 
 def is_single_name(name: str) -> bool:
@@ -57,19 +60,35 @@ def parent_of(path: str, *, base: int) -> Iterator[tuple[int, str]]:
         yield found
 
 
-@contextmanager
-def file_at(name: str, *, folder: int) -> Iterator[int]:
-    """Open a regular file for reading, for the length of a block.
+def open_regular(path: str | Path, *, inside: int | None = None, follow_links: bool = False) -> int:
+    """Open a regular file for reading, without ever blocking; return its descriptor.
+
+    Args:
+        path: the file; relative to ``inside``, if that is given.
+        inside: an open folder.
+        follow_links: whether ``path`` itself may be a symbolic link.
 
     Raises:
-        OSError: it cannot be opened: ``ELOOP`` for a symbolic link, ``ENXIO`` for a socket, ``EINVAL`` for anything
-            else that is not a regular file.
+        OSError: it cannot be opened: ``ELOOP`` for a symbolic link; one of ``NOT_A_FILE`` for anything else that is no
+            regular file.
     """
     # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=folder)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", name)
+        descriptor = os.open(path, flags, dir_fd=inside)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "not a name of a file (it holds a zero byte)", repr(path)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return descriptor
+
+
+@contextmanager
+def file_at(name: str, *, folder: int) -> Iterator[int]:
+    """Open a regular file in an open folder as :func:`open_regular` does, for the length of a block."""
+    descriptor = open_regular(name, inside=folder)
+    try:
         yield descriptor
     finally:
         os.close(descriptor)

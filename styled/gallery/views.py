@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from styled import images
+from styled.errors import ImageError
 from styled.evolution import JobFolder
 from styled.files import durable
 
@@ -52,9 +53,9 @@ def _size_if_of(view: Path, shown: os.stat_result) -> tuple[int, int] | None:
     try:
         if view.stat().st_mtime_ns != shown.st_mtime_ns:
             return None
-        with Image.open(view) as image:
-            return image.size
-    except OSError:
+        found = images.probe(view)
+        return found.width, found.height
+    except (OSError, ImageError):
         return None  # not there, or cut by a power loss
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from styled.children import end_with_parent
 from styled.errors import ImageError
+from styled.files.decoding import from_json
 from styled.images.opening import DRAFTED, ImageInfo, info, open_image
 from styled.images.reading.transparency import is_invisible, refuse_blank
 
@@ -58,7 +59,7 @@ def main() -> None:
         data, descriptors, _, _ = socket.recv_fds(connection, REQUEST_BYTES, 1)
         if not data:
             return
-        request = msgspec.json.decode(data, type=Request)
+        request = from_json(data, Request)
         reply = _decode(request, descriptors[0])
         connection.sendall(msgspec.json.encode(reply))
 

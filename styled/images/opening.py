@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import struct
 import threading
 import warnings
@@ -22,6 +21,7 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.files.printable import escaped
+from styled.files.untrusted import NOT_A_FILE, open_regular
 from styled.images.reading.formats import KNOWN, open_format
 from styled.images.reading.pixel_shape import square_size
 
@@ -87,13 +87,14 @@ def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool =
         ImageTooLarge: more than ``max_bytes``.
     """
     name = shown(path.name or str(path))
-    # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow_symlinks else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(path, flags)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its name holds a zero byte"
-        raise UnreadableImage(f"{name} cannot be opened: {reason}", "Check its path and permissions.") from error
+        descriptor = open_regular(path, follow_links=follow_symlinks)
+    except OSError as error:
+        if error.errno in NOT_A_FILE:
+            raise UnreadableImage(f"{name} is {error.strerror}", "Give an image file.") from error
+        raise UnreadableImage(
+            f"{name} cannot be opened: {error.strerror}", "Check its path and permissions."
+        ) from error
     try:
         _check_file(descriptor, name, max_bytes)
     except BaseException:
@@ -195,8 +196,6 @@ def shown(text: str) -> str:
 
 def _check_file(descriptor: int, name: str, max_bytes: int) -> None:
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise UnreadableImage(f"{name} is not a regular file", "Give an image file.")
     if status.st_size == 0:
         raise UnreadableImage(f"{name} is empty", "The copy or the download failed: do it again.")
     if status.st_size > max_bytes:

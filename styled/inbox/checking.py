@@ -17,10 +17,10 @@ from typing import NamedTuple, Protocol
 
 from styled.config import InboxConfig
 from styled.errors import DecoderKilled, ImageTooLarge, SettingsError, SlowImage, UnreadableImage
-from styled.files.moves import GONE, NOT_A_FILE
+from styled.files.moves import GONE
 from styled.files.printable import escaped
 from styled.files.signature import Signature
-from styled.files.untrusted import file_at, folder_at, is_being_written, parent_of
+from styled.files.untrusted import NOT_A_FILE, file_at, folder_at, is_being_written, parent_of
 from styled.images import ImageInfo
 from styled.inbox import job_toml, names
 from styled.inbox.claiming.claim_record import Member

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from styled.errors import SettingsError
+from styled.errors import DataDamaged, SettingsError
+from styled.files.decoding import from_toml
 from styled.files.printable import escaped, is_hostile
 from styled.job import PRIORITIES, Priority
 from styled.presets import layered
 from styled.settings import INIT_WORDS, Settings, nearest, settings_from
 
 MAX_BYTES = 16 * 1024
-"""Every setting with the longest values fits into a few KiB; tomllib's time grows with the square of a hostile file."""
+"""Every setting with the longest values fits into a few KiB; the parser's time grows with the square of a hostile file."""
 
 _JOB_REFERENCE = re.compile(r"job:\w[\w.-]{0,200}")
 
@@ -96,14 +96,9 @@ def _read_toml(data: bytes, source: str) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise SettingsError(f"{source} is larger than {MAX_BYTES // 1024} KiB", "It should hold a few settings.")
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))  # editors on Windows write a mark in front
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{source} is not UTF-8 text (line {line})", "Save it as UTF-8.") from error
-    except (ValueError, RecursionError) as error:
-        # ValueError: also a number of thousands of digits. RecursionError: thousands of nested brackets.
-        reason = escaped(str(error))[:200] if isinstance(error, ValueError) else "it is nested too deeply"
-        raise SettingsError(f"{source} is not TOML: {reason}", "Correct that line.") from error
+        return from_toml(data)
+    except DataDamaged as error:
+        raise SettingsError(f"{source} is not TOML: {escaped(error.message)}", "Correct that line.") from error
 
 
 def _names(table: Any, source: str) -> InputNames:

@@ -252,7 +252,7 @@ def _with_paths(folder: JobFolder, settings: Settings) -> Settings:
         images.probe(source)
         init = _take(folder, source, "init")
     if weights not in WEIGHTS_WORDS:
-        weights = os.path.abspath(Path(weights).expanduser())  # noqa: PTH100  # resolve() would follow links
+        weights = os.path.abspath(os.path.expanduser(weights))  # noqa: PTH100, PTH111  # resolve() would follow links
     return msgspec.structs.replace(settings, init=init, weights=weights)
 
 

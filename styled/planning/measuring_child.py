@@ -13,6 +13,7 @@ import time
 import msgspec
 
 from styled import tensorflow_import
+from styled.files.decoding import from_json
 from styled.planning.probing import Answer, Trial, Trials
 from styled.planning.speeds import Speed
 
@@ -21,7 +22,7 @@ def main() -> int:
     """Measure what is asked; return the exit code."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # TensorFlow's C++ prints where it likes
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Trials)
+    asked = from_json(sys.stdin.buffer.read(), Trials)
     tensorflow_import.load_tensorflow(owns_process=True)
     from styled.engine import measuring
     from styled.engine.network import device

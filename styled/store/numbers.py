@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from styled.errors import DataDamaged
 from styled.files import durable
+from styled.files.decoding import read_json
+from styled.job import LARGEST_NUMBER
 
 _BLOCK = 100
 """Numbers reserved at once, in a file of their own beside the database; so many at most are skipped after a loss."""
@@ -45,6 +48,7 @@ class Numbers:
 
 def _read(path: Path) -> int:
     try:
-        return int(path.read_bytes()[:20])
-    except (FileNotFoundError, ValueError):
+        number = read_json(path, int, most=20)
+    except (FileNotFoundError, DataDamaged):
         return 0
+    return number if 0 <= number <= LARGEST_NUMBER else 0

@@ -10,7 +10,7 @@ from typing import Literal
 
 from styled.errors import DataDamaged, NoSuchJob, StoreError
 from styled.job import Job, JobState
-from styled.store.records import JOB_COLUMNS, Event, to_job
+from styled.store.records import JOB_COLUMNS, Event, readable, to_event, to_job
 
 Order = Literal["number", "queue", "newest", "name"]
 """``queue``: running, then waiting as they will run, then paused, then ended from the latest back."""
@@ -95,7 +95,8 @@ class Queries(ABC):
         found = dict.fromkeys(JobState, 0)
         with self._reading() as db:
             for state, count in db.execute("SELECT state, count(*) FROM jobs GROUP BY state"):
-                found[JobState(state)] = count
+                with suppress(ValueError):  # no state: the row is damaged, and mended by the writer
+                    found[JobState(state)] = count
         return found
 
     def events(self, since: int = 0, *, limit: int = 1000) -> list[Event]:
@@ -105,19 +106,19 @@ class Queries(ABC):
                 "SELECT seq, at, kind, number, id, before, after, note FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
                 (since, limit),
             )
-            return [Event(**dict(zip(Event.__struct_fields__, row, strict=True))) for row in rows]
+            return [to_event(row) for row in rows]
 
     def last_event(self) -> int:
         """Return the number of the newest event, 0 if there never was one."""
         with self._reading() as db:
             row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-        return int(row[0]) if row else 0
+        return row[0] if row and isinstance(row[0], int) else 0
 
     def meta(self, key: str) -> str | None:
         """Return the value kept under a key."""
         with self._reading() as db:
             row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else readable(str(row[0]))
 
 
 def _where(states: Iterable[JobState] | None, search: str | None) -> tuple[str, list[str]]:

@@ -60,7 +60,8 @@ class StoreReader(Queries):
 
     def version(self) -> int:
         """Return a number that changes whenever a job or an event changed; not with the daemon's heartbeat."""
-        return int(self.meta("revision") or 0)
+        text = self.meta("revision") or ""
+        return int(text) if text.isdecimal() and len(text) < 20 else 0
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

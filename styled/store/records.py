@@ -25,7 +25,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     """Unix seconds."""
     kind: str
-    """``added``, ``moved``, ``priority``, ``removed``, ``rejected``, ``duplicate``, ``incomplete``, ``ignored`` or ``rebuilt``."""
+    """``added``, ``moved``, ``priority``, ``removed``, ``rejected``, ``duplicate``, ``incomplete``, ``ignored`` or ``rebuilt``;
+    ``damaged`` where the row cannot be read."""
     number: int | None
     """The job's, None where none is meant."""
     id: str
@@ -57,6 +58,21 @@ def to_job(row: Sequence[Any]) -> Job:
         return msgspec.convert(values, Job)
     except (DataDamaged, msgspec.ValidationError, UnicodeEncodeError, TypeError) as error:
         raise DataDamaged(f"a row of jobs is damaged: {error}") from error
+
+
+def to_event(row: Sequence[Any]) -> Event:
+    """Turn a row into an event; a damaged one still takes its place, so that who follows the numbers comes past it."""
+    values = dict(zip(Event.__struct_fields__, row, strict=True))
+    try:
+        "".join(cell for cell in row if isinstance(cell, str)).encode()
+        return msgspec.convert(values, Event)
+    except (msgspec.ValidationError, UnicodeEncodeError):
+        return Event(seq=row[0], at=0.0, kind="damaged", number=None, id="", before="", after="", note="")
+
+
+def readable(text: str) -> str:
+    """Return a text of the database as one that can be printed and stored: bytes that are not UTF-8 are replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def damaged_rows(db: sqlite3.Connection) -> dict[int, str]:

@@ -305,7 +305,7 @@ class Store(Queries):
         row: tuple[int, str] | None = self._db.execute(
             "SELECT number, id FROM seen WHERE digest = ?", (digest,)
         ).fetchone()
-        return row
+        return None if row is None else (row[0], records.readable(row[1]))
 
     def mark_seen(self, digest: str, job: Job) -> None:
         """Remember a job's digest, unless an earlier job had the same."""
@@ -323,6 +323,22 @@ class Store(Queries):
                 self._db.execute("DELETE FROM taken WHERE path = ?", (path,))
             else:
                 self._db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (path, taken))
+
+    # -- questions -----------------------------------------------------------------------------------------
+
+    def get(self, ref: str | int) -> Job:
+        """Return the job with that number, id, or beginning of one id only; a damaged row is mended first.
+
+        Raises:
+            NoSuchJob: none, or several.
+        """
+        try:
+            return super().get(ref)
+        except StoreError as error:
+            if not isinstance(error.__cause__, DataDamaged):
+                raise
+            self.mend()
+            return super().get(ref)
 
     # -- inside --------------------------------------------------------------------------------------------
 

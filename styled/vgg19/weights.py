@@ -26,7 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from styled import tensorflow_import, vgg19
-from styled.errors import WeightsDamaged, WeightsError, WeightsUnavailable
+from styled.errors import DataDamaged, WeightsDamaged, WeightsError, WeightsUnavailable
+from styled.files.decoding import read_file
+from styled.files.untrusted import open_regular
 
 Array = npt.NDArray[np.float32]
 
@@ -40,6 +42,9 @@ BUILTIN_SHA256 = "efd97b811991acfd7d242f2aabc237c6026bc201c4a4ef0a79eeaf7b533804
 IMAGENET_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 IMAGENET_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{IMAGENET_NAME}"
 IMAGENET_MD5 = "253f8cb515780f3b799900260a226db6"
+
+_MOST_BYTES = 2**31
+"""Of a file of weights; Keras' own with its top has 575 MB."""
 
 DOWNLOAD_TIMEOUT_S = 60.0
 """Seconds without a byte after which a download is given up; Keras itself would wait for ever."""
@@ -92,7 +97,7 @@ def load_weights(spec: str, layers: Sequence[str]) -> Weights:
         return read_builtin(layers)
     if spec == IMAGENET:
         return read_h5(fetch_imagenet(), layers)
-    return read_h5(Path(spec).expanduser(), layers)
+    return read_h5(_path_of(spec), layers)
 
 
 def identity(spec: str) -> tuple[str | int, ...]:
@@ -103,10 +108,10 @@ def identity(spec: str) -> tuple[str | int, ...]:
     """
     if spec == BUILTIN:
         return (BUILTIN_SHA256,)
-    path = keras_cache() / IMAGENET_NAME if spec == IMAGENET else Path(spec).expanduser()
+    path = keras_cache() / IMAGENET_NAME if spec == IMAGENET else _path_of(spec)
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in it
         return ()  # loading them says what is wrong, or downloads them
     return (str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -135,12 +140,12 @@ def _digest_of_file(identity: tuple[str | int, ...], md5: str) -> str:
 def describe(spec: str) -> WeightsInfo:
     """Return which file ``spec`` means and whether it is usable. Reads it wholly; never downloads."""
     cache = keras_cache()
-    path = {BUILTIN: BUILTIN_PATH, IMAGENET: cache / IMAGENET_NAME}.get(spec) or Path(spec).expanduser()
+    path = {BUILTIN: BUILTIN_PATH, IMAGENET: cache / IMAGENET_NAME}.get(spec) or _path_of(spec)
     problem = ""
     try:
         if spec == BUILTIN:
             read_builtin(vgg19.LAYER_NAMES)
-        elif spec == IMAGENET and not path.exists():
+        elif spec == IMAGENET and not path.is_file():
             raise WeightsUnavailable("not in Keras' cache yet", "The first job that needs it downloads it (80 MB).")
         elif spec == IMAGENET and not _has_md5(path, IMAGENET_MD5):
             raise WeightsDamaged("the cached file is damaged", "The next job that needs it downloads it again (80 MB).")
@@ -150,6 +155,10 @@ def describe(spec: str) -> WeightsInfo:
         problem = str(error)
     digest = _digest(path, "sha256") if path.is_file() and os.access(path, os.R_OK) else ""
     return WeightsInfo(spec, str(path), not problem, digest, str(cache), problem)
+
+
+def _path_of(spec: str) -> Path:
+    return Path(os.path.expanduser(spec))  # noqa: PTH111  # Path's own raises for users that do not exist
 
 
 def keras_cache() -> Path:
@@ -283,13 +292,15 @@ def _in_order(layers: Sequence[str]) -> list[str]:
 
 def _read_bytes(path: Path, advice: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, most=_MOST_BYTES)
     except OSError as error:
         raise WeightsUnavailable(f"cannot read the weights {path}: {error.strerror}", advice) from error
+    except DataDamaged as error:
+        raise WeightsDamaged(f"cannot read the weights {path}: {error.message}", advice) from error
 
 
 def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path, follow_links=True), "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 

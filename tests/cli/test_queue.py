@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from styled.cli import log
+from styled.errors import StyledError
 from styled.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
@@ -171,3 +174,17 @@ def test_adding_needs_no_daemon(styled: Styled, pair: tuple[Path, Path], tmp_pat
     )
     waited = styled("wait", "harbour", "--root", tmp_path / "fresh")
     assert waited.returncode == 3
+
+
+def test_a_log_with_a_line_of_many_megabytes_is_printed_piece_by_piece(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"first\n" + b"x" * 300_000 + b"\nlast, without end")
+    end = log._print_from(path, 0, to_the_end=False)
+    assert end == path.stat().st_size - len("last, without end")
+    assert log._print_from(path, end, to_the_end=True) == path.stat().st_size
+    assert capsys.readouterr().out == f"first\n{'x' * 300_000}\nlast, without end\n"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StyledError, match="pipe cannot be read: not a regular file"):
+        log._print_from(tmp_path / "pipe", 0, to_the_end=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -259,3 +260,26 @@ def test_each_setting_is_one_of_the_first_version_or_a_later_one() -> None:
         [name, *_] = [name for name in archive.namelist() if name.endswith("/job.json")]
         first = msgspec.json.decode(archive.read(name))["settings"]
     assert set(Settings.__struct_fields__) - set(first) == checkpoint._LATER
+
+
+@pytest.mark.parametrize("odd", ["pipe", "folder", "packed", "long"])
+def test_what_is_no_slot_is_damaged_and_neither_blocks_nor_fills_the_memory(job: JobFolder, odd: str) -> None:
+    save(job, 1)
+    save(job, 2)
+    newest = job.checkpoint / "b.npz"
+    newest.unlink()
+    match odd:
+        case "pipe":
+            os.mkfifo(newest)
+        case "folder":
+            newest.mkdir()
+        case "packed":
+            with zipfile.ZipFile(newest, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("meta.json", b" " * 10_000_000)
+        case _:
+            with zipfile.ZipFile(newest, "w") as archive:
+                archive.writestr("meta.json", b" " * 10_000_000)
+    found = load_checkpoint(job)
+    assert found is not None
+    assert found.meta["step"] == 1
+    assert "b.npz is damaged" in found.note

@@ -148,3 +148,34 @@ def test_a_full_disk_leaves_whole_lines_only(job: JobFolder, monkeypatch: pytest
         monkeypatch.undo()
         log.append(progress(3))
     assert job.losses.read_bytes() == messages.encode(progress(1)) + messages.encode(progress(3))
+
+
+def test_a_damaged_line_costs_itself_and_not_what_a_resumed_job_keeps(job: JobFolder) -> None:
+    write(job, 1, 5)
+    lines = job.losses.read_bytes().splitlines(keepends=True)
+    job.losses.write_bytes(b"".join([lines[0], b"\xff" + lines[1][1:], b"x" * 50_000 + b"\n", *lines[2:]]))
+    write(job, 5, 5)
+    assert steps(job) == [1, 3, 4, 5]
+
+
+def test_a_line_longer_than_what_is_read_at_once_is_passed_over(
+    job: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "_READ_BYTES", 1000)
+    write(job, 1, 1)
+    with job.losses.open("ab") as file:
+        file.write(b"x" * 5000)
+    first = read_losses(job)
+    assert [line.step for line in first.losses] == [1]
+    assert read_losses(job, first.offset) == ([], first.offset, False), "its end may still come"
+    with job.losses.open("ab") as file:
+        file.write(b"\n" + b"noise\n" * 500 + messages.encode(progress(2)))
+    assert [line.step for line in read_losses(job, first.offset).losses] == [2]
+
+
+def test_a_pipe_or_a_folder_in_its_place_blocks_nobody(job: JobFolder) -> None:
+    os.mkfifo(job.losses)
+    assert (read_losses(job), losses.last_loss(job)) == (([], 0, False), None)
+    job.losses.unlink()
+    job.losses.mkdir()
+    assert read_losses(job, 5) == ([], 0, True)

@@ -9,22 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from styled import evolution
+from styled.config import load_config
 from styled.daemon.control import protocol
 from styled.daemon.process.lock import Holder, read_holder
-from styled.errors import ControlError, DataDamaged, JobFileDamaged
+from styled.errors import CheckpointDamaged, ControlError, DataDamaged, JobFileDamaged, SettingsError
 from styled.evolution import JobFile, JobFolder
 from styled.files.decoding import from_json, read_file, read_json
 from styled.files.signature import Signature
 from styled.inbox.claiming.claim_record import PLAN, Claim, Member, read_plan
+from styled.inbox.job_toml import parse_job_toml
+from styled.job import Job, JobState
 from styled.messages import Progress, decode, encode
 from styled.planning import speeds
+from styled.root import Root
 from styled.settings import Settings
+from styled.store import schema
+from styled.store.numbers import Numbers
+from styled.store.records import to_job, to_row
 
-MUTATIONS = int(os.environ.get("STYLED_MUTATIONS", "500"))
-"""Each takes a file to be written, most of the time; STYLED_MUTATIONS=10000 takes four minutes."""
+MUTATIONS = (200, pytest.param(10_000, marks=[pytest.mark.faults, pytest.mark.timeout(600)]))
+"""Each takes a file to be written, most of the time."""
 
 HOSTILE = (
     b"\xff", b"\xc3", b'"\xed\xa0\x80"', b"\\ud800", b"\\u0000", b"\0", b"[" * 5000, b'{"a":' * 3000, b"1e999", b"-1e999",
@@ -61,11 +69,9 @@ def test_what_is_a_value_comes_back(value: Any) -> None:
 def test_a_pipe_a_device_a_folder_and_what_is_too_long_are_damaged_and_block_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "long").write_bytes(b"1" * 101)
-    for path in (tmp_path / "fifo", Path("/dev/zero"), tmp_path / "long"):
+    for path in (tmp_path / "fifo", Path("/dev/zero"), tmp_path / "long", tmp_path, tmp_path / "a\0b"):
         with pytest.raises(DataDamaged):
             read_json(path, int, most=100)
-    with pytest.raises(OSError, match="directory"):
-        read_file(tmp_path, most=100)
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / "gone", most=100)
 
@@ -87,6 +93,35 @@ def claim() -> Claim:
 PROGRESS = Progress(
     scale=1, scales=2, width=64, height=48, step=3, steps=10, loss=2e6, content_loss=1e6, style_loss=1e6, tv_loss=0.0,
     seconds=3.5, step_seconds=0.2, left_seconds=None, memory_bytes=10**9,
+)  # fmt: skip
+
+TOML = b"""\
+# Comments, and values of each kind.
+preset = "fine"
+size = 0x200
+steps = 80
+style_weight = 1e3
+upscale = true
+init = "content"
+scales = [128, 256]
+content_layers = {block4_conv2 = 1.0}
+"""
+CONFIG = (
+    TOML.replace(b"#", b"[job]\n#").replace(b"0x200", b"512")
+    + b"""
+[inbox]
+settle_s = 0.5
+[hooks]
+on_done = ["notify", "{name}"]
+[tui.keys]
+"job.pause" = "space"
+"""
+)
+
+JOB = Job(
+    id="20261122-201500-harbour", number=7, name="harbour", state=JobState.DONE, content="input/content.jpg",
+    styles=("input/style.jpg",), settings={"size": 64, "style_layers": {"block1_conv1": 1.0}}, style_digests=("00",),
+    created_at=1.5, finished_at=2.5, reason="done", loss=3.0,
 )  # fmt: skip
 
 Reader = Callable[[bytes, Path], object]
@@ -125,6 +160,55 @@ def _message(data: bytes, _: Path) -> object:
     return decode(data)
 
 
+def _slot(data: bytes, folder: Path) -> object:
+    (folder / "checkpoint").mkdir(exist_ok=True)
+    (folder / "checkpoint" / "a.npz").write_bytes(data)
+    return evolution.load_checkpoint(JobFolder(folder))
+
+
+def _config(data: bytes, folder: Path) -> object:
+    (folder / "styled.toml").write_bytes(data)
+    return load_config(folder / "styled.toml", environment={})
+
+
+def _job_toml(data: bytes, _: Path) -> object:
+    return parse_job_toml(data, "job.toml")
+
+
+def _reply(data: bytes, _: Path) -> object:
+    return protocol.Client(Root(Path("/")))._decode(data)
+
+
+def _row(data: bytes, _: Path) -> object:
+    """Cells that were changed, each of a type that SQLite gives."""
+    cells = []
+    for cell, text in zip(ROW, data.split(b"\x1f"), strict=False):
+        kind = type(cell)
+        try:
+            cells.append(kind(text) if kind in (int, float) else None if text == b"None" else schema._text(text))
+        except ValueError:
+            cells.append(schema._text(text))
+    return to_job([*cells, *[None] * (len(ROW) - len(cells))][: len(ROW)])
+
+
+ROW = list(to_row(msgspec.structs.asdict(JOB)).values())
+
+
+def _number(data: bytes, folder: Path) -> object:
+    (folder / "numbers").write_bytes(data)
+    return Numbers(folder / "numbers", 0, lost=True).last
+
+
+def slot(folder: Path) -> bytes:
+    """A checkpoint's file, with an array of each kind."""
+    job = JobFolder(folder / "job")
+    job.create()
+    arrays = {"picture": np.ones((2, 3, 3), np.float32), "serial": np.arange(3)}
+    evolution.save_checkpoint(job, arrays, {"fingerprint": "x", "step": 3, "seconds": 1.5})
+    return (job.checkpoint / "a.npz").read_bytes()
+
+
+@pytest.mark.parametrize("count", MUTATIONS)
 @pytest.mark.parametrize(
     ("good", "read", "damage"),
     [
@@ -139,20 +223,41 @@ def _message(data: bytes, _: Path) -> object:
             (ControlError,),
         ),
         (encode(PROGRESS), _message, (ControlError,)),
+        (slot, _slot, (CheckpointDamaged,)),
+        (CONFIG, _config, (SettingsError,)),
+        (TOML, _job_toml, (SettingsError,)),
+        (
+            protocol.encode(protocol.Reply(v=1, id=7, ok=True, result={"job": msgspec.to_builtins(JOB)})),
+            _reply,
+            (ControlError,),
+        ),
+        (b"\x1f".join(str(cell).encode() for cell in ROW), _row, (DataDamaged,)),
+        (b"107\n", _number, ()),
     ],
-    ids=["job.json", "plan", "losses", "lock", "speeds", "request", "message"],
-)
+    ids=[
+        "job.json", "plan", "losses", "lock", "speeds", "request", "message", "checkpoint", "styled.toml", "job.toml",
+        "reply", "row", "number",
+    ],
+)  # fmt: skip
 def test_mutations_are_read_or_damaged_and_nothing_else(
-    good: bytes, read: Reader, damage: tuple[type[Exception], ...], tmp_path: Path
+    good: bytes | Callable[[Path], bytes],
+    read: Reader,
+    damage: tuple[type[Exception], ...],
+    count: int,
+    tmp_path: Path,
 ) -> None:
+    good = good if isinstance(good, bytes) else good(tmp_path)
     assert read(good, tmp_path) is not None
     refused = 0
-    for data in mutations(good, MUTATIONS):
+    for data in mutations(good, count):
         try:
             read(data, tmp_path)
         except damage:
             refused += 1
-    assert not damage or refused > MUTATIONS / 10
+        except BaseException as error:
+            error.add_note(f"on {data[:2000]!r}")
+            raise
+    assert not damage or refused > count / 10
 
 
 def mutations(good: bytes, count: int) -> Iterator[bytes]:

@@ -51,6 +51,11 @@ def test_an_empty_file_changes_nothing():
         (b"[" * 5000, "nested too deeply|not TOML"),
         (b"seed = " + b"1" * 5000, "not TOML"),
         (b"#" * (MAX_BYTES + 1), "16 KiB"),
+        (b"size = 0x" + b"f" * 5000, "size: an integer has more than 64 bits"),
+        (b"size = " + b"9" * 5000, "is not TOML"),
+        (b"style_weight = -inf", "style_weight: a number is not finite"),
+        (b'preset = "a\\u0000b"', "preset: a text has a NUL in it"),
+        (b"a = " + b"[" * 5000, "nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do(text: bytes, words: str):

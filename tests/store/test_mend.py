@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 
@@ -86,3 +87,49 @@ def test_without_its_folder_the_job_is_gone_and_said(root: Root) -> None:
         assert names(store.jobs()) == ["before", "after"]
         assert any("job.json is damaged" in note for note in store.notes)
         assert any("1 damaged rows, 0 jobs" in note for note in store.notes)
+
+
+def test_the_writer_mends_a_row_whoever_asks_for_it(root: Root) -> None:
+    with Store.open(root) as store:
+        for change in DAMAGE.values():
+            hit(root, change)
+            assert store.get(2).name == "hit"
+        hit(root, DAMAGE["not UTF-8"])
+        store.update_progress(2, step=3)
+        hit(root, DAMAGE["settings cut off"])
+        assert store.move(2, JobState.CANCELLED).state is JobState.CANCELLED
+
+
+def test_damage_beside_the_jobs_costs_one_entry(root: Root) -> None:
+    with Store.open(root) as store, closing(sqlite3.connect(root.database, isolation_level=None)) as db:
+        before = store.events(0)
+        db.execute("UPDATE events SET id = CAST(x'ff' AS TEXT) WHERE seq = 2")
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE jobs SET state = 'wai\x01ing' WHERE number = 2")
+        db.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('hold', CAST(x'70ff' AS TEXT)), ('status', '{'), ('revision', 'x')"
+        )
+        db.execute("INSERT INTO seen VALUES ('d', 1, CAST(x'61ff' AS TEXT))")
+        db.execute("UPDATE sqlite_sequence SET seq = 'x' WHERE name = 'events'")
+        after = store.events(0)
+        assert [event.seq for event in after] == [event.seq for event in before]
+        assert [event.kind for event in after] == ["added", "damaged", "added"]
+        assert store.counts()[JobState.WAITING] == 2
+        assert store.meta("hold") == "p\ufffd"
+        assert store.first_seen("d") == (1, "a\ufffd")
+        with StoreReader.open(root) as reader:
+            assert (reader.status(), reader.version(), reader.last_event()) == (None, 0, 0)
+    with Store.open(root) as store:
+        assert names(store.jobs()) == ["before", "hit", "after"]
+
+
+@pytest.mark.parametrize("content", [b"", b"9" * 20, b"99999999999", b"-3", b"\xff", b"[]", None])
+def test_a_damaged_file_of_numbers_gives_no_number_twice(root: Root, content: bytes | None) -> None:
+    numbers = root.state / "numbers"
+    numbers.unlink()
+    if content is None:
+        os.mkfifo(numbers)
+    else:
+        numbers.write_bytes(content)
+    with Store.open(root) as store:
+        assert store.next_number() == 4

@@ -194,6 +194,7 @@ def test_a_read_only_folder_without_a_log_can_be_read(reader: StoreReader, root:
     )
     root.database.chmod(0o644)  # as in a copy that its owner gave away
     root.state.chmod(0o555)
+    root.database.chmod(0o644)  # of itself it is its owner's alone
     for folder in (root.path, *root.path.parents):
         if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
             folder.chmod(0o755)  # so that the other user gets there at all

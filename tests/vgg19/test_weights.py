@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import io
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -266,3 +267,13 @@ def test_the_digest_is_of_the_file_as_it_is_now(tmp_path: Path, monkeypatch: pyt
     assert weights.digest_of("imagenet") == "", "it will be downloaded again"
     monkeypatch.setattr(weights, "IMAGENET_MD5", hashlib.md5(b"cut off", usedforsecurity=False).hexdigest())
     assert weights.digest_of("imagenet") == hashlib.sha256(b"cut off").hexdigest()
+
+
+class TestWhatIsNoFile:
+    def test_a_pipe_a_device_or_a_folder_neither_blocks_nor_fills_the_memory(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.h5")
+        for path in (tmp_path / "pipe.h5", Path("/dev/zero"), tmp_path, "~nobody-of-that-name/a.h5", tmp_path / "a\0b"):
+            with pytest.raises((WeightsDamaged, WeightsUnavailable)):
+                weights.load_weights(str(path), FIRST)
+            assert weights.describe(str(path)).problem
+            weights.identity(str(path))

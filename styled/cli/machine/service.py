@@ -55,7 +55,7 @@ def install(root_path: str | None, *, system: bool, user: str | None, name: str,
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     try:
-        if not force and path.exists() and path.read_text() != text:
+        if not force and path.exists() and path.read_bytes() != text.encode():
             raise StyledError(f"{path} is there and differs", "Choose another --name, or replace it with --force.")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -13,7 +13,6 @@ from types import TracebackType
 
 import msgspec
 import psutil
-import structlog
 
 from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged, DiskFull
 from styled.files import durable
@@ -53,6 +52,8 @@ class RootLock:
     """
 
     def __init__(self, root: Root) -> None:
+        import structlog  # not for a command that only looks who holds it
+
         self._root = root
         self._log = structlog.get_logger("lock")
         self._descriptors: list[int] = []

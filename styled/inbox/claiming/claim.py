@@ -30,9 +30,9 @@ from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import digest, write_job_file
 from styled.files import durable
 from styled.files.failpoint import crash_point
-from styled.files.moves import CANNOT_MOVE, GONE, NOT_A_FILE, copy_new, rename_new, signature_at
+from styled.files.moves import CANNOT_MOVE, GONE, copy_new, rename_new, signature_at
 from styled.files.signature import Signature
-from styled.files.untrusted import folder_at, parent_of
+from styled.files.untrusted import NOT_A_FILE, folder_at, parent_of
 from styled.inbox.claiming.claim_record import EXTRAS, PLAN, PREFIX, Claim, Member
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.claiming.undo import undo

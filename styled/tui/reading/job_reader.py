@@ -10,6 +10,7 @@ from pathlib import Path
 from styled import evolution
 from styled.errors import ImageError
 from styled.evolution import JobFolder
+from styled.files.untrusted import open_regular
 from styled.job import Job
 from styled.messages import Progress
 from styled.root import Root
@@ -183,7 +184,7 @@ class JobReader:
 def tail(path: Path, lines: int = LOG_LINES) -> tuple[str, ...]:
     """Return the last lines of a text file, undecodable bytes replaced; empty if there is none."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, follow_links=True), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _LOG_BYTES))
             data = file.read(_LOG_BYTES)
