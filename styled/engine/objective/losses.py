@@ -95,8 +95,8 @@ def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:
     while positions < PARTS * length and length > SHORTEST_PART:
         length //= 2
     whole = positions // length * length
-    parts = (tf.reshape(x[:whole], [-1, length, channels]) for x in (a, b))
-    total = fused.sum_of_parts(tf.matmul(*parts, transpose_a=True), dtype_of_sums(a))
+    a_parts, b_parts = (tf.reshape(x[:whole], [-1, length, channels]) for x in (a, b))
+    total = fused.sum_of_parts(tf.matmul(a_parts, b_parts, transpose_a=True), dtype_of_sums(a))
     rest = tf.matmul(a[whole:], b[whole:], transpose_a=True)
     return total + in_dtype_of_sums(rest)
 

@@ -94,7 +94,7 @@ class Loss:
         for name, parts in matrices.items():
             outputs.append(features[name])
             upstream.append(by_features(features[name], parts, self._statistic))
-        gradient = tape.gradient(outputs, image, output_gradients=upstream)
+        gradient: Tensor = tape.gradient(outputs, image, output_gradients=upstream)
         return _table(contents, styles, tv), gradient if scale == 1.0 else gradient * (1.0 / scale)
 
     def _contents(self, features: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:

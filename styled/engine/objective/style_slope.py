@@ -54,7 +54,7 @@ def by_features(features: Tensor, parts: Sequence[tuple[Tensor, Tensor | None]],
     """
     multiplied = features if losses.can_multiply(features) else precision.in_dtype_of_sums(features)
     flat = tf.reshape(multiplied, [-1, features.shape[-1]])  # (1, H, W, C) -> (H W, C)
-    total: Tensor | None = None  # a layer's array is the largest there is: no zeros to begin with
+    total: Tensor = None  # a layer's array is the largest there is: no zeros to begin with
     for matrix, cover in parts:
         part = slope(flat, matrix, statistic)
         # The cover as a column, (H, W) -> (H W, 1).
