@@ -237,6 +237,13 @@ class DiskFull(StyledError):
     may_pass = True
 
 
+class WaitTimedOut(StyledError):
+    """What was waited for has not happened in the time that was given."""
+
+    exit_code = 124  # as timeout(1)
+    advice_default = "See how far it is with: styled status."
+
+
 class DaemonError(StyledError):
     """Something between the daemon and those who talk to it."""
 

@@ -6,14 +6,16 @@ the table repeats each command's one-line help for that reason, and a test holds
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from styled.errors import StyledError
+from styled.errors import DiskFull, StyledError
 from styled.version import __version__
 
 if TYPE_CHECKING:
@@ -65,6 +67,20 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first of ``args`` names; one that there is not is answered with the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            ctx.fail(f"{error.message} Did you mean {near[0]!r}?")
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete from the table: click's own way imports every command, and a shell waits for it at each Tab."""
         from click.shell_completion import CompletionItem
@@ -98,5 +114,12 @@ def main() -> None:
     except StyledError as error:
         click.echo(f"styled: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # What could not be written would be tried again at the end of the process, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"styled: the output cannot be written: {os.strerror(error.errno)}", err=True)
+        sys.exit(DiskFull.exit_code)
     finally:
         gc.freeze()  # the process ends: Python would look at all objects once more, a fifth of a short command's time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -28,13 +29,19 @@ def root_option(command: _F) -> _F:
 
 
 def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the ids that begin so, newest first: from the folders' names, for a shell waits for this at each Tab."""
+    """Return the ids that begin so, newest first, and the names of one job only.
+
+    They are taken from the names of the folders: a shell waits for this at each Tab.
+    """
     try:
         names = os.listdir(Root.at(ctx.params.get("root_path")).evolution)  # noqa: PTH208  # names, not paths
     except OSError:
         return []  # no root here: nothing to offer, and nowhere to say so
-    ids = [name for name in names if _is_id(name) and name.startswith(incomplete)]
-    return sorted(ids, reverse=True)[:_OFFERED]
+    ids = [name for name in names if _is_id(name)]
+    called = Counter(job.split("-", 2)[-1] for job in ids)
+    words = sorted((job for job in ids if job.startswith(incomplete)), reverse=True)
+    words += sorted(name for name, count in called.items() if count == 1 and incomplete and name.startswith(incomplete))
+    return words[:_OFFERED]
 
 
 def _is_id(name: str) -> bool:

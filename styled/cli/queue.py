@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from styled.cli.options import job_ids, root_option
-from styled.cli.settings_options import preset_option
+from styled.cli.settings_options import own_settings, settings_options
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning
@@ -23,8 +23,7 @@ from styled.root import Root
 @click.argument("styles", metavar="STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--mask", type=click.Path(path_type=Path), help="An image that says which style goes where.")
 @click.option("--name", default="", help="The job's name; the content file's by default.")
-@preset_option
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of this job.")
+@settings_options
 @click.option("--priority", type=int, default=0, help="Higher runs first.")
 def add(
     root_path: str | None,
@@ -33,20 +32,17 @@ def add(
     *,
     mask: Path | None,
     name: str,
-    preset: str | None,
-    assignments: tuple[str, ...],
     priority: int,
+    **options: Any,
 ) -> None:
     """Put a pair into the inbox: copies of CONTENT and STYLE…, which appear there whole or not at all.
 
     Needs no daemon: the pair waits for one.
     """
     from styled.inbox.add import add_pair
-    from styled.settings import parse_assignment
 
     root = Root.at(root_path)
-    settings = dict(parse_assignment(text) for text in assignments) | ({"preset": preset} if preset else {})
-    dropped = add_pair(root, content, styles, mask=mask, name=name, settings=settings, priority=priority)
+    dropped = add_pair(root, content, styles, mask=mask, name=name, settings=own_settings(options), priority=priority)
     click.echo(f"{dropped} is in the inbox")
     if len(styles) > 1:
         names = ", ".join(escaped(style.name) for style in styles)

@@ -1,4 +1,4 @@
-"""The options that set a job's settings, shared by the commands that paint one now or estimate it."""
+"""The options that set a job's settings, shared by the commands that paint one, add it to the queue or estimate it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,20 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def own_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the options ask for.
+
+    Raises:
+        SettingsError: a ``--set`` is no ``key=value``.
+    """
+    own = dict(parse_assignment(text) for text in options["assignments"])
+    return own | {name: options[name] for name in SHORTCUTS if options[name] is not None}
+
+
 def settings_values(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that the options ask for, over those of the current root's styled.toml.
 
     Raises:
         SettingsError: a ``--set`` is no ``key=value``, or styled.toml is wrong.
     """
-    own = dict(parse_assignment(text) for text in options["assignments"])
-    own |= {name: options[name] for name in SHORTCUTS if options[name] is not None}
-    return layered(load_config(Root.at().config).job, own)
+    return layered(load_config(Root.at().config).job, own_settings(options))

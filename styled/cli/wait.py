@@ -10,7 +10,7 @@ import click
 
 from styled.cli.options import job_ids, root_option
 from styled.daemon.process.lock import holder_of
-from styled.errors import DaemonNotRunning, NoSuchJob, StyledError
+from styled.errors import DaemonNotRunning, NoSuchJob, WaitTimedOut
 from styled.files.printable import escaped
 from styled.inbox.listing import look_into
 from styled.inbox.pairs import pair_up
@@ -32,7 +32,8 @@ _Outcome = tuple[int, str]
 def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
     """Wait until JOB (a number, an id or a name) has ended, or without it until there is nothing left to do.
 
-    Exits with 0 if what was waited for is done, with 1 if it failed, was cancelled or rejected.
+    Exits with 0 if what was waited for is done, with 1 if it failed, was cancelled or rejected, with
+    124 after the time of --timeout.
     """
     root = Root.at(root_path)
     until = None if timeout is None else time.monotonic() + timeout
@@ -44,7 +45,7 @@ def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
             if holder_of(root) is None:
                 raise DaemonNotRunning(f"no daemon runs for {root.path}: nothing will happen to wait for")
             if until is not None and time.monotonic() >= until:
-                raise StyledError(f"not ended after {timeout:g} s", "See how far it is with: styled status.")
+                raise WaitTimedOut(f"not ended after {timeout:g} s")
             time.sleep(POLL_S)
 
 

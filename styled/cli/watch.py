@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TextIO
 
 import click
 
@@ -43,9 +45,18 @@ def watch(text: Callable[[int], list[str]], every_s: float, *, in_place: bool) -
                 elif lines != shown:
                     shown = lines
                     click.echo("\n".join(lines))
+                if _is_closed(sys.stdout):
+                    return
                 time.sleep(every_s)
     except _Left:
         return
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Return whether a stream is a pipe that nobody reads any more: while nothing changes, nothing is written to it."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 def _draw(lines: list[str], rows: int) -> None:

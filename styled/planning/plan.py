@@ -70,6 +70,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
     """That the time is for."""
 
+    @property
+    def fits(self) -> bool:
+        """Whether the job may take what it needs."""
+        return self.limit_bytes is None or self.peak_bytes <= self.limit_bytes
+
 
 def plan(
     content: Path, styles: Sequence[Path], settings: Settings, *, known: Speeds | None = None, may_probe: bool = True

@@ -73,7 +73,7 @@ class Queries(ABC):
             return int(db.execute(f"SELECT count(*) FROM jobs {clause}", values).fetchone()[0])  # noqa: S608  # only our own words
 
     def get(self, ref: str | int) -> Job:
-        """Return the job with that number, id, or beginning of one id only.
+        """Return the job with that number, id, beginning of one id only, or name of one job only.
 
         Raises:
             NoSuchJob: none, or several.
@@ -147,6 +147,11 @@ def _find(db: sqlite3.Connection, ref: str | int) -> Job:
     if row is not None:
         return to_job(row)
     rows = db.execute(f"{select} substr(id, 1, ?) = ? LIMIT 2", (len(text), text)).fetchall() if text else []
-    if len(rows) != 1:
-        raise NoSuchJob(f"{'no job is' if not rows else 'more than one job begins with'} {text[:80]!r}")
-    return to_job(rows[0])
+    if len(rows) == 1:
+        return to_job(rows[0])
+    named = db.execute(f"{select} name = ? LIMIT 2", (text,)).fetchall() if text else []
+    if len(named) == 1:
+        return to_job(named[0])
+    if named:
+        raise NoSuchJob(f"more than one job is called {text[:80]!r}", "Give its number; styled status has them.")
+    raise NoSuchJob(f"{'no job is' if not rows else 'more than one job begins with'} {text[:80]!r}")

@@ -39,6 +39,18 @@ def test_a_root_without_anything_has_a_status(styled: Styled, tmp_path: Path) ->
     assert not (tmp_path / ".styled").exists()
 
 
+def test_output_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "styled", "status", "--root", str(tmp_path)],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (told.returncode, told.stderr) == (74, "styled: the output cannot be written: No space left on device\n")
+
+
 def test_a_daemon_with_jobs_is_told(daemon: DaemonProcess, styled: Styled) -> None:
     daemon.drop("harbour")
     daemon.until("harbour", JobState.DONE)

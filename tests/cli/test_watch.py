@@ -75,3 +75,14 @@ def test_a_report_longer_than_the_terminal_is_cut(capsys: pytest.CaptureFixture[
     drawn = capsys.readouterr().out.split("\x1b[K\r\n")
     assert len(drawn) == 10
     assert drawn[-1].startswith("… 21 more lines")
+
+
+def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    watching = subprocess.Popen([*COMMAND, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert watching.stdout is not None
+    assert watching.stdout.readline().startswith(b"No daemon runs")
+    watching.stdout.close()
+    assert watching.wait(timeout=patience(20)) in (0, 1)  # 1: it was writing
+    assert watching.stderr is not None
+    assert watching.stderr.read() == b""
+    watching.stderr.close()

@@ -55,6 +55,18 @@ def test_less_memory_means_smaller_tiles_and_more_time() -> None:
         assert each.limit_source == "memory_limit"
 
 
+def test_more_than_the_free_memory_is_said_and_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimated = of_sizes(2000, 2000, [(500, 500)], Settings(size=2000, scales=(), memory_limit=5.0), MEASURED)
+    assert estimated.fits
+    needy = msgspec.structs.replace(estimated, peak_bytes=44 * GIB, limit_bytes=15 * GIB, limit_source="free memory")
+    assert not needy.fits
+    monkeypatch.setattr(planning, "plan", lambda *_: needy)
+    said = CliRunner().invoke(command, ["a.png", "b.png"])
+    assert "2000x2000" in said.output
+    assert isinstance(said.exception, DoesNotFit)
+    assert "it needs 44.0 GiB, and has 15.0 GiB (free memory)" in str(said.exception)
+
+
 def test_what_fits_nowhere_is_an_error() -> None:
     with pytest.raises(DoesNotFit):
         of_sizes(9000, 9000, [(500, 500)], Settings(size=9000, memory_limit=2.0), MEASURED)

@@ -10,6 +10,7 @@ import msgspec
 
 from styled import figures, planning
 from styled.cli.settings_options import settings_options, settings_values
+from styled.errors import DoesNotFit
 from styled.planning import Plan
 from styled.settings import settings_from
 
@@ -24,14 +25,18 @@ def plan(content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any)
 
     Nothing is painted, and only the headers of the images are read. The speed of this machine is what `styled
     bench` has measured; where it has not, a short probe measures it first. Settings that are not given come from
-    styled.toml of the current root, if there is one.
+    styled.toml of the current root, if there is one. Exits with 137 if the job needs more memory than it may take.
     """
     estimated = planning.plan(content, styles, settings_from(settings_values(options)))
     if as_json:
         click.echo(msgspec.json.encode(estimated))
-        return
-    for line in lines(estimated):
-        click.echo(line)
+    else:
+        click.echo("\n".join(lines(estimated)))
+    if not estimated.fits:
+        needed, limit = figures.size_of(estimated.peak_bytes), figures.size_of(estimated.limit_bytes)
+        raise DoesNotFit(
+            f"it needs {needed}, and has {limit} ({estimated.limit_source})", "Lower size, or give it more memory."
+        )
 
 
 def lines(estimated: Plan) -> list[str]:
