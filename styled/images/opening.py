@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.files.printable import escaped
 from styled.files.untrusted import NOT_A_FILE, open_regular
-from styled.images.reading.formats import KNOWN, open_format
+from styled.images.reading.formats import open_format
 from styled.images.reading.pixel_shape import square_size
 
 MAX_PIXELS = 250_000_000
@@ -173,10 +173,6 @@ def readable(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise ImageTooLarge(
             f"{shown(name)} needs more memory to decode than is allowed", "Export it smaller."
-        ) from error
-    except UnidentifiedImageError as error:
-        raise UnreadableImage(
-            f"{shown(name)} is not an image of a known format, or its header is damaged", KNOWN
         ) from error
     except PILLOW_ERRORS as error:
         if isinstance(error, OSError) and error.errno not in _OF_IMAGES:

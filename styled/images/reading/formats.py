@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from styled.errors import UnreadableImage
 from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
@@ -18,6 +18,12 @@ KNOWN = "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG 2000, PPM, 
 """For whoever gave something else."""
 
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"), (b"BM", "BMP"), (b"II", "TIFF"),
+    (b"MM", "TIFF"), (b"\0\0\0\x0cjP", "JPEG 2000"), (b"\xff\x4f\xff\x51", "JPEG 2000"), (b"qoif", "QOI"), (b"\0\0\1\0", "ICO"),
+    (b"\x01\xda", "SGI"), (b"P", "PPM"),
+)  # fmt: skip
+"""First bytes of the formats that are read, for those that cannot be."""
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 
 
@@ -29,8 +35,7 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         name: for the errors, printable.
 
     Raises:
-        UnreadableImage: it is something else, and the message says what.
-        UnidentifiedImageError: nobody knows it.
+        UnreadableImage: it is something else, and the message says what; or nobody knows it.
         Exception: what readers raise on damaged headers, see ``opening.PILLOW_ERRORS``.
     """
     head = file.read(HEAD_BYTES)
@@ -38,7 +43,10 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     if kind is not None:
         raise UnreadableImage(f"{name} is {kind.what}", kind.advice)
     file.seek(0)
-    image = _open(file, name, head)
+    try:
+        image = _open(file, name, head)
+    except UnidentifiedImageError as error:
+        raise _unidentified(file, name, head) from error
     image.info.setdefault(REMARKS, [])
     if head[4:8] == b"ftyp" and image.format in {"AVIF", "HEIF"}:
         image.info[NCLX] = nclx_of(file)
@@ -58,6 +66,34 @@ def _open(file: BinaryIO, name: str, head: bytes) -> ImageFile.ImageFile:
     if heif_brand(head) and b"avif" not in head[8:64]:
         return _open_heif(file, name)
     return Image.open(file, formats=[*FORMATS, *_weakly_marked(file, name, head)])
+
+
+def _unidentified(file: BinaryIO, name: str, head: bytes) -> UnreadableImage:
+    """Return the refusal of a file that no reader takes, by what it begins as."""
+    begins = heif_brand(head) or next((kind for mark, kind in _BEGINNINGS if head.startswith(mark)), "")
+    if not begins:
+        return UnreadableImage(f"{name} is not an image of a known format", KNOWN)
+    if begins == "JPEG" and (bits := _jpeg_bits(file)) not in {0, 8}:
+        return UnreadableImage(
+            f"{name} is a JPEG of {bits} bits", "Export it as PNG or TIFF with 16 bits, or as JPEG with 8."
+        )
+    return UnreadableImage(
+        f"{name} begins as a {begins} image, but its header is damaged, cut off, or of a rare kind",
+        "Copy or download it again, or export it again as PNG or JPEG.",
+    )
+
+
+def _jpeg_bits(file: BinaryIO) -> int:
+    """Return the bits of a sample that a JPEG's frame header names (ITU-T T.81, B.2.2); 0 if there is none."""
+    at = 2
+    while True:
+        file.seek(at)
+        segment = file.read(5)
+        if len(segment) < 5 or segment[0] != 0xFF:
+            return 0
+        if 0xC0 <= segment[1] <= 0xCF and segment[1] not in {0xC4, 0xC8, 0xCC}:
+            return segment[4]
+        at += 1 if segment[1] == 0xFF else 2 + int.from_bytes(segment[2:4], "big")
 
 
 def _open_heif(file: BinaryIO, name: str) -> ImageFile.ImageFile:
