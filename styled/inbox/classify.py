@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -148,10 +149,10 @@ class _Sorter:
 
     def add_ignored(self, ignored: Collection[group.Ignored]) -> None:
         self.found.left_alone = list(ignored)
-        listed = sorted((self._since((entry.path,)), entry.path, entry.reason) for entry in ignored)
-        self.found.ignored_count = len(listed)
+        listed = heapq.nsmallest(LISTED, ((self._since((entry.path,)), entry.path, entry.reason) for entry in ignored))
+        self.found.ignored_count = len(ignored)
         self.found.ignored = [
-            Ignored(name=escaped(path), reason=escaped(reason), since=since) for since, path, reason in listed[:LISTED]
+            Ignored(name=escaped(path), reason=escaped(reason), since=since) for since, path, reason in listed
         ]
 
     def add_misfit(self, misfit: Misfit) -> None:
@@ -168,7 +169,7 @@ class _Sorter:
         found.incomplete_count = len(self._waiting)
         found.incomplete = [
             Incomplete(name=escaped(name), missing=escaped(missing), since=since)
-            for since, name, missing in sorted(self._waiting)[:LISTED]
+            for since, name, missing in heapq.nsmallest(LISTED, self._waiting)
         ]
         return found
 

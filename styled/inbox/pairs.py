@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from styled.files.printable import escaped, is_hostile
 from styled.inbox import names
 from styled.inbox.group import Group, Half, Ignored, Kind, Listing, Misfit, Pair, not_a_file
+from styled.inbox.lasting_thread import gradually_sorted
 from styled.inbox.names import Part
 
 _SURELY_A_SLIP = 0.9
@@ -108,7 +109,7 @@ def _pair_folder(folder: _Folder, inbox: _Folder, pairing: Pairing) -> None:
     """Judge one folder of the inbox by what it holds: rule 1, rule 4, rule 2 inside it, or nothing yet."""
     group = Group(folder.name)
     others = {}
-    for name, kind in sorted(folder.entries.items()):
+    for name, kind in gradually_sorted(folder.entries.items()):
         part = names.part_in_folder(name) if kind is not Kind.FOLDER or names.image_stem(name) else None
         if part is not None:
             group.add(part, folder.path(name), kind)
@@ -234,7 +235,7 @@ def _pair_files(folder: _Folder, pairing: Pairing) -> None:
     groups: dict[str, Group] = {}
     beside: list[tuple[str, str, Kind]] = []
     others = {}
-    for name, kind in sorted(folder.entries.items()):
+    for name, kind in gradually_sorted(folder.entries.items()):
         part = names.named_part(name) if kind is not Kind.FOLDER or names.image_stem(name) else None
         if part is not None:
             groups.setdefault(names.key(part.name), Group(part.name)).add(part, folder.path(name), kind)
@@ -320,7 +321,7 @@ def _pair_across(folders: Sequence[_Folder], pairing: Pairing) -> None:
     beside: list[tuple[str, str, Kind]] = []
     for folder in folders:
         role = names.role_of_folder(folder.name) or ""
-        for name, kind in sorted(folder.entries.items()):
+        for name, kind in gradually_sorted(folder.entries.items()):
             path, stem = folder.path(name), names.bare_stem(name)
             if kind is not Kind.FOLDER and names.companion(name):
                 beside.append((name, path, kind))

@@ -6,6 +6,7 @@ is made in a thread, from the listing to what it means; only the result comes ba
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
@@ -52,8 +53,10 @@ class _Result(NamedTuple):
     """Nothing comes of it until something in the inbox changes."""
     seconds: float
     """That it took."""
-    new_ignored: list[Ignored]
-    """What is left alone and was not told of yet."""
+    left_alone: frozenset[Ignored]
+    new_left_alone: list[Ignored]
+    """The first of those that were not told of yet, :data:`_TOLD_AT_ONCE` at most."""
+    new_left_alone_count: int
 
 
 class InboxScanner:
@@ -91,7 +94,7 @@ class InboxScanner:
         self._failures = 0
         self._identity: tuple[int, int] | None = None
         self._result: _Result | None = None
-        self._told: set[Ignored] = set()
+        self._told: frozenset[Ignored] = frozenset()
         """What is left alone and was told of; of the thread."""
         self.begun = 0
         """How many looks were begun."""
@@ -174,7 +177,7 @@ class InboxScanner:
         taken: Mapping[str, Taken],
         notes: Mapping[str, str],
         wall: float,
-        told: set[Ignored],
+        told: frozenset[Ignored],
     ) -> _Result:
         """Make a look, in the thread."""
         started = self._clock()
@@ -185,14 +188,18 @@ class InboxScanner:
             pairing = pair_up(look.kinds)
         elif before.is_final and not (busy or notes) and before.look.signatures == look.signatures:
             # Thousands of halves that wait for months: only the listing costs anything.
-            return before._replace(look=look, seconds=self._clock() - started, new_ignored=[])
+            return before._replace(
+                look=look, seconds=self._clock() - started, new_left_alone=[], new_left_alone_count=0
+            )
         else:
             pairing = before.pairing
         found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
         found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
-        new = sorted(set(found.left_alone) - told)
-        return _Result(look, pairing, found, is_final, self._clock() - started, new)
+        new = [entry for entry in found.left_alone if entry not in told]
+        first = heapq.nsmallest(_TOLD_AT_ONCE, new)
+        took = self._clock() - started
+        return _Result(look, pairing, found, is_final, took, frozenset(found.left_alone), first, len(new))
 
     def _fetch(self) -> InboxState | None:
         if self._running is None or not self._running.done():
@@ -248,8 +255,9 @@ class InboxScanner:
 
     def _tell_ignored(self, result: _Result) -> None:
         """Log each ignored entry once, for as long as it is there; of many the first ones, and how many they are."""
-        for entry in result.new_ignored[:_TOLD_AT_ONCE]:
+        for entry in result.new_left_alone:
             self._log.warning("left alone in the inbox", path=escaped(entry.path), reason=entry.reason)
-        if len(result.new_ignored) > _TOLD_AT_ONCE:
-            self._log.warning("left alone in the inbox, and more", more=len(result.new_ignored) - _TOLD_AT_ONCE)
-        self._told = set(result.found.left_alone)
+        more = result.new_left_alone_count - len(result.new_left_alone)
+        if more:
+            self._log.warning("left alone in the inbox, and more", more=more)
+        self._told = result.left_alone
