@@ -60,7 +60,8 @@ def affine(flat: Tensor, matrix: Tensor, row: Tensor) -> Tensor:
         matrix: M, shape (C, C).
         row: r, shape (C,).
     """
-    kernel, bias = tf.cast(matrix, flat.dtype)[None, None], tf.cast(row, flat.dtype)
+    kernel, bias = tf.cast(matrix, flat.dtype)[None, None], tf.cast(row, flat.dtype)  # (C, C) -> (1, 1, C, C)
+    # (positions, C) -> (1, positions, 1, C), and back
     return tf.nn.bias_add(tf.nn.conv2d(flat[None, :, None], kernel, 1, "VALID"), bias)[0, :, 0]
 
 
@@ -68,7 +69,8 @@ def _positions(features: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor
     """Return the features as they are multiplied, shape (positions, C), and what each position counts."""
     if not can_multiply(features):
         features = in_dtype_of_sums(features)
-    flat = tf.reshape(features, [-1, features.shape[-1]])
+    flat = tf.reshape(features, [-1, features.shape[-1]])  # (1, H, W, C) -> (H W, C)
+    # (H, W) -> (H W, 1)
     return flat, None if weights is None else tf.reshape(tf.cast(weights, flat.dtype), [-1, 1])
 
 
@@ -95,6 +97,7 @@ def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:
     while positions < PARTS * length and length > SHORTEST_PART:
         length //= 2
     whole = positions // length * length
+    # (positions, C) -> (parts, length, C)
     a_parts, b_parts = (tf.reshape(x[:whole], [-1, length, channels]) for x in (a, b))
     total = fused.sum_of_parts(tf.matmul(a_parts, b_parts, transpose_a=True), dtype_of_sums(a))
     rest = tf.matmul(a[whole:], b[whole:], transpose_a=True)

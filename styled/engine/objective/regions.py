@@ -47,7 +47,7 @@ def read_regions(mask: Array, styles: int) -> list[Region]:
     Raises:
         SettingsError: another number of colours.
     """
-    colours, counts = np.unique(mask.reshape(-1, 3), axis=0, return_counts=True)
+    colours, counts = np.unique(mask.reshape(-1, 3), axis=0, return_counts=True)  # (H, W, 3) -> (K, 3), (K,)
     main = colours[counts >= _LEAST_SHARE * counts.sum()].astype(np.float64)
     main = main[np.argsort(main @ _LUMA, kind="stable")]
     if len(main) not in {styles, styles + 1}:
@@ -55,6 +55,7 @@ def read_regions(mask: Array, styles: int) -> list[Region]:
             f"the mask has {len(main)} colours for {styles} style{'s' * (styles != 1)}",
             f"Give it {styles} colours, or {styles + 1} to leave the darkest unpainted; save it as PNG, not JPEG.",
         )
+    # (K, 1, 3) - (1, M, 3) -> (K, M) -> (K,)
     nearest = np.argmin(((colours[:, None].astype(np.float64) - main[None]) ** 2).sum(axis=2), axis=1)
     keys = colours.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     labels = nearest[np.searchsorted(keys, mask.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32))]
@@ -76,6 +77,7 @@ def cells(cover: Floats, stride: int) -> Floats:
     """Return the share of each cell of a layer of ``stride`` that is covered, shape (H // stride, W // stride)."""
     height, width = cover.shape[0] // stride, cover.shape[1] // stride
     cut = cover[: height * stride, : width * stride]
+    # (H, W) -> (H / stride, stride, W / stride, stride) -> (H / stride, W / stride)
     mean: Floats = cut.reshape(height, stride, width, stride).mean(axis=(1, 3), dtype=np.float32)
     return mean
 

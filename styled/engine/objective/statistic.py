@@ -63,8 +63,9 @@ def moment_sums(features: Tensor, statistic: Statistic, weights: Tensor | None =
         count = tf.constant(features.shape[1] * features.shape[2], first.dtype)
     else:
         count = tf.reduce_sum(tf.cast(weights, first.dtype))
-    last = tf.concat([first, count[None]], axis=0)
-    return tf.concat([tf.concat([gram, first[:, None]], axis=1), last[None]], axis=0)
+    last = tf.concat([first, count[None]], axis=0)  # (C,), (1,) -> (C + 1,)
+    upper = tf.concat([gram, first[:, None]], axis=1)  # (C, C), (C, 1) -> (C, C + 1)
+    return tf.concat([upper, last[None]], axis=0)  # (C, C + 1), (1, C + 1) -> (C + 1, C + 1)
 
 
 def moments(features: Tensor, statistic: Statistic, weights: Tensor | None = None) -> Tensor:
@@ -177,8 +178,8 @@ def _energy(target: Tensor, statistic: Statistic) -> Tensor:
 def _mean_and_covariance(moments: Tensor) -> tuple[Tensor, Tensor]:
     # In float64: a covariance is the small difference of large numbers, and its root's derivative divides by it.
     wide = tf.cast(moments, tf.float64)
-    mean = wide[:-1, -1]
-    return mean, wide[:-1, :-1] - mean[:, None] * mean[None]
+    mean = wide[:-1, -1]  # (C + 1, C + 1) -> (C,)
+    return mean, wide[:-1, :-1] - mean[:, None] * mean[None]  # (C, C) - (C, 1) (1, C)
 
 
 def _trace_of_root(matrix: Tensor, *, floor: Tensor) -> Tensor:
@@ -190,7 +191,7 @@ def _trace_of_root(matrix: Tensor, *, floor: Tensor) -> Tensor:
 
     @custom_gradient
     def operation(m: Tensor) -> tuple[Tensor, Any]:
-        values, vectors = tf.linalg.eigh((m + tf.transpose(m)) / 2.0)
+        values, vectors = tf.linalg.eigh((m + tf.transpose(m)) / 2.0)  # (C, C) -> (C,), (C, C): a column each
         roots = tf.sqrt(tf.maximum(values, floor))
 
         def gradient(upstream: Tensor) -> Tensor:

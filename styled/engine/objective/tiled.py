@@ -319,6 +319,7 @@ def _cut(features: Tensor, tile: Tile, stride: int) -> Tensor:
 
     @custom_gradient
     def operation(x: Tensor) -> tuple[Tensor, Any]:
+        # (1, h, w, C) -> (1, own h, own w, C), and back
         return x[own], lambda upstream: tf.pad(upstream, margins)
 
     return operation(features)
