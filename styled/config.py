@@ -1,4 +1,4 @@
-"""What the daemon may be told: ``styled.toml`` < environment < flags, in validated sections.
+"""The daemon's configuration: ``styled.toml`` < environment < flags, in validated sections.
 
 A key of a section is set in ``styled.toml`` under its ``[section]``, in the environment as
 ``STYLED_SECTION__KEY`` (two underscores), or by a flag; the later source wins. ``[job]`` holds the
@@ -87,7 +87,7 @@ class QueueConfig(Section, frozen=True, kw_only=True):
         float, Meta(ge=1.0, le=86400.0, description="seconds without a sign of life after which a worker is ended")
     ] = 900.0
     stop_grace_s: Annotated[
-        float, Meta(ge=0.1, le=3600.0, description="seconds a worker has to write its checkpoint when told to stop")
+        float, Meta(ge=0.1, le=3600.0, description="seconds a worker has to write its checkpoint when asked to stop")
     ] = 60.0
     pause_after_crashes: Annotated[
         int,
@@ -161,7 +161,7 @@ class TuiConfig(Section, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the daemon and the terminal UI may be told."""
+    """The whole configuration of the daemon and the terminal UI."""
 
     inbox: InboxConfig = InboxConfig()
     queue: QueueConfig = QueueConfig()
@@ -277,7 +277,7 @@ def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, str, _Value]]:
 
 
 def _placed(section: str, key: str, value: Any, folder: Path) -> Any:
-    """Return a setting's value, a path made absolute by the folder of whoever gave it: workers run elsewhere."""
+    """Return a setting's value, a path made absolute by the folder of its source: workers run elsewhere."""
     words = _WORDS.get(key, ())
     if section != "job" or not words or not isinstance(value, str) or value in words or value.startswith("job:"):
         return value

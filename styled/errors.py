@@ -38,7 +38,7 @@
         ├── DaemonAlreadyRunning   another daemon holds this root
         └── ControlError           a request or reply on the socket was malformed or refused
 
-Each error carries ``advice``: one sentence that says what to do next. ``kind`` is the class's word in
+Each error carries ``advice``: one sentence on what to do next. ``kind`` is the class's word in
 JSON. ``exit_code`` is what the command line exits with (sysexits.h where a number fits).
 """
 
@@ -129,11 +129,11 @@ class WeightsUnavailable(WeightsError):
 class InstallationBroken(StyledError):
     """A module that painting needs is missing, or does not fit the others: an upgrade under way, or half done."""
 
-    advice_default = "Finish the upgrade, or install styled again; styled doctor says what is missing."
+    advice_default = "Finish the upgrade, or install styled again; styled doctor lists what is missing."
 
 
 class DataDamaged(StyledError):
-    """Stored or sent bytes are not what somebody wrote. Callers say of what, as an error of their own."""
+    """Stored or sent bytes are not what was written. Callers raise an error of their own that names the place."""
 
     exit_code = 65  # EX_DATAERR
 

@@ -80,7 +80,7 @@ MOST_REMARKS = 50
 
 
 def joined_remarks(*lists: Iterable[str]) -> tuple[str, ...]:
-    """Return the remarks of several lists, each once, in their order; the last one says how many more there were."""
+    """Return the remarks of several lists, each once, in their order; the last one counts those left out."""
     every = tuple(dict.fromkeys(remark for remarks in lists for remark in remarks))
     if len(every) <= MOST_REMARKS:
         return every
@@ -88,7 +88,7 @@ def joined_remarks(*lists: Iterable[str]) -> tuple[str, ...]:
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One job as the store knows it. Paths are relative to the job's folder; times are Unix seconds."""
+    """One job as the store records it. Paths are relative to the job's folder; times are Unix seconds."""
 
     id: str
     """Folder name under ``evolution/``: ``20261122-201500-harbour``."""
@@ -127,7 +127,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     """Process id of its worker while running."""
     pid_started: float | None = None
-    """When that process started (``psutil.Process.create_time``): tells it from a later one with the same pid."""
+    """When that process started (``psutil.Process.create_time``): distinguishes it from a later one with the same pid."""
     content_digest: str = ""
     """SHA-256 of the content file, hexadecimal."""
     style_digests: tuple[str, ...] = ()

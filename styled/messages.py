@@ -1,6 +1,6 @@
-"""What a worker tells its parent: one JSON object a line on standard output.
+"""Messages from a worker to its parent: one JSON object a line on standard output.
 
-The parent tells the worker one thing, to stop: SIGTERM (or SIGINT), or closing its standard input.
+The parent can only ask the worker to stop: SIGTERM (or SIGINT), or closing its standard input.
 The worker then writes a checkpoint between two steps, sends ``Stopped`` and exits.
 """
 
@@ -18,7 +18,7 @@ STOPPED_EXIT_CODE = 75
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """Base of all messages; ``event`` in the JSON tells them apart."""
+    """Base of all messages; ``event`` in the JSON is the type."""
 
 
 class Started(Message, frozen=True, tag="started"):

@@ -1,4 +1,4 @@
-"""What a job may be told: one frozen, validated ``Settings``, its field table, and its errors.
+"""The settings of a job: one frozen, validated ``Settings``, its field table, and its errors.
 
 The fields below are the single source of names, defaults, units and ranges: the command line, the
 README's table, ``job.toml``, ``styled.toml`` and the environment all read them from here.
@@ -164,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     checkpoint_s: Annotated[float, _about("files", "seconds between checkpoints", ge=1.0, le=86400.0)] = 60.0
 
     format: Annotated[
-        Literal["png", "tiff", "jpeg"], _about("files", "of the result; for styled run the suffix of -o says it")
+        Literal["png", "tiff", "jpeg"], _about("files", "of the result; for styled run the suffix of -o decides")
     ] = "png"
     bits: Annotated[Literal[8, 16], _about("files", "per channel of the result; 16 for png and tiff")] = 8
     quality: Annotated[int, _about("files", "of a jpeg result", ge=1, le=100)] = 95
@@ -181,7 +181,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 250_000_000
 
     def __post_init__(self) -> None:
-        """Check what a range cannot say: layer names, finite numbers, order of scales."""
+        """Check what a range cannot express: layer names, finite numbers, order of scales."""
         for name in ("content_layers", "style_layers"):
             for layer in getattr(self, name):
                 if layer not in vgg19.BY_NAME:

@@ -19,7 +19,7 @@ from typing import IO, cast
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only, once its log is set up
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # other programs use the GPU too
-    "KERAS_BACKEND": "tensorflow",  # whatever the user's keras.json says
+    "KERAS_BACKEND": "tensorflow",  # whatever is in the user's keras.json
     # A step has hardly two operations that could run side by side, and each has all cores to itself. Threads that look
     # for such operations cost a fifth of the processor time of pictures of 16 to 96 px, and what they start early costs
     # 7 % of the memory at 512x384.

@@ -298,7 +298,7 @@ class LocalRunner:
 def end_orphan(process: Process, *, patience_s: float = 10.0) -> bool:
     """End a worker that outlived its daemon, with its whole group; return whether there was one.
 
-    Such a worker was told to stop by the end of its daemon and may be writing its checkpoint: it is given
+    Such a worker was stopped by the end of its daemon and may be writing its checkpoint: it is given
     ``patience_s`` seconds for that. A process that merely has the same pid is left alone.
 
     Raises:
@@ -345,7 +345,7 @@ def _started_at(pid: int) -> float:
 
 
 def _oom_kills() -> int:
-    """Return how many processes the kernel has killed for memory since it started, 0 where it does not say."""
+    """Return how many processes the kernel has killed for memory since it started, 0 where it is not known."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

@@ -72,7 +72,7 @@ def judge(ended: Ended) -> tuple[Verdict, str]:
     if kind == "disk-full" or (ended.returncode == DiskFull.exit_code and not kind):
         return Verdict.DISK_FULL, _said(ended) or "the disk is full"
     if kind in _HOPELESS or (ended.returncode == ImageError.exit_code and not kind):
-        return Verdict.HOPELESS, _said(ended) or "its input cannot be used. Its log says more."
+        return Verdict.HOPELESS, _said(ended) or "its input cannot be used. Its log has details."
     if kind == "out-of-memory" or ended.returncode == OutOfMemory.exit_code or ended.killed_by_kernel:
         killed = OutOfMemory("the kernel ended the worker because memory ran out")
         return Verdict.OUT_OF_MEMORY, _said(ended) or str(killed)

@@ -1,4 +1,4 @@
-"""``styled clean``: thin and remove ended jobs, or only say what would be done."""
+"""``styled clean``: thin and remove ended jobs, or only print what would be done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from styled.root import Root
 @click.option("--days", type=click.FloatRange(min=0), help="Remove jobs that ended more than this many days ago.")
 @click.option("--max-gb", type=click.FloatRange(min=0), help="Remove the oldest ended jobs beyond this many GB.")
 @click.option("--frames", type=click.Choice(["all", "thin", "none"]), help="Frames kept; thin keeps thirty.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 def clean(
     root_path: str | None,
     *,

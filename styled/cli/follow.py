@@ -92,7 +92,7 @@ class _View:
 
 
 def _standing(job: Job, reader: StoreReader) -> str:
-    """Say where a job stands that has not ended."""
+    """Return the state of a job that has not ended."""
     words = str(job.state)
     if job.state is JobState.WAITING:
         before = [other.id for other in reader.jobs([JobState.WAITING], order="queue")]

@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sheet": ("styled.cli.pictures.sheet:sheet", "Draw a contact sheet of jobs, as one PNG."),
     "timelapse": ("styled.cli.pictures.timelapse:timelapse", "Make a film of a job's frames, WebP or MP4."),
     "completion": ("styled.cli.machine.completion:completion", "Print the completion script of bash, zsh or fish."),
-    "weights": ("styled.cli.machine.weights:weights", "Say which VGG19 weights are in use."),
+    "weights": ("styled.cli.machine.weights:weights", "Show which VGG19 weights are in use."),
 }
 
 

@@ -18,7 +18,7 @@ _OFFERED = 100
 
 
 def root_option(command: _F) -> _F:
-    """Add ``--root DIR``, passed as ``root_path``; :meth:`styled.root.Root.at` knows what to do without it."""
+    """Add ``--root DIR``, passed as ``root_path``; :meth:`styled.root.Root.at` applies without it."""
     return click.option(
         "--root",
         "root_path",
@@ -36,7 +36,7 @@ def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     try:
         names = os.listdir(Root.at(ctx.params.get("root_path")).evolution)  # noqa: PTH208  # names, not paths
     except OSError:
-        return []  # no root here: nothing to offer, and nowhere to say so
+        return []  # no root here: nothing to offer, and nowhere to print an error
     ids = [name for name in names if _is_id(name)]
     called = Counter(job.split("-", 2)[-1] for job in ids)
     words = sorted((job for job in ids if job.startswith(incomplete)), reverse=True)

@@ -19,13 +19,13 @@ _BAR_CELLS = 20
 
 
 class Display(Protocol):
-    """Shows what a worker says."""
+    """Shows a worker's messages."""
 
     def show(self, message: WorkerMessage) -> None:
         """Show one message."""
 
     def note(self, text: str) -> None:
-        """Tell the user something."""
+        """Show a line of text."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -21,7 +21,9 @@ from styled.root import Root
 @root_option
 @click.argument("content", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--mask", type=click.Path(path_type=Path), help="An image that says which style goes where.")
+@click.option(
+    "--mask", type=click.Path(path_type=Path), help="An image with a colour for each style: where each is painted."
+)
 @click.option("--name", default="", help="The job's name; the content file's by default.")
 @settings_options
 @click.option("--priority", type=int, default=0, help="Higher runs first.")
@@ -85,7 +87,7 @@ def cancel(root_path: str | None, jobs: tuple[str, ...]) -> None:
 
 @click.command()
 @root_option
-@click.option("--from-start", is_flag=True, help="Drop the checkpoint and the frames and begin anew.")
+@click.option("--from-start", is_flag=True, help="Drop the checkpoint and the frames and start again.")
 @click.argument("jobs", metavar="JOB…", nargs=-1, required=True, shell_complete=job_ids)
 def retry(root_path: str | None, from_start: bool, jobs: tuple[str, ...]) -> None:
     """Queue each ended JOB again: from its checkpoint if it has one; one that is done begins again."""

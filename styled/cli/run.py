@@ -66,7 +66,7 @@ STOP_GRACE_S = 600.0
 def run(content: Path | None, styles: tuple[Path, ...], resume: Path | None, as_json: bool, **options: Any) -> None:
     """Paint one content image in the style of others, now.
 
-    Ctrl-C saves a checkpoint and says how to go on. Settings that are not given come from styled.toml of the
+    Ctrl-C saves a checkpoint and prints how to go on. Settings that are not given come from styled.toml of the
     current root, if there is one.
     """
     if resume is not None:
@@ -105,7 +105,7 @@ def _prepared(content: Path, styles: tuple[Path, ...], options: dict[str, Any]) 
 
 
 def _forecast(job: OneShot) -> str:
-    """Say what the run will take: large ones are worth a probe of a machine that was never measured."""
+    """Return what the run will take: large ones are worth a probe of a machine that was never measured."""
     recorded = evolution.read_job_file(job.folder)
     settings = recorded.settings
     content, *styles = (job.folder.path / name for name in (recorded.content, *recorded.styles))
@@ -118,7 +118,7 @@ def _forecast(job: OneShot) -> str:
 
 
 class _Interrupts:
-    """Counts how often the user wants to stop, instead of breaking off wherever the program is."""
+    """Counts how often the user asked to stop, instead of breaking off wherever the program is."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -173,7 +173,7 @@ def _paint(job: OneShot, display: Display) -> tuple[Ended, Stopped | None]:
 
 
 def _conclude(job: OneShot, ended: Ended, stopped: Stopped | None, display: Display) -> None:
-    """Deliver the result, or say why there is none and how to go on; leave with the exit code."""
+    """Deliver the result, or print why there is none and how to go on; leave with the exit code."""
     verdict, reason = judge(ended)
     if verdict is Verdict.DONE:
         one_picture.record_state(job, JobState.DONE)

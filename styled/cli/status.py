@@ -82,11 +82,11 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
 
 
 def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
-    """Return the daemon's part: what it says itself, unless it is off or stuck."""
+    """Return the daemon's part: its own report, unless it is off or stuck."""
     state, note, pid = (told.state, told.note, told.pid) if told else ("off", "", None)
     parts = told.parts if told else []
     try:
-        # Asked, not read: what it could not write on a disk that refuses it can still say.
+        # Asked, not read: it can still answer what it could not write to its disk.
         told = status_from(Client(root, timeout=2.0).request("status"))
         state, note, parts, pid = told.state, told.note, told.parts, told.pid
     except DaemonNotRunning:
@@ -96,7 +96,7 @@ def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
         else:
             state, note, pid = "starting", holder.waits and f"it waits to begin: {holder.waits}", holder.pid
     except StyledError as error:
-        # It does not answer, or not us; its heartbeat tells which.
+        # It does not answer, or not us; its heartbeat decides which.
         if told is None or time.time() - told.beat_at > STALE_S:
             state, note = "stuck", error.message
     return {

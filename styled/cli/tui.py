@@ -69,7 +69,7 @@ def tui(
 
 
 def no_terminal() -> str:
-    """Say why the terminal UI cannot be drawn here; empty if it can."""
+    """Return why the terminal UI cannot be drawn here; empty if it can."""
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         return "input or output is not a terminal"
     if os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
@@ -78,7 +78,7 @@ def no_terminal() -> str:
 
 
 def speaks_utf8() -> bool:
-    """Return whether the terminal is told to expect UTF-8."""
+    """Return whether the locale of the terminal is UTF-8."""
     return (sys.__stderr__ is not None) and sys.__stderr__.encoding.lower().replace("-", "") == "utf8"
 
 
@@ -95,7 +95,7 @@ def _open(root: Root, options: Options) -> None:
     app = StyledApp(root, options, start_daemon=not options.readonly)
     app.run(mouse=options.mouse)
     if app.lost_terminal:
-        # As a shell reports death by SIGHUP. Not sys.exit: that would flush to the dead terminal, fail and say 120.
+        # As a shell reports death by SIGHUP. Not sys.exit: that would flush to the dead terminal, fail and return 120.
         os._exit(128 + signal.SIGHUP)
     if app.return_code:
         sys.exit(app.return_code)

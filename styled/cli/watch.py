@@ -22,7 +22,7 @@ _LEAVE = "\x1b[?25h\x1b[?1049l"
 
 
 class _Left(BaseException):
-    """The user or the system wants the watching to end; not an error, so no ``except Exception`` may take it."""
+    """The user or the system ends the watching; not an error, so no ``except Exception`` may take it."""
 
 
 def watch(text: Callable[[int], list[str]], every_s: float, *, in_place: bool) -> None:

@@ -159,7 +159,7 @@ def _daemon(root: Root) -> Iterator[Finding]:
     else:
         yield Finding("daemon", "ok", f"pid {told['pid']}, version {told['version']}")
         for part in status.parts:
-            advice = f"It is tried again by itself, and all else goes on; {root.log} says more."
+            advice = f"It is tried again by itself, and all else goes on; {root.log} has details."
             yield Finding(f"daemon, {part.part}", "warning", part.trouble, advice)
 
 

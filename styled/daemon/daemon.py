@@ -1,6 +1,6 @@
 """The daemon: one process and one thread that decides, around a selector; it waits for nobody.
 
-Each turn of the loop hears what happened (clients, workers, the inbox, signals), acts on it, and sleeps
+Each turn of the loop collects what happened (clients, workers, the inbox, signals), acts on it, and sleeps
 until the next thing is due. Whatever takes long happens elsewhere: painting and decoding in children.
 """
 
@@ -78,7 +78,7 @@ class Daemon:
         self._supervisor = Supervisor(disk_full=self._no_room)
 
     def run(self) -> None:
-        """Run until told to stop; everything is in order when it returns.
+        """Run until asked to stop; everything is in order when it returns.
 
         Raises:
             DaemonAlreadyRunning: another daemon holds the root.
@@ -104,7 +104,7 @@ class Daemon:
     def _open_when_there_is_room(self, stack: ExitStack) -> bool:
         """Open everything; on a full disk, or while another program locks the queue, try until it can be done.
 
-        Return False if told to stop meanwhile.
+        Return False if asked to stop meanwhile.
         """
         told = ""
         lock = RootLock(self._root)
@@ -173,7 +173,7 @@ class Daemon:
         self._queue_pause.note_start(config.queue.pause_after_crashes)
 
     def _open_doors(self, stack: ExitStack) -> None:
-        """Open what the daemon hears through, and what it tells."""
+        """Open the inbox, the control socket and what reports."""
         root, config, store, wake = self._root, self._config, self._store, self._signals.wake
         self._inbox = stack.enter_context(Inbox(root, store, config.inbox, defaults=config.job, wake=wake))
         trash = stack.enter_context(Trash(root))
@@ -233,7 +233,7 @@ class Daemon:
             self._supervisor.failed(Part.SOCKET, error)
 
     def _may_end(self) -> bool:
-        """Whether the daemon was told to stop and all is in order, or cannot be brought in order in time."""
+        """Whether the daemon was asked to stop and all is in order, or cannot be brought in order in time."""
         if not self._stopping:
             return False
         return not self._dispatcher.busy() or time.monotonic() >= self._stop_by
@@ -277,7 +277,7 @@ class Daemon:
         for number in self._signals.received():
             if number in Signals.STOP:
                 if self._stopping:
-                    self._log.warning("told to stop again; not waiting any more")
+                    self._log.warning("asked to stop again; not waiting any more")
                     self._dispatcher.stop_running(0.0)
                     self._stop_by = time.monotonic() + _SLOWEST_STOP_S
                 self.stop(drain=False)
@@ -292,7 +292,7 @@ class Daemon:
             self._log.error("the configuration is wrong; the old one stays", error=str(error))
 
     def _beat(self) -> None:
-        """Once a second: look at the disk, tell how things are."""
+        """Once a second: look at the disk, report the state."""
         self._beat_due = time.monotonic() + BEAT_S
         self._notifier.alive()
         self._supervisor.turn(Part.STATUS, self._look_and_tell)
@@ -306,7 +306,7 @@ class Daemon:
         self._reporter.beat(*self._state())
 
     def _follow_events(self) -> None:
-        """Whatever happened to the queue, by whomever: subscribers hear of it, and a job may have become due."""
+        """Send new events of the queue to subscribers; a job may have become due."""
         last = self._store.last_event()
         if last != self._last_event:
             self._gallery_refresher.hear(self._store.events(self._last_event))

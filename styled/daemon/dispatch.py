@@ -117,7 +117,7 @@ class Dispatcher:
             record(self._root, job)
 
     def turn(self) -> None:
-        """Hear the workers, note their progress, finish what was checked, and start what is due.
+        """Read the workers' messages, note their progress, finish what was checked, and start what is due.
 
         Raises:
             DiskFull: the store has no room. Nothing is forgotten; the next call goes on where this one stopped.
@@ -143,7 +143,7 @@ class Dispatcher:
         return self._environment.trouble
 
     def changed(self) -> None:
-        """Say that a job may have become due."""
+        """Note that a job may have become due."""
         self._due_at = 0.0
 
     def busy(self) -> frozenset[str]:
@@ -243,7 +243,7 @@ class Dispatcher:
                 self._log.warning("a worker notes", job=report.id, note=note)
 
     def _keep_remarks(self, job_id: str, told: Sequence[str]) -> None:
-        """Add to the job's remarks those that its worker told and that are new."""
+        """Add to the job's remarks those of its worker that are new."""
         job = self._store.get(job_id)
         remarks = joined_remarks(job.remarks, told)
         if remarks != job.remarks:
@@ -262,7 +262,7 @@ class Dispatcher:
                 self._store.update_progress(job, step=progress.step, steps=progress.steps, loss=progress.loss)
 
     def _note_end(self, job_id: str, ended: Ended) -> None:
-        """Tell of a worker's end, once; what follows from it may have to be tried more than once."""
+        """Handle a worker's end, once; what follows from it may have to be tried more than once."""
         verdict, reason = judge(ended)
         self.ends[verdict] += 1
         self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
@@ -276,7 +276,7 @@ class Dispatcher:
         whose = blame(ended)
         if whose is Blame.NOBODY:
             self._environment.ended(job_id)
-        if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was told to stop
+        if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was asked to stop
             self._slots.pop(job_id, None)
             self._store.change(job_id, pid=None, pid_started=None)
             return
@@ -384,7 +384,7 @@ class Dispatcher:
             return
         try:
             times = step_down(JobFolder(self._root.evolution / job.id))
-        except (JobFileDamaged, OSError) as error:  # it is written anew with the next move
+        except (JobFileDamaged, OSError) as error:  # it is written again with the next move
             self._try_again(job, f"{reason} (and it cannot be painted with less: {error})")
             return
         self._step_downs[job.id] += 1

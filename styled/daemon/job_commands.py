@@ -28,8 +28,8 @@ class JobCommands:
     Args:
         root: whose jobs.
         store: the queue's record.
-        dispatcher: told when a job may have become due.
-        runner: told to stop a job's worker.
+        dispatcher: notified when a job may have become due.
+        runner: asked to stop a job's worker.
         trash: where removed jobs' folders go.
     """
 
@@ -152,5 +152,5 @@ def _forget_painting(folder: JobFolder) -> None:
             shutil.rmtree(old)
         old.mkdir(exist_ok=True)
     folder.losses.unlink(missing_ok=True)
-    with suppress(JobFileDamaged):  # then it is written anew, and starts from nothing too
+    with suppress(JobFileDamaged):  # then it is written again, and starts from nothing too
         forget_step_downs(folder)

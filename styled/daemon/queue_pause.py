@@ -53,7 +53,7 @@ class QueuePause:
         self._keep([*starts, now])
 
     def note_clean_end(self) -> None:
-        """Note that the daemon ends as it was told: what came before is no loop."""
+        """Note that the daemon ends as requested: earlier crashes are no loop."""
         self._keep([])
 
     def _starts(self) -> list[float]:

@@ -1,4 +1,4 @@
-"""What the daemon tells about itself, once a second: to the store, to the service manager, to Prometheus."""
+"""The daemon's reports on itself, once a second: to the store, to the service manager, to Prometheus."""
 
 from __future__ import annotations
 

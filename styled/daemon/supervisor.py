@@ -137,7 +137,7 @@ class Supervisor:
             failing.failures = 0
 
     def watch(self, part: Part, trouble: Callable[[], str]) -> None:
-        """Have a part itself tell what is wrong while it goes on as well as it can; ``trouble`` gives one line or none."""
+        """Let a part report what is wrong while it goes on as well as it can; ``trouble`` gives one line or none."""
         self._watched[part] = trouble
 
     def troubles(self) -> list[PartTrouble]:

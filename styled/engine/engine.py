@@ -40,7 +40,7 @@ Snapshot = Mapping[str, npt.NDArray[np.generic]]
 LONGEST_PX = 256.0
 """Waves that are painted where a picture is larger than its styles: about twice what the network's deepest layer sees.
 
-Such a style's strokes are small in the picture, and say nothing of longer waves but one mean colour for all. Left to
+Such a style's strokes are small in the picture, and hold nothing of longer waves but one mean colour for all. Left to
 that, the sky turns grey, and blotches come up that no layer sees whole: so they stay as the coarser scales had them.
 """
 
@@ -157,7 +157,7 @@ class _Run:
             is_strict=allowed.is_strict,
             step_down=step_down,
         )
-        # What a GPU has says nothing about this process.
+        # A GPU's memory is not this process'.
         self._peak_bytes = 0 if on_gpu else max(way.bytes for way in self._ways.values())
         self._regions = regions
         self._unpainted: Array | None = None
@@ -219,7 +219,7 @@ class _Run:
         return LONGEST_PX if index > 0 and outgrown else math.inf
 
     def _with_photo(self, picture: Array, content: Array) -> Array:
-        """Put the content back where the mask says that nothing is painted; same shapes, (H, W, 3)."""
+        """Put the content back where the mask leaves the picture unpainted; same shapes, (H, W, 3)."""
         if self._unpainted is None:
             return picture
         photo = self._unpainted[..., None]

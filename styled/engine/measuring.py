@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 
 
 def measure(width: int, height: int, settings: Settings, way: TilingChoice, *, steps: int) -> Measured:
-    """Paint ``steps`` steps after a first one and say how long they take.
+    """Paint ``steps`` steps after a first one and return how long they take.
 
     Args:
         width: of the picture, px.

@@ -82,7 +82,7 @@ class ScaleRun:
             held.restore(own)
 
     def close(self) -> None:
-        """Let go of all arrays, whoever still holds this: nothing can be asked of it any more."""
+        """Release all arrays, also where references to this remain; it cannot be used any more."""
         del self.optimizer, self._average, self._plateau, self._parts, self._good
 
 

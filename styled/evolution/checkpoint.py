@@ -37,7 +37,7 @@ _OVERHEAD_BYTES = 1_000_000  # headers and the meta, with room to spare
 
 _DAMAGE = (
     # What zipfile, numpy and msgspec let out on bytes that were changed (OSError: a seek before the start),
-    # and what the disk says of a bad sector.
+    # and the disk's error for a bad sector.
     OSError, zipfile.BadZipFile, zlib.error, DataDamaged,
     EOFError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
@@ -54,7 +54,7 @@ class Checkpoint(NamedTuple):
 
 class _Head(msgspec.Struct):
     serial: int
-    """Grows by one with each save; tells the newer slot, whatever the clock does."""
+    """Grows by one with each save; identifies the newer slot, whatever the clock does."""
     arrays: dict[str, str]
     """Name of each array to its dtype."""
     meta: dict[str, Any]
@@ -136,7 +136,7 @@ def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Che
         CheckpointMismatch: made from other images or settings.
     """
     slots = [folder.checkpoint / slot for slot in _SLOTS]
-    # A slot without a readable serial may be the newest: tried first, so that its damage is told.
+    # A slot without a readable serial may be the newest: tried first, so that its damage is reported.
     slots.sort(key=lambda slot: _serial(slot) or math.inf, reverse=True)
     damage = []
     for slot in slots:

@@ -33,7 +33,7 @@ class CheckpointWriter:
 
     @property
     def is_busy(self) -> bool:
-        """One was begun, and :meth:`ended` has not told of it yet."""
+        """One was begun, and :meth:`ended` has not returned it yet."""
         return self._under_way is not None
 
     def begin(self, arrays: Mapping[str, npt.NDArray[np.generic]], meta: Mapping[str, Any]) -> None:
@@ -51,7 +51,7 @@ class CheckpointWriter:
         return int(meta["step"])
 
     def ended(self, *, wait: bool = False) -> int | None:
-        """Return the step of a checkpoint that is durable and was not told of yet, None if there is none.
+        """Return the step of a checkpoint that is durable and was not returned yet, None if there is none.
 
         Args:
             wait: until the one under way has ended.

@@ -16,7 +16,7 @@ from styled.files.decoding import read_file
 
 
 class Fence:
-    """The right to write into a job's folder, taken from whoever had it before."""
+    """The right to write into a job's folder, taken from its holder before."""
 
     def __init__(self, folder: JobFolder) -> None:
         self._file = folder.attempt

@@ -90,7 +90,7 @@ def read_job_file(folder: JobFolder) -> JobFile:
         version = from_json(data, _Version).version
         if version > VERSION:
             raise JobFileDamaged(
-                f"{path} has layout {version}, this styled knows up to {VERSION}", "Upgrade styled to use this job."
+                f"{path} has layout {version}, this styled reads up to {VERSION}", "Upgrade styled to use this job."
             )
         return from_json(data, JobFile)
     except OSError as error:

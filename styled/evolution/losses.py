@@ -49,7 +49,7 @@ class LossLog:
         try:
             with disk_full_at(self._path):
                 written = os.write(self._descriptor, line)
-                if written < len(line):  # the disk is nearly full: the rest says how
+                if written < len(line):  # the disk is nearly full: writing the rest raises the error
                     os.write(self._descriptor, line[written:])
         except BaseException:
             os.ftruncate(self._descriptor, before)

@@ -19,7 +19,7 @@ from styled.files import durable
 from styled.images.resizing import Pixels
 
 PER_SECOND = 25
-"""Pictures a second: what every player knows."""
+"""Pictures a second: what every player plays."""
 
 REPEATS = 2
 """Times that each frame is shown: 12.5 frames a second, a little faster than ``evolution.webp``."""
@@ -73,7 +73,7 @@ def _encode(ffmpeg: str, pictures: Iterator[Pixels], size: tuple[int, int], film
                 for picture in pictures:
                     process.stdin.write(picture.tobytes())
             except BrokenPipeError:
-                pass  # ffmpeg has given up: its exit code and its words tell why
+                pass  # ffmpeg has given up: its exit code and its output are the reason
         if process.returncode != 0:
             said.seek(0)
             words = said.read().decode(errors="replace").strip().splitlines()

@@ -78,7 +78,7 @@ def sync_open_folder(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network filesystems cannot sync a folder and say so; they are as durable as they are.
+        # Some network filesystems cannot sync a folder and return an error; they are as durable as they are.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
 

@@ -48,7 +48,7 @@ def keeps_permissions(kind: str) -> bool:
 def mounts_in(folder: Path) -> frozenset[str]:
     """Return the paths below a folder, relative to it, at which something is mounted. Nothing below it is asked.
 
-    Empty where the system does not say.
+    Empty where it is not known.
     """
     try:
         lines = _MOUNTS.read_bytes().splitlines()

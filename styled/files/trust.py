@@ -1,6 +1,6 @@
 """Whether others may write what decides what the daemon does: its configuration, its records, the jobs' folders.
 
-Trusted are this process' own user, root, and whoever owns the folder that all of it lies in: in a container they may
+Trusted are this process' own user, root, and the owner of the folder that all of it lies in: in a container they may
 differ. A group that may write was let in by the owner. Everybody may not.
 """
 

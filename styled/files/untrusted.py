@@ -101,7 +101,7 @@ def is_being_written(descriptor: int) -> bool:
     filesystems without leases, files of other users, and other systems than Linux give False.
     """
     try:
-        # Whoever opens the file for writing while we hold the lease makes the kernel send us a signal: SIGIO, which
+        # When the file is opened for writing while we hold the lease, the kernel sends us a signal: SIGIO, which
         # would end the daemon, unless another one is chosen. SIGURG is ignored by default.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)

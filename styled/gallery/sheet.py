@@ -114,7 +114,7 @@ def _loaded(sources: Sequence[tuple[str, Path]], side: int) -> list[Labelled]:
         try:
             pixels = images.load(path, long_side=side).pixels
         except ImageError:
-            # A frame cut by a power loss, an input that is gone: a place on the sheet says so.
+            # A frame cut by a power loss, an input that is gone: an empty place on the sheet shows it.
             pictures.append((f"{title}: cannot be read", Image.new("RGB", (4, 3), _RULE)))
         else:
             pictures.append((title, Image.fromarray(pixels)))

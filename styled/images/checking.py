@@ -129,7 +129,7 @@ class Checker:
             self.close()
             raise SlowImage(f"{name} could not be decoded within {self._seconds:g} s") from None
         except (ConnectionError, DataDamaged):
-            pass  # told below, by how the child ended
+            pass  # reported below, by how the child ended
         except BaseException:
             self.close()  # an answer may still come, and would be taken for the next image's
             raise
@@ -163,7 +163,7 @@ class Checker:
             return False
 
     def _end(self, name: str) -> ImageError:
-        """Clear a dead child away, and say why it died."""
+        """Clear a dead child away, and return why it died."""
         code = self._exit_code()
         self.close()
         if code == -signal.SIGXCPU:

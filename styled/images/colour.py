@@ -169,7 +169,7 @@ def _cicp_of_profile(profile: bytes) -> tuple[int, int] | None:
 
 
 def _png_encoding(image: ImageFile.ImageFile) -> tuple[Encoding | None, str]:
-    """Return what the chunks gAMA and cHRM say; nothing where that is sRGB but for its rounding."""
+    """Return the colours of the chunks gAMA and cHRM; nothing where that is sRGB but for its rounding."""
     gamma = image.info["gamma"]
     white_first = image.info.get("chromaticity")
     primaries = encodings.PRIMARIES[1]
@@ -196,7 +196,7 @@ def _is_plausible(chromaticity: tuple[float, ...]) -> bool:
 
 
 def _is_adobe_rgb(image: ImageFile.ImageFile) -> bool:
-    """Return whether EXIF says Adobe RGB, as cameras write it (DCF 2.0, 5.2): uncalibrated, and interoperability R03."""
+    """Return whether EXIF declares Adobe RGB, as cameras write it (DCF 2.0, 5.2): uncalibrated, and interoperability R03."""
     if image.format == "PNG" and "exif" not in image.info:
         return False
     try:

@@ -70,7 +70,7 @@ def _from_file(file: Any, name: str, max_bytes: int) -> BinaryIO:
     if len(data) > max_bytes:
         raise ImageTooLarge(f"{name} has more than {max_bytes / 1e6:.0f} MB", "Export it smaller.")
     if not data:
-        raise UnreadableImage(f"{name} is a file with nothing to read", "Open it anew, or go to its start: seek(0).")
+        raise UnreadableImage(f"{name} is a file with nothing to read", "Open it again, or go to its start: seek(0).")
     return io.BytesIO(data)
 
 

@@ -1,4 +1,4 @@
-"""What a file says about itself: the photo's EXIF, carried over with care, and how styled made the picture."""
+"""A file's metadata: the photo's EXIF, carried over with care, and how styled made the picture."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def encode_metadata(metadata: dict[str, Any]) -> bytes:
 
 
 def read_metadata(path: Path) -> dict[str, Any] | None:
-    """Return how a picture was made, as ``save`` stored it; None when it was not made by styled, or says nothing.
+    """Return how a picture was made, as ``save`` stored it; None when it was not made by styled, or has no record.
 
     Raises:
         UnreadableImage: not an image.

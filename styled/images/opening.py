@@ -50,7 +50,7 @@ _pillow_limit = threading.RLock()
 
 
 class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What the header says."""
+    """From the header."""
 
     width: int
     """Of the upright picture with square pixels, px."""
@@ -130,7 +130,7 @@ def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> It
 
 
 def info(image: ImageFile.ImageFile) -> ImageInfo:
-    """Return what the header of an opened image says."""
+    """Return the facts in the header of an opened image."""
     width, height = square_size(image)
     if orientation(image) in _TURNED:
         width, height = height, width

@@ -38,7 +38,7 @@ def write(
 
     Args:
         file: open for writing.
-        rows: gives the picture, three channels or four, uint8 or uint16 as ``bits`` says.
+        rows: gives the picture, three channels or four, uint8 or uint16 as ``bits`` requires.
         width: px.
         height: px.
         alpha: whether there is a fourth channel.
@@ -102,7 +102,7 @@ def _filtered(raw: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel_by
     left, up_left = np.zeros_like(raw), np.zeros_like(raw)
     left[:, pixel_bytes:] = raw[:, :-pixel_bytes]
     up_left[:, pixel_bytes:] = up[:, :-pixel_bytes]
-    # Modulo 256, as the specification wants it; read as signed, the differences are small either way.
+    # Modulo 256, as the specification requires; read as signed, the differences are small either way.
     candidates = np.stack([raw - left, raw - up, raw - _paeth(left, up, up_left)])
     cost = np.abs(candidates.view(np.int8).astype(np.int16)).sum(axis=2, dtype=np.int64)  # (3, rows)
     best = cost.argmin(axis=0)

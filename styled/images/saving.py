@@ -67,7 +67,7 @@ def save(
     compression: Compression = "deflate",
     keep_gps: bool = False,
 ) -> None:
-    """Write a picture, whole or not at all, durably. The suffix says the format: png, jpg, jpeg, tif, tiff, webp.
+    """Write a picture, whole or not at all, durably. The suffix gives the format: png, jpg, jpeg, tif, tiff, webp.
 
     PNG and TIFF are written in strips: beyond ``picture`` they need a few MB, whatever its size.
 
@@ -80,7 +80,7 @@ def save(
         exif: of the content image (``Loaded.exif``), carried over: upright, without a thumbnail.
         bits: per channel; 16 for PNG and TIFF only.
         quality: of JPEG and WebP, 1..100.
-        dpi: pixels per inch on paper; None says nothing.
+        dpi: pixels per inch on paper; None records nothing.
         compression: of TIFF; some print shops take only lzw.
         keep_gps: keep in the EXIF where the content photo was taken.
 

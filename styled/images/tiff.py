@@ -1,6 +1,6 @@
 """A TIFF writer that takes rows as they come: 8 or 16 bits, RGB or RGBA, tiled, deflate or LZW, BigTIFF when needed.
 
-Pillow writes no 16-bit colour and wants the whole picture at once; its directory class does the tags here.
+Pillow writes no 16-bit colour and needs the whole picture at once; its directory class does the tags here.
 Follows TIFF 6.0 (1992), its supplement 2 (deflate), and the BigTIFF layout.
 """
 
@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from styled.images.png import Rows
 
 TILE = 256
-"""Side of a tile, px; a multiple of 16, as the specification wants."""
+"""Side of a tile, px; a multiple of 16, as the specification requires."""
 
 _BIG_BYTES = 2**32 - 2**26
 """Above this, raw, the offsets of classic TIFF may not reach; deflate can grow noise by a little, hence the room."""
@@ -45,12 +45,12 @@ def write(
 
     Args:
         file: open for writing, seekable.
-        rows: gives the picture, three channels or four, uint8 or uint16 as ``bits`` says.
+        rows: gives the picture, three channels or four, uint8 or uint16 as ``bits`` requires.
         width: px.
         height: px.
         alpha: whether there is a fourth channel, not multiplied into the colours.
         bits: per channel.
-        compression: ``lzw`` where an old reader knows nothing else.
+        compression: ``lzw`` where an old reader reads nothing else.
         dpi: pixels per inch; None leaves them out.
         icc: the colour profile.
         exif: its main directory joins the picture's own.

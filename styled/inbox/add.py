@@ -45,10 +45,10 @@ def add_pair(
         root: whose inbox; made if it is not there.
         content: path of the content image.
         styles: paths of the style images, in order.
-        mask: path of the image that says which style goes where.
+        mask: path of the image with a colour for each style.
         name: of the pair; the content's by default. A name that is taken, or means something else in an inbox
             (``content``, ``thumbs.db``, ``photo.tmp``), gets ``-2``, ``-3`` … after it.
-        settings: what the pair's ``job.toml`` shall say.
+        settings: for the pair's ``job.toml``.
         priority: higher runs first.
 
     Raises:
@@ -137,7 +137,7 @@ def _rename(hidden: Path, inbox: Path, wanted: str, parts: Mapping[str, Path]) -
 
 
 def _input_names(content: Path, styles: Sequence[Path], mask: Path | None) -> dict[str, Any]:
-    """Return what the files are called: in the inbox their names say which part they are."""
+    """Return what the files are called: in the inbox the names give the parts."""
     called: dict[str, Any] = {"content": _printable(content), "styles": [_printable(style) for style in styles]}
     return called if mask is None else {**called, "mask": _printable(mask)}
 

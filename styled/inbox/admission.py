@@ -95,7 +95,7 @@ def _job_file(prepared: Prepared, settings: Settings, priority: int, now: dateti
 
 
 def _input_names(prepared: Prepared, target: Mapping[str, str]) -> dict[str, str]:
-    """Return what each input was called: as its sender says, else its path in the inbox."""
+    """Return what each input was called: its sender's name for it, else its path in the inbox."""
     pair, given = prepared.task.pair, prepared.own.names
     # The settings of a hot folder belong to all its contents, so they name none of them.
     named = {pair.content: "" if pair.settings in pair.kept else given.content}

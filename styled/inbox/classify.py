@@ -77,7 +77,7 @@ def classify(
     Args:
         look: what is there.
         pairing: of that look.
-        tracker: knows since when each file has been the same.
+        tracker: records since when each file has been the same.
         busy: contents of pairs that are being prepared.
         taken: what is remembered of files that are jobs already but could not be moved, by path.
         notes: content of a pair, or first path of a misfit, to what is known to be awaited.
@@ -127,7 +127,7 @@ class _Sorter:
         self._waiting.append((self._since(paths), name, missing))
 
     def _since(self, paths: Collection[str]) -> float:
-        # The tracker knows no longer than the daemon runs. The files' own times are only shown, never decided by: a
+        # The tracker's times begin with the daemon. The files' own times are only shown, never decided by: a
         # file server's clock may be wrong.
         since = [self._wall - self._tracker.age(path) for path in paths]
         since += [self._look.signatures[path].ctime_ns / 1e9 for path in paths if path in self._look.signatures]

@@ -35,7 +35,7 @@ class Pair:
     settings: str | None = None
     """The pair's TOML file."""
     ready: str | None = None
-    """The file by which the sender says that the pair is complete; it goes with the pair."""
+    """The file by which the sender marks the pair as complete; it goes with the pair."""
     folder: str | None = None
     """The folder that is consumed with the pair."""
     kept: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class Pair:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every file: content, styles, mask, settings, and the one that says that they are complete."""
+        """Every file: content, styles, mask, settings, and the one that marks them as complete."""
         return (self.content, *self.styles, *(path for path in (self.mask, self.settings, self.ready) if path))
 
 
@@ -111,7 +111,7 @@ class Group:
         self._settings.append(path)
 
     def add_ready(self, path: str, kind: Kind) -> None:
-        """Add the file that says that the pair is complete."""
+        """Add the file that marks the pair as complete."""
         if kind is not Kind.FILE:
             self._faults.append(not_a_file(path, kind))
         self._ready.append(path)
@@ -194,5 +194,5 @@ class Group:
 
 
 def not_a_file(path: str, kind: Kind) -> str:
-    """Say why something that is no regular file can be no part of a pair."""
+    """Return why something that is no regular file can be no part of a pair."""
     return f"{path.rpartition('/')[2]} is a {kind}; only real files are taken"

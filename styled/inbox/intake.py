@@ -1,6 +1,6 @@
 """The inbox at work: looks, waits until pairs are complete, has them prepared, and claims or rejects them.
 
-The daemon calls :meth:`Inbox.turn` in its loop, as often as :meth:`Inbox.due_in` says or ``wake`` asks for.
+The daemon calls :meth:`Inbox.turn` in its loop, as often as :meth:`Inbox.due_in` returns or ``wake`` asks for.
 No turn makes a call on the inbox, whose file server may hang: the scanner's thread looks, the preparer's threads decode
 and read, the mover's thread claims, rejects and mends. A turn gives them orders and stores what has come of earlier
 ones. Everything here may be killed at any moment; :func:`styled.inbox.claiming.recovery.recover`
@@ -168,7 +168,7 @@ class Inbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # -- what it says --------------------------------------------------------------------------------------
+    # -- its state -----------------------------------------------------------------------------------------
 
     @property
     def found(self) -> InboxState:
@@ -184,7 +184,7 @@ class Inbox:
 
     @property
     def warning(self) -> str:
-        """Something less: events do not come, say. One line; empty if all is well."""
+        """A lesser trouble, such as missing events. One line; empty if all is well."""
         if self._queue_full:
             return f"the queue is full ({self._config.max_queue} jobs wait): other pairs stay in inbox/ until there is room"
         return self._scanner.warning
@@ -204,7 +204,7 @@ class Inbox:
         return len(self._ready) + len(self._judging) + len(self._claiming)
 
     def due_in(self) -> float:
-        """Return the seconds until :meth:`turn` wants to be called, if ``wake`` does not ask for it earlier."""
+        """Return the seconds until :meth:`turn` is due, if ``wake`` does not ask for it earlier."""
         mend_in = self._recovery_schedule.due_in()
         return min(self._scanner.due_in(), self._config.rescan_s if mend_in is None else mend_in)
 
@@ -315,7 +315,7 @@ class Inbox:
                     "cannot be rejected; it stays", pair=escaped(order.name), reason=escaped(_words(error))
                 )
             case _:
-                pass  # what could not be removed stays and is told of, what had no room is tried again
+                pass  # what could not be removed stays and is reported, what had no room is tried again
 
     def _not_claimed(self, pair: Pair, error: Exception) -> None:
         if isinstance(error, PairChanged):
@@ -421,7 +421,7 @@ class Inbox:
     def _take_in(self, found: InboxState, notes: Mapping[str, str]) -> None:
         self._awaited.only(notes)
         self._found = found
-        # The look began a while ago: what was begun or done with since then is not for it to say.
+        # The look began a while ago: it has no part in what was begun or done since then.
         busy, gone = self._judging | self._claiming, self._gone | self._moving
         self._ready = deque(
             pair

@@ -1,4 +1,4 @@
-"""A pair's own settings: ``job.toml``, written by whoever may drop files, and so not trusted with paths."""
+"""A pair's own settings: ``job.toml``, written by anyone who may drop files, and so not trusted with paths."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class InputNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a ``job.toml`` says."""
+    """The content of a ``job.toml``."""
 
     settings: dict[str, Any] = {}
     """As written; checked one by one."""

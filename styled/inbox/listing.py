@@ -35,7 +35,7 @@ def look_into(inbox: Path, *, mounts: Collection[str] = ()) -> Look:
 
     Args:
         inbox: the folder.
-        mounts: paths in it, relative to it, at which something is mounted. Its server may be dead, or hang whoever asks.
+        mounts: paths in it, relative to it, at which something is mounted. Its server may be dead, and a call on it hang.
 
     Raises:
         OSError: the inbox itself is missing, is a link or no folder, or cannot be read.

@@ -1,4 +1,4 @@
-"""What a name in the inbox says: which part of which pair it is, or why it is left alone."""
+"""What a name in the inbox means: which part of which pair it is, or why it is left alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUFFIXES = {
 """Endings of the formats that are read, by their names in Pillow; the first is the usual one."""
 
 IMAGE_SUFFIXES = frozenset(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes)
-"""Endings of images that are read. What the file really is, its bytes say."""
+"""Endings of images that are read. Its bytes decide what the file really is."""
 
 _RAW_SUFFIXES = frozenset({
     "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f",
@@ -56,7 +56,7 @@ REJECTED_FOLDER = "rejected"
 SETTINGS_NAME = "job.toml"
 SETTINGS_SUFFIX = ".toml"
 READY_SUFFIX = ".ready"
-"""Of an empty file that says that a pair is complete."""
+"""Of an empty file that marks a pair as complete."""
 
 _ROLE = r"(?P<role>content|style(?:[-_. ]?0*(?P<position>[1-9][0-9]?))?|mask)"
 """``style-2`` is what is documented; ``style2``, ``style_2`` and ``style-02`` can mean nothing else."""
@@ -85,7 +85,7 @@ class Part(NamedTuple):
     """What a file is within its pair."""
 
     name: str
-    """The pair's, empty if the folder says it."""
+    """The pair's, empty if the folder gives it."""
     role: str
     """``content``, ``style`` or ``mask``."""
     position: int
@@ -102,7 +102,7 @@ class Part(NamedTuple):
 def part_in_folder(file_name: str) -> Part | None:
     """Read a name inside a pair's own folder: ``content.jpg``, ``style-2.png``, ``mask.png``.
 
-    Any ending will do but one that is never a picture's, and none at all: what the file is, its bytes say.
+    Any ending will do but one that is never a picture's, and none at all: its bytes decide what the file is.
     """
     for stem, suffix in _splits(file_name):
         match = _WHOLE_ROLE.fullmatch(stem.strip())

@@ -11,7 +11,7 @@ from styled.store.store import Store
 
 
 class Overdue:
-    """Remembers what was told, for as long as it waits."""
+    """Remembers what was reported, for as long as it waits."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -19,7 +19,7 @@ class Overdue:
         self._log = structlog.get_logger("inbox")
 
     def tell(self, incomplete: Iterable[Incomplete], ignored: Iterable[Ignored], wall: float) -> None:
-        """Tell of everything that is overdue and was not told of before.
+        """Report everything that is overdue and was not reported before.
 
         Args:
             incomplete: all that waits, as it is listed.
@@ -34,7 +34,7 @@ class Overdue:
                 for each in new:
                     kind = "incomplete" if isinstance(each, Incomplete) else "ignored"
                     self._store.note_event(kind, f"{each.name} {_words(each)}")
-        self._told = set(late)  # only now: a store without room hears of it the next time
+        self._told = set(late)  # only now: with a store without room it is reported the next time
         for each in new:
             hours = round((wall - each.since) / 3600.0, 1)
             if isinstance(each, Incomplete):

@@ -4,7 +4,7 @@
 2. ``NAME.content.EXT`` + ``NAME.style.EXT`` (``-`` and ``_`` do as well as the dot; ``NAME.toml`` beside them),
    in the inbox itself or together in a folder of it.
 3. ``content/NAME.EXT`` + ``style/NAME.EXT`` (``content/NAME.toml``): the same name in two folders.
-   ``NAME.ready`` beside the files or the folder of rules 1 to 3 says that all of them are complete.
+   ``NAME.ready`` beside the files or the folder of rules 1 to 3 marks all of them as complete.
 4. ``NAME/`` with ``style.EXT`` and no content: a hot folder, where every other image is a content of its own;
    the style and the folder stay.
 
@@ -136,7 +136,7 @@ def _pair_folder(folder: _Folder, inbox: _Folder, pairing: Pairing) -> None:
 
 
 def _without_pictures(others: Mapping[str, Kind]) -> str:
-    """Say why a folder is left alone that holds nothing that can be used."""
+    """Return why a folder is left alone that holds nothing that can be used."""
     inner = sorted(name for name, kind in others.items() if kind is Kind.FOLDER)
     if not inner:
         return "no picture in it by their names"
@@ -150,7 +150,7 @@ def _some(listed: Sequence[str]) -> str:
 
 
 def _rest_of(name: str) -> str:
-    """Say what an unfinished file, or a placeholder, waits for."""
+    """Return what an unfinished file, or a placeholder, waits for."""
     placeholder = names.placeholder_of(name)
     if placeholder:
         return f"{escaped(placeholder[0])}: it is a placeholder, let {placeholder[1]} download it"

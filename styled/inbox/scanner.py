@@ -1,4 +1,4 @@
-"""When to look at the inbox, and what the looks say: hints and quiet times make them come sooner, nothing replaces them.
+"""When to look at the inbox, and what is found: hints and quiet times make them come sooner, nothing replaces them.
 
 A look at 20,000 files takes a good part of a second, in which the daemon's loop must go on answering. So each look
 is made in a thread, from the listing to what it means; only the result comes back.
@@ -95,7 +95,7 @@ class InboxScanner:
         self._identity: tuple[int, int] | None = None
         self._result: _Result | None = None
         self._told: frozenset[Ignored] = frozenset()
-        """What is left alone and was told of; of the thread."""
+        """What is left alone and was reported; of the thread."""
         self.begun = 0
         """How many looks were begun."""
         self._begun_at = 0.0
@@ -242,7 +242,7 @@ class InboxScanner:
             lost = len(look.kinds.keys() - self._result.look.kinds.keys())
             if lost:
                 self.missed_events += lost
-                self._log.info("a look found what no event had told", entries=lost)
+                self._log.info("a look found what no event had reported", entries=lost)
         self._identity = look.identity
 
     def _note_failure(self, error: OSError) -> None:

@@ -50,7 +50,7 @@ class Watcher(FileSystemEventHandler):
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # It logs an error whenever an observer is stopped, and what it logs of real trouble is told by `problem`.
+        # It logs an error whenever an observer is stopped, and real trouble is in `problem`.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
         self._folder = folder
         self._wake = wake

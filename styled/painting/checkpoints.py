@@ -34,7 +34,7 @@ class Checkpoints:
         self._saved_at = clock()
 
     def ended(self, *, wait: bool = False) -> Iterator[Checkpointed]:
-        """Tell of one that has become durable.
+        """Return a message for one that has become durable.
 
         Args:
             wait: for one that is under way.

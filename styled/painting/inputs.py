@@ -1,6 +1,6 @@
 """The one preparation of a job's images: worker, ``styled run``, ``stylize`` and ``styled score`` read them here.
 
-Each image is shrunk once, from the decoded file to the size that the finest scale needs. ``styled.sizing.scales`` says
+Each image is shrunk once, from the decoded file to the size that the finest scale needs. ``styled.sizing.scales`` computes
 which that is, so that a plan counts the same pixels without reading any.
 """
 

@@ -66,7 +66,7 @@ def prepare(
         styles: the style images, in order.
         values: settings as plain values; ``init`` and ``weights`` may be paths.
         output: the result.
-        mask: an image whose colours say which style goes where.
+        mask: an image with a colour for each style: where each is painted.
         evolution_folder: keep the job's folder in here.
         overwrite: replace ``output``, and what an earlier run left beside it.
 

@@ -119,7 +119,7 @@ def paint_job(
 
     Writes frames, losses, checkpoints, the result and the timelapse. Checkpoints are written by a thread, which has
     ended when the generator has. The last message is ``Result`` or ``Stopped``. The checkpoint stays when the job is
-    done: whoever records the result removes it, so that a crash in between costs no more than any other.
+    done: the code that records the result removes it, so that a crash in between costs no more than any other.
 
     Args:
         folder: has ``job.json`` and ``input/``.
@@ -215,7 +215,7 @@ class _Run:
         )
 
     def paint(self, paint: Paint, log: LossLog, should_stop: Callable[[], bool]) -> Iterator[WorkerMessage]:
-        """Drive the engine to its end, or until told to stop."""
+        """Run the engine to its end, or until asked to stop."""
         iterates = paint(
             self._inputs.content.pixels,
             [style.pixels for style in self._inputs.styles],
@@ -233,7 +233,7 @@ class _Run:
             try:
                 yield from self._drive(iterates, checkpoints, log, should_stop)
             except Exception:
-                # The one under way is of a step before the one that failed: told first, as if it had been waited for.
+                # The one under way is of a step before the one that failed: reported first, as if it had been waited for.
                 yield from checkpoints.ended(wait=True)
                 raise
 
@@ -254,7 +254,7 @@ class _Run:
                 yield from checkpoints.when_due(iterate, self._meta(iterate))
 
     def _keep(self, iterate: Iterate, log: LossLog) -> Iterator[WorkerMessage]:
-        """Write the step's losses and, when due, its frame; say what is to be known of a scale that begins."""
+        """Write the step's losses and, when due, its frame; yield remarks on a scale that begins."""
         if note := _pairs_note(iterate):
             yield Noted(step=iterate.step, note=note)
         if iterate.stopped_by != "diverged":  # its loss is not a number, and JSON has numbers only
@@ -292,7 +292,7 @@ class _Run:
         )
 
     def _meta(self, iterate: Iterate) -> dict[str, Any]:
-        """Return what a checkpoint says of itself."""
+        """Return the metadata of a checkpoint."""
         return {"fingerprint": self._fingerprint, "step": iterate.step, "seconds": self._seconds()}
 
     def _finish(self, iterate: Iterate) -> Result:
@@ -313,7 +313,7 @@ class _Run:
         return result
 
     def _record(self, result: Result) -> dict[str, Any]:
-        """Return what the result's metadata says about how it was made."""
+        """Return the result's metadata: how it was made."""
         return {
             "settings": msgspec.to_builtins(self._settings),
             "inputs": self._job.digests,

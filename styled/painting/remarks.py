@@ -10,7 +10,7 @@ from styled.settings import Settings
 from styled.sizing.scales import plan_scales
 
 MEMORY_RAN_OUT = "memory ran out, it is painted with less"
-"""How often, the daemon's log says."""
+"""How often is in the daemon's log."""
 
 
 def remarks_on(content: Loaded, styles: Sequence[Loaded], settings: Settings) -> tuple[str, ...]:

@@ -45,15 +45,15 @@ from styled.messages import (
 )
 
 _ONEDNN_OUT_OF_MEMORY = "Status: 1,"
-"""In what TensorFlow says when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
+"""Part of TensorFlow's message when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
 
 
 class StopRequest:
-    """Whether somebody wants this worker to stop: a signal, or the end of standard input."""
+    """Whether this worker was asked to stop: by a signal, or by the end of standard input."""
 
     def __init__(self) -> None:
         # Not an Event: its lock is no reentrant one, and a second signal may come inside the first one's handler.
-        # It does when the daemon is killed: the kernel tells a child of each of its parent's threads that ends.
+        # It does when the daemon is killed: the kernel signals a child for each of its parent's threads that ends.
         self._made = False
 
     def listen(self) -> None:
@@ -162,7 +162,7 @@ def main() -> int:
         return _paint(folder, stop, outlet)
     except StyledError as error:
         return outlet.fail(error)
-    except Exception as error:  # noqa: BLE001  # the edge of the process: whatever it is, the parent shall hear of it
+    except Exception as error:  # noqa: BLE001  # the edge of the process: the parent gets a message of every error
         traceback.print_exc()
         return outlet.fail(_in_the_tree(error))
 
@@ -170,7 +170,7 @@ def main() -> int:
 def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
     from styled.painting.paint_job import paint_job  # it will import TensorFlow
 
-    # Closed whatever happens: a failure is told when nothing is written any more.
+    # Closed whatever happens: a failure is sent only when nothing is written any more.
     with closing(paint_job(folder, stop.made)) as messages:
         for message in messages:
             outlet.send(message)

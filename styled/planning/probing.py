@@ -47,7 +47,7 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child says: one for all trials."""
+    """Result of a child: one for all trials."""
 
     measured: tuple[Speed, ...]
     default_precision: Precision
@@ -58,7 +58,7 @@ PROBE = (
     Trial(width=128, height=128, steps=5),
     Trial(width=384, height=384, steps=2),
 )
-"""The short probe: two sizes far enough apart to tell what a step costs from what a pixel costs.
+"""The short probe: two sizes far enough apart to separate the cost of a step from the cost of a pixel.
 
 The larger one takes 1.6 GiB of memory; with 1024 px it took 4.3 GiB, and for a pixel the same time within a third.
 """

@@ -19,7 +19,7 @@ from styled.files.decoding import read_json
 from styled.sizing.memory_use import Precision
 
 VERSION = 2
-"""Of the file's layout, and of the engine's speed: what an older, slower one took says nothing about it."""
+"""Of the file's layout, and of the engine's speed: measurements of an older, slower one do not apply."""
 
 _KEPT = 200
 """Measurements in the file at most; the oldest go."""

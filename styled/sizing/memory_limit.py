@@ -1,4 +1,4 @@
-"""How much memory a job may take, and who says so."""
+"""How much memory a job may take, and what sets that limit."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The constants are bytes per pixel of the picture, or of a tile with its halo, measured as peak resident memory of
 whole processes on CPUs in float32 (``float32`` means convolutions; everything else always is). They include
-what TensorFlow's kernels need beside the activations, and are rounded up: a job that was told it fits must fit.
+what TensorFlow's kernels need beside the activations, and are rounded up: a job that is expected to fit must fit.
 """
 
 from __future__ import annotations

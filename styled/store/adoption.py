@@ -24,7 +24,7 @@ from styled.store.duplicates import pair_digest
 
 
 class Jobs(Protocol):
-    """The store as this module knows it: :class:`styled.store.store.Store`."""
+    """The part of the store that this module uses: :class:`styled.store.store.Store`."""
 
     def ids(self) -> set[str]:
         """Return the ids of all jobs."""
@@ -58,7 +58,7 @@ def adopt_folders(store: Jobs, evolution: Path) -> tuple[list[Job], list[str]]:
             found.append(msgspec.structs.replace(read_job_file(folder), id=folder.id))
         except JobFileDamaged as error:
             problems.append(str(error))
-    # A run of `styled run` that has not ended belongs to whoever watches it.
+    # A run of `styled run` that has not ended belongs to the command that watches it.
     found = [file for file in found if not file.output or file.state in ENDED]
     found.sort(key=lambda file: (file.number <= 0, file.number, file.created_at))
     with store.batch():
@@ -89,7 +89,7 @@ def unknown_folders(known: Collection[str], evolution: Path) -> list[JobFolder]:
 
 
 def save_state(evolution: Path, job: Job) -> None:
-    """Write what the store knows of a job into its ``job.json``, durably: after each move, so that a rebuild can.
+    """Write the store's state of a job into its ``job.json``, durably: after each move, so that a rebuild can.
 
     Raises:
         JobFileDamaged: there is no readable ``job.json`` to write into.
@@ -113,7 +113,7 @@ def save_state(evolution: Path, job: Job) -> None:
 
 
 def job_fields(file: JobFile) -> dict[str, Any]:
-    """Return the fields of a :class:`Job` that a ``job.json`` tells, without its number."""
+    """Return the fields of a :class:`Job` that a ``job.json`` holds, without its number."""
     return {
         "id": file.id,
         "name": file.name,

@@ -1,4 +1,4 @@
-"""The database's shape: tables, pragmas, versions, and how to tell a sound database from a damaged one.
+"""The database's shape: tables, pragmas, versions, and how a damaged database is recognised.
 
 Rules that keep SQLite safe here: the daemon's one connection is the only writer; readers open the file
 read-only; no memory map. Versions of SQLite before 3.51.3 can corrupt a WAL database when two connections
@@ -205,7 +205,7 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise StoreError(
-            f"{path} has schema {version}, this styled knows up to {SCHEMA_VERSION}",
+            f"{path} has schema {version}, this styled reads up to {SCHEMA_VERSION}",
             "Use the newer styled that wrote it; nothing was changed.",
         )
     return version

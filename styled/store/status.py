@@ -1,4 +1,4 @@
-"""What the daemon tells about itself through the store, for those who look while it runs or after it died."""
+"""The daemon's report on itself in the store, for readers while it runs or after it died."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STALE_S = 10.0
 """A heartbeat older than this is of a daemon that is dead or stuck: it beats every second or two."""
 
 OVERDUE_S = 3600.0
-"""After which it is told that something is still incomplete: no upload takes so long between two files."""
+"""After which an incomplete pair is reported: no upload takes so long between two files."""
 
 
 class Incomplete(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from styled.store.schema import store_error
 from styled.store.status import DaemonStatus
 
 EVENTS_KEPT = 50_000
-"""Older events are dropped; whoever asks for them is told by the gap and reads the queue again."""
+"""Older events are dropped; a reader that asks for them sees the gap and reads the queue again."""
 
 _LONGEST_WAIT_S = 86_400.0
 """No back-off is longer. A job due later than that was put off before the clock was set back: it is due now."""
@@ -76,7 +76,7 @@ class Store(Queries):
         return store
 
     def _fill(self, opened: Opened) -> None:
-        """Fill new tables with what the job folders tell."""
+        """Fill new tables from the job folders."""
         jobs, problems = adopt_folders(self, self._root.evolution)
         with self._transaction():
             records.set_sequence(self._db, "jobs", self._numbers.last)
@@ -89,7 +89,7 @@ class Store(Queries):
         self.notes += [note, *problems]
 
     def mend(self) -> None:
-        """Take the jobs whose rows are damaged from their folders again; :attr:`notes` says which."""
+        """Take the jobs whose rows are damaged from their folders again; :attr:`notes` lists them."""
         damaged = records.damaged_rows(self._db)
         if not damaged:
             return

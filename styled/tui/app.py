@@ -47,9 +47,9 @@ from styled.tui.widgets.palette import Command, Palette, commands_of
 from styled.tui.widgets.queue_table import QueueTable
 
 BLURRED_S = 5.0
-"""Seconds between two looks while the terminal says that it has no focus."""
+"""Seconds between two looks while the terminal has no focus, as it reports."""
 SILENT_S = 6.0
-"""No snapshot for this long: the disk hangs, and the status row says so."""
+"""No snapshot for this long: the disk hangs, and the status row shows it."""
 SAID_S = 10.0
 """How long an answer stays in the event line."""
 
@@ -149,7 +149,7 @@ class StyledApp(App[None]):
 
     @property
     def no_kitty(self) -> str:
-        """Why real pictures cannot be drawn here, as far as one can tell without asking the terminal; empty if not."""
+        """Why real pictures cannot be drawn here, as far as is known without asking the terminal; empty if not."""
         if os.environ.get("TMUX") or os.environ.get("STY"):
             return "not inside tmux or screen"
         if self.console.color_system != "truecolor" or self.options.no_colour:
@@ -320,7 +320,7 @@ class StyledApp(App[None]):
         return "" if Root.at() == self.root else f" --root {shlex.quote(str(self.root.path))}"
 
     def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
-        """Say something in the event line for a while; ``whole`` keeps paths as they are."""
+        """Show a text in the event line for a while; ``whole`` keeps paths as they are."""
         words = inert(text, ascii_only=not self.glyphs.unicode) if whole else self._words(text)
         self._said = (self._clock(), ((" " + words, tone),))
         screen = self.job_screen
@@ -336,7 +336,7 @@ class StyledApp(App[None]):
         self._requests.send(*requests)
 
     def on_styled_app_answered(self, message: Answered) -> None:
-        """Say how a request ended."""
+        """Show how a request ended."""
         self.say(message.answer.text, message.answer.tone)
 
     # -- actions ------------------------------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ class StyledApp(App[None]):
             self.push_screen(HelpScreen(self.screen))
 
     def action_help_quit(self) -> None:
-        """Say how to leave, for those who press ctrl+c."""
+        """Show how to leave, to users who press ctrl+c."""
         self.say("q leaves; the daemon and its jobs run on.", "")
 
     def action_command_palette(self) -> None:

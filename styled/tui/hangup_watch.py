@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 LOOK_S = 2.0
-"""Seconds between two looks at the terminal, should the hang-up itself not be told."""
+"""Seconds between two looks at the terminal, in case the hang-up itself is not reported."""
 
 GRACE_S = 2.0
 """Seconds the program gets to end by itself; after that there is nothing left to save."""
@@ -45,7 +45,7 @@ class HangupWatch(threading.Thread):
     def run(self) -> None:
         """Wait for the hang-up; then end the loop, and, if it does not end, the process."""
         poll = select.poll()
-        poll.register(self._descriptor, 0)  # no events asked for: only hang-up and error are told
+        poll.register(self._descriptor, 0)  # no events asked for: only hang-up and error are reported
         while not self._ended.is_set():
             told = poll.poll(LOOK_S * 1000)
             if not told and os.isatty(self._descriptor):

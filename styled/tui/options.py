@@ -1,4 +1,4 @@
-"""What the command line tells the terminal UI. Imports nothing heavy."""
+"""Options of the command line for the terminal UI. Imports nothing heavy."""
 
 from __future__ import annotations
 

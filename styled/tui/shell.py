@@ -46,7 +46,7 @@ class Shell(Protocol):
         """Return what was answered lately, what is wrong, or else the newest thing that happened."""
 
     def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
-        """Say something in the event line for a while; ``whole`` keeps paths as they are."""
+        """Show a text in the event line for a while; ``whole`` keeps paths as they are."""
 
     def ask(self, *requests: Request) -> None:
         """Ask the daemon; the answer appears in the event line."""

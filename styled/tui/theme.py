@@ -1,4 +1,4 @@
-"""The colours: blue, orange, yellow and pale mint on near-black, told apart by every common kind of colour blindness.
+"""The colours: blue, orange, yellow and pale mint on near-black, distinct for every common kind of colour blindness.
 
 Each has a contrast of at least 4.5:1 on every background it stands on, also when a terminal rounds it to 256
 colours, and no two fall together for protanopia, deuteranopia or tritanopia; tests compute both. State never rests on colour

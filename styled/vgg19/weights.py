@@ -112,7 +112,7 @@ def identity(spec: str) -> tuple[str | int, ...]:
     try:
         status = path.stat()
     except (OSError, ValueError):  # ValueError: a NUL in it
-        return ()  # loading them says what is wrong, or downloads them
+        return ()  # loading them raises the error, or downloads them
     return (str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 

@@ -16,7 +16,7 @@ from styled.root import Root
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
 def doctor(root_path: str | None, as_json: bool) -> None:
-    """Check the root and this machine, and say what to do about what is wrong.
+    """Check the root and this machine, and print what to do about what is wrong.
 
     Exits with 1 if there is a problem; a warning is none.
     """

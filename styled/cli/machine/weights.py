@@ -18,10 +18,10 @@ from styled.root import Root
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def weights(setting: str | None, root_path: str | None, as_json: bool) -> None:
-    """Say which VGG19 weights are in use.
+    """Show which VGG19 weights are in use.
 
     Reads and checks the file, downloads nothing, and exits with 66 if the file cannot be used. Without an
-    argument it tells of the weights that jobs of this root get.
+    argument it shows the weights that jobs of this root get.
     """
     from styled.vgg19.weights import BUILTIN, describe
 

@@ -11,7 +11,7 @@ from styled.files.printable import escaped
 from styled.root import Root
 
 _TOLD_FROM = 20
-"""Jobs from which on the user is told how far it is."""
+"""Jobs from which on progress is shown."""
 
 
 @click.command()

@@ -23,7 +23,7 @@ from styled.settings import settings_from
 def score(result: Path, content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Measure a result against the photo and the paintings that it was made from.
 
-    The objective is that of the settings, whoever painted the result; `--size` is the long side to judge at, at most.
+    The objective is that of the settings, however the result was painted; `--size` is the long side to judge at, at most.
     """
     found = judged(result, content, styles, settings_from(settings_values(options)))
     if as_json:

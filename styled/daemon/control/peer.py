@@ -1,4 +1,4 @@
-"""Who is at the other end of the control socket, and whether he may be: as the kernel says, for each connection.
+"""Who is at the other end of the control socket, and whether he may be: from the kernel, for each connection.
 
 The socket's own permissions say the same, but not every file system keeps them.
 """

@@ -3,7 +3,7 @@
 A request is one line, ``{"v": 1, "id": 7, "op": "pause", "args": {"job": "42"}}``; its reply is one line
 with the same ``id``: ``{"v": 1, "id": 7, "ok": true, "result": {…}}`` or ``{…, "ok": false, "error": {"kind":
 …, "message": …, "advice": …}}``. A reply is sent after the effect is durable. After ``subscribe`` lines
-with an ``event`` follow, each with its ``seq``: whoever reconnects asks for what came ``since`` the last one.
+with an ``event`` follow, each with its ``seq``: a client that reconnects asks for what came ``since`` the last one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the daemon answers, or, with ``event``, tells a subscriber."""
+    """An answer of the daemon, or, with ``event``, a message to a subscriber."""
 
     v: int
     id: int | str | None = None

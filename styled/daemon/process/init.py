@@ -15,7 +15,7 @@ _PASSED_ON = (
 def go_on_below_init() -> None:
     """Where this is the first process of its container (pid 1), return in a child, and do init's duties in this one.
 
-    Whoever was started by a hook and lost its parent becomes a child of the first process, and lies there as a zombie
+    A process that a hook started and that lost its parent becomes a child of the first process, and lies there as a zombie
     until it is collected. Elsewhere nothing is done.
     """
     if os.getpid() == 1:

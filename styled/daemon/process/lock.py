@@ -44,7 +44,7 @@ class RootLock:
 
     Two locks are taken: on ``.styled/lock`` and on the root folder itself. ``flock`` belongs to the
     inode, so another path to the root (a link, a bind mount) meets the same lock, and deleting
-    ``.styled/`` under a running daemon does not let a second one in. Whoever may read the root folder can lock it,
+    ``.styled/`` under a running daemon does not let a second one in. Any user who may read the root folder can lock it,
     though: where ``.styled/lock``, which nobody else can open, is free, a stranger's lock on the folder is passed over.
 
     Args:

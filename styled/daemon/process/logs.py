@@ -1,4 +1,4 @@
-"""The daemon's log: text for whoever looks at the terminal, JSON lines in a rotated file for later."""
+"""The daemon's log: text for the terminal, JSON lines in a rotated file for later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daemon as a service: what systemd wants to hear, and how a user's command starts one in the background."""
+"""The daemon as a service: its messages to systemd, and how a user's command starts one in the background."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WAITING_S = 3.0
 
 
 class Notifier:
-    """Tells the service manager how the daemon is, if there is one (``sd_notify(3)``; one datagram each).
+    """Reports the daemon's state to the service manager, if there is one (``sd_notify(3)``; one datagram each).
 
     Args:
         environment: where ``NOTIFY_SOCKET`` and ``WATCHDOG_USEC`` may be.
@@ -49,21 +49,21 @@ class Notifier:
         self._fed_at = 0.0
 
     def ready(self) -> None:
-        """Say that the daemon serves."""
+        """Report that the daemon serves."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """Say that the configuration is being read; ``ready`` must follow."""
+        """Report that the configuration is being read; ``ready`` must follow."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, text: str) -> None:
-        """Say in one line what is going on, if it is something else than before."""
+        """Report in one line what is going on, if it has changed."""
         if text != self._status:
             self._status = text
             self._send(f"STATUS={escaped(text)}")
 
     def waiting(self, text: str) -> None:
-        """Say why the start takes longer than a start may, and that it goes on."""
+        """Report why the start takes longer than allowed, and extend its time."""
         self.status(text)
         self._send(f"EXTEND_TIMEOUT_USEC={int(_LONG_WAIT_S * 1e6)}")
 
@@ -75,7 +75,7 @@ class Notifier:
             self._send("WATCHDOG=1")
 
     def stopping(self, grace_s: float) -> None:
-        """Say that the daemon ends within ``grace_s`` seconds."""
+        """Report that the daemon ends within ``grace_s`` seconds."""
         self._send(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int(grace_s * 1e6)}")
 
     def _send(self, text: str) -> None:

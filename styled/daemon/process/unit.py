@@ -85,7 +85,7 @@ RestartSec=5
 RestartPreventExitStatus=78
 TimeoutStartSec=300
 TimeoutStopSec={config.queue.stop_grace_s + _BEYOND_GRACE_S:.0f}
-# The daemon tells its workers; only what is left after the timeout is killed.
+# The daemon stops its workers; only what is left after the timeout is killed.
 KillMode=mixed
 OOMPolicy=continue
 UMask=0027

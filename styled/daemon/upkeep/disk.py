@@ -86,7 +86,7 @@ class Disk:
 
     @property
     def note(self) -> str:
-        """What to tell the user; empty while there is room."""
+        """A note for the user; empty while there is room."""
         if self.room is Room.ENOUGH:
             return ""
         wanted = RESUME_FACTOR * self._limit / 1e9

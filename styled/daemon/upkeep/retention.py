@@ -40,7 +40,7 @@ def plan(
     *,
     size: Callable[[Path], int] | None = None,
 ) -> list[Step]:
-    """Return what the settings say is to be done, the oldest job first. Nothing is changed.
+    """Return what is to be done by the settings, the oldest job first. Nothing is changed.
 
     Args:
         root: whose jobs.

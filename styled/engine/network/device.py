@@ -16,7 +16,7 @@ def prepare() -> None:
     """Set this process up for painting, before the first tensor where that is still possible. May be called again.
 
     TensorFlow takes GPU memory as it needs it, not all at once. And the C library keeps what TensorFlow's CPU
-    kernels give back: by default each array above 32 MiB is mapped anew and unmapped after use, and the kernel
+    kernels give back: by default each array above 32 MiB is mapped again and unmapped after use, and the kernel
     clears its pages every time, in every layer of every step.
     """
     _keep_freed_memory()
@@ -36,7 +36,7 @@ def give_back_arrays_from(size: int | None) -> None:
     """Give arrays of at least ``size`` bytes back to the system when they are freed; None keeps all again.
 
     For pictures so large that a few of them fill the memory: kept, the gaps they leave between smaller arrays are some
-    two gigabytes at 24 Mpx. There a step takes a minute, and clearing their pages anew a second.
+    two gigabytes at 24 Mpx. There a step takes a minute, and clearing their pages again a second.
     """
     _mallopt(_M_MMAP_THRESHOLD, _LARGEST_INT if size is None else min(size, _LARGEST_INT))
 

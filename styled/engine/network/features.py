@@ -156,7 +156,7 @@ class FeatureExtractor:
         return 2.0 ** round(math.log2(pixels / FLOAT16_PIXELS)) if self.precision == tf.float16 else 1.0
 
     def pool(self, x: Tensor) -> Tensor:
-        """Halve height and width (rounding down) as the setting ``pooling`` says."""
+        """Halve height and width (rounding down) as the setting ``pooling`` requires."""
         if self.pooling == "max":
             return tf.nn.max_pool2d(x, 2, 2, "VALID")
         if self.pooling == "average":
@@ -229,7 +229,7 @@ def _relu_of_convolution(x: Tensor, layer: _Layer, copies: int) -> Sequence[Tens
         def gradient(*upstream: Tensor) -> Tensor:
             return layer.backward(relu_gradient(upstream, y))
 
-        return [y, *(tf.identity(y) for _ in range(copies - 1))], gradient  # the tape tells tensors apart
+        return [y, *(tf.identity(y) for _ in range(copies - 1))], gradient  # the tape distinguishes tensors
 
     outputs: Sequence[Tensor] = operation(x)
     return outputs

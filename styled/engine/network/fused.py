@@ -56,7 +56,7 @@ _compiled_for: set[tuple[Any, ...]] = set()
 
 
 def _run(function: Callable[..., Any], elements: int, *args: Any) -> Tensor:
-    """Call a function of this module, compiled, once for a shape whoever calls it, if that is worth it."""
+    """Call a function of this module, compiled, once for a shape, for all callers, if that is worth it."""
     if not _is_worth(elements):
         return function(*args)
     shapes = (function, *((each.dtype, *each.shape) for each in tf.nest.flatten(args)))

@@ -1,6 +1,6 @@
 """Compiled functions that outlive a picture, so that the next one of the same shape needs no tracing.
 
-A graph knows shapes and settings, and nothing of a picture: what a picture is compared with is given to it at each
+A graph depends on shapes and settings, not on a picture: what a picture is compared with is given to it at each
 call. So memory does not grow with the pictures that one process paints, and only with the shapes up to a bound.
 """
 

@@ -96,7 +96,7 @@ def slope(flat: Tensor, matrix: Tensor, statistic: Statistic) -> Tensor:
 
 
 def distance_to(target: Tensor, statistic: Statistic, *, relative: bool = False) -> Distance:
-    """Return the function that tells how far moments are from ``target``.
+    """Return the function that measures how far moments are from ``target``.
 
     Args:
         target: a style's moments.

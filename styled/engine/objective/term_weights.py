@@ -1,7 +1,7 @@
 """What each layer's loss is multiplied with: the weights of the settings, ``strength``, and the terms' own scale.
 
 ``strength`` s multiplies the style weight by q and divides the content weight by q, with ``q = 10^(3 s - 1.5)``: the
-ratio of the two changes a thousandfold to either side of 0.5, where it is what the weights say.
+ratio of the two changes a thousandfold to either side of 0.5, where it is that of the weights.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class TiledObjective:
         Args:
             image: float32 (or float64), shape (1, H, W, 3), RGB 0..255.
         """
-        size = tuple(image.shape[1:3])  # integers: a TensorShape equals no other to tf.function, which traces anew
+        size = tuple(image.shape[1:3])  # integers: a TensorShape equals no other to tf.function, which traces again
         places = self._places(image)
         sums, pooled = self._first_pass(image, places, self._style_targets)
         zero = tf.zeros((), image.dtype)

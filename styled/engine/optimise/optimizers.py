@@ -21,7 +21,7 @@ def optimizer_for(
         image: float32, shape (1, H, W, 3), 0..255: where to start.
         gradient: the objective.
         history: what memory allows of the setting of that name.
-        longest_px: waves longer than this stay as they are, with L-BFGS and the preconditioner that knows frequencies.
+        longest_px: waves longer than this stay as they are, with L-BFGS and the preconditioner by frequencies.
     """
     if settings.optimizer == "adam":
         return Adam(image, gradient, learning_rate=settings.learning_rate)

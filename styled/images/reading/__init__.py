@@ -1,1 +1,1 @@
-"""From an open file to an opened image: what the file is, which reader knows it, what its metadata says of the pixels."""
+"""From an open file to an opened image: what the file is, which reader reads it, how its metadata describes the pixels."""

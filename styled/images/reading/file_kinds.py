@@ -1,4 +1,4 @@
-"""What a file is that is no image to be painted, by its first bytes: so that a refusal says what to do.
+"""What a file is that is no image to be painted, by its first bytes: so that a refusal can advise.
 
 Only standard marks ("magic numbers") count, never a name: phones, browsers and programs name files wrongly every day.
 """
@@ -168,7 +168,7 @@ def _of_boxes(head: bytes) -> FileKind | None:
     size = min(int.from_bytes(head[:4], "big"), len(head))
     compatible = {head[at : at + 4] for at in range(16, size - 3, 4)}
     if compatible & _BOXES.keys() and head[8:12] not in {b"isom", b"mp41", b"mp42", b"qt  "}:
-        return None  # a brand that we do not know, which says that it can be read as one of these
+        return None  # an unknown brand that lists one of these as compatible
     kind = "a QuickTime video" if head[8:12] == b"qt  " else "an MP4 video"
     return FileKind(kind, _VIDEO + " Phones save one beside each live photo: the picture has the same name.")
 

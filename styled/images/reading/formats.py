@@ -1,4 +1,4 @@
-"""From an open file to the reader that knows it, by its first bytes; what is no image is refused by what it is."""
+"""From an open file to its reader, by its first bytes; what is no image is refused by what it is."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from styled.images.reading.info_keys import NCLX, REMARKS
 from styled.images.reading.isobmff import nclx_of
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO", "SGI")
-"""Of Pillow, told apart by their bytes. It knows more, but some of those run programs (EPS starts Ghostscript)."""
+"""Of Pillow, recognised by their bytes. Pillow has more, but some of those run programs (EPS starts Ghostscript)."""
 
 KNOWN = "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG 2000, PPM, QOI, ICO, SGI, PCX and TGA."
-"""For whoever gave something else."""
+"""Advice where it is something else."""
 
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BEGINNINGS = (

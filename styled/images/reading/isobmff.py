@@ -1,4 +1,4 @@
-"""What a HEIF or AVIF file says of the colours of its primary picture (ISO/IEC 23008-12, section 6.5.5; 14496-12, 12.1.5)."""
+"""The colours of the primary picture of a HEIF or AVIF file (ISO/IEC 23008-12, section 6.5.5; 14496-12, 12.1.5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nclx_of(file: BinaryIO) -> tuple[int, int] | None:
         meta = _meta(file)
         return None if meta is None else _nclx(meta)
     except (struct.error, IndexError):
-        return None  # damaged: whoever decodes it will say so
+        return None  # damaged: decoding it raises the error
 
 
 def _meta(file: BinaryIO) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Pixels that are not square: faxes, scans and video frames say so, and are stretched to the picture that was meant."""
+"""Pixels that are not square: faxes, scans and video frames record it, and are stretched to the picture that was meant."""
 
 from __future__ import annotations
 

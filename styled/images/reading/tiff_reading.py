@@ -1,7 +1,7 @@
 """Opening a TIFF: the first page that is a picture, by Pillow where it reads that layout right, else by tifffile.
 
 Pillow has a fixed list of layouts, and takes some that are not on it for others: 16 bits plane by plane, 16 bits where 0 is
-white, 12 bits. tifffile knows all of TIFF 6.0 and what came after, with the codecs of imagecodecs.
+white, 12 bits. tifffile reads all of TIFF 6.0 and what came after, with the codecs of imagecodecs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MODES = {
     _WHITE_IS_ZERO: "L", _BLACK_IS_ZERO: "L", _RGB: "RGB", _CMYK: "CMYK", _YCBCR: "RGB", _LAB: "LAB", _ICC_LAB: "LAB"
 }  # fmt: skip
 _COLOUR_CODECS = frozenset({6, 7, 33003, 33005, 33007, 34712, 34887, 34892, 34933, 34934, 22610, 50001, 50002, 52546})
-"""Codecs that give RGB whatever the photometric interpretation says."""
+"""Codecs that give RGB whatever the photometric interpretation is."""
 _WHOLE_NUMBERS = frozenset({1, 4})  # unsigned, and "undefined", which is written for unsigned
 _PILLOW_16 = frozenset({(_BLACK_IS_ZERO, 1), (_RGB, 3), (_RGB, 4), (_CMYK, 4)})
 """Photometric interpretation and channels of 16 bits that Pillow reads."""
@@ -51,7 +51,7 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Read the directories of a TIFF and open its first whole picture.
 
     Raises:
-        UnreadableImage: a camera's raw file, or a layout that is not read; the message says which.
+        UnreadableImage: a camera's raw file, or a layout that is not read; the message names it.
         Exception: what Pillow and tifffile raise on damaged files.
     """
     page, number, pages = _first_picture(file, name)

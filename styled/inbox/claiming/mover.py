@@ -149,7 +149,7 @@ class Mover:
         self._thread.close(until)
 
     def _burst(self) -> None:
-        """Do what is ordered, with one flush of the inbox for many claims. Only then is it told."""
+        """Do what is ordered, with one flush of the inbox for many claims. Results are returned only after it."""
         began = time.monotonic()
         done: list[Outcome] = []
         while len(done) < BURST and time.monotonic() - began < BURST_S:
@@ -176,7 +176,7 @@ class Mover:
                     return Removed(order, self._remove(order.taken))
                 case Recovery():
                     return Mended(order, mend_files(self._root, order.known, only_folders=order.only_folders))
-        except Exception as error:  # noqa: BLE001  # told to the loop, which knows what follows
+        except Exception as error:  # noqa: BLE001  # passed to the loop, which decides what follows
             if not isinstance(error, OSError):
                 self._log.debug("an order could not be done", order=type(order).__name__, exc_info=True)
             return Failed(order, error)

@@ -73,7 +73,7 @@ class Originals:
     def knows(self, prepared: Prepared) -> bool:
         """Return whether a pair is a job already, though its files look new: they have other inodes since a remount.
 
-        Their digests tell; they are remembered as they are now.
+        Their digests decide; they are remembered as they are now.
         """
         own = [member for member in prepared.members if not member.kept]
         for member in own:

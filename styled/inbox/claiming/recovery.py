@@ -50,7 +50,7 @@ def recover(root: Root, store: Store) -> Recovered:
     """Bring inbox, ``evolution/`` and store together again: every pair is in exactly one place afterwards.
 
     - a claim with all its files is finished, any other is undone;
-    - a job folder that the store does not know is added as it says;
+    - a job folder that is not in the store is added by its job.json;
     - a waiting job whose folder is gone fails, and is queued again once the folder is back;
     - a rejection is finished.
 
@@ -83,7 +83,7 @@ def mend_files(root: Root, known: Collection[str], *, only_folders: bool = False
         try:
             notes += _finish_or_undo(root, work)
         except OSError as error:
-            # The inbox is away, say. One claim must not keep all others waiting.
+            # For example, the inbox is unmounted. One claim must not keep all others waiting.
             unfinished.append(f"the claim in {work.name} could not be finished or undone: {error}")
     stuck: dict[str, Taken] = {}
     claimed = []

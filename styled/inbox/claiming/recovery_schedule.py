@@ -28,7 +28,7 @@ class Recovery(NamedTuple):
 
 
 class RecoverySchedule:
-    """Says when a recovery is due, and does its half in the store; the first one is due at once.
+    """Schedules recoveries, and does their half in the store; the first one is due at once.
 
     Args:
         root: whose inbox.

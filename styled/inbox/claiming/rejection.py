@@ -50,7 +50,7 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
-    """Move files to ``inbox/rejected/<name>/`` and say why in ``REASON.txt``.
+    """Move files to ``inbox/rejected/<name>/`` and write why in ``REASON.txt``.
 
     Args:
         root: whose inbox.
@@ -103,7 +103,7 @@ def finish_rejections(root: Root) -> list[str]:
         try:
             plan = _checked(read_json(record, _Plan))
         except (DataDamaged, ValueError) as error:
-            # Kept, for whoever wants to know which files were meant; they are where they were, or in the hidden folder.
+            # Kept as a record of which files were meant; they are where they were, or in the hidden folder.
             record.rename(record.with_suffix(".damaged"))
             notes.append(f"a rejection that was cut off cannot be finished, its plan {record.name} is damaged: {error}")
             continue
@@ -301,7 +301,7 @@ def _expand(root: Root, paths: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _targets(sources: Sequence[str]) -> list[str]:
-    """Return a name for each source; those from ``content/`` and ``style/`` are told apart by their folder."""
+    """Return a name for each source; those from ``content/`` and ``style/`` are distinguished by their folder."""
     names = [source.rpartition("/")[2] for source in sources]
     if len(set(names)) < len(names):
         names = ["-".join(source.split("/")[-2:]) for source in sources]

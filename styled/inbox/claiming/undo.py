@@ -42,7 +42,7 @@ def undo(root: Root, work: Path) -> list[str]:
             notes.append(f"{', '.join(left)} of a claim that was undone: see {place}")
         target.rmdir()
     (work / "job.json").unlink(missing_ok=True)
-    # The plan goes last: without it nobody knows where the files belong.
+    # The plan goes last: without it the files' places are lost.
     (work / PLAN).unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         work.rmdir()
@@ -54,7 +54,7 @@ def _put_back(root: Root, claim: Claim, target: Path) -> None:
     with folder_at(root.inbox) as inbox, folder_at(target) as source:
         for member in claim.members:
             if signature_at(member.target, source) is not None:
-                # Its folder may be a link or a file by now, its name taken: the caller finds it left, and tells.
+                # Its folder may be a link or a file by now, its name taken: the caller finds it left, and reports it.
                 with suppress(OSError):
                     _put_one_back(member, inbox, source)
         durable.sync_open_folder(inbox)

@@ -64,7 +64,7 @@ def deletion(number: int) -> str:
 
 
 def cells(row: int, columns: int) -> str:
-    """Return the text of one row: the first cell says row and column 0, each other one goes on from its left."""
+    """Return the text of one row: the first cell has row and column 0, each other one goes on from its left."""
     return f"{PLACEHOLDER}{_MARKS[row]}{_MARKS[0]}" + PLACEHOLDER * (columns - 1)
 
 

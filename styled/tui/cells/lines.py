@@ -1,7 +1,7 @@
 """Text as the screens draw it: lines of spans, measured in terminal cells. Pure, no Textual.
 
 A span is a text and a tone. The tone is a word ("bad", "muted" …); the theme gives it a colour, so that
-what a pane says can be built and tested without a terminal. Text from outside (names, reasons, log lines)
+the text of a pane can be built and tested without a terminal. Text from outside (names, reasons, log lines)
 goes through :func:`inert` first.
 """
 
@@ -75,7 +75,7 @@ def cut(text: str, cells: int, *, mark: str = "~") -> str:
 
 
 def cut_middle(text: str, cells: int, *, mark: str = "~") -> str:
-    """Shorten a path to ``cells`` cells, keeping both ends, since the end tells the most."""
+    """Shorten a path to ``cells`` cells, keeping both ends, since the end matters most."""
     if cell_len(text) <= cells:
         return text
     if cells < 4:

@@ -63,7 +63,7 @@ def bars(columns: Sequence[Column], rows: int, glyphs: Glyphs) -> list[str]:
         return [" " * len(columns)] * rows
     low, high = span
     steps = len(glyphs.levels)
-    # The lowest value still shows one step, so that it can be told from no value.
+    # The lowest value still shows one step, so that it differs from no value.
     heights = [
         0 if column is None else 1 + round((column[1] - low) / (high - low) * (rows * steps - 1)) for column in columns
     ]

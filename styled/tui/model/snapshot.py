@@ -45,7 +45,7 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the screen wants to see; the poller answers with a snapshot that carries it back."""
+    """What the screen shows; the poller answers with a snapshot that carries it back."""
 
     offset: int = 0
     """First row of the queue wanted."""

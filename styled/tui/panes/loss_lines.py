@@ -55,7 +55,7 @@ def loss_lines(
         return [((_nothing_yet(focus), "muted"),)]
     numbers = _numbers(focus, progress, cells, term)
     figures_below = _figures(focus, progress, memory, cells, glyphs)
-    if rows < 8:  # a very low pane: the total, the bar, the time left and the memory say the most
+    if rows < 8:  # a very low pane: the total, the bar, the time left and the memory matter most
         return [numbers[0], *figures_below[:2], *numbers[1:], figures_below[3]][:rows]
     planned = max(progress.steps, 1)
     lines = [*numbers, *_plot(focus.losses, planned, cells, rows, glyphs), *figures_below]

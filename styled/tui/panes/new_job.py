@@ -48,7 +48,7 @@ class NewJob:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the pair's ``job.toml`` shall say."""
+        """Settings for the pair's ``job.toml``."""
         return ({} if self.preset is None else {"preset": self.preset}) | self.own
 
     @property
@@ -121,7 +121,7 @@ class NewJob:
         ]
 
     def ready_line(self) -> Line:
-        """Say what is still needed, or how to add it."""
+        """Return what is still needed, or how to add it."""
         needs = (("a content (c)", self.content), ("a style (s)", self.styles))
         missing = [word for word, there in needs if not there]
         if missing:

@@ -27,7 +27,7 @@ def status_line(snapshot: Snapshot | None, now: float, cells: int, glyphs: Glyph
     state = _daemon(snapshot, now)
     room = cells - line_width(state) - line_width(counts) - 4
     memory = memory_spans(snapshot.memory, room - line_width(head))
-    if not memory:  # the memory says more than our own name
+    if not memory:  # the memory matters more than our own name
         head, memory = (), memory_spans(snapshot.memory, room)
     used = line_width(head) + line_width(state) + line_width(memory) + line_width(counts)
     gap = max(1, cells - used - 2)
@@ -99,7 +99,7 @@ def _counts(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> Line:
 
 
 def happening(event: Event) -> Happening:
-    """Say in one line what an event of the queue was."""
+    """Return an event of the queue as one line."""
     job = f"{event.number:04d}" if event.number is not None else ""
     name = inert(event.id.split("-", 2)[-1]) if event.id else ""
     note = f": {inert(event.note)}" if event.note else ""

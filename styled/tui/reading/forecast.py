@@ -1,7 +1,7 @@
 """When the waiting jobs will be done: their pixels times steps, at the speed that recent jobs had.
 
 A rough figure, shown as such. It does not know a content's shape before it is opened (3:2 is assumed), nor what
-other settings cost; where no job has run yet it says nothing.
+other settings cost; where no job has run yet there is none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EVERY_S = 5.0
 """Between two forecasts, unless the queue changed."""
 
 _FORESEEN = 200
-"""Waiting jobs looked at; those behind them are too far away to say."""
+"""Waiting jobs looked at; those behind them are too far away to estimate."""
 _RECENT = 5
 """Jobs whose speed is taken."""
 _COUNTING = ("size", "steps", "scales", "upscale")
@@ -127,7 +127,7 @@ def _scales(counting: tuple[tuple[str, Any], ...]) -> tuple[tuple[int, int], ...
         settings = settings_from(dict(counting))
         scales = plan_scales(3 * settings.size, 2 * settings.size, settings)
     except SettingsError:
-        return ()  # it will fail soon after its start, and say why
+        return ()  # it will fail soon after its start, with the reason
     return tuple((scale.pixels, scale.steps) for scale in scales)
 
 

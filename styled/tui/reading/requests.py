@@ -29,7 +29,7 @@ class Request:
     op: str
     args: dict[str, object]
     done: str
-    """What to say when it worked: ``0042 is paused``."""
+    """Text for success: ``0042 is paused``."""
 
 
 class Requests:

@@ -195,7 +195,7 @@ class AddScreen(Screen[str]):
         if message.has_measured:
             self._is_measuring = False
         if message.job != self.new_job:
-            if message.has_measured and self.new_job.is_whole:  # its time can be told now
+            if message.has_measured and self.new_job.is_whole:  # its time is known now
                 in_background(self, "plan", partial(self._estimate, self.new_job.copy(), may_measure=False))
             return
         self._plan = message.words
@@ -290,7 +290,7 @@ class AddScreen(Screen[str]):
             return self.Added("", str(error))
 
     def on_add_screen_added(self, message: Added) -> None:
-        """Go back and say so; or stay and say why not."""
+        """Go back and report it; or stay and show why not."""
         self._adding = False
         if message.trouble:
             self._said = ((f" {inert(message.trouble)}", "bad"),)

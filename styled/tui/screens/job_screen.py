@@ -147,7 +147,7 @@ class JobScreen(Screen[None]):
 
     @abstractmethod
     def wanted_view(self) -> View:
-        """Say what the next snapshot should show."""
+        """Set what the next snapshot should show."""
 
     @abstractmethod
     def job_id(self) -> str | None:
@@ -218,7 +218,7 @@ class JobScreen(Screen[None]):
         return self.shell.options.readonly
 
     def _commanded(self, verb: str, states: frozenset[JobState]) -> Job | None:
-        """Return the job in view if ``verb`` may be asked of it; else say why not."""
+        """Return the job in view if ``verb`` may be asked of it; else show why not."""
         if self._refused(verb):
             return None
         job = self.job

@@ -22,7 +22,7 @@ def in_background(pump: MessagePump, name: str, work: Callable[[], Message]) -> 
 
 
 def post(pump: MessagePump, loop: asyncio.AbstractEventLoop, message: Message) -> None:
-    """Post from another thread; where ``pump`` or the loop has ended meanwhile there is nobody left to tell."""
+    """Post from another thread; where ``pump`` or the loop has ended meanwhile nothing is posted."""
     try:
         pump.post_message(message)
     except NoActiveAppError:

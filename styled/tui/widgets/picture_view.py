@@ -26,7 +26,7 @@ class PictureView(LineView):
         super().__init__(id=id, classes=classes)
         self._picture: Picture | None = None
         self._number = 0
-        """Of the picture as the terminal knows it; 0 before the first."""
+        """Of the picture in the terminal; 0 before the first."""
 
     @property
     def picture(self) -> Picture | None:

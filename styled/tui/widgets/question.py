@@ -59,7 +59,7 @@ class Question(_Window):
 
 
 class Notice(_Window):
-    """Says something until a key is pressed."""
+    """Shows a text until a key is pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q,y,space", "answer(False)", "close", id="notice.close"),

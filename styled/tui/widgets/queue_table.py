@@ -93,7 +93,7 @@ class QueueTable(LineView, can_focus=True):
         return offset, -(-(self.top + 2 * self.page_rows + PAGE - offset) // PAGE) * PAGE
 
     def show_queue(self, snapshot: Snapshot, empty: tuple[str, ...]) -> None:
-        """Show a snapshot's rows; ``empty`` is what to say when there are none."""
+        """Show a snapshot's rows; ``empty`` is the text for none."""
         self._offset, self._jobs, self._total = snapshot.view.offset, snapshot.jobs, snapshot.total
         self._extras = () if snapshot.view.filter else (*snapshot.incomplete, *snapshot.ignored, *snapshot.rejected)
         self._progress, self._foreseen = snapshot.progress, snapshot.foreseen
