@@ -64,6 +64,9 @@ class InboxConfig(Section, frozen=True, kw_only=True):
         tuple[Annotated[int, Meta(ge=-1000, le=1000)], Annotated[int, Meta(ge=-1000, le=1000)]],
         Meta(description="lowest and highest priority that a dropped pair gets, whatever it asks for"),
     ] = (-100, 100)
+    allow_download: Annotated[
+        bool, Meta(description='a dropped pair may have Keras\' weights downloaded (weights = "imagenet")')
+    ] = False
 
     def __post_init__(self) -> None:
         """Check the order of the priorities too."""

@@ -65,6 +65,10 @@ Priority = Annotated[int, msgspec.Meta(ge=PRIORITIES[0], le=PRIORITIES[-1])]
 """Higher runs first."""
 
 
+Moment = Annotated[float, msgspec.Meta(ge=-3e10, le=2.5e11)]
+"""Unix seconds, in the years 1019 to 9892: what no calendar has is damage."""
+
+
 def style_stem(position: int) -> str:
     """Return the name, without its suffix, of the style at ``position`` (from 1) in a pair's folder: ``style-2``."""
     return "style" if position == 1 else f"style-{position}"
@@ -107,13 +111,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Settings that differ from the defaults, as plain values."""
     priority: int = 0
     """Higher runs first."""
-    created_at: float = 0.0
-    started_at: float | None = None
+    created_at: Moment = 0.0
+    started_at: Moment | None = None
     """When a worker first ran it."""
-    finished_at: float | None = None
+    finished_at: Moment | None = None
     attempts: int = 0
     """Workers started without progress since."""
-    not_before: float = 0.0
+    not_before: Moment = 0.0
     """Not run before this time (back-off)."""
     step: int = 0
     steps: int = 0

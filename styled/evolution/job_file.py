@@ -18,8 +18,8 @@ from styled.errors import DataDamaged, JobFileDamaged
 from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json, read_file
-from styled.files.untrusted import open_regular
-from styled.job import LARGEST_NUMBER, JobState, Priority
+from styled.files.untrusted import is_single_name, open_regular
+from styled.job import LARGEST_NUMBER, JobState, Moment, Priority
 from styled.settings import Settings
 
 VERSION = 1
@@ -52,13 +52,15 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     """Path of each input to its path in the inbox, or to the name that its sender gave it; empty if not known."""
     weights_digest: str = ""
     """Of the VGG19 weights; empty until they are known."""
+    may_download: bool = True
+    """Whether ``weights = "imagenet"`` is downloaded where it is missing: not for a pair that anybody may have dropped."""
     versions: dict[str, str] = {}
     """Of styled and the libraries that decide the pixels."""
-    created_at: float
+    created_at: Moment
     priority: Priority = 0
     state: JobState = JobState.WAITING
-    started_at: float | None = None
-    finished_at: float | None = None
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
     output: str = ""
     """Where ``styled run`` puts the result; empty for a job of the queue."""
     reason: str = ""
@@ -92,7 +94,11 @@ def read_job_file(folder: JobFolder) -> JobFile:
             raise JobFileDamaged(
                 f"{path} has layout {version}, this styled reads up to {VERSION}", "Upgrade styled to use this job."
             )
-        return from_json(data, JobFile)
+        job = from_json(data, JobFile)
+        for name in (job.content, *job.styles, *([job.mask] if job.mask is not None else [])):
+            if not all(map(is_single_name, name.split("/"))):
+                raise JobFileDamaged(f"{path} is damaged: {name[:80]!r} leads out of the job's folder")
+        return job
     except OSError as error:
         raise JobFileDamaged(f"{path} cannot be read: {error.strerror}") from error
     except DataDamaged as error:

@@ -60,6 +60,10 @@ class Exhibit:
         home = self.folder.path.resolve()
         return [(title, path) for title, path in named if path.resolve().is_relative_to(home)]
 
+    def digest_of(self, path: Path) -> str:
+        """Return the digest of an input that ``job.json`` has, empty if none."""
+        return self.job.digests.get(str(path.relative_to(self.folder.path)), "") if self.job else ""
+
     @property
     def last(self) -> Progress | None:
         """The last step painted."""

@@ -53,6 +53,8 @@ def write_gallery(evolution: Path, *, on_job: Callable[[int, int], None] = lambd
                 notes.append(f"{folder.id} went away")  # removed by the daemon or a user meanwhile
             except ImageError as error:
                 notes.append(f"{folder.id}: {error.message}")
+            except OSError as error:
+                notes.append(f"{folder.id} cannot be shown: {error.strerror or error}")
         on_job(number, len(folders))
     showings.sort(key=lambda showing: showing.exhibit.finished_at, reverse=True)
     with durable.disk_full_at(evolution):
@@ -70,8 +72,8 @@ def _showing(exhibit: Exhibit, notes: list[str]) -> Showing:
     for title, source in exhibit.inputs:
         side = COMPARED_SIDE if title == "content" else THUMBNAIL_SIDE
         try:
-            inputs.append((title, _view(folder, source, title.replace(" ", "-"), side)))
-        except (FileNotFoundError, ImageError) as error:
+            inputs.append((title, _view(folder, source, title.replace(" ", "-"), side, exhibit.digest_of(source))))
+        except (OSError, ImageError) as error:
             # The result is there to see, with or without what it was made from.
             notes.append(f"{folder.id}: the {title} is not shown: {error}")
     shown = View(folder.result.name, result.width, result.height)
@@ -80,5 +82,5 @@ def _showing(exhibit: Exhibit, notes: list[str]) -> Showing:
     return Showing(exhibit, shown, thumbnail, inputs)
 
 
-def _view(folder: JobFolder, source: Path, name: str, side: int) -> View:
-    return View(*view_of(folder, source, name, side))
+def _view(folder: JobFolder, source: Path, name: str, side: int, digest: str = "") -> View:
+    return View(*view_of(folder, source, name, side, digest))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from styled import images
 from styled.errors import ImageError
-from styled.evolution import JobFolder
+from styled.evolution import JobFolder, open_input
 from styled.files import durable
 
 THUMBNAIL_SIDE = 480
@@ -25,7 +25,7 @@ COMPARED_SIDE = 1280
 """Long side, px, of the content beside the result."""
 
 
-def view_of(folder: JobFolder, source: Path, name: str, side: int) -> tuple[str, int, int]:
+def view_of(folder: JobFolder, source: Path, name: str, side: int, digest: str = "") -> tuple[str, int, int]:
     """Return a view's path relative to the job's folder, its width and its height, px.
 
     Args:
@@ -33,9 +33,11 @@ def view_of(folder: JobFolder, source: Path, name: str, side: int) -> tuple[str,
         source: the image to show.
         name: of the view: ``thumbnail``, ``content``, ``style``.
         side: long side at most, px.
+        digest: what the source's bytes must be, for an input of the job; see :func:`styled.evolution.open_input`.
 
     Raises:
         UnreadableImage: the source cannot be shown.
+        InputChanged: it is not the file that the job was made with.
         ImageTooLarge: it has more pixels than the limit.
         DiskFull: no space.
         OSError: the source is gone, or the folder cannot be written.
@@ -44,7 +46,7 @@ def view_of(folder: JobFolder, source: Path, name: str, side: int) -> tuple[str,
     shown = source.stat()
     size = _size_if_of(view, shown)
     if size is None:
-        size = _make(view, source, side, shown)
+        size = _make(view, source, side, shown, digest)
     return f"{folder.views.name}/{view.name}", *size
 
 
@@ -59,8 +61,9 @@ def _size_if_of(view: Path, shown: os.stat_result) -> tuple[int, int] | None:
         return None  # not there, or cut by a power loss
 
 
-def _make(view: Path, source: Path, side: int, shown: os.stat_result) -> tuple[int, int]:
-    picture = Image.fromarray(images.load(source, long_side=side).pixels)
+def _make(view: Path, source: Path, side: int, shown: os.stat_result, digest: str) -> tuple[int, int]:
+    with open_input(source, digest) as file:
+        picture = Image.fromarray(images.load(file, name=source.name, long_side=side).pixels)
     # Whole or not at all for a reader, but not synced: what a power loss takes is made again. Syncing three small
     # files a job would take most of the time.
     temporary = view.with_name(f".{secrets.token_hex(4)}.tmp")

@@ -13,6 +13,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,7 +75,7 @@ def probe(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXEL
 
 
 @contextmanager
-def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool = True) -> Iterator[BinaryIO]:
+def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool = True) -> Iterator[BufferedReader]:
     """Open a regular file for reading, without ever blocking on what only looks like one.
 
     Args:

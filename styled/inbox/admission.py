@@ -55,14 +55,19 @@ def admit(
     """
     pair = prepared.task.pair
     settings = job_toml.resolve(defaults, prepared.own.settings, source=pair.settings or "styled.toml")
-    check_limits(config, settings, job_toml.resolve(defaults, {}, source="styled.toml"), styles=len(pair.styles))
+    own = job_toml.resolve(defaults, {}, source="styled.toml")
+    check_limits(config, settings, own, styles=len(pair.styles), weights_are_here=bool(prepared.weights_digest))
     priority, bound = priority_within(config, prepared.own.priority)
     job = _job_file(prepared, settings, priority, now)
     digest = file_digest(job)
     seen = store.first_seen(digest)
     same_as = f"job {seen[0]:04d} ({seen[1]})" if seen else ""
     same = f"same images and settings as {same_as}" if same_as and config.duplicates == "warn" else ""
-    job = msgspec.structs.replace(job, remarks=(*job.remarks, *filter(None, [same, bound])))
+    job = msgspec.structs.replace(
+        job,
+        may_download=config.allow_download or settings.weights == own.weights,
+        remarks=(*job.remarks, *filter(None, [same, bound])),
+    )
     claim = Claim(
         job=job,
         members=prepared.members,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from styled.config import InboxConfig
 from styled.errors import SettingsError
 from styled.settings import Settings
+from styled.vgg19.weights import IMAGENET
 
 
-def check_limits(config: InboxConfig, asked: Settings, own: Settings, *, styles: int) -> None:
+def check_limits(config: InboxConfig, asked: Settings, own: Settings, *, styles: int, weights_are_here: bool) -> None:
     """Refuse a pair that asks for more than it may. What the root itself is set to is never too much.
 
     Args:
@@ -15,10 +16,16 @@ def check_limits(config: InboxConfig, asked: Settings, own: Settings, *, styles:
         asked: the pair's settings, over those of the root.
         own: those of the root.
         styles: how many the pair has.
+        weights_are_here: those it asks for need no download.
 
     Raises:
         SettingsError: which limit binds, and who can raise it.
     """
+    if asked.weights == IMAGENET != own.weights and not (config.allow_download or weights_are_here):
+        raise SettingsError(
+            "weights = 'imagenet' would be downloaded, which a dropped pair may not have done (inbox.allow_download = false)",
+            f"Leave weights out, or have allow_download set under [inbox] of {_WHERE}.",
+        )
     _check("size", _longest(asked), "max_size", max(config.max_size, _longest(own)))
     _check("steps", asked.steps, "max_steps", max(config.max_steps, own.steps))
     if styles > config.max_styles:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from styled import evolution, images, memory, tensorflow_import, vgg19
 from styled.engine.iterate import Iterate
-from styled.errors import CheckpointDamaged, Diverged, InputChanged, InstallationBroken, SettingsError, StyledError
+from styled.errors import CheckpointDamaged, Diverged, InstallationBroken, SettingsError, StyledError
 from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
@@ -71,20 +72,20 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
     """Read the images of a job.
 
     Raises:
-        ImageError: one cannot be used.
+        ImageError: one cannot be used, or is not the file that the job was made with.
         SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
     """
     settings = job.settings
-    content = load_content(folder.path / job.content, settings)
-    styles = load_styles([folder.path / style for style in job.styles], content, settings)
     path = _init_path(folder, settings.init)
-    # After decoding: of a file that is damaged or gone, that is said first.
-    for name in (job.content, *job.styles, *([job.mask] if job.mask else [])):
-        if name in job.digests and evolution.digest(folder.path / name) != job.digests[name]:
-            raise InputChanged(
-                f"{name} is not the file that the job was made with", "Drop the pair again as a new job."
-            )
-    mask = None if job.mask is None else images.load(folder.path / job.mask, long_side=settings.size).pixels
+    with ExitStack() as stack:
+
+        def opened(name: str) -> BinaryIO:
+            return stack.enter_context(evolution.open_input(folder.path / name, job.digests.get(name, "")))
+
+        content = load_content(opened(job.content), settings, name=Path(job.content).name)
+        names = [Path(style).name for style in job.styles]
+        styles = load_styles([opened(style) for style in job.styles], content, settings, names=names)
+        mask = None if job.mask is None else images.load(opened(job.mask), name="mask", long_side=settings.size).pixels
     return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
 
 
@@ -179,7 +180,7 @@ class _Run:
     ) -> None:
         self._folder, self._fence, self._job = folder, fence, job
         self._settings, self._inputs, self._clock = job.settings, inputs, clock
-        self._weights = _weights_for(job.settings)
+        self._weights = _weights_for(job)
         self._fingerprint = evolution.fingerprint(job.digests, job.settings, self._weights.digest)
         self.start = self._find_start()
         self._began = clock()
@@ -360,9 +361,10 @@ def save_result(
     )
 
 
-def _weights_for(settings: Settings) -> Weights:
-    deepest = vgg19.deepest({*settings.content_layers, *settings.style_layers})
-    return load_weights(settings.weights, [layer.name for layer in vgg19.up_to(deepest)])
+def _weights_for(job: JobFile) -> Weights:
+    deepest = vgg19.deepest({*job.settings.content_layers, *job.settings.style_layers})
+    layers = [layer.name for layer in vgg19.up_to(deepest)]
+    return load_weights(job.settings.weights, layers, may_download=job.may_download)
 
 
 def _engine() -> Paint:

@@ -82,21 +82,22 @@ class WeightsInfo:
     """Why ``available`` is False, with advice."""
 
 
-def load_weights(spec: str, layers: Sequence[str]) -> Weights:
+def load_weights(spec: str, layers: Sequence[str], *, may_download: bool = True) -> Weights:
     """Load the weights of some layers and check the file they come from.
 
     Args:
         spec: ``builtin``, ``imagenet``, or the path of an ``.h5`` file (``~`` is expanded).
         layers: names from :data:`styled.vgg19.LAYER_NAMES`.
+        may_download: whether ``imagenet`` is fetched where Keras' cache has no good copy.
 
     Raises:
-        WeightsUnavailable: no such file, or the download failed.
+        WeightsUnavailable: no such file, none and it may not be downloaded, or the download failed.
         WeightsDamaged: wrong digest, a missing layer, a wrong shape, or values that are not finite.
     """
     if spec == BUILTIN:
         return read_builtin(layers)
     if spec == IMAGENET:
-        return read_h5(fetch_imagenet(), layers)
+        return read_h5(fetch_imagenet(may_download=may_download), layers)
     return read_h5(_path_of(spec), layers)
 
 
@@ -211,21 +212,27 @@ def read_h5(path: Path, layers: Sequence[str]) -> Weights:
     return _checked(Weights(kernels, biases, hashlib.sha256(content).hexdigest(), str(path)), path, advice)
 
 
-def fetch_imagenet(*, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5) -> Path:
+def fetch_imagenet(*, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5, may_download: bool = True) -> Path:
     """Return Keras' own file, downloaded into Keras' cache unless a good copy is there.
 
     Args:
         url: where to download from.
         md5: what the file must hash to.
+        may_download: False only looks into the cache.
 
     Raises:
-        WeightsUnavailable: no network, the server refused, or the cache cannot be written.
+        WeightsUnavailable: not to be downloaded, no network, the server refused, or the cache cannot be written.
         WeightsDamaged: the download has a wrong hash.
     """
     cache = keras_cache()
     target = cache / IMAGENET_NAME
     if target.is_file() and _has_md5(target, md5):
         return target
+    if not may_download:
+        raise WeightsUnavailable(
+            f"weights = 'imagenet' is not in Keras' cache {cache}, and a dropped pair may not have it downloaded",
+            "Have [inbox] allow_download set in the daemon's styled.toml, or leave weights out.",
+        )
     try:
         cache.mkdir(parents=True, exist_ok=True)
         # Downloaded beside the cache's files and renamed, so that a killed download leaves nothing half.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import msgspec
 import pytest
 
 from styled import __version__
@@ -104,3 +105,18 @@ def test_digest_is_the_sha256_of_the_bytes(job: JobFolder) -> None:
     path = job.input / "content.jpg"
     path.write_bytes(b"photo")
     assert digest(path) == hashlib.sha256(b"photo").hexdigest()
+
+
+@pytest.mark.parametrize("path", ["../other/input/content.jpg", "/etc/passwd", "input/../../x", "", "input//x", "."])
+@pytest.mark.parametrize("field", ["content", "mask", "styles"])
+def test_a_path_that_leads_out_of_the_folder_is_damage(job: JobFolder, field: str, path: str) -> None:
+    write_job_file(job, msgspec.structs.replace(example(), **{field: (path,) if field == "styles" else path}))
+    with pytest.raises(JobFileDamaged, match="leads out"):
+        read_job_file(job)
+
+
+@pytest.mark.parametrize("when", [1e300, -1e300, 1e12])
+def test_a_time_that_no_calendar_has_is_damage(job: JobFolder, when: float) -> None:
+    write_job_file(job, msgspec.structs.replace(example(), finished_at=when))
+    with pytest.raises(JobFileDamaged):
+        read_job_file(job)

@@ -27,16 +27,26 @@ LIMITS = InboxConfig(max_size=800, max_steps=500, max_styles=2, priorities=(-5, 
 )
 def test_more_than_a_limit_is_refused_by_its_name(asked: dict[str, object], styles: int, binds: str) -> None:
     with pytest.raises(SettingsError, match=binds) as refused:
-        check_limits(LIMITS, settings_from(asked), settings_from({"size": 400}), styles=styles)
+        check_limits(LIMITS, settings_from(asked), settings_from({"size": 400}), styles=styles, weights_are_here=True)
     assert "styled.toml" in refused.value.advice
 
 
 def test_what_the_root_itself_is_set_to_is_never_too_much() -> None:
     own = settings_from({"size": 3000, "steps": 900})
-    check_limits(LIMITS, own, own, styles=2)
-    check_limits(LIMITS, settings_from({"size": 800, "steps": 500}), Settings(), styles=1)
+    check_limits(LIMITS, own, own, styles=2, weights_are_here=True)
+    check_limits(LIMITS, settings_from({"size": 800, "steps": 500}), Settings(), styles=1, weights_are_here=True)
     with pytest.raises(SettingsError, match="3001"):
-        check_limits(LIMITS, settings_from({"size": 3001}), own, styles=1)
+        check_limits(LIMITS, settings_from({"size": 3001}), own, styles=1, weights_are_here=True)
+
+
+def test_weights_are_downloaded_for_a_dropped_pair_only_where_the_owner_allows_it() -> None:
+    asked, own = settings_from({"weights": "imagenet", "size": 400}), settings_from({"size": 400})
+    with pytest.raises(SettingsError, match=r"inbox\.allow_download = false") as refused:
+        check_limits(LIMITS, asked, own, styles=1, weights_are_here=False)
+    assert "styled.toml" in refused.value.advice
+    check_limits(LIMITS, asked, own, styles=1, weights_are_here=True)
+    check_limits(LIMITS, asked, asked, styles=1, weights_are_here=False)
+    check_limits(InboxConfig(max_size=800, allow_download=True), asked, own, styles=1, weights_are_here=False)
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0, 0), (10, 10), (-5, -5), (11, 10), (1000, 10), (-6, -5)])

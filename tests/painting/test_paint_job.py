@@ -253,6 +253,8 @@ class TestTrouble:
     def test_what_is_no_image_is_refused(self, job: JobFolder) -> None:
         make_job(job)
         (job.input / "style.jpg").write_text("not a painting")
+        record = evolution.read_job_file(job)
+        evolution.write_job_file(job, msgspec.structs.replace(record, digests={}))
         with pytest.raises(UnreadableImage, match=r"style\.jpg"):
             list(paint_job(job, never))
 

@@ -176,6 +176,12 @@ class TestFile:
 
 
 class TestImagenet:
+    def test_what_may_not_be_downloaded_is_not(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(weights, "_download", lambda *_: pytest.fail("the network was used"))
+        with pytest.raises(WeightsUnavailable, match="may not have it downloaded") as caught:
+            weights.load_weights("imagenet", FIRST, may_download=False)
+        assert "allow_download" in caught.value.advice
+
     def test_a_good_copy_in_keras_cache_is_used_without_network(self, cache: Path, first) -> None:
         cache.mkdir(parents=True)
         path = write_h5(cache / weights.IMAGENET_NAME, first)

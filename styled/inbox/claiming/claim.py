@@ -32,7 +32,7 @@ from styled.files import durable
 from styled.files.failpoint import crash_point
 from styled.files.moves import CANNOT_MOVE, GONE, copy_new, rename_new, signature_at
 from styled.files.signature import Signature
-from styled.files.untrusted import NOT_A_FILE, folder_at, parent_of
+from styled.files.untrusted import NOT_A_FILE, file_at, folder_at, is_being_written, parent_of
 from styled.inbox.claiming.claim_record import EXTRAS, PLAN, PREFIX, Claim, Member
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.claiming.undo import undo
@@ -132,7 +132,8 @@ def _bring(member: Member, inbox: int, target: int) -> None:
     """Do step 3 for one file: move it, or copy it where it stays or cannot be moved."""
     try:
         with parent_of(member.source, base=inbox) as (folder, name):
-            if not member.kept:
+            # A file that another user owns stays his to write, wherever it is moved.
+            if not member.kept and os.lstat(name, dir_fd=folder).st_uid == os.geteuid():
                 try:
                     rename_new(name, member.target, source_folder=folder, target_folder=target)
                     return
@@ -154,11 +155,16 @@ def _check(member: Member, target: int, folder: Path) -> None:
     moved = Signature.of(status).same_file(member.signature)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         raise PairChanged(f"{member.source} was replaced by something else")
+    if moved and status.st_uid != os.geteuid():
+        raise PairChanged(f"{member.source} belongs to another user, who may still write it")
     if not moved and digest(folder / member.target) != member.digest:
         raise PairChanged(f"{member.source} was changed")
-    # The sender of a moved file may own it and keep its mode; the worker compares the digest in any case.
     with suppress(PermissionError):
         os.chmod(member.target, 0o440, dir_fd=target)
+    # Nobody can open it for writing any more: is there somebody who had done so before?
+    with file_at(member.target, folder=target) as file:
+        if is_being_written(file):
+            raise PairChanged(f"{member.source} was opened for writing")
 
 
 def remove_original(path: str, taken: Taken, inbox: int) -> bool | None:

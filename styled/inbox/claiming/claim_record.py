@@ -57,7 +57,7 @@ def read_plan(folder: Path) -> Claim | None:
         claim = read_json(folder / PLAN, Claim)
     except (FileNotFoundError, DataDamaged):
         return None
-    names = [member.target for member in claim.members] + claim.extra_names()
+    names = [claim.job.id, *(member.target for member in claim.members), *claim.extra_names()]
     names += [name for member in claim.members for name in member.source.split("/")]
     names += [] if claim.folder is None else [claim.folder]
     return claim if all(map(is_single_name, names)) else None

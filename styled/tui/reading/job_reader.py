@@ -162,20 +162,30 @@ class JobReader:
         if not view.sides.wanted:
             return ()
         style = "style" if len(job.styles) == 1 else f"style 1 of {len(job.styles)}"
-        sources: list[tuple[str, Path, int | None]] = [("content", self.folder.path / job.content, None)]
-        sources += [(style, self.folder.path / path, None) for path in job.styles[:1]]
+        inputs = [("content", job.content, job.content_digest)]
+        inputs += [(style, path, next(iter(job.style_digests), "")) for path in job.styles[:1]]
+        drawn = [
+            self._draw(name, self.folder.path / path, view.sides, troubles, digest=digest)
+            for name, path, digest in inputs
+        ]
         outcome = self._outcome()
         if outcome is not None:
-            sources.append(outcome)
-        drawn = [self._draw(name, path, view.sides, troubles, step=step) for name, path, step in sources]
+            drawn.append(self._draw(outcome[0], outcome[1], view.sides, troubles, step=outcome[2]))
         return tuple(picture for picture in drawn if picture is not None)
 
     def _draw(
-        self, slot: str, path: Path, canvas: Canvas, troubles: list[str], *, step: int | None = None
+        self,
+        slot: str,
+        path: Path,
+        canvas: Canvas,
+        troubles: list[str],
+        *,
+        step: int | None = None,
+        digest: str = "",
     ) -> Picture | None:
         caption = slot if step is None else f"frame {step}"
         try:
-            return self._pictures.make(slot, path, canvas, caption=caption, step=step)
+            return self._pictures.make(slot, path, canvas, caption=caption, step=step, digest=digest)
         except (OSError, ImageError) as error:
             troubles.append(f"{path.name} cannot be shown: {error}")
             return None

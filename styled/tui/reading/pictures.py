@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from styled import images
+from styled.evolution import open_input
 from styled.tui.cells import kitty, preview
 from styled.tui.model.snapshot import Canvas, Graphic, Picture
 
@@ -24,8 +25,12 @@ class PictureMaker:
         kept = self._kept.get(slot)
         return kept[1] if kept is not None else None
 
-    def make(self, slot: str, path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
+    def make(
+        self, slot: str, path: Path, canvas: Canvas, *, caption: str, step: int | None = None, digest: str = ""
+    ) -> Picture:
         """Draw the image at ``path`` as large as it fits on ``canvas``, in its aspect.
+
+        ``digest`` is of an input of a job; see :func:`styled.evolution.open_input`.
 
         Raises:
             OSError: the file cannot be read.
@@ -36,17 +41,18 @@ class PictureMaker:
         kept = self._kept.get(slot)
         if kept is not None and kept[0] == key:
             return kept[1]
-        picture = draw(path, canvas, caption=caption, step=step)
+        picture = draw(path, canvas, caption=caption, step=step, digest=digest)
         self._kept[slot] = (key, picture)
         return picture
 
 
-def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None) -> Picture:
+def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None, digest: str = "") -> Picture:
     """Draw the image at ``path``; see :meth:`PictureMaker.make`."""
     # Four pixels for each one shown: the decoder may shrink a JPEG early, the rest is averaged in linear light.
     scale = kitty.CELL[0] if canvas.mode == "kitty" else 4
     long_side = scale * max(canvas.columns, 2 * canvas.rows)
-    loaded = images.load(path, max_pixels=_MAX_PIXELS, long_side=long_side)
+    with open_input(path, digest) as file:
+        loaded = images.load(file, name=path.name, max_pixels=_MAX_PIXELS, long_side=long_side)
     picture = Image.fromarray(loaded.pixels)
     columns, rows = preview.fit_cells(picture.width, picture.height, canvas.columns, canvas.rows)
     info = loaded.info

@@ -12,17 +12,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from styled.errors import DiskFull, PairChanged
 from styled.evolution import JobFile, read_job_file
-from styled.files import moves
+from styled.files import durable, moves
 from styled.files.failpoint import crash_point
 from styled.files.printable import encoded
 from styled.files.signature import Signature
 from styled.inbox.claiming import claim as claiming
 from styled.inbox.claiming.claim import clear, forget_plan, take
-from styled.inbox.claiming.claim_record import PLAN, Claim, Member
+from styled.inbox.claiming.claim_record import PLAN, PREFIX, Claim, Member, read_plan
 from styled.inbox.claiming.recovery import recover
 from styled.inbox.claiming.taken import Taken
 from styled.root import Root
@@ -84,6 +85,30 @@ def test_a_claim_moves_the_files_and_writes_job_json(root: Root):
     assert {name: (folder.input / name).stat().st_ino for name in FILES} == inodes
     assert all((folder.input / name).stat().st_mode & 0o222 == 0 for name in FILES)
     assert read_job_file(folder) == claim.job
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_file_that_its_sender_still_owns_is_copied(root: Root):
+    claim = drop(root)
+    for name in FILES:
+        os.chown(root.inbox / "harbour" / name, 65534, 65534)
+    sent = (root.inbox / "harbour" / "content.png").open("r+b")
+    folder = take(root, claim)
+    assert clear(root, folder, claim) == ({}, "")
+    assert list(root.inbox.iterdir()) == []
+    with sent:
+        sent.write(b"other bytes")
+    assert {path.name: path.read_bytes() for path in folder.input.iterdir()} == FILES
+    assert {path.stat().st_uid for path in folder.input.iterdir()} == {0}
+
+
+def test_a_file_that_somebody_opened_for_writing_after_it_was_checked_is_put_back(root: Root):
+    claim = drop(root)
+    with (root.inbox / "harbour" / "style.png").open("r+b"), pytest.raises(PairChanged, match=r"style\.png was opened"):
+        take(root, claim)
+    assert {path.name: path.read_bytes() for path in (root.inbox / "harbour").iterdir()} == FILES
+    assert all((root.inbox / "harbour" / name).stat().st_mode & 0o200 for name in FILES)
+    assert list(root.evolution.iterdir()) == []
 
 
 def test_what_else_lies_in_the_folder_comes_along_untouched(root: Root):
@@ -439,3 +464,12 @@ def test_recovery_goes_on_when_the_users_folder_is_gone(root: Root, step: int):
         recover(root, store)
         assert store.jobs() == []
     assert tree(root.inbox) == ({} if step == 2 else {"harbour/content.png": FILES["content.png"]})
+
+
+@pytest.mark.parametrize("job_id", ["../outside", "a/b", "..", ""])
+def test_a_plan_that_leads_out_of_evolution_is_none(root: Root, job_id: str):
+    claim = drop(root)
+    work = root.evolution / f"{PREFIX}{ID}"
+    work.mkdir()
+    durable.write_json(work / PLAN, msgspec.structs.replace(claim, job=msgspec.structs.replace(claim.job, id=job_id)))
+    assert read_plan(work) is None
