@@ -53,7 +53,7 @@ def paint(
     weights: Weights | None = None,
     style_sizes: Sequence[tuple[int, int]] = (),
     init: Array | None = None,
-    mask: Array | None = None,
+    mask: Array | Sequence[Region] | None = None,
     resume: Snapshot | None = None,
     step_down: int = 0,
 ) -> Iterator[Iterate]:
@@ -69,6 +69,7 @@ def paint(
         init: the picture to start from, same form, any size. Needed when ``settings.init`` names an image or
             a job; None otherwise.
         mask: which style goes where, uint8, shape (H, W, 3), any size; see :func:`styled.engine.objective.regions.read_regions`.
+            Or the regions that were read from one.
         resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments, ``step_down`` apart.
         step_down: how often memory ran out in earlier runs: so much less of it is used, by smaller tiles.
 
@@ -83,11 +84,9 @@ def paint(
         CheckpointMismatch: ``resume`` is of another picture.
     """
     _check(styles, settings, init)
-    if mask is not None:
-        _check_mask(mask, content)
+    regions = None if mask is None else _regions(mask, content, len(styles))
     scales = plan_scales(content.shape[1], content.shape[0], settings)
     extractor = extractor_for(settings, weights)
-    regions = None if mask is None else read_regions(mask, len(styles))
     sizes = list(style_sizes) or [(style.shape[1], style.shape[0]) for style in styles]
     run = _Run(extractor, content, styles, settings, scales, style_sizes=sizes, regions=regions, step_down=step_down)
     if resume is None:
@@ -276,14 +275,12 @@ class _Run:
         return recent * pixel_steps / scale.scale.pixels
 
 
-def _check_mask(mask: Array, content: Array) -> None:
-    """Refuse a mask of another shape: stretched, its regions would lie elsewhere. Its size does not matter."""
+def _regions(mask: Array | Sequence[Region], content: Array, styles: int) -> list[Region]:
+    if not isinstance(mask, np.ndarray):
+        return list(mask)
     (height, width), (rows, columns) = mask.shape[:2], content.shape[:2]
-    if abs(width * rows - height * columns) > 0.03 * height * columns:
-        raise SettingsError(
-            f"the mask has {width}x{height} px, the content {columns}x{rows}: another shape",
-            "Give a mask of the content's width to height, of any size.",
-        )
+    images.check_shape(width, height, columns, rows)
+    return read_regions(mask, styles)
 
 
 def _check(styles: Sequence[Array], settings: Settings, init: Array | None) -> None:

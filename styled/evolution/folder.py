@@ -69,6 +69,11 @@ class JobFolder:
                 self.result_as(other).unlink(missing_ok=True)
 
     @property
+    def regions(self) -> Path:
+        """What was understood of a mask: its regions in false colours."""
+        return self.path / "regions.png"
+
+    @property
     def timelapse(self) -> Path:
         """The frames as one animation."""
         return self.path / "evolution.webp"

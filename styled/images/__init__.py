@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from styled.images.in_memory import ImageLike as ImageLike
     from styled.images.in_memory import is_image_like as is_image_like
     from styled.images.in_memory import source_of as source_of
+    from styled.images.mask import Regions as Regions
+    from styled.images.mask import find_regions as find_regions
     from styled.images.metadata import read_metadata as read_metadata
     from styled.images.opening import MAX_BYTES as MAX_BYTES
     from styled.images.opening import MAX_PIXELS as MAX_PIXELS
     from styled.images.opening import ImageInfo as ImageInfo
+    from styled.images.opening import check_shape as check_shape
     from styled.images.opening import probe as probe
     from styled.images.resizing import AnyPicture as AnyPicture
     from styled.images.resizing import fit as fit
@@ -35,6 +38,9 @@ _MODULES = {
     "ImageLike": "in_memory",
     "is_image_like": "in_memory",
     "source_of": "in_memory",
+    "Regions": "mask",
+    "check_shape": "opening",
+    "find_regions": "mask",
     "read_metadata": "metadata",
     "MAX_BYTES": "opening",
     "MAX_PIXELS": "opening",

@@ -9,12 +9,13 @@ import os
 import resource
 import socket
 import sys
+from typing import BinaryIO
 
 import msgspec
 from PIL import Image
 
 from styled.children import end_with_parent
-from styled.errors import ImageError
+from styled.errors import ImageError, SettingsError
 from styled.files.decoding import from_json
 from styled.images.opening import DRAFTED, ImageInfo, info, open_image
 from styled.images.reading.transparency import is_invisible, refuse_blank
@@ -34,6 +35,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     max_pixels: int
     seconds: float
     """CPU time it may take."""
+    mask_styles: int = 0
+    """How many styles it is the mask of, which is read then; 0: it is none."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,11 +93,21 @@ def _decode(request: Request, descriptor: int) -> Reply:
             image.load()
             if image.has_transparency_data and is_invisible(image):
                 refuse_blank(image, request.name)
-    except ImageError as error:
+            remarks = _read_mask(file, request) if request.mask_styles else ()
+    except (ImageError, SettingsError) as error:
         return Reply(kind=type(error).__name__, message=error.message, advice=error.advice)
     except OSError as error:
         return Reply(message=str(error), errno=error.errno)
-    return Reply(info=header)
+    return Reply(info=msgspec.structs.replace(header, remarks=remarks))
+
+
+def _read_mask(file: BinaryIO, request: Request) -> tuple[str, ...]:
+    """Return what the reading of a mask remarks."""
+    from styled.images import decoding, mask  # NumPy, only when there is a mask
+
+    file.seek(0)
+    loaded = decoding.load(file, name=request.name, max_pixels=request.max_pixels)
+    return mask.find_regions(loaded.pixels, loaded.alpha, request.mask_styles).remarks
 
 
 if __name__ == "__main__":

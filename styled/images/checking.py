@@ -16,7 +16,16 @@ from types import TracebackType
 import msgspec
 
 from styled.children import clean_search_path, python_command
-from styled.errors import DataDamaged, DecoderKilled, ImageError, ImageTooLarge, SlowImage, UnreadableImage
+from styled.errors import (
+    DataDamaged,
+    DecoderKilled,
+    ImageError,
+    ImageTooLarge,
+    SettingsError,
+    SlowImage,
+    StyledError,
+    UnreadableImage,
+)
 from styled.files.decoding import from_json
 from styled.images.check_child import READY, REQUEST_BYTES, Reply, Request
 from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, open_file, shown
@@ -66,34 +75,37 @@ class Checker:
         self._socket: socket.socket | None = None
         self._checks = 0
 
-    def check(self, path: Path) -> ImageInfo:
+    def check(self, path: Path, *, mask_styles: int = 0) -> ImageInfo:
         """Decode one image in the child.
 
         A file that is still being written looks truncated: the caller decides how long to wait for the rest.
 
         Args:
             path: the file; a symbolic link in its last part is refused.
+            mask_styles: how many styles it is the mask of, whose regions are then read; 0: it is none.
 
         Raises:
             UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed.
             SlowImage: its decoder took too long.
             ImageTooLarge: above a limit, memory included.
             DecoderKilled: its decoder was killed, twice.
+            SettingsError: its colours do not fit the styles.
             OSError: the disk, or this machine (no process could be started), failed; the image may be well.
         """
         name = shown(path.name)
         with open_file(path, max_bytes=self._max_bytes, follow_symlinks=False) as file:
             try:
-                reply = self._ask(file.fileno(), name)
+                reply = self._ask(file.fileno(), name, mask_styles)
             except DecoderKilled:  # by somebody who may not have meant this image: once more
                 file.seek(0)  # the child's reading moved it
-                reply = self._ask(file.fileno(), name)
+                reply = self._ask(file.fileno(), name, mask_styles)
         if reply.info is not None:
             return reply.info
         if reply.errno is not None:
             raise OSError(reply.errno, os.strerror(reply.errno), str(path))
         # The child is not trusted either: only an image's errors, and printable.
-        kind = ImageTooLarge if reply.kind == ImageTooLarge.__name__ else UnreadableImage
+        allowed: tuple[type[StyledError], ...] = (ImageTooLarge, *((SettingsError,) if mask_styles else ()))
+        kind = next((each for each in allowed if reply.kind == each.__name__), UnreadableImage)
         raise kind(shown(reply.message), shown(reply.advice))
 
     def close(self) -> None:
@@ -114,11 +126,12 @@ class Checker:
     ) -> None:
         self.close()
 
-    def _ask(self, descriptor: int, name: str) -> Reply:
+    def _ask(self, descriptor: int, name: str, mask_styles: int) -> Reply:
         if self._checks >= _CHECKS_PER_CHILD or (self._child is not None and self._child.poll() is not None):
             self.close()
         connection = self._socket or self._start()
-        request = msgspec.json.encode(Request(name=name, max_pixels=self._max_pixels, seconds=self._seconds))
+        wanted = Request(name=name, max_pixels=self._max_pixels, seconds=self._seconds, mask_styles=mask_styles)
+        request = msgspec.json.encode(wanted)
         try:
             socket.send_fds(connection, [request], [descriptor])
             self._checks += 1
@@ -143,8 +156,8 @@ class Checker:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                # What Pillow finds odd about an image is no news here.
-                env=clean_search_path(os.environ) | {"PYTHONWARNINGS": "ignore"},
+                # What Pillow finds odd about an image is no news here. Each of OpenBLAS' threads takes address space.
+                env=clean_search_path(os.environ) | {"PYTHONWARNINGS": "ignore", "OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,
             )
         self._socket, self._checks = ours, 0

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 from PIL import Image, ImageFile, TiffImagePlugin
 
-from styled.errors import ImageTooLarge, UnreadableImage
+from styled.errors import ImageTooLarge, SettingsError, UnreadableImage
 from styled.files.printable import escaped
 from styled.files.untrusted import NOT_A_FILE, open_regular
 from styled.images.reading.formats import open_format
@@ -61,6 +61,8 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     """``RGB``, ``L``, ``CMYK``, ``I;16``, … as Pillow names it."""
     has_alpha: bool
+    remarks: tuple[str, ...] = ()
+    """What a full check of the file has found odd."""
 
 
 def probe(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
@@ -142,6 +144,19 @@ def info(image: ImageFile.ImageFile) -> ImageInfo:
         mode=image.mode,
         has_alpha=image.has_transparency_data,
     )
+
+
+def check_shape(width: int, height: int, content_width: int, content_height: int) -> None:
+    """Refuse a mask of another shape than the content's: stretched, its regions would lie elsewhere.
+
+    Raises:
+        SettingsError: it has one.
+    """
+    if abs(width * content_height - height * content_width) > 0.03 * height * content_width:
+        raise SettingsError(
+            f"the mask has {width}x{height} px, the content {content_width}x{content_height}: another shape",
+            "Give a mask of the content's width to height, of any size.",
+        )
 
 
 def orientation(image: ImageFile.ImageFile) -> int:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,7 +22,7 @@ from styled.files.moves import GONE
 from styled.files.printable import escaped
 from styled.files.signature import Signature
 from styled.files.untrusted import NOT_A_FILE, file_at, folder_at, is_being_written, parent_of
-from styled.images import ImageInfo
+from styled.images import ImageInfo, check_shape
 from styled.inbox import job_toml, names
 from styled.inbox.claiming.claim_record import Member
 from styled.inbox.group import Pair
@@ -94,8 +95,8 @@ class _Seen(NamedTuple):
 
     signature: Signature
     digest: str
-    format: str
-    """Of an image, as Pillow names it; empty for other files."""
+    info: ImageInfo | None
+    """Of an image."""
 
 
 CheckResult = Prepared | NotYet | Unusable | Changed
@@ -104,7 +105,7 @@ CheckResult = Prepared | NotYet | Unusable | Changed
 class ImageCheck(Protocol):
     """Decodes an untrusted image somewhere safe; :class:`styled.images.Checker`."""
 
-    def check(self, path: Path) -> ImageInfo:
+    def check(self, path: Path, *, mask_styles: int = 0) -> ImageInfo:
         """Decode the image at ``path``, or raise an ImageError."""
 
 
@@ -135,6 +136,7 @@ class PairChecker:
         path = task.pair.content
         own = JobSettings()
         members = []
+        infos: dict[str, ImageInfo] = {}
         try:
             with folder_at(self.inbox) as inbox:
                 for path, target in _targets(task.pair):
@@ -144,7 +146,10 @@ class PairChecker:
                             return refusal
                         if path == task.pair.settings:
                             own = parse_job_toml(os.read(file, job_toml.MAX_BYTES + 1), name)
-                        members.append(self._member(task, path, target, folder, file))
+                        members.append(self._member(task, path, target, folder=folder, file=file, infos=infos))
+            if task.pair.mask:
+                path = task.pair.mask
+                _check_shape(infos, task.pair)
         except UnreadableImage as error:
             if isinstance(error, SlowImage) and not is_patient:
                 raise
@@ -163,7 +168,8 @@ class PairChecker:
         from styled.vgg19.weights import digest_of  # not before a pair comes
 
         weights_digest = digest_of(own.settings.get("weights", self.weights))
-        return Prepared(task, tuple(member for member in members if member), own, weights_digest)
+        remarks = tuple(remark for info in infos.values() for remark in info.remarks)
+        return Prepared(task, tuple(member for member in members if member), own, weights_digest, remarks)
 
     def _look_at(self, task: Task, path: str, file: int) -> CheckResult | None:
         """Look at an open file without reading it; None if nothing is wrong."""
@@ -184,39 +190,55 @@ class PairChecker:
             return NotYet(task, path, f"the rest of {shown}, which is open for writing", in_use=True)
         return None
 
-    def _member(self, task: Task, path: str, target: str, folder: int, file: int) -> Member | None:
-        """Decode and read a file; None if it changed meanwhile."""
+    def _member(
+        self, task: Task, path: str, target: str, *, folder: int, file: int, infos: dict[str, ImageInfo]
+    ) -> Member | None:
+        """Decode and read a file, and add what it is to ``infos``, if it is an image; None if it changed meanwhile."""
         before = task.signatures[path]
         seen = self._stays.get(path)
         if seen is None or seen.signature != before:
-            is_image = path not in (task.pair.settings, task.pair.ready)
-            seen = self._read(path, folder, file, before, is_image=is_image)
+            seen = self._read(task.pair, path, folder, file, before)
         status = os.fstat(file)
         if Signature.of(status) != before:
             return None
         if path in task.pair.kept:
             self._stays[path] = seen
+        if seen.info is not None:
+            infos[path] = seen.info
+            target = f"{target}.{names.suffix_of_format(path, seen.info.format)}"
         return Member(
             source=path,
-            target=f"{target}.{names.suffix_of_format(path, seen.format)}" if seen.format else target,
+            target=target,
             signature=before,
             digest=seen.digest,
             mode=stat.S_IMODE(status.st_mode),
             kept=path in task.pair.kept,
         )
 
-    def _read(self, path: str, folder: int, file: int, signature: Signature, *, is_image: bool) -> _Seen:
+    def _read(self, pair: Pair, path: str, folder: int, file: int, signature: Signature) -> _Seen:
         """Decode an open file, if it is an image, and read it."""
-        image_format = ""
-        if is_image:
+        info = None
+        if path not in (pair.settings, pair.ready):
+            styles = len(pair.styles) if path == pair.mask else 0
             # By way of the open folder: the last part is checked not to be a link, and the rest cannot be.
-            image_format = self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2]).format
+            info = self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2], mask_styles=styles)
         os.lseek(file, 0, os.SEEK_SET)
         with os.fdopen(os.dup(file), "rb") as reading:
             digest = hashlib.file_digest(reading, "sha256").hexdigest()
         # The claim moves the file within moments: its bytes must not be only in memory then.
         os.fsync(file)
-        return _Seen(signature, digest, image_format)
+        return _Seen(signature, digest, info)
+
+
+def _check_shape(infos: Mapping[str, ImageInfo], pair: Pair) -> None:
+    """Refuse a mask of another shape than the content's; nothing is said of a pair that changed meanwhile.
+
+    Raises:
+        SettingsError: it has one.
+    """
+    mask, content = infos.get(pair.mask or ""), infos.get(pair.content)
+    if mask is not None and content is not None:
+        check_shape(mask.width, mask.height, content.width, content.height)
 
 
 def _targets(pair: Pair) -> list[tuple[str, str]]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
 
 from styled import images
+from styled.engine.objective.regions import Region, covers_of
 from styled.settings import Settings
 from styled.sizing.scales import Scale, content_size, plan_scales, style_size
 
@@ -53,6 +56,44 @@ def load_styles(
         load_style(source, finest, settings, name=name)
         for source, name in zip(sources, names or [""] * len(sources), strict=True)
     )
+
+
+class Mask(NamedTuple):
+    """Which style goes where."""
+
+    regions: tuple[Region, ...]
+    """No larger than the content."""
+    remarks: tuple[str, ...]
+    """What was decided of it that its user may not expect."""
+    picture: images.AnyPicture
+    """The regions in false colours, uint8, shape (H, W, 3), no larger than the content; the photo's part is grey."""
+
+
+def load_mask(
+    source: Path | BinaryIO, styles: int, content: images.Loaded, settings: Settings, *, name: str = ""
+) -> Mask:
+    """Read a mask at its full size; its regions are shrunk to the content's, never its colours.
+
+    Args:
+        source: the image.
+        styles: how many there are.
+        content: as :func:`load_content` returns it.
+        settings: of the job.
+        name: as for :func:`load_styles`.
+
+    Raises:
+        ImageError: it cannot be used.
+        SettingsError: its colours do not fit the styles, or its shape not the content.
+    """
+    loaded = images.load(source, name=name, max_pixels=settings.max_pixels)
+    height, width = content.pixels.shape[:2]
+    images.check_shape(loaded.info.width, loaded.info.height, content.info.width, content.info.height)
+    found = images.find_regions(loaded.pixels, loaded.alpha, styles)
+    picture = found.picture()
+    rows, columns = picture.shape[:2]
+    step = max(1, rows // height, columns // width)
+    remarks = (*(f"mask: {remark}" for remark in loaded.remarks), *found.remarks)
+    return Mask(tuple(covers_of(found, width, height)), remarks, np.ascontiguousarray(picture[::step, ::step]))
 
 
 def load_style(source: Path | BinaryIO, scale: Scale, settings: Settings, *, name: str = "") -> images.Loaded:

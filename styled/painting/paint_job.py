@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from styled import evolution, images, memory, tensorflow_import, vgg19
 from styled.engine.iterate import Iterate
+from styled.engine.objective.regions import Region
 from styled.errors import CheckpointDamaged, Diverged, InstallationBroken, SettingsError, StyledError
 from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
-from styled.painting.inputs import load_content, load_styles
+from styled.painting.inputs import Mask, load_content, load_mask, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
@@ -49,7 +50,7 @@ class Paint(Protocol):
         weights: Weights | None = None,
         style_sizes: Sequence[tuple[int, int]] = (),
         init: npt.NDArray[Any] | None = None,
-        mask: npt.NDArray[Any] | None = None,
+        mask: Sequence[Region] | None = None,
         resume: Mapping[str, npt.NDArray[np.generic]] | None = None,
         step_down: int = 0,
     ) -> Iterator[Iterate]:
@@ -64,7 +65,7 @@ class Inputs:
     styles: tuple[images.Loaded, ...]
     init: npt.NDArray[Any] | None
     """Picture to start from, when ``settings.init`` names one."""
-    mask: npt.NDArray[Any] | None = None
+    mask: Mask | None = None
     """Which style goes where."""
 
 
@@ -85,7 +86,9 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
         content = load_content(opened(job.content), settings, name=Path(job.content).name)
         names = [Path(style).name for style in job.styles]
         styles = load_styles([opened(style) for style in job.styles], content, settings, names=names)
-        mask = None if job.mask is None else images.load(opened(job.mask), name="mask", long_side=settings.size).pixels
+        mask = None
+        if job.mask is not None:
+            mask = load_mask(opened(job.mask), len(styles), content, settings, name=Path(job.mask).name)
     return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
 
 
@@ -200,6 +203,9 @@ class _Run:
         """Return the first message."""
         from styled.engine.network import device
 
+        mask = self._inputs.mask
+        if mask is not None:
+            images.save(mask.picture, self._folder.regions)
         pixels = self._inputs.content.pixels
         last = plan_scales(pixels.shape[1], pixels.shape[0], self._settings)[-1]
         return Started(
@@ -210,7 +216,7 @@ class _Run:
             device=device.name(),
             remarks=joined_remarks(
                 self._job.remarks,
-                remarks_on(self._inputs.content, self._inputs.styles, self._settings),
+                remarks_on(self._inputs.content, self._inputs.styles, self._settings, mask.remarks if mask else ()),
                 filter(None, [self.start.note, MEMORY_RAN_OUT if self._job.step_down else ""]),
             ),
         )
@@ -224,7 +230,7 @@ class _Run:
             weights=self._weights,
             style_sizes=[style.size for style in self._inputs.styles],
             init=self._inputs.init,
-            mask=self._inputs.mask,
+            mask=self._inputs.mask and self._inputs.mask.regions,
             resume=self.start.arrays,
             step_down=self._job.step_down,
         )

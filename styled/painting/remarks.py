@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from styled.images import Loaded
 from styled.job import input_titles
+from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing.scales import plan_scales
 
@@ -13,15 +16,19 @@ MEMORY_RAN_OUT = "memory ran out, it is painted with less"
 """How often is in the daemon's log."""
 
 
-def remarks_on(content: Loaded, styles: Sequence[Loaded], settings: Settings) -> tuple[str, ...]:
+def remarks_on(
+    content: Loaded, styles: Sequence[Loaded], settings: Settings, of_mask: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return the remarks on decoded inputs and the settings they are painted with; each one printable line.
 
     Args:
         content: as it is painted, no larger than ``settings.size``.
         styles: in order.
         settings: all of them.
+        of_mask: what its reading remarked.
     """
-    return (*_of_images(content, styles), *_of_size(content, settings))
+    images = _of_images(content, styles)
+    return (*images, *of_mask, *_of_size(content, settings), *_without_effect(settings, len(styles)))
 
 
 def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
@@ -38,3 +45,52 @@ def _of_size(content: Loaded, settings: Settings) -> Iterator[str]:
         yield (
             f"the content has {side} px and so has the picture, not {settings.size}: upscale = true paints it larger"
         )
+    given = _given(settings)
+    if settings.upscale and "upscale" in given and max(content.info.width, content.info.height) >= settings.size:
+        yield f"upscale has no effect: the content has {settings.size} px and more"
+    if isinstance(settings.scales, tuple):
+        painted = {max(scale.width, scale.height) for scale in plan_scales(width, height, settings)}
+        left_out = [str(each) for each in settings.scales if each not in painted and each != settings.size]
+        if left_out:
+            yield f"scales has no effect for {', '.join(left_out)}: beyond the picture, too thin, or more than there are steps"
+
+
+def _without_effect(settings: Settings, styles: int) -> Iterator[str]:
+    """Yield the settings that somebody has given and that change nothing, with why."""
+    given = _given(settings)
+    for name, (is_idle, why) in _idle_settings(settings, styles).items():
+        if is_idle and name in given:
+            yield f"{name} has no effect {why}"
+    named = _preset_of(settings).settings
+    if settings.preset != DEFAULT and all(getattr(settings, name) != named[name] for name in named):
+        yield f"preset = {settings.preset!r} has no effect: all that it stands for is given otherwise"
+
+
+def _given(settings: Settings) -> set[str]:
+    """Return the settings that are neither at their default nor as the preset has them."""
+    expected = msgspec.structs.asdict(Settings()) | dict(_preset_of(settings).settings)
+    return {name for name, value in msgspec.structs.asdict(settings).items() if value != expected[name]}
+
+
+def _preset_of(settings: Settings) -> Preset:
+    return next(preset for preset in presets() if preset.name == settings.preset)
+
+
+def _idle_settings(settings: Settings, styles: int) -> dict[str, tuple[bool, str]]:
+    """Return each setting that others can leave without effect: whether they do, and which those are."""
+    is_adam, no_style = settings.optimizer == "adam", settings.style_weight == 0.0
+    without_style = (no_style, "with style_weight = 0")
+    return {
+        "learning_rate": (not is_adam, "with optimizer = 'lbfgs': it is Adam's"),
+        "history": (is_adam, "with optimizer = 'adam': it is L-BFGS's"),
+        "preconditioner": (is_adam, "with optimizer = 'adam': it is L-BFGS's"),
+        "seed": (settings.init != "noise", "without init = 'noise': nothing else is random"),
+        "content_layers": (settings.content_weight == 0.0, "with content_weight = 0"),
+        "style_layers": without_style,
+        "style_scale": without_style,
+        "statistic": without_style,
+        "style_weights": (no_style or styles == 1, "with style_weight = 0" if no_style else "with one style"),
+        "frame_size": (settings.frame_every == 0, "with frame_every = 0: no frames are kept"),
+        "quality": (settings.format != "jpeg", f"with format = {settings.format!r}: it is a JPEG's"),
+        "compression": (settings.format != "tiff", f"with format = {settings.format!r}: it is a TIFF's"),
+    }

@@ -17,7 +17,7 @@ from styled.engine import iterate as engine_iterate
 from styled.errors import Diverged
 from styled.images import ImageLike
 from styled.job import joined_remarks
-from styled.painting.inputs import load_content, load_styles
+from styled.painting.inputs import Mask, load_content, load_mask, load_styles
 from styled.painting.remarks import remarks_on
 from styled.settings import INIT_WORDS, Settings, settings_from
 
@@ -136,7 +136,7 @@ class _Inputs(NamedTuple):
     content: images.Loaded
     styles: tuple[images.Loaded, ...]
     init: npt.NDArray[np.uint8] | None
-    mask: npt.NDArray[np.uint8] | None
+    mask: Mask | None
 
 
 def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
@@ -145,7 +145,9 @@ def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
     from styled.engine.network import device
 
     device.prepare()
-    remarks = joined_remarks(remarks_on(inputs.content, inputs.styles, settings))
+    remarks = joined_remarks(
+        remarks_on(inputs.content, inputs.styles, settings, inputs.mask.remarks if inputs.mask else ())
+    )
     try:
         for each in paint(
             inputs.content.pixels,
@@ -153,7 +155,7 @@ def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
             settings,
             style_sizes=[style.size for style in inputs.styles],
             init=inputs.init,
-            mask=inputs.mask,
+            mask=inputs.mask and inputs.mask.regions,
         ):
             values = {field.name: getattr(each, field.name) for field in fields(each)}
             yield Iterate(**values, alpha=inputs.content.alpha, remarks=remarks)
@@ -182,7 +184,9 @@ def _read(
         photo,
         load_styles(paintings, photo, settings, names=names),
         None if init is None else content_like(init, "the image to start from").pixels,
-        None if mask is None else images.load(images.source_of(mask, "the mask"), name="the mask").pixels,
+        None
+        if mask is None
+        else load_mask(images.source_of(mask, "the mask"), len(paintings), photo, settings, name="the mask"),
     )
 
 

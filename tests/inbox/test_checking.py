@@ -26,9 +26,9 @@ class CountingCheck:
         self.asked: list[str] = []
         self.checker = images.Checker()
 
-    def check(self, path: Path) -> ImageInfo:
+    def check(self, path: Path, *, mask_styles: int = 0) -> ImageInfo:
         self.asked.append(path.name)
-        return self.checker.check(path)
+        return self.checker.check(path, mask_styles=mask_styles)
 
 
 @pytest.fixture(scope="module")

@@ -80,12 +80,12 @@ def test_a_picture_that_takes_minutes_holds_up_no_other_pair(drive: Driver, monk
     done = threading.Event()
     real = checking_thread.PairChecker._member
 
-    def member(self: Any, task: Any, *arguments: Any) -> Any:
+    def member(self: Any, task: Any, *arguments: Any, **named: Any) -> Any:
         if task.pair.name == "slow":
             if self is drive.inbox._preparer._quick.judge:
                 raise SlowImage("slow.content.png could not be decoded within 3 s")
             done.wait(patience(60))
-        return real(self, task, *arguments)
+        return real(self, task, *arguments, **named)
 
     monkeypatch.setattr(checking_thread.PairChecker, "_member", member)
     drive.drop(slow__content=png(1), slow__style=png(2))
@@ -100,12 +100,12 @@ def test_a_decoder_that_is_killed_again_and_again_is_tried_again_later(drive: Dr
     tries: list[str] = []
     real = Checker.check
 
-    def check(self: Any, path: Path) -> ImageInfo:
+    def check(self: Any, path: Path, *, mask_styles: int = 0) -> ImageInfo:
         if path.name == "a.content.png":
             tries.append(path.name)
             if len(tries) < kills:
                 raise DecoderKilled("the decoder was killed on a.content.png, probably because memory ran out")
-        return real(self, path)
+        return real(self, path, mask_styles=mask_styles)
 
     monkeypatch.setattr(Checker, "check", check)
     kills = 3

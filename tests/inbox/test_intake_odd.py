@@ -85,3 +85,34 @@ def test_what_a_pair_s_folder_holds_besides_is_a_remark_on_its_job(drive: Driver
     assert read_job_file(recorded).remarks == job.remarks
     assert json.loads(recorded.job_json.read_text())["remarks"] == list(job.remarks)
     assert (recorded.input / "extra" / "notes.txt").exists()
+
+
+def mask(*bands: int, size: tuple[int, int] = (96, 64), mode: str = "L") -> bytes:
+    image, file = Image.new(mode, size), io.BytesIO()
+    for index, level in enumerate(bands):
+        image.paste(level, (index * size[0] // len(bands), 0, size[0], size[1]))
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "words"),
+    [
+        (mask(0, 120, 255), "3 colours for 1 style"),
+        (mask(0, 255, size=(64, 64)), "mask has 64x64 px, the content 48x32"),
+    ],
+    ids=["colours", "shape"],
+)
+def test_a_mask_that_does_not_fit_is_refused_before_the_claim(drive: Driver, drawn: bytes, words: str):
+    for name, data in (("content.jpg", jpeg()), ("style.jpg", jpeg()), ("mask.png", drawn)):
+        drive.root.inbox.joinpath(f"a.{name}").write_bytes(data)
+    drive.run(20)
+    assert words in drive.rejections()["a"]
+    assert not drive.store.jobs()
+
+
+def test_what_a_mask_s_reading_decided_is_a_remark_on_the_job(drive: Driver):
+    for name, data in (("content.jpg", jpeg()), ("style.jpg", jpeg()), ("mask.png", mask(*[0] * 20, 255))):
+        drive.root.inbox.joinpath(f"a.{name}").write_bytes(data)
+    (job,) = drive.until(1)
+    assert job.remarks == ("mask: all but 5.2 % of the picture stays the photo",)

@@ -359,6 +359,8 @@ def test_a_mask_in_the_jobs_folder_is_used(job: JobFolder) -> None:
     difference = np.abs(images.load(job.result).pixels.astype(np.int16) - photo)
     assert difference[:, :28].mean() < 2  # the photo is shrunk twice here, once there
     assert difference[:, 36:].mean() > 10
+    understood = np.asarray(Image.open(job.regions))
+    assert (understood.shape, len(np.unique(understood.reshape(-1, 3), axis=0))) == ((43, 64, 3), 2)
 
 
 def test_an_input_that_was_exchanged_is_refused(job: JobFolder) -> None:

@@ -11,17 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from styled import images
-from styled.errors import SettingsError
+from styled.images import find_regions
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
-
-_LUMA = np.array([0.299, 0.587, 0.114])
-
-_LEAST_SHARE = 0.002
-"""Colours on less of the mask than this are the smooth edges between regions, not regions."""
 
 
 class Region(NamedTuple):
@@ -36,9 +32,7 @@ class Region(NamedTuple):
 def read_regions(mask: Array, styles: int) -> list[Region]:
     """Read a mask: one region for each colour, from the darkest to the brightest.
 
-    With as many colours as styles, the darkest is painted in the first style, the next in the second, and so
-    on. With one colour more, the darkest is not painted at all. Pixels of other colours (smooth edges) go to the
-    nearest of these.
+    Which colours those are, :func:`styled.images.find_regions` says.
 
     Args:
         mask: uint8, shape (H, W, 3), RGB.
@@ -47,23 +41,27 @@ def read_regions(mask: Array, styles: int) -> list[Region]:
     Raises:
         SettingsError: another number of colours.
     """
-    colours, counts = np.unique(mask.reshape(-1, 3), axis=0, return_counts=True)  # (H, W, 3) -> (K, 3), (K,)
-    main = colours[counts >= _LEAST_SHARE * counts.sum()].astype(np.float64)
-    main = main[np.argsort(main @ _LUMA, kind="stable")]
-    if len(main) not in {styles, styles + 1}:
-        raise SettingsError(
-            f"the mask has {len(main)} colours for {styles} style{'s' * (styles != 1)}",
-            f"Give it {styles} colours, or {styles + 1} to leave the darkest unpainted; save it as PNG, not JPEG.",
-        )
-    # (K, 1, 3) - (1, M, 3) -> (K, M) -> (K,)
-    nearest = np.argmin(((colours[:, None].astype(np.float64) - main[None]) ** 2).sum(axis=2), axis=1)
-    keys = colours.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    labels = nearest[np.searchsorted(keys, mask.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32))]
-    unpainted = len(main) - styles
-    return [
-        Region(None if index < unpainted else index - unpainted, (labels == index).astype(np.float32))
-        for index in range(len(main))
-    ]
+    return covers_of(find_regions(mask, None, styles))
+
+
+def covers_of(found: images.Regions, width: int | None = None, height: int | None = None) -> list[Region]:
+    """Return the regions of a mask by how much of each pixel they cover.
+
+    Args:
+        found: what was understood of the mask.
+        width: shrink to this width, px; None keeps the mask's size.
+        height: and to this height.
+    """
+    return [Region(style, _shrunk(found.labels == index, width, height)) for index, style in enumerate(found.styles)]
+
+
+def _shrunk(area: npt.NDArray[np.bool_], width: int | None, height: int | None) -> Floats:
+    rows, columns = area.shape
+    if width is None or height is None or width >= columns or height >= rows:
+        return area.astype(np.float32)
+    # Each pixel gets the share of the mask's pixels that lie in it.
+    image = Image.fromarray(area.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
+    return np.asarray(image).astype(np.float32) / np.float32(255.0)
 
 
 def at_size(regions: Sequence[Region], width: int, height: int) -> list[Region]:
@@ -85,7 +83,7 @@ def cells(cover: Floats, stride: int) -> Floats:
 def unpainted(regions: Sequence[Region]) -> Floats | None:
     """Return how much of each pixel stays the photo, None if no region does."""
     covers = [region.cover for region in regions if region.style is None]
-    return covers[0] if covers else None
+    return np.sum(covers, axis=0, dtype=np.float32) if covers else None
 
 
 def _resized(cover: Floats, width: int, height: int) -> Floats:

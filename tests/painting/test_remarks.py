@@ -1,0 +1,82 @@
+"""Settings that change nothing with the others chosen are told, and only those that somebody has given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from styled.images import Loaded
+from styled.images.opening import ImageInfo
+from styled.painting.remarks import remarks_on
+from styled.settings import settings_from
+
+
+def photo(width: int = 1200, height: int = 800, *remarks: str) -> Loaded:
+    info = ImageInfo(width=width, height=height, format="PNG", mode="RGB", has_alpha=False)
+    side = max(width, height)
+    shown = (round(height * 1024 / side), round(width * 1024 / side)) if side > 1024 else (height, width)
+    return Loaded(np.zeros((*shown, 3), np.uint8), None, info, b"", remarks)
+
+
+def remarks(styles: int = 1, **settings: Any) -> tuple[str, ...]:
+    return remarks_on(photo(), [photo()] * styles, settings_from(settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "idle"),
+    [
+        ({"learning_rate": 4.0}, "learning_rate"),
+        ({"optimizer": "adam", "history": 30}, "history"),
+        ({"optimizer": "adam", "preconditioner": "none"}, "preconditioner"),
+        ({"seed": 7}, "seed"),
+        ({"content_weight": 0.0, "content_layers": {"block3_conv1": 1.0}}, "content_layers"),
+        ({"style_weight": 0.0, "style_layers": {"block3_conv1": 1.0}}, "style_layers"),
+        ({"style_weight": 0.0, "style_scale": 2.0}, "style_scale"),
+        ({"style_weight": 0.0, "statistic": "wasserstein"}, "statistic"),
+        ({"style_weights": [3.0]}, "style_weights"),
+        ({"frame_every": 0, "frame_size": 300}, "frame_size"),
+        ({"quality": 80}, "quality"),
+        ({"format": "jpeg", "compression": "lzw"}, "compression"),
+        ({"upscale": True}, "upscale"),
+        ({"scales": [256, 2048]}, "scales"),
+    ],
+)
+def test_a_setting_without_effect_is_told(settings: dict[str, Any], idle: str) -> None:
+    (remark,) = remarks(**settings)
+    assert remark.startswith(f"{idle} has no effect")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "adam", "learning_rate": 4.0},
+        {"history": 30, "preconditioner": "none"},
+        {"init": "noise", "seed": 7},
+        {"format": "jpeg", "quality": 80},
+        {"format": "tiff", "compression": "lzw"},
+        {"scales": [256, 512]},
+        {"preset": "fine", "optimizer": "adam", "size": 1024},
+        {"preset": "draft", "size": 1000},
+    ],
+)
+def test_one_with_an_effect_or_of_a_preset_is_not(settings: dict[str, Any]) -> None:
+    assert remarks(**settings) == ()
+
+
+def test_the_weights_of_several_styles_have_an_effect() -> None:
+    assert remarks(2, style_weights=[1.0, 3.0]) == ()
+
+
+def test_a_preset_of_which_nothing_is_left_is_told() -> None:
+    own = {"size": 1024, "upscale": True, "steps": 10, "history": 4, "statistic": "wasserstein", "normalize": "energy"}
+    assert "preset = 'draft' has no effect: all that it stands for is given otherwise" in remarks(preset="draft", **own)
+
+
+def test_the_remarks_on_images_and_mask_come_first_under_their_names() -> None:
+    found = remarks_on(
+        photo(800, 600, "a guess"), [photo(), photo(90, 90, "another")], settings_from({"size": 900}), ["mask: x"]
+    )
+    assert [each.partition(" ")[0] for each in found] == ["content:", "style", "mask:", "the"]
