@@ -33,6 +33,7 @@ from styled.daemon.queue_pause import QueuePause
 from styled.daemon.reporting import Reporter
 from styled.daemon.supervisor import RETRY_S, Part, Supervisor
 from styled.daemon.upkeep.disk import Disk, Room
+from styled.daemon.upkeep.evolution_watch import EvolutionWatch
 from styled.daemon.upkeep.gallery_refresher import GalleryRefresher
 from styled.daemon.upkeep.janitor import Janitor
 from styled.daemon.upkeep.trash import Trash
@@ -144,11 +145,13 @@ class Daemon:
         for note in self._store.notes:
             self._log.warning("opening the queue", note=note)
         self._last_event = self._store.last_event()
+        self._evolution_watch = EvolutionWatch(root, self._store)
+        self._evolution_watch.look()
         self._disk = Disk(root.path, config.disk)
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
         self._gallery_refresher = GalleryRefresher(
-            root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH
+            root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble
         )
         stack.callback(self._gallery_refresher.close)
         self._runner = LocalRunner(
@@ -166,6 +169,7 @@ class Daemon:
             wake=self._signals.wake,
             ended=self._hooks.ended,
             disk_full=self._no_room,
+            is_away=self._is_evolution_away,
         )
         stack.callback(self._dispatcher.close)
         self._dispatcher.recover()
@@ -192,7 +196,7 @@ class Daemon:
         requests = Requests(self, job_commands, store, str(root.path))
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._supervisor.watch(Part.INTAKE, lambda: self._inbox.trouble or self._inbox.warning)
-        self._supervisor.watch(Part.DISPATCH, lambda: self._dispatcher.trouble)
+        self._supervisor.watch(Part.DISPATCH, lambda: self._evolution_watch.trouble or self._dispatcher.trouble)
         self._supervisor.watch(Part.SOCKET, lambda: self._server.trouble)
         self._server.open()
         stack.callback(self._server.close)
@@ -215,7 +219,8 @@ class Daemon:
             do(Part.INTAKE, self._take_pairs)
             do(Part.HOOKS, self._hooks.turn)
             do(Part.GALLERY, self._gallery_refresher.turn)
-            do(Part.RETENTION, self._janitor.turn)
+            if not self._evolution_watch.trouble:
+                do(Part.RETENTION, self._janitor.turn)
             if self._draining and not self._dispatcher.busy():
                 self._stopping = True
             do(Part.STATUS, self._follow_events)
@@ -248,7 +253,7 @@ class Daemon:
             wake_after(Part.DISPATCH, self._dispatcher.wake_after()),
             wake_after(Part.HOOKS, self._hooks.wake_after()),
             wake_after(Part.GALLERY, self._gallery_refresher.wake_after()),
-            wake_after(Part.RETENTION, self._janitor.wake_after()),
+            None if self._evolution_watch.trouble else wake_after(Part.RETENTION, self._janitor.wake_after()),
         ]
         if self._may_take():
             waits.append(wake_after(Part.INTAKE, 0.0 if self._took_some else self._inbox.due_in()))
@@ -257,15 +262,21 @@ class Daemon:
     def _take_pairs(self) -> None:
         """Have the inbox claim what is complete; a bounded number of pairs each turn."""
         self._took_some = False
-        if self._inbox.turn(may_take=self._may_take()):
+        if self._inbox.turn(may_take=self._may_take(), may_mend=not self._evolution_watch.trouble):
             self._took_some = True
 
     def _may_take(self) -> bool:
-        """Whether pairs are taken from the inbox: also while the queue is held, but not onto a full disk."""
-        return not (self._stopping or self._draining) and self._disk.room is Room.ENOUGH
+        """Whether pairs are taken from the inbox: also while the queue is held, but not onto a full or a wrong disk."""
+        has_room = self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble
+        return has_room and not (self._stopping or self._draining)
 
     def _may_start(self) -> bool:
         return self._may_take() and not self._queue_pause.reason
+
+    def _is_evolution_away(self) -> bool:
+        """Look whether ``evolution/`` is there; what a job's folder was missed for may be that it is not."""
+        self._evolution_watch.look()
+        return bool(self._evolution_watch.trouble)
 
     def _no_room(self, reason: str) -> None:
         """Take a part's or a worker's word that there is no room."""
@@ -301,6 +312,8 @@ class Daemon:
         before = self._disk.room
         if self._disk.look() is not before:
             self._log.warning("room on the disk", room=self._disk.room.name.lower(), free=self._disk.free)
+        if self._evolution_watch.look():
+            self._dispatcher.changed()
         if self._disk.room is Room.NONE:
             self._dispatcher.stop_running(self._config.queue.stop_grace_s)
         self._reporter.beat(*self._state())

@@ -22,6 +22,7 @@ from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
 from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
+from styled.inbox.claiming.recovery import LOST
 from styled.job import Job, JobState, joined_remarks
 from styled.messages import Checkpointed, Noted, Result, Started
 from styled.root import Root
@@ -52,6 +53,7 @@ class Dispatcher:
         wake: called from another thread when :meth:`turn` has something to do.
         ended: called with each job that is done or has failed.
         disk_full: called with the reason when a worker had no room to write.
+        is_away: asked whether ``evolution/`` is away where a job's folder is missed: then the job waits.
         clock: Unix seconds.
     """
 
@@ -67,6 +69,7 @@ class Dispatcher:
         wake: Callable[[], None] = lambda: None,
         ended: Callable[[Job], None] = lambda _: None,
         disk_full: Callable[[str], None] = lambda _: None,
+        is_away: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
@@ -80,6 +83,7 @@ class Dispatcher:
         self._wake = wake
         self._ended = ended
         self._disk_full = disk_full
+        self._is_away = is_away
         self._clock = clock
         self._slots: dict[str, int] = {}
         self._step_downs: Counter[str] = Counter()
@@ -199,7 +203,10 @@ class Dispatcher:
             return
         folder = self._root.evolution / job.id
         if not (folder / job.content).is_file():
-            self._fail(job, f"its input is gone: {folder / job.content}")
+            if self._is_away():
+                self._wait_on(job, "evolution/ is away", 0.0)
+            else:
+                self._fail(job, f"its input is gone: {folder / job.content}" if folder.is_dir() else LOST)
             return
         slot = next(number for number in range(self._config.parallel) if number not in self._slots.values())
         try:
@@ -399,6 +406,9 @@ class Dispatcher:
 
     def _try_again(self, job: Job, reason: str) -> None:
         """Queue a job again after a crash, later each time, or give it up."""
+        if not (self._root.evolution / job.id).is_dir() and self._is_away():
+            self._wait_on(job, f"evolution/ is away ({reason})", 0.0)
+            return
         if job.attempts >= self._config.max_attempts:
             self._fail(job, f"{reason}. It was tried {job.attempts} times without progress")
             return

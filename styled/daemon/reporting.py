@@ -138,14 +138,15 @@ class Reporter:
         oldest = self._store.jobs([JobState.WAITING], limit=1)
         runner = self._dispatcher.runner
         progress = [(job, runner.progress(job)) for job in runner.running()]
+        missed_events, observer_restarts = self._inbox.watching
         facts = metrics.Facts(
             status=status,
             counts=self.counts(),
             oldest_waiting_at=oldest[0].created_at if oldest else None,
             running=[(self._store.get(job), told) for job, told in progress if told is not None],
             ends=self._dispatcher.ends,
-            missed_events=self._inbox.missed_events,
-            observer_restarts=self._inbox.observer_restarts,
+            missed_events=missed_events,
+            observer_restarts=observer_restarts,
             disk_free=self._disk.free,
             resident_bytes=self._process.memory_info().rss,
         )

@@ -190,14 +190,9 @@ class Inbox:
         return self._scanner.warning
 
     @property
-    def missed_events(self) -> int:
-        """How many entries were found without an event: events were lost, and nothing else."""
-        return self._scanner.missed_events
-
-    @property
-    def observer_restarts(self) -> int:
-        """How often a dead observer was replaced."""
-        return self._scanner.restarts
+    def watching(self) -> tuple[int, int]:
+        """How many entries were found without an event, because events were lost, and how often a dead observer was replaced."""
+        return self._scanner.missed_events, self._scanner.restarts
 
     def waiting(self) -> int:
         """Return how many complete pairs wait to be claimed."""
@@ -210,13 +205,16 @@ class Inbox:
 
     # -- what it does --------------------------------------------------------------------------------------
 
-    def turn(self, *, may_take: bool = True, limit: int = MAX_PER_TURN, seconds: float = TURN_S) -> list[Job]:
+    def turn(
+        self, *, may_take: bool = True, may_mend: bool = True, limit: int = MAX_PER_TURN, seconds: float = TURN_S
+    ) -> list[Job]:
         """Look if it is time to; have claimed and rejected what is due; return the jobs that have come of it.
 
         Never waits for the inbox: what is ordered here is done in threads, and stored by a later turn.
 
         Args:
             may_take: False only looks: there is no room on the disk for another job.
+            may_mend: False while ``evolution/`` is away; files and store are brought together again afterwards.
             limit: have at most so many pairs claimed at once.
             seconds: and order no further claim after so many.
 
@@ -226,8 +224,9 @@ class Inbox:
         """
         deadline = self._clock() + seconds
         jobs = self._settle()
-        recovery = self._recovery_schedule.begin()
-        if recovery is not None:
+        if not may_mend:
+            self._recovery_schedule.plan_recovery()
+        elif recovery := self._recovery_schedule.begin():
             self._mover.submit(recovery)
         self._look()
         if may_take and not self._recovery_schedule.blocks:

@@ -1,0 +1,136 @@
+"""An evolution/ that is late, or gone, is waited for; one that was emptied on purpose is not, once no job needs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from styled.daemon.upkeep.evolution_watch import EvolutionWatch
+from styled.inbox.intake import Inbox
+from styled.job import Job, JobState
+from styled.root import Root
+from styled.store.store import Store
+from tests.daemon.workshop import Workshop, add_job
+
+
+@pytest.fixture
+def store(root: Root) -> Iterator[Store]:
+    with Store.open(root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def watch(root: Root, store: Store) -> EvolutionWatch:
+    return EvolutionWatch(root, store)
+
+
+@pytest.fixture
+def on_another_disk(root: Root, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Let ``evolution/`` be on a device of its own, or on the root's."""
+    state = {"own": False}
+    real = Path.stat
+
+    def stat(self: Path, **named: bool) -> os.stat_result:
+        found = real(self, **named)
+        if self != root.evolution or not state["own"]:
+            return found
+        values = list(found[:10])
+        values[2] = found.st_dev + 1
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    return lambda own: state.update(own=own)
+
+
+def ended(root: Root, store: Store, name: str) -> Job:
+    job = add_job(root, store, name)
+    return store.move(job.id, JobState.CANCELLED)
+
+
+def test_a_new_root_and_one_with_its_jobs_are_well(root: Root, store: Store, watch: EvolutionWatch) -> None:
+    assert (watch.look(), watch.trouble) == (False, "")
+    add_job(root, store, "a")
+    assert (watch.look(), watch.trouble) == (False, "")
+
+
+def test_an_empty_folder_beside_a_queue_with_jobs_is_waited_for(
+    root: Root, store: Store, watch: EvolutionWatch
+) -> None:
+    add_job(root, store, "a")
+    away = root.evolution.rename(root.path / "away")
+    root.evolution.mkdir()
+    assert not watch.look()
+    assert "is its disk mounted?" in watch.trouble
+    root.evolution.rmdir()
+    assert not watch.look()
+    assert "cannot be used: No such file" in watch.trouble
+    away.rename(root.evolution)
+    assert watch.look()
+    assert watch.trouble == ""
+
+
+def test_one_emptied_on_purpose_is_used_when_no_job_needs_it(root: Root, store: Store, watch: EvolutionWatch) -> None:
+    ended(root, store, "done")
+    root.evolution.rename(root.path / "away")
+    root.evolution.mkdir()
+    assert (watch.look(), watch.trouble) == (False, "")
+
+
+def test_another_disk_than_before_is_waited_for_also_when_all_jobs_have_ended(
+    root: Root, store: Store, watch: EvolutionWatch, on_another_disk: Callable[[bool], None]
+) -> None:
+    ended(root, store, "done")
+    on_another_disk(True)
+    watch.look()
+    assert watch.trouble == ""
+    away = root.evolution.rename(root.path / "away")
+    root.evolution.mkdir()
+    on_another_disk(False)
+    again = EvolutionWatch(root, store)
+    again.look()
+    assert "another disk than before" in again.trouble
+    root.evolution.rmdir()
+    away.rename(root.evolution)  # moved to the root's disk, with its jobs
+    assert again.look()
+    assert EvolutionWatch(root, store).look() is False
+
+
+def test_a_job_whose_folder_is_away_with_all_others_waits_and_costs_nothing(workshop: Workshop) -> None:
+    jobs = [workshop.add("a"), workshop.add("b")]
+    workshop.dispatcher._is_away = lambda: not (workshop.root.evolution / jobs[0].id).is_dir()
+    away = workshop.root.evolution.rename(workshop.root.path / "away")
+    workshop.root.evolution.mkdir()
+    workshop.may_start = False
+    workshop.store.claim_next()
+    workshop.dispatcher._start(workshop.store.get(jobs[0].id))
+    waiting = workshop.store.get(jobs[0].id)
+    assert (waiting.state, waiting.attempts, waiting.reason) == (JobState.WAITING, 0, "evolution/ is away")
+    workshop.root.evolution.rmdir()
+    away.rename(workshop.root.evolution)
+
+
+def test_a_folder_that_is_back_has_its_job_queued_again(root: Root, store: Store) -> None:
+    from styled.inbox.claiming.recovery import LOST, recover
+
+    lost, other = add_job(root, store, "lost"), add_job(root, store, "other")
+    away = (root.evolution / lost.id).rename(root.path / "away")
+    recover(root, store)
+    assert (store.get(lost.id).state, store.get(lost.id).reason) == (JobState.FAILED, LOST)
+    away.rename(root.evolution / lost.id)
+    notes = recover(root, store).notes
+    assert store.get(lost.id).state is JobState.WAITING
+    assert any("has its folder again" in note for note in notes)
+    assert store.get(other.id).state is JobState.WAITING
+
+
+def test_nothing_is_mended_while_it_is_away(root: Root, store: Store) -> None:
+    from styled.config import InboxConfig
+
+    with Inbox(root, store, InboxConfig(watch="poll")) as inbox:
+        for _ in range(3):
+            inbox.turn(may_take=False, may_mend=False)
+        assert inbox._recovery_schedule.planned
+        assert inbox._mover.pending == 0
