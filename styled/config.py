@@ -110,7 +110,12 @@ class DiskConfig(Section, frozen=True, kw_only=True):
     """``[disk]``: how much room is left for others. Work goes on at one and a half times the limit."""
 
     min_free_gb: Annotated[
-        float, Meta(ge=0.0, le=1e6, description="GB; below this nothing starts, below half of it jobs stop")
+        float,
+        Meta(
+            ge=0.0,
+            le=1e6,
+            description="GB on each disk that is written; below this nothing starts, below half of it jobs stop",
+        ),
     ] = 1.0
 
 

@@ -28,11 +28,14 @@
     │   ├── NoSuchJob              no job has that number or id
     │   ├── IllegalMove            the job's state does not allow the move
     │   ├── StoreError             the database is damaged, out of reach, or newer than this styled
-    │   │   └── StoreLocked            another program holds the database locked
+    │   │   ├── StoreLocked            another program holds the database locked
+    │   │   └── StoreRefused           the disk does not let the database be read or written now
     │   └── JobFileDamaged         a job's job.json is missing, damaged, or newer than this styled
     ├── Superseded             another worker has taken over the job's folder
     ├── OutputUnusable         the result cannot be written where it is asked for
-    ├── DiskFull               not enough free space to go on
+    ├── StorageRefuses         a disk does not take what is written: broken, read-only, away
+    │   └── DiskFull               not enough free space to go on
+    ├── OutOfResources         the system gives no more processes, threads, descriptors
     └── DaemonError            between the daemon and those who talk to it
         ├── DaemonNotRunning       nobody answers on the control socket
         ├── DaemonAlreadyRunning   another daemon holds this root
@@ -211,6 +214,13 @@ class StoreLocked(StoreError):
     may_pass = True
 
 
+class StoreRefused(StoreError):
+    """The disk does not let the database be read or written now. Nothing is lost; it is tried again."""
+
+    advice_default = "Check the disk and its mount; the daemon goes on by itself once it works."
+    may_pass = True
+
+
 class JobFileDamaged(QueueError):
     """A job's ``job.json`` is missing or damaged, or was written by a newer styled."""
 
@@ -229,11 +239,25 @@ class OutputUnusable(StyledError):
     exit_code = 73  # EX_CANTCREAT
 
 
-class DiskFull(StyledError):
-    """There is not enough free space to go on. Nothing is lost; work goes on when there is room."""
+class StorageRefuses(StyledError):
+    """A disk does not take what is written, or does not give what was: broken, read-only, away. Tried again."""
 
     exit_code = 74  # EX_IOERR
+    advice_default = "Check the disk and its mount."
+    may_pass = True
+
+
+class DiskFull(StorageRefuses):
+    """There is not enough free space to go on. Nothing is lost; work goes on when there is room."""
+
     advice_default = "Free some space on that disk."
+
+
+class OutOfResources(StyledError):
+    """The system gives no more processes, threads or descriptors. Tried again."""
+
+    exit_code = 71  # EX_OSERR
+    advice_default = "Raise the limits (ulimit -u, ulimit -n, or the service's), or end what uses them up."
     may_pass = True
 
 

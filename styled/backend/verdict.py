@@ -18,6 +18,7 @@ from styled.errors import (
     OutOfMemory,
     PairRejected,
     SettingsError,
+    StorageRefuses,
     StyledError,
     WeightsDamaged,
     WeightsError,
@@ -37,6 +38,7 @@ class Verdict(StrEnum):
     OUT_OF_MEMORY = "out-of-memory"
     """It goes on from its checkpoint with less memory, a few times."""
     DISK_FULL = "disk-full"
+    """Or it is broken, or read-only: it goes on from its checkpoint when the disk works."""
     CRASHED = "crashed"
     """It is tried again, if it has attempts left."""
 
@@ -59,6 +61,7 @@ def _kinds(*classes: type[StyledError]) -> frozenset[str]:
     return frozenset(each("").kind for each in found)
 
 
+_STORAGE = _kinds(StorageRefuses)
 _HOPELESS = _kinds(
     SettingsError, ImageError, WeightsDamaged, CheckpointMismatch, Diverged, DoesNotFit, PairRejected, JobFileDamaged
 )
@@ -69,8 +72,8 @@ def judge(ended: Ended) -> tuple[Verdict, str]:
     kind = ended.failure.kind if ended.failure else ""
     if ended.returncode == 0 and ended.result is not None:
         return Verdict.DONE, ""
-    if kind == "disk-full" or (ended.returncode == DiskFull.exit_code and not kind):
-        return Verdict.DISK_FULL, _said(ended) or "the disk is full"
+    if kind in _STORAGE or (ended.returncode == DiskFull.exit_code and not kind):
+        return Verdict.DISK_FULL, _said(ended) or "the disk is full, or does not take what is written"
     if kind in _HOPELESS or (ended.returncode == ImageError.exit_code and not kind):
         return Verdict.HOPELESS, _said(ended) or "its input cannot be used. Its log has details."
     if kind == "out-of-memory" or ended.returncode == OutOfMemory.exit_code or ended.killed_by_kernel:

@@ -164,12 +164,13 @@ def _daemon(root: Root) -> Iterator[Finding]:
 
 
 def _disk(root: Root, config: Config) -> Iterator[Finding]:
-    free = shutil.disk_usage(root.path).free / 1e9
+    places = [folder for folder in (root.state, root.evolution) if folder.exists()] or [root.path]
+    free, place = min((shutil.disk_usage(folder).free / 1e9, folder) for folder in places)
     if free < config.disk.min_free_gb:
         yield Finding(
             "disk",
             "problem",
-            f"{free:.1f} GB free, less than disk.min_free_gb = {config.disk.min_free_gb:g}",
+            f"{free:.1f} GB free for {place}, less than disk.min_free_gb = {config.disk.min_free_gb:g}",
             "Free some space, look at: styled clean --dry-run, or lower the limit.",
         )
     else:

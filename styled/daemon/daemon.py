@@ -75,8 +75,9 @@ class Daemon:
         self._draining = False
         self._last_event = 0
         self._took_some = False
+        self._served = False
         self._stop_by = float("inf")
-        self._supervisor = Supervisor(disk_full=self._no_room)
+        self._supervisor = Supervisor(refused=self._no_room)
 
     def run(self) -> None:
         """Run until asked to stop; everything is in order when it returns.
@@ -87,23 +88,32 @@ class Daemon:
             SettingsError: the socket's group does not exist.
         """
         os.umask(os.umask(0o077) | stat.S_IWOTH)  # job.json, say, is obeyed: not everybody shall write it
+        try:
+            self._run()
+        except Exception as error:
+            if not self._served:
+                raise
+            self._log.warning("not all could be closed", exc_info=error)
+
+    def _run(self) -> None:
         with ExitStack() as stack:
             self._notifier = Notifier()
             self._selector = stack.enter_context(selectors.DefaultSelector())
             self._signals = stack.enter_context(Signals(self._selector))
-            if not self._open_when_there_is_room(stack):
+            if not self._open_when_possible(stack):
                 return
             try:
                 self._serve()
             except Exception:
                 self._log.exception("the daemon crashed")
                 raise
+            self._served = True
             self._log.info("stopped")
 
     # -- setting up ----------------------------------------------------------------------------------------
 
-    def _open_when_there_is_room(self, stack: ExitStack) -> bool:
-        """Open everything; on a full disk, or while another program locks the queue, try until it can be done.
+    def _open_when_possible(self, stack: ExitStack) -> bool:
+        """Open everything; while a disk, another program or the system does not let it, try until it can be done.
 
         Return False if asked to stop meanwhile.
         """
@@ -114,7 +124,7 @@ class Daemon:
             with ExitStack() as attempt:
                 try:
                     lock.acquire()
-                    with durable.disk_full_at(self._root.log):
+                    with durable.waiting_for(self._root.log):
                         start_logging(self._root.log, self._config.log, terminal=self._terminal)
                     self._open_queue(attempt)
                     self._open_doors(attempt)
@@ -139,7 +149,7 @@ class Daemon:
         root, config = self._root, self._config
         for folder in (root.inbox, root.evolution):
             # Whatever is there is not looked at: the file server of a mounted one may be dead, or hang the caller.
-            with durable.disk_full_at(folder), suppress(FileExistsError):
+            with durable.waiting_for(folder), suppress(FileExistsError):
                 folder.mkdir()
         self._store = stack.enter_context(Store.open(root))
         for note in self._store.notes:
@@ -147,7 +157,7 @@ class Daemon:
         self._last_event = self._store.last_event()
         self._evolution_watch = EvolutionWatch(root, self._store)
         self._evolution_watch.look()
-        self._disk = Disk(root.path, config.disk)
+        self._disk = Disk((root.state, root.evolution), config.disk)
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
         self._gallery_refresher = GalleryRefresher(
@@ -241,7 +251,10 @@ class Daemon:
         """Whether the daemon was asked to stop and all is in order, or cannot be brought in order in time."""
         if not self._stopping:
             return False
-        return not self._dispatcher.busy() or time.monotonic() >= self._stop_by
+        if not self._dispatcher.busy() or time.monotonic() >= self._stop_by:
+            return True
+        # The workers have ended, and it cannot be noted: the next daemon finds that out.
+        return not self._runner.running() and self._supervisor.fails(Part.DISPATCH)
 
     def _sleep_s(self) -> float:
         """Return how long nothing is due."""
@@ -279,10 +292,10 @@ class Daemon:
         return bool(self._evolution_watch.trouble)
 
     def _no_room(self, reason: str) -> None:
-        """Take a part's or a worker's word that there is no room."""
+        """Take a part's or a worker's word that a disk is full, or does not take what is written."""
         if self._disk.room is Room.ENOUGH:
-            self._log.error("the disk is full; nothing starts until there is room", reason=reason)
-        self._disk.reported_full()
+            self._log.error("nothing starts until the disk takes what is written", reason=reason)
+        self._disk.reported_full(reason)
 
     def _obey_signals(self) -> None:
         for number in self._signals.received():
@@ -311,7 +324,8 @@ class Daemon:
     def _look_and_tell(self) -> None:
         before = self._disk.room
         if self._disk.look() is not before:
-            self._log.warning("room on the disk", room=self._disk.room.name.lower(), free=self._disk.free)
+            room = self._disk.room.name.lower()
+            self._log.warning("room on the disk", room=room, free=self._disk.free, note=self._disk.note)
         if self._evolution_watch.look():
             self._dispatcher.changed()
         if self._disk.room is Room.NONE:

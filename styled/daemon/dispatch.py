@@ -7,9 +7,9 @@ import shutil
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -20,8 +20,10 @@ from styled.backend.verdict import Blame, Verdict, blame, judge, of_the_machine
 from styled.config import QueueConfig
 from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
-from styled.errors import DiskFull, IllegalMove, ImageError, JobFileDamaged, NoSuchJob
+from styled.daemon.supervisor import RETRY_S
+from styled.errors import IllegalMove, ImageError, JobFileDamaged, NoSuchJob, StorageRefuses, StyledError
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
+from styled.files.durable import passing_trouble
 from styled.inbox.claiming.recovery import LOST
 from styled.job import Job, JobState, joined_remarks
 from styled.messages import Checkpointed, Noted, Result, Started
@@ -38,6 +40,17 @@ _PROBE_LOOK_S = 0.05
 """Between two looks at a queue that is held, at least: its probe may be under way."""
 
 _LIVE_STATES = (JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED, JobState.WAITING)
+
+
+@contextmanager
+def _kept(failures: list[Exception]) -> Iterator[None]:
+    """Keep an error for later, unless it may pass: then the others would fail too."""
+    try:
+        yield
+    except Exception as error:  # raised at the end of the turn
+        if isinstance(error, StyledError) and error.may_pass:
+            raise
+        failures.append(error)
 
 
 class Dispatcher:
@@ -123,23 +136,38 @@ class Dispatcher:
     def turn(self) -> None:
         """Read the workers' messages, note their progress, finish what was checked, and start what is due.
 
+        Nothing is forgotten: what raises is done again by the next call. It does not keep another job waiting, but
+        for an error that may pass, such as a full disk, which would meet the others too.
+
         Raises:
-            DiskFull: the store has no room. Nothing is forgotten; the next call goes on where this one stopped.
+            StyledError: the store or the system refused.
+            Exception: one that nobody foresaw, the first of them.
         """
         reports = self.runner.poll()
         for report in reports:
             if isinstance(report.what, Ended):
                 self._note_end(report.id, report.what)
         self._reports.extend(reports)
-        while self._reports:
-            self._hear(self._reports[0])
-            self._reports.popleft()
+        failures: list[Exception] = []
+        unheard: set[str] = set()
+        for report in list(self._reports):
+            if report.id in unheard:  # what a worker said is heard in order
+                continue
+            unheard.add(report.id)
+            with _kept(failures):
+                self._hear(report)
+                self._reports.remove(report)
+                unheard.discard(report.id)
         for job, (result, check) in list(self._checking.items()):
-            if check.done():
-                self._finish(job, result, check.exception())
-                del self._checking[job]
-        self._note_progress()
-        self._start_due()
+            with _kept(failures):
+                if check.done():
+                    self._finish(job, result, check.exception())
+                    del self._checking[job]
+        for step in (self._note_progress, self._start_due):
+            with _kept(failures):
+                step()
+        if failures:
+            raise failures[0]
 
     @property
     def trouble(self) -> str:
@@ -212,7 +240,11 @@ class Dispatcher:
         try:
             record(self._root, job)
             process = self.runner.submit(Task(job.id, folder, self._variables(slot)))
-        except (OSError, DiskFull) as error:
+        except OSError as error:
+            trouble = passing_trouble(error, "its worker could not be started")
+            if isinstance(trouble, StorageRefuses):
+                self._wait_on(job, trouble.message, RETRY_S)
+                raise trouble from error
             whose = Blame.MACHINE if of_the_machine(error, sys.executable) else Blame.UNKNOWN
             if not self._blame_machine(job, f"its worker could not be started: {error}", whose):
                 self._try_again(job, f"its worker could not be started: {error}")
@@ -319,6 +351,11 @@ class Dispatcher:
 
     def _finish(self, job_id: str, result: Result, error: BaseException | None) -> None:
         """A worker said that it is done: believe it if the picture decodes."""
+        trouble = passing_trouble(error, "a result cannot be read") if isinstance(error, OSError) else None
+        foreseen = error is None or isinstance(error, ImageError | OSError)
+        if error is not None and (trouble is not None or not foreseen):
+            self._checking[job_id] = (result, self._checker.submit(self._check, job_id))  # it is looked at again
+            raise trouble or error
         self._due_at = 0.0
         self._slots.pop(job_id, None)
         try:
@@ -326,8 +363,6 @@ class Dispatcher:
             if isinstance(error, ImageError | OSError):
                 self._try_again(job, f"its result cannot be read: {error}")
                 return
-            if error is not None:
-                raise error
             done = self._store.move(
                 job_id, JobState.DONE, expect=JobState.RUNNING, step=result.step, loss=result.loss, attempts=0
             )

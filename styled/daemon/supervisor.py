@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import structlog
 
-from styled.errors import DiskFull, StyledError
+from styled.errors import StorageRefuses, StyledError
 from styled.files.printable import escaped
 from styled.store.status import PartTrouble
 
@@ -56,7 +56,7 @@ class Supervisor:
     """Does the parts' work, and keeps what they raise from everybody else.
 
     Args:
-        disk_full: called with the reason when a part finds a disk full; that is shown as the disk's state, not the part's.
+        refused: called with the reason when a disk does not take what a part writes: it is full, say.
         clock: monotonic seconds.
         wall: Unix seconds.
     """
@@ -64,11 +64,11 @@ class Supervisor:
     def __init__(
         self,
         *,
-        disk_full: Callable[[str], None] = lambda _: None,
+        refused: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._disk_full = disk_full
+        self._refused = refused
         self._clock = clock
         self._wall = wall
         self._failing: dict[Part, _Failing] = {}
@@ -98,8 +98,8 @@ class Supervisor:
         passing = isinstance(error, StyledError) and error.may_pass
         wait = RETRY_S if passing else BACKOFF_S[min(known.failures, len(BACKOFF_S) - 1)]
         known.retry_at = self._clock() + wait
-        if isinstance(error, DiskFull):
-            self._disk_full(error.message)
+        if isinstance(error, StorageRefuses):
+            self._refused(error.message)
         elif words != known.words and passing:
             self._log.error(f"{part} has to wait; it is tried again", reason=str(error))
         elif words != known.words:
@@ -110,8 +110,12 @@ class Supervisor:
 
     def waits(self, part: Part) -> bool:
         """Return whether a part is not to be called now."""
+        return self.fails(part) and self._clock() < self._failing[part].retry_at
+
+    def fails(self, part: Part) -> bool:
+        """Return whether a part raised when it was called last."""
         failing = self._failing.get(part)
-        return failing is not None and failing.works_since is None and self._clock() < failing.retry_at
+        return failing is not None and failing.works_since is None
 
     @property
     def any_waits(self) -> bool:

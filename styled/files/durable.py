@@ -14,9 +14,15 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from styled.errors import DiskFull
+from styled.errors import DiskFull, OutOfResources, StorageRefuses, StyledError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSES = frozenset({
+    errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN, errno.ESHUTDOWN, errno.EUCLEAN,
+    errno.ETIMEDOUT, errno.EREMOTEIO, errno.EFBIG, errno.ENOMEDIUM,
+})  # fmt: skip
+"""What a disk or a file server gives that is broken, read-only or away."""
+_NONE_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 _TEMPORARY = re.compile(r"\.styled-[0-9a-f]{8}\.tmp")
 
 
@@ -106,6 +112,55 @@ def require_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(place).free
     if free < needed:
         raise DiskFull(f"{place} has {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB are needed")
+
+
+def passing_trouble(error: OSError, what: str) -> StyledError | None:
+    """Return an error of a disk or of the system as one that may pass (``may_pass``), None for any other.
+
+    Args:
+        error: from a call that reads or writes files, or makes processes or threads.
+        what: what could not be done: ``cannot write …``.
+    """
+    text = f"{what}: {error.strerror or error}"
+    if error.errno in _FULL:
+        return DiskFull(text)
+    if error.errno in _REFUSES:
+        return StorageRefuses(text)
+    if error.errno in _NONE_LEFT:
+        return OutOfResources(text)
+    return None
+
+
+@contextmanager
+def waiting_for(path: Path) -> Iterator[None]:
+    """Turn errors inside the block that may pass into those of the tree that say so; others stay as they are.
+
+    Raises:
+        StorageRefuses: the disk of ``path`` is full, broken, read-only or away.
+        OutOfResources: the system gives no more.
+    """
+    try:
+        yield
+    except OSError as error:
+        trouble = passing_trouble(error, f"cannot use {error.filename or path}")
+        if trouble is not None:
+            raise trouble from error
+        raise
+
+
+def refusal(folder: Path, size: int) -> OSError | None:
+    """Try to write so many bytes into a folder, durably; return what came of it, None if they could be written."""
+    probe = folder / f".styled-{secrets.token_hex(4)}.tmp"
+    try:
+        try:
+            with open(probe, "xb", buffering=0) as file:  # noqa: PTH123  # as above
+                file.write(b"\0" * size)
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        return error
+    return None
 
 
 @contextmanager

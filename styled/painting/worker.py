@@ -13,7 +13,6 @@ unusable input, 137 for memory, 1 otherwise).
 
 from __future__ import annotations
 
-import errno
 import faulthandler
 import os
 import re
@@ -22,15 +21,16 @@ import stat
 import sys
 import threading
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, TextIO
 
 import structlog
 
-from styled.errors import DiskFull, InstallationBroken, OutOfMemory, StyledError
+from styled.errors import InstallationBroken, OutOfMemory, StorageRefuses, StyledError
 from styled.evolution import JobFolder
+from styled.files.durable import passing_trouble
 from styled.messages import (
     STOPPED_EXIT_CODE,
     Checkpointed,
@@ -103,7 +103,9 @@ class Outlet:
 
     def send(self, message: WorkerMessage) -> None:
         """Send one message and log it. A parent that is gone is a request to stop."""
-        self._write_log(message)
+        # On a disk that takes nothing the message is what counts.
+        with suppress(OSError):
+            self._write_log(message)
         if isinstance(message, Progress | Started):
             self.step = message.step
         if self._gone:
@@ -155,7 +157,14 @@ def main() -> int:
     """Paint the job in the folder named on the command line; return the exit code."""
     folder = JobFolder(Path(sys.argv[1]))
     stop = StopRequest()
-    stream, log = _redirect_output(folder)
+    try:
+        stream, log = _redirect_output(folder)
+    except OSError as error:
+        failure = _in_the_tree(error)
+        sys.stdout.buffer.write(
+            encode(Failure(kind=failure.kind, message=failure.message, advice=failure.advice, step=0))
+        )
+        return failure.exit_code
     stop.listen()
     outlet = Outlet(stream, log, stop)
     try:
@@ -163,7 +172,8 @@ def main() -> int:
     except StyledError as error:
         return outlet.fail(error)
     except Exception as error:  # noqa: BLE001  # the edge of the process: the parent gets a message of every error
-        traceback.print_exc()
+        with suppress(OSError):  # the log's disk may be what failed
+            traceback.print_exc()
         return outlet.fail(_in_the_tree(error))
 
 
@@ -192,8 +202,10 @@ def _redirect_output(folder: JobFolder) -> tuple[BinaryIO, TextIO]:
 
 def _in_the_tree(error: Exception) -> StyledError:
     """Return the error of the tree for what Python and TensorFlow raise."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(f"no space left on the disk of {error.filename or 'the job folder'}")
+    if isinstance(error, OSError):
+        trouble = passing_trouble(error, f"cannot use {error.filename or 'the job folder'}")
+        if isinstance(trouble, StorageRefuses):
+            return trouble
     if isinstance(error, ImportError):
         return InstallationBroken(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     # By name: TensorFlow may not have been imported when memory ran out.

@@ -35,7 +35,8 @@ def open_database(root: Root) -> Opened:
 
     Raises:
         StoreError: written by a newer styled, on a network filesystem, or not accessible.
-        DiskFull: no room for it.
+        StorageRefuses: the disk is full, broken or read-only.
+        OutOfResources: no descriptor is left.
     """
     path = root.database
     try:
@@ -67,8 +68,11 @@ def open_database(root: Root) -> Opened:
             raise
         return Opened(db, notes, fresh, last_number or _last_number(db))
     except sqlite3.Error as error:
-        raise schema.store_error(error, path) from error
+        raise schema.writers_error(error, path) from error
     except OSError as error:
+        trouble = durable.passing_trouble(error, f"{error.filename or path} cannot be opened")
+        if trouble is not None:
+            raise trouble from error
         raise StoreError(f"{path} cannot be opened: {error.strerror}", "Check that folder's permissions.") from error
 
 

@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from styled.errors import DiskFull, StoreError, StoreLocked
+from styled.errors import DiskFull, StoreError, StoreLocked, StoreRefused
+from styled.files import durable
 
 APPLICATION_ID = 0x5354594C
 """``STYL``: marks the file as ours (``PRAGMA application_id``)."""
@@ -90,6 +91,17 @@ def _add_remarks_and_names(db: sqlite3.Connection) -> None:
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_remarks_and_names}
 """From each older version, the step to the next one; run in one transaction, after a backup."""
 
+_PROBE = 64 * 1024
+"""Bytes that are written to find out why the disk refused: more than most writes of the database."""
+
+_REFUSED = {
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOMEM,
+}
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 
@@ -239,6 +251,22 @@ def migrate(db: sqlite3.Connection, path: Path) -> Path | None:
         db.execute("ROLLBACK")
         raise
     return backup
+
+
+def writers_error(error: sqlite3.Error, path: Path) -> StoreError | DiskFull:
+    """Translate an error of SQLite into ours, for the daemon: where SQLite does not say what the disk refused, try it.
+
+    A used up quota is an I/O error for SQLite, and a read-only disk a file that cannot be opened.
+    """
+    if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _REFUSED:
+        return store_error(error, path)
+    found = durable.refusal(path.parent, _PROBE)
+    if found is None:  # it has gone by already, or it is a part of the disk
+        return StoreRefused(f"{path}: {error}")
+    trouble = durable.passing_trouble(found, f"cannot write {path}")
+    if isinstance(trouble, DiskFull):
+        return trouble
+    return (StoreError if trouble is None else StoreRefused)(f"{path} cannot be written: {found.strerror}")
 
 
 def store_error(error: sqlite3.Error, path: Path) -> StoreError | DiskFull:

@@ -24,7 +24,7 @@ from styled.store.numbers import Numbers
 from styled.store.opening import Opened, open_database
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
-from styled.store.schema import store_error
+from styled.store.schema import writers_error
 from styled.store.status import DaemonStatus
 
 EVENTS_KEPT = 50_000
@@ -347,7 +347,7 @@ class Store(Queries):
         try:
             yield self._db
         except sqlite3.Error as error:
-            raise store_error(error, self._root.database) from error
+            raise writers_error(error, self._root.database) from error
 
     @contextmanager
     def _transaction(self, *, durable: bool = True, revision: bool = True) -> Iterator[None]:
@@ -373,7 +373,7 @@ class Store(Queries):
                 if outer and not durable:
                     self._db.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
-            raise store_error(error, self._root.database) from error
+            raise writers_error(error, self._root.database) from error
 
     @staticmethod
     def _check_names(changes: dict[str, Any]) -> None:

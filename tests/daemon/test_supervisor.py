@@ -118,7 +118,7 @@ def test_what_may_pass_is_tried_every_second_without_a_traceback(
 
 def test_a_full_disk_is_the_disks_affair(clock: Clock, part: Broken) -> None:
     full: list[str] = []
-    supervisor = Supervisor(disk_full=full.append, clock=clock)
+    supervisor = Supervisor(refused=full.append, clock=clock)
     part.error = DiskFull("no room")
     supervisor.turn(Part.INTAKE, part.turn)
     assert full == ["no room"]

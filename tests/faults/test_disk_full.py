@@ -114,7 +114,7 @@ def test_a_daemon_started_on_a_full_disk_waits_for_room(small: Root, tmp_path: P
     daemon.drop("harbour")
     filler.leave(0)
     process = daemon.launch()
-    wait_until(lambda: "the disk is full" in daemon.output.read_text())
+    wait_until(lambda: "waits to begin" in daemon.output.read_text())
     assert not daemon.answers()
     filler.go()
     daemon.until("harbour", JobState.DONE)
@@ -128,5 +128,5 @@ def test_a_daemon_told_to_stop_while_it_waits_for_room_stops(small: Root, tmp_pa
     daemon = DaemonProcess(small)
     daemon.output = tmp_path / "output.txt"
     daemon.launch()
-    wait_until(lambda: "the disk is full" in daemon.output.read_text())
+    wait_until(lambda: "waits to begin" in daemon.output.read_text())
     assert daemon.end(10) == 0

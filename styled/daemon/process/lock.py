@@ -14,7 +14,7 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged, DiskFull
+from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged
 from styled.files import durable
 from styled.files.decoding import read_json
 from styled.files.printable import escaped
@@ -64,23 +64,23 @@ class RootLock:
         Raises:
             DaemonAlreadyRunning: another process holds it; the message names its pid.
             DaemonError: the root is not a folder, or cannot be written; others may write what is kept there.
-            DiskFull: no room for the lock file.
+            StorageRefuses: the disk is full, broken or read-only.
+            OutOfResources: no descriptor is left.
         """
         if self._descriptors:
             return
         try:
-            with durable.disk_full_at(self._root.lock):
-                self._root.make_state()
-                self._check_trust()
-                folder = os.open(self._root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                self._descriptors.append(folder)
-                file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-                self._descriptors.append(file)
-        except DiskFull:
-            self.release()
-            raise
+            self._root.make_state()
+            self._check_trust()
+            folder = os.open(self._root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._descriptors.append(folder)
+            file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._descriptors.append(file)
         except OSError as error:
             self.release()
+            trouble = durable.passing_trouble(error, f"{error.filename or self._root.lock} cannot be opened")
+            if trouble is not None:
+                raise trouble from error
             raise DaemonError(
                 f"{error.filename} cannot be opened: {error.strerror}", "Give the daemon a root it may write to."
             ) from error
