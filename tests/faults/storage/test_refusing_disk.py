@@ -15,7 +15,7 @@ from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
-from tests.faults.refusing_disk import RefusingDisk
+from tests.faults.storage.refusing_disk import RefusingDisk
 
 pytestmark = [pytest.mark.faults, pytest.mark.processes]
 
