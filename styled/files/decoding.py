@@ -26,6 +26,9 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _DIGITS = bytes(b"0"[0] if byte in b"0123456789" else b" "[0] for byte in range(256))
 """Translates every digit to 0, and all else to a space."""
 
+_PIECE = 2**20
+"""Bytes read at once of a file that is longer than its size was, as one that grows."""
+
 _SHOWN = 200
 """Characters of a decoder's complaint that are shown: it may quote what it read."""
 
@@ -93,7 +96,10 @@ def read_file(path: Path, *, most: int) -> bytes:
             raise DataDamaged("it is no regular file") from error
         raise
     with os.fdopen(descriptor, "rb") as file:
-        data = file.read(most + 1)
+        # Not read(most + 1): that takes memory for all of it first, however short the file is.
+        data = file.read(min(most, os.fstat(descriptor).st_size) + 1)
+        while len(data) <= most and (more := file.read(_PIECE)):
+            data += more
     if len(data) > most:
         raise DataDamaged(f"it is longer than {most} bytes")
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,17 @@ def test_a_pipe_a_device_a_folder_and_what_is_too_long_are_damaged_and_block_nob
             read_json(path, int, most=100)
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / "gone", most=100)
+
+
+def test_reading_takes_memory_for_what_is_there_and_not_for_what_may_be(tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(b"1" * 1000)
+    tracemalloc.start()
+    try:
+        assert read_file(tmp_path / "short", most=2**30) == b"1" * 1000
+        assert tracemalloc.get_traced_memory()[1] < 2**21
+    finally:
+        tracemalloc.stop()
+    assert read_file(Path("/proc/self/status"), most=2**20).startswith(b"Name:"), "its size is said to be 0"
 
 
 def job_file() -> JobFile:
