@@ -147,7 +147,7 @@ class _Run:
         # All before the first step: a job that cannot be finished must not be begun.
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         allowed = budget(settings, on_gpu=on_gpu)
-        self._ways = memory_use.choose_all(
+        self._tilings = memory_use.choose_all(
             scales,
             extractor.convolutions,
             settings,
@@ -157,7 +157,7 @@ class _Run:
             step_down=step_down,
         )
         # A GPU's memory is not this process'.
-        self._peak_bytes = 0 if on_gpu else max(way.bytes for way in self._ways.values())
+        self._peak_bytes = 0 if on_gpu else max(tiling.bytes for tiling in self._tilings.values())
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
@@ -173,7 +173,7 @@ class _Run:
         With the scale whose picture that is, what it cannot have is added, and its optimiser's curvature taken over.
         """
         scale = self._scales[index]
-        device.give_back_arrays_from(memory_use.whole_pictures_from(scale, self._ways[scale]))
+        device.give_back_arrays_from(memory_use.whole_pictures_from(scale, self._tilings[scale]))
         content = images.resize(self._content, scale.width, scale.height)
         styles = [
             images.resize(style, *style_size(*size, scale, self._settings.style_scale))
@@ -186,7 +186,7 @@ class _Run:
             _batch(content),
             [_batch(style) for style in styles],
             self._settings,
-            way=self._ways[scale],
+            tiling=self._tilings[scale],
             regions=regions,
         )
         self._step_seconds = []
@@ -198,7 +198,7 @@ class _Run:
             self._settings,
             _batch(start),
             gradient,
-            history=self._ways[scale].history,
+            history=self._tilings[scale].history,
             longest_px=self._longest_px(index),
         )
         if coarser is not None:
@@ -208,7 +208,7 @@ class _Run:
 
     def is_tiled(self, index: int) -> bool:
         """Return whether scale ``index`` is painted in tiles."""
-        return self._ways[self._scales[index]].blocks > 0
+        return self._tilings[self._scales[index]].blocks > 0
 
     def _longest_px(self, index: int) -> float:
         """Return which waves may be moved at a scale, px; all, but where the painting has outgrown its styles."""
@@ -261,7 +261,7 @@ class _Run:
             snapshot=snapshot,
             last=step == steps or diverged,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
-            way=self._ways[scale.scale] if scale.done == 1 else None,
+            tiling=self._tilings[scale.scale] if scale.done == 1 else None,
             peak_bytes=self._peak_bytes,
         )
 

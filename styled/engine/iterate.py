@@ -57,7 +57,7 @@ class Iterate:
     """This is the final step."""
     stopped_by: str = ""
     """On the last step: ``steps`` or ``plateau``."""
-    way: TilingChoice | None = None
+    tiling: TilingChoice | None = None
     """How this scale is run, on its first step; None on the others."""
     peak_bytes: int = 0
     """Memory this process is predicted to have at most, all scales counted; 0 where that is not known, as on a GPU."""

@@ -32,20 +32,20 @@ class Measured(NamedTuple):
     """The most this process has had resident up to now; None where unknown."""
 
 
-def measure(width: int, height: int, settings: Settings, way: TilingChoice, *, steps: int) -> Measured:
+def measure(width: int, height: int, settings: Settings, tiling: TilingChoice, *, steps: int) -> Measured:
     """Paint ``steps`` steps after a first one and return how long they take.
 
     Args:
         width: of the picture, px.
         height: of the picture, px.
         settings: of the job; its size and scales do not matter.
-        way: how to tile.
+        tiling: how to tile.
         steps: at least 1.
     """
     began = time.monotonic()
     content, style, start = (_noise(width, height, seed) for seed in range(3))
-    gradient = gradient_for(extractor_for(settings), content, [style], settings, way=way)
-    optimizer = optimizer_for(settings, start, gradient, history=way.history)
+    gradient = gradient_for(extractor_for(settings), content, [style], settings, tiling=tiling)
+    optimizer = optimizer_for(settings, start, gradient, history=tiling.history)
     optimizer.step()
     prepared = time.monotonic()
     seconds = []

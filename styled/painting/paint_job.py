@@ -337,13 +337,13 @@ class _Run:
 
 def _pairs_note(iterate: Iterate) -> str:
     """Return what is to be said of a scale that begins with fewer pairs of L-BFGS for want of memory, else nothing."""
-    way = iterate.way
-    if way is None or way.history >= way.wanted:
+    tiling = iterate.tiling
+    if tiling is None or tiling.history >= tiling.wanted:
         return ""
-    tiles = f"tiled {way.blocks} blocks" if way.blocks else "untiled"
+    tiles = f"tiled {tiling.blocks} blocks" if tiling.blocks else "untiled"
     return (
         f"scale {iterate.scale} of {iterate.scales} ({iterate.width}x{iterate.height}): {tiles}, "
-        f"{way.history} of {way.wanted} pairs of L-BFGS, for {way.bytes / 2**30:.1f} GiB"
+        f"{tiling.history} of {tiling.wanted} pairs of L-BFGS, for {tiling.bytes / 2**30:.1f} GiB"
     )
 
 

@@ -49,8 +49,8 @@ def _measure(trial: Trial, start_seconds: float, *, is_alone: bool, matmul: bool
     settings = settings_from(trial.settings)
     precision = measuring.precision_of(settings.precision)
     history = settings.history if settings.optimizer == "lbfgs" else 0
-    way = TilingChoice(trial.blocks, trial.tile, history, wanted=history, bytes=0, network_bytes=0, cost=0.0)
-    found = measuring.measure(trial.width, trial.height, settings, way, steps=trial.steps)
+    tiling = TilingChoice(trial.blocks, trial.tile, history, wanted=history, bytes=0, network_bytes=0, cost=0.0)
+    found = measuring.measure(trial.width, trial.height, settings, tiling, steps=trial.steps)
     return Speed(
         width=trial.width,
         height=trial.height,

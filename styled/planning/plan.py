@@ -113,13 +113,13 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     allowed = budget(settings, on_gpu=known.device != "cpu")
     precision = _precision(known, settings)
     estimated = []
-    ways = memory_use.choose_all(
+    tilings = memory_use.choose_all(
         scales, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict
     )
     for scale in scales:
         of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]
         pixels = [style_width * style_height for style_width, style_height in of_styles]
-        estimated.append(_estimate(scale, layers, ways[scale], pixels, settings, known=_comparable(known, settings)))
+        estimated.append(_estimate(scale, layers, tilings[scale], pixels, settings, known=_comparable(known, settings)))
     seconds = [each.seconds for each in estimated if each.seconds is not None]
     start = _start_seconds(known) + scales[-1].pixels * _SAVE_SECONDS_PX
     return Plan(
@@ -139,7 +139,7 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
 def _estimate(
     scale: Scale,
     layers: Sequence[vgg19.Convolution],
-    way: TilingChoice,
+    tiling: TilingChoice,
     styles: Sequence[int],
     settings: Settings,
     *,
@@ -147,23 +147,23 @@ def _estimate(
 ) -> ScalePlan:
     step = seconds = None
     if known:
-        tiled = tiled_by(layers, way.blocks)
-        step = _seconds([*cost.of_step(scale, layers, tiled, way.tile), cost.of_statistic(settings)], known)
-        forward = _seconds(cost.of_targets(scale, layers, tiled, way.tile), known)
+        tiled = tiled_by(layers, tiling.blocks)
+        step = _seconds([*cost.of_step(scale, layers, tiled, tiling.tile), cost.of_statistic(settings)], known)
+        forward = _seconds(cost.of_targets(scale, layers, tiled, tiling.tile), known)
         targets = forward * (1 + sum(styles) / scale.pixels)
-        shapes = cost.grid(scale, layers, tiled, way.tile).shapes if tiled else 1
-        seconds = scale.steps * step + targets + _COMPILE_SECONDS + _COMPILE_SECONDS_SHAPE[way.scheme] * shapes
+        shapes = cost.grid(scale, layers, tiled, tiling.tile).shapes if tiled else 1
+        seconds = scale.steps * step + targets + _COMPILE_SECONDS + _COMPILE_SECONDS_SHAPE[tiling.scheme] * shapes
     return ScalePlan(
         width=scale.width,
         height=scale.height,
         steps=scale.steps,
-        scheme=way.scheme,
-        tile_width=way.tile[0],
-        tile_height=way.tile[1],
-        history=way.history,
+        scheme=tiling.scheme,
+        tile_width=tiling.tile[0],
+        tile_height=tiling.tile[1],
+        history=tiling.history,
         step_seconds=step,
         seconds=seconds,
-        peak_bytes=way.bytes,
+        peak_bytes=tiling.bytes,
     )
 
 

@@ -74,7 +74,7 @@ _PARTS_FOR_COARSER = (1.0, 0.5, 0.25)
 _ALL_BLOCKS = len(vgg19.BLOCKS)
 
 _STEP_DOWN = 0.6
-"""Of the bytes predicted for the way before, what a step down may need: enough less to matter, few enough steps."""
+"""Share of the bytes predicted before that a step down may need: enough less to matter, few enough steps."""
 
 
 class TilingChoice(NamedTuple):
@@ -124,7 +124,7 @@ def choose_all(
         precision: that the convolutions run in.
         is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
             refuse a job whose user has set no limit.
-        step_down: how often memory ran out nevertheless. For each time a way needs at most 60 % of the one before,
+        step_down: how often memory ran out nevertheless. For each time it needs at most 60 % of the one before,
             down to the one that needs least.
 
     Raises:
@@ -141,19 +141,19 @@ def choose_all(
             refusals.append(refusal)
     if not found:
         raise refusals[-1]
-    return min(found, key=lambda ways: sum(scale.steps * _effort(way) for scale, way in ways.items()))
+    return min(found, key=lambda tilings: sum(scale.steps * _effort(tiling) for scale, tiling in tilings.items()))
 
 
 def _one_after_another(
     choices: Mapping[Scale, Sequence[TilingChoice]], choose: Callable[..., TilingChoice], network_bytes: float
 ) -> dict[Scale, TilingChoice]:
-    ways: dict[Scale, TilingChoice] = {}
+    tilings: dict[Scale, TilingChoice] = {}
     held = 0.0
     for scale, of_scale in choices.items():
         modest = [choice for choice in of_scale if choice.network_bytes <= network_bytes] or of_scale
-        ways[scale] = choose(scale, [way._replace(bytes=round(way.bytes + held)) for way in modest])
-        held = max(held, GAPS * ways[scale].network_bytes)
-    return ways
+        tilings[scale] = choose(scale, [tiling._replace(bytes=round(tiling.bytes + held)) for tiling in modest])
+        held = max(held, GAPS * tilings[scale].network_bytes)
+    return tilings
 
 
 def _choose(
@@ -168,15 +168,15 @@ def _choose(
             f"and the limit is {limit_bytes / 2**30:.1f} GiB",
             "Lower size, choose optimizer = 'adam', leave tiling at 'auto', or raise memory_limit.",
         )
-    way = fitting[0] if fitting else least
+    tiling = fitting[0] if fitting else least
     for _ in range(step_down):
-        way = next((choice for choice in choices if choice.bytes <= _STEP_DOWN * way.bytes), least)
-    return way
+        tiling = next((choice for choice in choices if choice.bytes <= _STEP_DOWN * tiling.bytes), least)
+    return tiling
 
 
-def _effort(way: TilingChoice) -> float:
+def _effort(tiling: TilingChoice) -> float:
     """Return what a step costs, and the more steps that fewer pairs need."""
-    return way.cost * math.pow(HISTORY_WORTH, math.log2(max(1, way.wanted) / max(1, way.history)))
+    return tiling.cost * math.pow(HISTORY_WORTH, math.log2(max(1, tiling.wanted) / max(1, tiling.history)))
 
 
 def _choices(
@@ -185,12 +185,12 @@ def _choices(
     """Return all ways that ``settings.tiling`` allows, the best first."""
     histories = _histories(scale, settings)
     fixed = {history: _fixed_bytes(scale, settings, history, precision) for history in histories}
-    ways = [
+    tilings = [
         TilingChoice(blocks, tile, history, histories[0], round(fixed[history] + network), round(network), cost_of_step)
         for blocks, tile, network, cost_of_step in _networks(scale, layers, precision)
         for history in histories
     ]
-    return sorted((way for way in ways if settings.tiling in {"auto", way.scheme}), key=_effort)
+    return sorted((tiling for tiling in tilings if settings.tiling in {"auto", tiling.scheme}), key=_effort)
 
 
 def _histories(scale: Scale, settings: Settings) -> list[int]:
@@ -230,9 +230,9 @@ def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
                 yield tile
 
 
-def whole_pictures_from(scale: Scale, way: TilingChoice) -> int | None:
+def whole_pictures_from(scale: Scale, tiling: TilingChoice) -> int | None:
     """Return the bytes of an array of the whole picture, None where it is untiled and a layer's arrays are larger."""
-    return round(scale.pixels * IMAGE_BYTES_PX) if way.blocks else None
+    return round(scale.pixels * IMAGE_BYTES_PX) if tiling.blocks else None
 
 
 def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:

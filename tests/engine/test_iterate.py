@@ -75,15 +75,15 @@ def test_how_a_scale_is_run_is_said_on_its_first_step(
     """And not when a scale goes on from a checkpoint: it was said then, and its pairs are those it had."""
     iterates = painted(vgg, rocket, starry_night)
     assert [iterate.scale for iterate in iterates] == [1, 1, 1, 1, 2, 2, 2]
-    assert [iterate.step for iterate in iterates if iterate.way is not None] == [1, 5]
+    assert [iterate.step for iterate in iterates if iterate.tiling is not None] == [1, 5]
     settings = Settings(**SHALLOW, scales=(32,), steps=7, optimizer="adam")
     layers = vgg19.up_to("block2_conv1")
-    ways = memory_use.choose_all(plan_scales(*rocket.shape[1::-1], settings), layers, settings, float("inf"))
-    assert [iterate.way for iterate in iterates if iterate.way is not None] == list(ways.values())
-    assert {iterate.peak_bytes for iterate in iterates} == {max(way.bytes for way in ways.values())}
+    tilings = memory_use.choose_all(plan_scales(*rocket.shape[1::-1], settings), layers, settings, float("inf"))
+    assert [iterate.tiling for iterate in iterates if iterate.tiling is not None] == list(tilings.values())
+    assert {iterate.peak_bytes for iterate in iterates} == {max(tiling.bytes for tiling in tilings.values())}
     inside = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 2, None)).snapshot()
     rest = painted(vgg, rocket, starry_night, resume=inside)
-    assert [iterate.step for iterate in rest if iterate.way is not None] == [5]
+    assert [iterate.step for iterate in rest if iterate.tiling is not None] == [5]
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])

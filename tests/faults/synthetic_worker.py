@@ -111,7 +111,7 @@ def paint(
             snapshot=lambda step=step, picture=picture: {"picture": picture.copy(), "step": np.int64(step)},
             last=step == settings.steps,
             stopped_by="steps" if step == settings.steps else "",
-            way=TilingChoice(2, (16, 12), 3, wanted=5, bytes=2**30, network_bytes=0, cost=1.0)
+            tiling=TilingChoice(2, (16, 12), 3, wanted=5, bytes=2**30, network_bytes=0, cost=1.0)
             if "few" in NAME and step == 1
             else None,
         )

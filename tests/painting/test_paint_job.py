@@ -290,13 +290,13 @@ class TestMemory:
         assert noted.note == f"scale 2 of 2 (64x43): untiled, 2 of 5 pairs of L-BFGS, for {needed:.1f} GiB"
 
     def test_the_blocks_that_run_in_tiles_are_told_with_them(self, job: JobFolder) -> None:
-        way = memory_use.TilingChoice(
+        tiling = memory_use.TilingChoice(
             2, (32, 32), history=3, wanted=5, bytes=int(7.6 * 2**30), network_bytes=0, cost=1.0
         )
 
         def engine(*inputs: Any, **rest: Any) -> Iterator[Iterate]:
             for iterate in iterates(3)(*inputs, **rest):
-                yield dataclasses.replace(iterate, way=way if iterate.step == 1 else None)
+                yield dataclasses.replace(iterate, tiling=tiling if iterate.step == 1 else None)
 
         said = list(paint_job(make_job(job), never, paint=engine))
         notes = [message.note for message in said if isinstance(message, Noted)]

@@ -120,9 +120,9 @@ def test_a_step_down_stays_within_what_the_user_allows() -> None:
 
 def test_arrays_of_the_whole_picture_are_told_of_where_it_is_tiled() -> None:
     poster = Scale(6000, 4000, 60)
-    way = choose(poster, LAYERS, Settings(), 7.6 * GIB, precision="bfloat16")
-    assert memory_use.whole_pictures_from(poster, way) == 6000 * 4000 * 12
-    assert memory_use.whole_pictures_from(poster, way._replace(blocks=0, tile=(0, 0))) is None, "untiled"
+    tiling = choose(poster, LAYERS, Settings(), 7.6 * GIB, precision="bfloat16")
+    assert memory_use.whole_pictures_from(poster, tiling) == 6000 * 4000 * 12
+    assert memory_use.whole_pictures_from(poster, tiling._replace(blocks=0, tile=(0, 0))) is None, "untiled"
 
 
 def test_what_a_coarser_scale_held_counts_for_the_finer_ones() -> None:
@@ -136,10 +136,10 @@ def test_what_a_coarser_scale_held_counts_for_the_finer_ones() -> None:
 
 def test_coarser_scales_do_with_less_where_the_finest_is_short_of_memory() -> None:
     coarse, fine = Scale(3000, 2000, 10), Scale(6000, 4000, 6)
-    ways = memory_use.choose_all([coarse, fine], LAYERS, Settings(), 9 * GIB, precision="bfloat16")
+    tilings = memory_use.choose_all([coarse, fine], LAYERS, Settings(), 9 * GIB, precision="bfloat16")
     alone = choose(coarse, LAYERS, Settings(), 9 * GIB, precision="bfloat16")
-    assert ways[coarse].network_bytes < alone.network_bytes
-    assert ways[fine].bytes <= 9 * GIB
+    assert tilings[coarse].network_bytes < alone.network_bytes
+    assert tilings[fine].bytes <= 9 * GIB
 
 
 def test_scales_that_fit_only_one_by_one_are_refused() -> None:

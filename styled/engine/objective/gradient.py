@@ -56,7 +56,7 @@ def gradient_for(
     styles: Sequence[Tensor],
     settings: Settings,
     *,
-    way: TilingChoice,
+    tiling: TilingChoice,
     regions: Sequence[Region] | None = None,
 ) -> Gradient:
     """Compute the targets of one scale and return its objective's value and gradient, compiled.
@@ -66,11 +66,11 @@ def gradient_for(
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
         styles: the styles at this scale, same form, any size each.
         settings: layers and weights.
-        way: whether and how to tile, from :func:`styled.sizing.memory_use.choose_all`.
+        tiling: whether and how to tile, from :func:`styled.sizing.memory_use.choose_all`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
-    if way.blocks == 0:
+    if tiling.blocks == 0:
         return Objective(extractor, content, styles, settings, regions=regions).compiled(content)
     return TiledObjective(
-        extractor, content, styles, settings, blocks=way.blocks, tile=way.tile, regions=regions
+        extractor, content, styles, settings, blocks=tiling.blocks, tile=tiling.tile, regions=regions
     ).value_and_gradient
