@@ -104,7 +104,7 @@ class LocalRunner:
         Raises:
             OSError: no process could be started, or the job's log cannot be opened.
         """
-        log = _open_log(JobFolder(task.folder).log)
+        log = JobFolder(task.folder).open_log()
         try:
             process = subprocess.Popen(
                 launch.command(self._module, str(task.folder), nice=self._nice),
@@ -330,11 +330,6 @@ def _ends_within(process: psutil.Process, seconds: float) -> bool:
         if time.monotonic() >= until:
             return False
         time.sleep(_LOOK_S)
-
-
-def _open_log(path: Path) -> int:
-    """Open a job's log to append to; never through a link."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
 
 
 def _started_at(pid: int) -> float:

@@ -11,7 +11,6 @@ import click
 from styled.cli.options import job_ids, root_option
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob, WaitTimedOut
-from styled.files.printable import escaped
 from styled.inbox.listing import look_into
 from styled.inbox.pairs import pair_up
 from styled.job import ENDED, Job, JobState
@@ -75,9 +74,9 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | N
         except NoSuchJob:
             if known:
                 yield 1, f"{ref} was removed"
-            rejected = root.rejected / ref / "REASON.txt"
-            if rejected.is_file():
-                yield 1, f"{ref} was rejected: {escaped(rejected.read_text(errors='replace').partition(chr(10))[0])}"
+            reason = _reason_of(root, ref)
+            if reason is not None:
+                yield 1, f"{ref} was rejected: {reason}"
             if ref not in to_come:
                 raise
         else:
@@ -119,6 +118,12 @@ def _ended_since(reader: StoreReader, seq: int) -> list[JobState]:
 def _told(job: Job) -> str:
     words = f"{job.number:04d} {job.name}: {job.state}"
     return ": ".join([words, *filter(None, [job.reason, "; ".join(job.remarks)])])
+
+
+def _reason_of(root: Root, name: str) -> str | None:
+    from styled.inbox.claiming.rejection import reason_of  # loads NumPy, which completing a word must not wait for
+
+    return reason_of(root, name)
 
 
 def _names_to_come(root: Root) -> set[str]:

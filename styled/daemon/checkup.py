@@ -18,6 +18,7 @@ from styled.daemon.control.protocol import Client, status_from
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, StyledError
 from styled.files.filesystem import filesystem_type, is_network
+from styled.files.trust import distrust
 from styled.root import Root
 
 GOOD_SQLITE = (3, 51, 3)
@@ -46,6 +47,7 @@ def examine(root: Root) -> Iterator[Finding]:
     yield finding
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _folders(root),
+        lambda: _trust(root),
         lambda: _filesystem(root, config),
         lambda: _rename(root),
         lambda: _daemon(root),
@@ -84,6 +86,17 @@ def _folders(root: Root) -> Iterator[Finding]:
             )
         else:
             yield Finding(folder.name, "ok", str(folder))
+
+
+def _trust(root: Root) -> Iterator[Finding]:
+    """Look who may write what the daemon goes by."""
+    found = [(path, distrust(path, base=root.path)) for path in (root.path, root.state, root.evolution)]
+    bad = [f"{path} {why}" for path, why in found if why]
+    if bad:
+        advice = "Whoever may could make the daemon do anything: chmod o-w, chown."
+        yield Finding("trust", "problem", "; ".join(bad), advice)
+    else:
+        yield Finding("trust", "ok", "others cannot write what the daemon goes by")
 
 
 def _filesystem(root: Root, config: Config) -> Iterator[Finding]:

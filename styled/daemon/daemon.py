@@ -126,6 +126,8 @@ class Daemon:
                     lock.acquire()
                     with durable.waiting_for(self._root.log):
                         start_logging(self._root.log, self._config.log, terminal=self._terminal)
+                    while lock.warnings:
+                        self._log.warning(lock.warnings.pop(0))
                     self._open_queue(attempt)
                     self._open_doors(attempt)
                 except StyledError as error:

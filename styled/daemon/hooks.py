@@ -116,7 +116,7 @@ class Hooks:
     def _start(self, job: Job, command: Sequence[str]) -> None:
         folder = JobFolder(self._root.evolution / job.id)
         try:
-            log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            log = folder.open_log()
             try:
                 process = subprocess.Popen(
                     [*_GUARD, str(os.getpid()), *command],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,15 @@ class JobFolder:
     def log(self) -> Path:
         """What the worker and TensorFlow said."""
         return self.path / "log.txt"
+
+    def open_log(self) -> int:
+        """Open the log to append to, never through a link and never waiting for who reads a pipe; return its descriptor.
+
+        Raises:
+            OSError: it cannot be opened, or is no regular file.
+        """
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(self.log, flags, 0o644)
 
     @property
     def attempt(self) -> Path:

@@ -32,6 +32,8 @@ class LossLog:
 
     def __init__(self, folder: JobFolder, *, step: int = 0) -> None:
         self._path = folder.losses
+        if os.path.lexists(self._path) and not self._path.is_file():  # a pipe, a folder: out of the way, and not lost
+            self._path.replace(self._path.with_suffix(".damaged"))
         with disk_full_at(self._path):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             os.ftruncate(self._descriptor, _length_up_to(self._path, step))

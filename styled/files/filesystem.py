@@ -13,13 +13,20 @@ _NETWORK = frozenset({
 
 
 _WITHOUT_PERMISSIONS = frozenset({
-    "9p", "cifs", "davfs", "drvfs", "exfat", "fuseblk", "hfs", "msdos", "ntfs", "ntfs3", "smb2", "smb3", "smbfs", "vboxsf",
+    "9p", "cifs", "davfs", "drvfs", "exfat", "hfs", "msdos", "ntfs", "ntfs3", "smb2", "smb3", "smbfs", "vboxsf",
     "vfat", "virtiofs",
 })  # fmt: skip
-"""Of FUSE's (``fuse.*``) many keep none."""
+"""Of FUSE's (``fuse``, ``fuse.*``, ``fuseblk``) many keep none."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
+
+
+def is_mount_point(path: Path) -> bool:
+    """Return whether something is mounted on ``path``, an absolute one without links, without touching it."""
+    import psutil  # not for a command that only prints
+
+    return any(partition.mountpoint == str(path) for partition in psutil.disk_partitions(all=True))
 
 
 def filesystem_type(path: Path, *, ask: bool = True) -> str:
@@ -42,7 +49,7 @@ def filesystem_type(path: Path, *, ask: bool = True) -> str:
 
 def keeps_permissions(kind: str) -> bool:
     """Return whether a file's permissions mean something on that type of filesystem: not the mount's, for all files."""
-    return kind not in _WITHOUT_PERMISSIONS and not kind.startswith("fuse.")
+    return kind not in _WITHOUT_PERMISSIONS and not kind.startswith("fuse")
 
 
 def mounts_in(folder: Path) -> frozenset[str]:

@@ -70,8 +70,11 @@ def test_doctor_names_what_is_wrong_and_what_to_do(styled: Styled, tmp_path: Pat
     root = Root.at(tmp_path)
     (tmp_path / "styled.toml").write_text("[inbx]\n")
     with RootLock(root):
+        root.evolution.mkdir()
+        root.evolution.chmod(0o777)
         told = styled("doctor", "--root", tmp_path)
     assert told.returncode == 1
+    assert f"PROBLEM  trust: {root.evolution} may be written by everybody" in told.stdout
     assert "PROBLEM  configuration: styled.toml: unknown section [inbx]" in told.stdout
     assert "holds the lock but does not listen" in told.stdout
     assert "warning  inbox:" in told.stdout

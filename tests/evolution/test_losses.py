@@ -179,3 +179,6 @@ def test_a_pipe_or_a_folder_in_its_place_blocks_nobody(job: JobFolder) -> None:
     job.losses.unlink()
     job.losses.mkdir()
     assert read_losses(job, 5) == ([], 0, True)
+    write(job, 1, 1)
+    assert steps(job) == [1]
+    assert job.losses.with_suffix(".damaged").is_dir()

@@ -14,7 +14,8 @@ HERE = Path(__file__).parent
 
 def test_every_fault_has_tests_that_exist() -> None:
     rows = [line for line in (HERE / "README.md").read_text().splitlines() if re.match(r"\| \d", line)]
-    assert [int(row.split()[1]) for row in rows] == list(range(1, 26))
+    assert [int(row.split()[1]) for row in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) > 20
     for row in rows:
         path = HERE
         for file, name in re.findall(r"`([^`:]*)(?:::(\w+))?`", row.partition(" | ")[2]):

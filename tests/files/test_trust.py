@@ -39,7 +39,7 @@ def test_what_a_link_leads_to_is_judged(place: Path) -> None:
     assert distrust(link, base=place.parent) == EVERYBODY
 
 
-@pytest.mark.parametrize("kind", ["vfat", "fuseblk", "fuse.bindfs", "drvfs"])
+@pytest.mark.parametrize("kind", ["vfat", "fuse", "fuseblk", "fuse.bindfs", "drvfs"])
 def test_permissions_that_are_the_mounts_say_nothing(place: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust, "filesystem_type", lambda _: kind)
     place.chmod(0o777)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from styled.evolution import read_job_file, write_job_file
 from styled.files import durable
 from styled.gallery import write_gallery
 from styled.gallery.detail import FRAMES_MAX
+from tests.files.test_decoding import mutations
 from tests.gallery.conftest import HOSTILE, MakeJob
 from tests.gallery.test_markup import Reader
 
@@ -127,3 +129,28 @@ def test_thousands_of_frames_are_thinned(make_job: MakeJob, evolution: Path) -> 
     steps = [step for step, _ in json.loads(frames or "")]
     assert len(steps) == FRAMES_MAX
     assert (steps[0], steps[-1]) == (1, 2003)
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(2_000, marks=[pytest.mark.faults, pytest.mark.timeout(600)])])
+def test_whatever_is_in_a_jobs_files_the_page_is_written(make_job: MakeJob, evolution: Path, count: int) -> None:
+    folder, other = make_job("hit"), make_job("other")
+    files = [folder.job_json, folder.losses]
+    good = [file.read_bytes() for file in files]
+    for job_json, losses in zip(*(mutations(data, count) for data in good), strict=True):
+        folder.job_json.write_bytes(job_json)
+        folder.losses.write_bytes(losses)
+        written = write_gallery(evolution)
+        assert other.id in written.path.read_text()
+        assert written.shown == 2
+
+
+def test_odd_things_in_the_place_of_a_jobs_files_cost_that_job(make_job: MakeJob, evolution: Path) -> None:
+    folder, other = make_job("hit"), make_job("other")
+    write_gallery(evolution)
+    for path in (folder.result, folder.losses, folder.views / "thumbnail.webp", folder.input / "content.jpg"):
+        path.unlink()
+        os.mkfifo(path)
+    folder.result.unlink()
+    folder.result.symlink_to(folder.result.name)
+    written = write_gallery(evolution)
+    assert (written.shown, other.id in written.path.read_text()) == (1, True)

@@ -17,6 +17,7 @@ import psutil
 from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged
 from styled.files import durable
 from styled.files.decoding import read_json
+from styled.files.filesystem import is_mount_point
 from styled.files.printable import escaped
 from styled.files.trust import EVERYBODY, distrust
 from styled.root import Root
@@ -52,10 +53,9 @@ class RootLock:
     """
 
     def __init__(self, root: Root) -> None:
-        import structlog  # not for a command that only looks who holds it
-
         self._root = root
-        self._log = structlog.get_logger("lock")
+        self.warnings: list[str] = []
+        """What taking it found and did, for the log, which is not open by then."""
         self._descriptors: list[int] = []
 
     def acquire(self) -> None:
@@ -112,14 +112,17 @@ class RootLock:
 
     def _check_trust(self) -> None:
         """Check that only trusted users may write what the daemon goes by; close what is open to everybody."""
-        for folder in (self._root.state, self._root.evolution):
+        folders = [self._root.state]
+        # A mount has an owner of its own; and its file server may be dead, or hang whoever looks.
+        folders += [] if is_mount_point(self._root.evolution) else [self._root.evolution]
+        for folder in folders:
             why = ""
-            # What cannot be looked at, a mount that is late, say, cannot be gone by either.
+            # What cannot be looked at cannot be gone by either.
             with contextlib.suppress(OSError):
                 why = distrust(folder, base=self._root.path)
                 if why == EVERYBODY:
                     folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~stat.S_IWOTH)
-                    self._log.warning("everybody could write this folder; it is closed to others now", folder=folder)
+                    self.warnings.append(f"everybody could write {folder}; it is closed to others now")
                     why = ""
             if why:
                 raise DaemonError(
@@ -127,9 +130,8 @@ class RootLock:
                     "Look what is in it, then chown it; or move it away, and a new one is made.",
                 )
         if distrust(self._root.path, base=self._root.path):
-            self._log.warning(
-                "everybody may write the root's folder, and so exchange what the daemon goes by; chmod o-w",
-                folder=self._root.path,
+            self.warnings.append(
+                f"everybody may write {self._root.path}, and so exchange what the daemon goes by: chmod o-w"
             )
 
     def _refusal(self) -> DaemonAlreadyRunning:
@@ -151,7 +153,9 @@ class RootLock:
         pids = [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] == inode]
         if not pids or not all(map(_is_of_another_user, pids)):
             return False
-        self._log.warning("another user has locked the root's folder; going on without that lock", pids=pids)
+        self.warnings.append(
+            f"another user has locked the root's folder (processes {pids}); going on without that lock"
+        )
         return True
 
     def __enter__(self) -> RootLock:

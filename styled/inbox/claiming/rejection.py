@@ -159,6 +159,19 @@ def rejected(root: Root) -> tuple[list[Rejected], int]:
     return listed, len(found)
 
 
+def reason_of(root: Root, name: str) -> str | None:
+    """Return the first line of why the pair ``name`` was rejected; None if none of that name was."""
+    try:
+        with (
+            _rejected_folder(root) as base,
+            parent_of(name, base=base) as (parent, last),
+            folder_at(last, inside=parent),
+        ):
+            return _reason(last, parent)
+    except OSError:
+        return None
+
+
 def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> str:
     work = _PREFIX + record.stem
     with folder_at(work, inside=rejected_folder) as target:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from styled.inbox.claiming import rejection
-from styled.inbox.claiming.rejection import finish_rejections, reject, rejected
+from styled.inbox.claiming.rejection import finish_rejections, reason_of, reject, rejected
 from styled.root import Root
 from styled.store.status import LISTED
 
@@ -311,6 +311,8 @@ def test_what_is_listed_is_harmless_whatever_users_put_there(root: Root):
     (root.rejected / "b" / "REASON.txt").symlink_to("/etc/passwd")
     (root.rejected / "c").mkdir()
     os.mkfifo(root.rejected / "c" / "REASON.txt")
+    assert [reason_of(root, name) for name in ("b", "c")] == ["no reason is noted"] * 2
+    assert [reason_of(root, name) for name in ("none", "..", "../../x", "", "a\0b")] == [None] * 5
     listed, count = rejected(root)
     assert count == 3
     assert {entry.name: entry.reason for entry in listed} == {
