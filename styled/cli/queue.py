@@ -1,4 +1,4 @@
-"""The commands that change the queue: add, pause, resume, cancel, retry, priority, remove; and stop, reload."""
+"""The commands that change the queue: add, pause, resume, cancel, retry, again, edit, priority, remove; and stop, reload."""
 
 from __future__ import annotations
 
@@ -87,11 +87,40 @@ def cancel(root_path: str | None, jobs: tuple[str, ...]) -> None:
 
 @click.command()
 @root_option
-@click.option("--from-start", is_flag=True, help="Drop the checkpoint and the frames and start again.")
+@click.option(
+    "--from-start", is_flag=True, help="Drop the checkpoint and the frames and start again; also of a job that is done."
+)
 @click.argument("jobs", metavar="JOB…", nargs=-1, required=True, shell_complete=job_ids)
 def retry(root_path: str | None, from_start: bool, jobs: tuple[str, ...]) -> None:
-    """Queue each ended JOB again: from its checkpoint if it has one; one that is done begins again."""
+    """Queue each JOB again that failed or was cancelled: from its checkpoint if it has one."""
     _ask_each(root_path, "retry", jobs, from_start=from_start)
+
+
+@click.command()
+@root_option
+@click.argument("job", shell_complete=job_ids)
+@settings_options
+def again(root_path: str | None, job: str, **options: Any) -> None:
+    """Paint JOB's images again, as a new job, with the settings that are given changed; the first one stays as it is."""
+    _ask_each(root_path, "again", (job,), settings=own_settings(options))
+
+
+@click.command()
+@root_option
+@click.argument("job", shell_complete=job_ids)
+@settings_options
+def edit(root_path: str | None, job: str, **options: Any) -> None:
+    """Change settings of JOB, which waits or is paused and of which nothing is painted yet."""
+    settings = own_settings(options)
+    if not settings:
+        raise click.UsageError("Give a setting to change, such as --size 1024.")
+    _ask_each(
+        root_path,
+        "edit",
+        (job,),
+        settings=settings,
+        word=", ".join(f"{key} = {value}" for key, value in settings.items()),
+    )
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -1,8 +1,9 @@
-"""What users may ask of the queue: pause, resume, cancel, retry, priority, remove. Durable when they return."""
+"""What users may ask of the queue: pause, resume, cancel, retry, again, edit, priority, remove. Durable when they return."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,7 @@ import structlog
 from styled.backend.runner import Runner
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.job_record import record
+from styled.daemon.repainting import change_settings, paint_again
 from styled.daemon.upkeep.trash import Trash
 from styled.errors import ControlError, IllegalMove, JobFileDamaged
 from styled.evolution import JobFolder, forget_step_downs
@@ -80,19 +82,39 @@ class JobCommands:
         return self._moved(cancelled)
 
     def retry(self, ref: str | int, *, from_start: bool = False) -> Job:
-        """Queue an ended job again: from its checkpoint, or from the start, as a job that is done always is.
+        """Queue an ended job again: from its checkpoint, or from the start without what was painted.
 
         Raises:
             NoSuchJob: no such job.
-            IllegalMove: it has not ended, or its worker has not yet.
+            IllegalMove: it has not ended, or its worker has not yet; or it is done, and not to lose what was painted.
         """
         job = self._ended_job(ref)
-        if from_start or job.state is JobState.DONE:
+        if job.state is JobState.DONE and not from_start:
+            raise IllegalMove(
+                f"job {job.number:04d} is done",
+                f"Paint it again as a new job: styled again {job.number}. To drop what was painted: --from-start.",
+            )
+        if from_start:
             waiting = self._store.move(job.id, JobState.WAITING, expect=job.state, step=0, loss=None)
             # Only when the store has agreed; no worker starts before this returns.
             _forget_painting(JobFolder(self._root.evolution / job.id))
             return self._moved(waiting)
         return self._moved(self._store.move(job.id, JobState.WAITING, expect=job.state))
+
+    def again(self, ref: str | int, changes: Mapping[str, Any]) -> Job:
+        """Add a job with the same images: :func:`styled.daemon.repainting.paint_again`."""
+        added = paint_again(self._root, self._store, self._store.get(ref), changes)
+        self._dispatcher.changed()
+        return added
+
+    def edit(self, ref: str | int, changes: Mapping[str, Any]) -> Job:
+        """Change settings of a job that has not begun: :func:`styled.daemon.repainting.change_settings`."""
+        job = self._store.get(ref)
+        if job.id in self._dispatcher.busy():
+            raise IllegalMove(f"the worker of job {job.number:04d} has not ended yet", "Try again in a moment.")
+        edited = change_settings(self._root, self._store, job, changes)
+        self._dispatcher.changed()
+        return edited
 
     def prioritise(self, ref: str | int, priority: int) -> Job:
         """Set a job's priority; higher runs first. A running job runs on.

@@ -62,6 +62,26 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
     source = escaped(source)
     values = _read_toml(data, source)
     priority, names = values.pop("priority", 0), _names(values.pop("names", {}), source)
+    check_own_settings(values, source)
+    try:
+        return msgspec.convert({"settings": values, "priority": priority, "names": names}, JobSettings)
+    except msgspec.ValidationError:
+        raise SettingsError(
+            f"{source}: priority = {escaped(repr(priority)[:60])} is not allowed",
+            f"Give a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.",
+        ) from None
+
+
+def check_own_settings(values: Mapping[str, Any], source: str) -> None:
+    """Check settings from somebody who need not be the owner of the root, such as a pair's sender.
+
+    Args:
+        values: setting to plain value.
+        source: where they come from, for the error.
+
+    Raises:
+        SettingsError: an unknown key (naming the nearest), a value out of range, or one that names a path.
+    """
     _check_keys(values, source)
     for name, (allowed, words) in _ALLOWED_TEXTS.items():
         text = values.get(name, "")
@@ -74,13 +94,6 @@ def parse_job_toml(data: bytes, source: str) -> JobSettings:
     except SettingsError as error:
         # It quotes what was written, which may be anything of any length.
         raise SettingsError(_short(error.message), _short(error.advice)) from None
-    try:
-        return msgspec.convert({"settings": values, "priority": priority, "names": names}, JobSettings)
-    except msgspec.ValidationError:
-        raise SettingsError(
-            f"{source}: priority = {escaped(repr(priority)[:60])} is not allowed",
-            f"Give a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.",
-        ) from None
 
 
 def resolve(defaults: Mapping[str, Any], own: Mapping[str, Any], *, source: str) -> Settings:

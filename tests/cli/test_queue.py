@@ -96,6 +96,23 @@ def test_a_job_is_paused_resumed_cancelled_and_retried(daemon: DaemonProcess, st
     assert styled("pause", number).returncode == 4
 
 
+def test_a_job_is_edited_and_painted_again(daemon: DaemonProcess, styled: Styled) -> None:
+    styled("pause")
+    try:
+        daemon.drop("wave", levels=(13, 14), settings={"steps": 9})
+        job = daemon.until("wave", JobState.WAITING)
+        assert styled("edit", "wave", "--steps", "8").stdout == f"{job.number:04d} wave: steps = 8\n"
+        assert "Give a setting" in styled("edit", "wave").stderr
+    finally:
+        styled("resume")
+    assert daemon.until("wave", JobState.DONE).step == 8
+    assert "styled again" in styled("edit", "wave", "--steps", "7").stderr
+    assert "--from-start" in styled("retry", "wave").stderr
+    assert styled("again", "wave", "--steps", "4").stdout == f"{job.number + 1:04d} wave: waiting\n"
+    assert styled("wait", f"{job.number + 1}").returncode == 0
+    assert "more than one job is called 'wave'" in styled("cancel", "wave").stderr
+
+
 def test_the_whole_queue_is_paused_and_goes_on(daemon: DaemonProcess, styled: Styled) -> None:
     assert "The queue is paused" in styled("pause").stdout
     assert daemon.client.request("status")["status"]["state"] == "paused"

@@ -100,7 +100,11 @@ def test_a_done_job_is_painted_again_from_the_start_and_keeps_its_result_meanwhi
     job = workshop.add("harbour")
     workshop.until(job, JobState.DONE)
     workshop.may_start = False
-    waiting = workshop.job_commands.retry(job.id)
+    frames = JobFolder(workshop.root.evolution / job.id).frames
+    with pytest.raises(IllegalMove, match=f"is done. Paint it again as a new job: styled again {job.number}"):
+        workshop.job_commands.retry(job.id)
+    assert list(frames.iterdir())
+    waiting = workshop.job_commands.retry(job.id, from_start=True)
     assert (waiting.state, waiting.step, waiting.loss) == (JobState.WAITING, 0, None)
     assert JobFolder(workshop.root.evolution / job.id).result.is_file()
     workshop.may_start = True

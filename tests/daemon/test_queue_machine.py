@@ -199,7 +199,7 @@ class QueueMachine(RuleBasedStateMachine):
                     JobState.CANCELLED,
                     live | {JobState.PAUSED},
                 ),
-                "retry": (lambda: self.job_commands.retry(job), JobState.WAITING, set(ENDED)),
+                "retry": (lambda: self.job_commands.retry(job), JobState.WAITING, set(ENDED) - {JobState.DONE}),
                 "retry from start": (
                     lambda: self.job_commands.retry(job, from_start=True),
                     JobState.WAITING,

@@ -26,7 +26,7 @@ from tests.deadlines import patience
 FAULTS = Path(__file__).parent.parent / "faults"
 
 
-def add_job(root: Root, store: Store, name: str, **values: Any) -> Job:
+def add_job(root: Root, store: Store, name: str, *, names: dict[str, str] | None = None, **values: Any) -> Job:
     """Add a waiting job with a folder as a claim leaves it."""
     number = store.next_number()
     folder = JobFolder(root.evolution / f"20261122-2015{number:02d}-{name}")
@@ -43,10 +43,13 @@ def add_job(root: Root, store: Store, name: str, **values: Any) -> Job:
         styles=paths[1:],
         settings=settings_from(settings),
         digests={path: digest(folder.path / path) for path in paths},
+        names=names or {},
         created_at=time.time(),
     )
     write_job_file(folder, file)
-    return store.add(number=number, id=folder.id, name=name, content=paths[0], styles=paths[1:], settings=settings)
+    return store.add(
+        number=number, id=folder.id, name=name, content=paths[0], styles=paths[1:], settings=settings, names=names or {}
+    )
 
 
 class Workshop:
@@ -82,9 +85,9 @@ class Workshop:
         self.full.append(reason)
         self.may_start = False
 
-    def add(self, name: str, **values: Any) -> Job:
+    def add(self, name: str, *, names: dict[str, str] | None = None, **values: Any) -> Job:
         """Add a waiting job."""
-        job = add_job(self.root, self.store, name, **values)
+        job = add_job(self.root, self.store, name, names=names, **values)
         self.dispatcher.changed()
         return job
 

@@ -43,6 +43,11 @@ class _Retry(_Args, frozen=True, kw_only=True):
     from_start: bool = False
 
 
+class _Changes(_Args, frozen=True, kw_only=True):
+    job: str | int
+    settings: dict[str, Any] = {}
+
+
 class _Priority(_Args, frozen=True, kw_only=True):
     job: str | int
     priority: int
@@ -104,6 +109,8 @@ class Requests:
             "resume": self._resume,
             "cancel": lambda request, by: _of(job_commands.cancel(_args(request, _OneJob).job, by=by)),
             "retry": self._retry,
+            "again": self._again,
+            "edit": self._edit,
             "priority": self._priority,
             "remove": lambda request, _: _of(job_commands.remove(_args(request, _OneJob).job)),
             "clean": self._clean,
@@ -162,6 +169,14 @@ class Requests:
     def _retry(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         args = _args(request, _Retry)
         return _of(self._job_commands.retry(args.job, from_start=args.from_start))
+
+    def _again(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
+        args = _args(request, _Changes)
+        return _of(self._job_commands.again(args.job, args.settings))
+
+    def _edit(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
+        args = _args(request, _Changes)
+        return _of(self._job_commands.edit(args.job, args.settings))
 
     def _priority(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         args = _args(request, _Priority)

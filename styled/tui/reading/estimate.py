@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from styled import figures, planning
 from styled.errors import StyledError
-from styled.settings import settings_from
+from styled.settings import Settings, settings_from
 from styled.tui.cells.lines import Line, inert
 from styled.tui.panes.new_job import NewJob
 
@@ -19,9 +22,18 @@ def estimate(job: NewJob, *, may_measure: bool) -> tuple[Line, bool]:
     if job.content is None:
         return (), True
     try:
-        plan = planning.plan(job.content, job.styles, settings_from(job.resolved), may_probe=may_measure)
+        return estimated(job.content, job.styles, settings_from(job.resolved), may_measure=may_measure)
     except StyledError as error:
         return ((inert(error.message), "bad"),), True
+
+
+def estimated(content: Path, styles: Sequence[Path], settings: Settings, *, may_measure: bool) -> tuple[Line, bool]:
+    """Return what :func:`estimate` does, of images and settings.
+
+    Raises:
+        StyledError: an image cannot be read, or the job cannot be painted so.
+    """
+    plan = planning.plan(content, styles, settings, may_probe=may_measure)
     limit = "" if plan.limit_bytes is None else f" of {figures.size_of(plan.limit_bytes)}"
     size = f"{plan.width}x{plan.height}"
     memory = f"memory {figures.size_of(plan.peak_bytes)}{limit}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -12,12 +12,15 @@ from styled.job import ENDED, Job, JobState
 from styled.tui.cells.lines import inert
 from styled.tui.model.snapshot import Focus, PictureMode, Snapshot, View
 from styled.tui.reading.requests import Request
+from styled.tui.screens.edit_screen import EditScreen
 from styled.tui.widgets.question import Notice, Question
 
 if TYPE_CHECKING:
     from styled.tui.shell import Shell
 
-COMMANDS = frozenset({"pause", "cancel", "retry", "priority", "to_top", "remove", "remove_ended", "pause_queue"})
+COMMANDS = frozenset(
+    {"pause", "cancel", "retry", "edit", "priority", "to_top", "remove", "remove_ended", "pause_queue"}
+)
 """Actions that change the queue; hidden and refused with --readonly."""
 
 TOP_MARGIN = 1
@@ -37,7 +40,19 @@ class JobScreen(Screen[None]):
         ),
         Binding("x", "cancel", "cancel", id="job.cancel", tooltip="Cancel the job; asks first. Its files stay."),
         Binding(
-            "r", "retry", "retry", id="job.retry", tooltip="Queue an ended job again; it goes on from its checkpoint."
+            "r",
+            "retry",
+            "retry",
+            id="job.retry",
+            tooltip="Queue a failed or cancelled job again, from its checkpoint; of one that is done, paint a new job.",
+        ),
+        Binding(
+            "e",
+            "edit",
+            "edit",
+            show=False,
+            id="job.edit",
+            tooltip="Change the job's settings, or paint its images again with others, as a new job.",
         ),
         Binding(
             "plus,equals_sign",
@@ -203,13 +218,16 @@ class JobScreen(Screen[None]):
             "pause": job.state not in ENDED,
             "cancel": job.state not in ENDED,
             "retry": job.state in ENDED,
+            "edit": job.state is not JobState.RUNNING,
             "priority": job.state not in ENDED,
             "to_top": job.state not in ENDED,
             "remove": job.state in ENDED,
         }[name]
         if not fits:
             return None
-        return "resume" if name == "pause" and job.state is JobState.PAUSED else ""
+        if name == "pause" and job.state is JobState.PAUSED:
+            return "resume"
+        return "paint again" if name == "retry" and job.state is JobState.DONE else ""
 
     def _refused(self, verb: str) -> bool:
         """Refuse every command with --readonly."""
@@ -262,10 +280,33 @@ class JobScreen(Screen[None]):
         self._ask_first(question, request)
 
     def action_retry(self) -> None:
-        """Queue the ended job again."""
+        """Queue the ended job again; of one that is done, ask for the settings of a new one."""
         job = self._commanded("be retried", ENDED)
-        if job is not None:
+        if job is None:
+            return
+        if job.state is JobState.DONE:
+            self.action_edit()
+        else:
             self.shell.ask(Request("retry", {"job": job.id}, f"{job.number:04d} waits again"))
+
+    def action_edit(self) -> None:
+        """Change the settings of a job that has not begun; of another, ask for those of a new one."""
+        job = self._commanded("be edited", frozenset(JobState) - {JobState.RUNNING})
+        if job is None:
+            return
+        fresh = job.state not in ENDED and not job.step
+        name = f"{job.number:04d} {job.title}"
+        title = f"Settings of {name}" if fresh else f"Paint {name} again, as a new job; this one stays"
+        words = (
+            f"{job.number:04d} has other settings now" if fresh else f"{job.number:04d} is painted again, as a new job"
+        )
+
+        def typed(settings: dict[str, Any] | None) -> None:
+            if settings is not None:
+                self.shell.ask(Request("edit" if fresh else "again", {"job": job.id, "settings": settings}, words))
+
+        folder = self.shell.root.evolution / job.id
+        self.app.push_screen(EditScreen(job, folder, title, self.shell.glyphs, needs_change=fresh), typed)
 
     def action_priority(self, by: int) -> None:
         """Raise or lower the job's priority."""

@@ -1,0 +1,175 @@
+"""Settings typed for a job: checked at each key, with the time and the memory that the job will then take."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from styled.errors import SettingsError, StyledError
+from styled.job import Job
+from styled.presets import layered
+from styled.settings import default_values, parse_assignment, settings_from
+from styled.tui.cells.glyphs import Glyphs
+from styled.tui.cells.lines import Line, inert, wrap
+from styled.tui.widgets.background import in_background
+from styled.tui.widgets.line_view import LineView
+
+_ROWS = 5
+_OFFERED = ("size", "steps", "style_weight")
+
+
+def changes_of(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is typed and differs from the settings of before.
+
+    Args:
+        text: assignments apart by spaces: ``size=1024 init=noise``; a value with a space in quotes.
+        before: the job's settings, setting to plain value.
+
+    Raises:
+        SettingsError: a word is no assignment, a setting is unknown, or a value not allowed.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise SettingsError("a quotation mark is missing", "Close it.") from error
+    typed = dict(parse_assignment(word) for word in words)
+    settings_from(layered(before, typed))
+    known = {**default_values(), **before}
+    return {name: value for name, value in typed.items() if known.get(name) != value}
+
+
+class EditScreen(ModalScreen[dict[str, Any] | None]):
+    """Ends with the settings to change, or None on escape.
+
+    Args:
+        job: whose settings.
+        folder: of the job, for its images.
+        title: what will be done, for the first line.
+        needs_change: the same settings again are nothing to do.
+    """
+
+    class Estimated(Message):
+        """What the job will take."""
+
+        def __init__(self, text: str, line: Line) -> None:
+            super().__init__()
+            self.text = text
+            """That was typed."""
+            self.line = line
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "back", id="edit.close")]
+
+    def __init__(self, job: Job, folder: Path, title: str, glyphs: Glyphs, *, needs_change: bool) -> None:
+        super().__init__()
+        self._job = job
+        self._folder = folder
+        self._title = title
+        self._glyphs = glyphs
+        self._needs_change = needs_change
+        self._estimating = False
+        self._outcome: Line = ()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the field between the title and what comes of it."""
+        with Vertical(classes="window edit"):
+            yield LineView(classes="window-text")
+            yield Input(compact=True)
+            yield LineView(id="edit-outcome", classes="window-text")
+
+    def on_mount(self) -> None:
+        """Offer the settings that are changed most."""
+        title, outcome = self.query(LineView)
+        title.styles.height, outcome.styles.height = 1, _ROWS
+        field = self.query_one(Input)
+        values = {**default_values(), **self._job.settings}
+        field.value = " ".join(f"{name}={values[name]}" for name in _OFFERED) + " "
+        field.focus()
+        field.cursor_position = len(field.value)
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.call_after_refresh(self._draw)
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._outcome = ()
+        self._draw()
+        self._estimate()
+
+    @on(Input.Submitted)
+    def _chosen(self, event: Input.Submitted) -> None:
+        try:
+            changes = changes_of(event.value, self._job.settings)
+        except SettingsError:
+            return  # it stands there
+        if changes or not self._needs_change:
+            self.dismiss(changes)
+
+    def action_close(self) -> None:
+        """Change nothing."""
+        self.dismiss(None)
+
+    def _estimate(self) -> None:
+        """Have a thread find out what the job will take, one at a time: the last that was typed counts."""
+        text = self.query_one(Input).value
+        try:
+            changes = changes_of(text, self._job.settings)
+        except SettingsError:
+            return
+        if not self._estimating:
+            self._estimating = True
+            in_background(self, "estimate", partial(self._estimated, text, layered(self._job.settings, changes)))
+
+    def _estimated(self, text: str, settings: Mapping[str, Any]) -> Estimated:
+        """Estimate; runs on a thread."""
+        from styled.tui.reading.estimate import estimated  # loads NumPy, which the first screen must not wait for
+
+        job = self._job
+        try:
+            line, _ = estimated(
+                self._folder / job.content,
+                [self._folder / style for style in job.styles],
+                settings_from(settings),
+                may_measure=False,
+            )
+        except (StyledError, OSError) as error:
+            line = ((inert(str(error)), "bad"),)
+        return self.Estimated(text, line)
+
+    def on_edit_screen_estimated(self, message: Estimated) -> None:
+        """Show it, if nothing else was typed meanwhile."""
+        self._estimating = False
+        if message.text == self.query_one(Input).value:
+            self._outcome = message.line
+            self._draw()
+        else:
+            self._estimate()
+
+    def _draw(self) -> None:
+        title, outcome = self.query(LineView)
+        ascii_only = not self._glyphs.unicode
+        title.show([((inert(self._title, ascii_only=ascii_only), "strong"),)])
+        cells = max(20, outcome.size.width)
+        try:
+            changes = changes_of(self.query_one(Input).value, self._job.settings)
+        except SettingsError as error:
+            rows = wrap(inert(str(error), ascii_only=ascii_only), cells)[:_ROWS]
+            outcome.show([((row, "bad"),) for row in rows])
+            return
+        words = ", ".join(f"{name} = {value}" for name, value in changes.items()) or "the same settings"
+        lines: list[Line] = [((row, ""),) for row in wrap(inert(words, ascii_only=ascii_only), cells)[: _ROWS - 3]]
+        enter = "enter" if changes or not self._needs_change else ""
+        keys: Line = ((enter, "key"), (" does it    " if enter else "", ""), ("esc", "key"), (" goes back", ""))
+        outcome.show([*lines, self._outcome or (("estimating...", "muted"),), ((" ", ""),), keys])

@@ -1,0 +1,86 @@
+"""Typed settings are checked at each key; a job that is done is painted again as a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from styled.errors import SettingsError
+from styled.root import Root
+from styled.tui.reading.requests import Request
+from styled.tui.screens.edit_screen import EditScreen, changes_of
+from styled.tui.screens.main_screen import MainScreen
+from tests.tui.conftest import Desk, make_app, screen_text, settled, until
+
+BEFORE = {"size": 1024, "scales": [256, 512]}
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("size=1024 steps=300", {}),
+        ("size=512", {"size": 512}),
+        ("size = 512", None),
+        ("preset=draft init=noise", {"preset": "draft", "init": "noise"}),
+        ("scales=[256,512]", {}),
+        ("'scales=[64, 128]'", {"scales": [64, 128]}),
+        ("sise=512", None),
+        ("size=3", None),
+        ("'size=512", None),
+        ("", {}),
+    ],
+)
+def test_what_is_typed_is_what_differs_or_an_error(text: str, changes: dict[str, Any] | None) -> None:
+    if changes is None:
+        with pytest.raises(SettingsError):
+            changes_of(text, BEFORE)
+    else:
+        assert changes_of(text, BEFORE) == changes
+
+
+@pytest.mark.screens
+async def test_a_waiting_job_is_edited_and_a_done_one_is_painted_again(
+    desk: Desk, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        asked: list[Request] = []
+        monkeypatch.setattr(app, "ask", lambda *requests: asked.extend(requests))
+        await settled(pilot)
+        await pilot.press("e")
+        assert isinstance(app.screen, MainScreen)
+        assert "0001 is running: it cannot be edited now" in screen_text(app)
+        await pilot.press("j")
+        await until(pilot, lambda: app.screen.job is not None and app.screen.job.name == "alps-lake")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, EditScreen))
+        await until(pilot, lambda: "memory" in screen_text(app))
+        assert "Settings of 0002 alps-lake × starry_night" in screen_text(app)
+        assert "size=1024 steps=300 style_weight=1000" in screen_text(app)
+        await pilot.press("enter")
+        assert isinstance(app.screen, EditScreen), "there is nothing to change yet"
+        field = app.screen.query_one(Input)
+        field.value = "sise=512"
+        await until(pilot, lambda: "Did you mean 'size'?" in screen_text(app))
+        await pilot.press("enter")
+        assert isinstance(app.screen, EditScreen)
+        field.value = "size=48"
+        await until(pilot, lambda: "size = 48" in screen_text(app) and "48x30" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+        assert [(request.op, request.args["settings"]) for request in asked] == [("edit", {"size": 48})]
+
+        await pilot.press("j", "j", "j")
+        await until(pilot, lambda: app.screen.job is not None and app.screen.job.name == "bridge")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, EditScreen))
+        await until(pilot, lambda: "Paint 0005 bridge again, as a new job; this one stays" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+        assert len(asked) == 1
+        await pilot.press("r", "enter")
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+        assert (asked[-1].op, asked[-1].args["settings"]) == ("again", {})
