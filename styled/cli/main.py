@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from styled.cli.character_set import use_utf8
 from styled.errors import DiskFull, StyledError
 from styled.version import __version__
 
@@ -111,6 +112,7 @@ def styled(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; errors of the tree become one line on stderr and their exit code."""
+    use_utf8()
     try:
         styled(prog_name="styled")
     except StyledError as error:
