@@ -15,6 +15,7 @@ from styled.evolution.folder import safe_name
 from styled.files import durable
 from styled.files.printable import escaped, is_hostile
 from styled.inbox import names
+from styled.inbox.claiming.abandoned import PREFIX, being_filled
 from styled.inbox.group import Kind
 from styled.inbox.job_toml import MAX_BYTES, parse_job_toml
 from styled.inbox.pairs import pair_up
@@ -80,15 +81,16 @@ def add_pair(
 
 def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> str:
     """Copy files into a hidden folder under the names they get, then give that its name; return the name."""
-    hidden = inbox / f".add-{secrets.token_hex(4)}"
+    hidden = inbox / f"{PREFIX}{secrets.token_hex(4)}"
     hidden.mkdir(parents=True)
     try:
-        for part, source in parts.items():
-            _copy(source, hidden / part)
-        if toml:
-            durable.write_bytes(hidden / "job.toml", toml)
-        durable.sync_folder(hidden)
-        return _rename(hidden, inbox, wanted.lstrip(".") or "pair", parts)
+        with being_filled(hidden):
+            for part, source in parts.items():
+                _copy(source, hidden / part)
+            if toml:
+                durable.write_bytes(hidden / "job.toml", toml)
+            durable.sync_folder(hidden)
+            return _rename(hidden, inbox, wanted.lstrip(".") or "pair", parts)
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise

@@ -12,6 +12,7 @@ from styled.files.printable import escaped
 from styled.files.signature import Signature
 from styled.inbox import group
 from styled.inbox.checking import Task
+from styled.inbox.claiming.abandoned import AFTER_S, is_hidden_copy
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.group import Kind, Misfit, Pair
 from styled.inbox.listing import Look
@@ -46,6 +47,8 @@ class InboxState:
     """Seconds until something that is not quiet yet can be; None if there is nothing like that."""
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     """Of everything that was there."""
+    abandoned: list[str] = field(default_factory=list)
+    """Folders that a killed ``styled add`` left."""
     identity: tuple[int, int] = (0, 0)
     """Of the inbox, as :class:`~styled.inbox.listing.Look` has it."""
     stays: frozenset[str] = frozenset()
@@ -103,6 +106,7 @@ def classify(
     sorter.add_ignored([*pairing.ignored, *(group.Ignored(path, MOUNTED) for path in look.foreign)])
     here = ((path, look.signatures.get(path)) for path in taken)
     sorter.found.stays = frozenset(path for path, found in here if found is not None and taken[path].may_be(found))
+    sorter.found.abandoned = [name for name in look.kinds if is_hidden_copy(name) and tracker.age(name) >= AFTER_S]
     sorter.found.identity = look.identity
     sorter.found.hidden = frozenset([*look.unreadable, *look.foreign])
     return sorter.result()

@@ -37,6 +37,7 @@ from styled.inbox.claiming.mover import (
     RejectOrder,
     Removed,
     RemoveOrder,
+    SweepOrder,
 )
 from styled.inbox.claiming.originals import Originals
 from styled.inbox.claiming.recovery_schedule import Recovery, RecoverySchedule
@@ -44,7 +45,7 @@ from styled.inbox.classify import InboxState
 from styled.inbox.group import Misfit, Pair
 from styled.inbox.idle import IdleFolders
 from styled.inbox.overdue import Overdue
-from styled.inbox.scanner import InboxScanner
+from styled.inbox.scanner import HANGS, InboxScanner
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.settings import default_values
@@ -68,8 +69,6 @@ _BLOCKED_S = 60.0
 
 _CLOSE_S = 1.0
 """That closing waits for the threads."""
-
-HANGS = "inbox/ does not answer; is its file server there?"
 
 
 class Inbox:
@@ -355,6 +354,9 @@ class Inbox:
         while self._misfits and len(self._moving) < _MOVED_AHEAD:
             misfit = self._misfits.popleft()
             self._reject(misfit.name, misfit.reason, misfit.paths, key=misfit.paths[0])
+        if self._found.abandoned:
+            self._mover.submit(SweepOrder(tuple(self._found.abandoned)))
+            self._found.abandoned = []
         originals = self._originals.to_remove()
         if originals:
             self._mover.submit(RemoveOrder(originals))

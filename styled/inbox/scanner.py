@@ -18,6 +18,7 @@ import structlog
 from styled.config import InboxConfig
 from styled.files.filesystem import mounts_in
 from styled.files.printable import escaped
+from styled.inbox.claiming.abandoned import is_hidden_copy
 from styled.inbox.claiming.rejection import rejected
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.classify import InboxState, classify
@@ -40,6 +41,8 @@ _HANGS_S = 30.0
 
 _TOLD_AT_ONCE = 10
 """Entries that are left alone are logged singly, of one look."""
+
+HANGS = "inbox/ does not answer; is its file server there?"
 
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Between looks at an inbox that cannot be read; the last one repeats."""
@@ -107,7 +110,7 @@ class InboxScanner:
     def trouble(self) -> str:
         """Why the inbox cannot be looked at; empty if it can."""
         if self._running is not None and self._clock() - self._begun_at > _HANGS_S:
-            return "inbox/ does not answer; is its file server there?"
+            return HANGS
         return self._failure
 
     @property
@@ -196,6 +199,7 @@ class InboxScanner:
         found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
         found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
+        is_final = is_final and not any(map(is_hidden_copy, look.kinds))  # time makes them abandoned
         new = [entry for entry in found.left_alone if entry not in told]
         first = heapq.nsmallest(_TOLD_AT_ONCE, new)
         took = self._clock() - started

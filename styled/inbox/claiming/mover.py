@@ -17,6 +17,7 @@ from styled.evolution.folder import JobFolder, free_id
 from styled.files.untrusted import folder_at
 from styled.inbox.admission import Admission
 from styled.inbox.checking import Prepared
+from styled.inbox.claiming.abandoned import sweep
 from styled.inbox.claiming.claim import clear, remove_original, take
 from styled.inbox.claiming.claim_record import Claim
 from styled.inbox.claiming.recovery import FilesMended, flush_inbox, mend_files
@@ -60,7 +61,13 @@ class RemoveOrder(NamedTuple):
     taken: Mapping[str, Taken]
 
 
-Order = ClaimOrder | RejectOrder | RemoveOrder | Recovery
+class SweepOrder(NamedTuple):
+    """Remove folders that a killed ``styled add`` left."""
+
+    names: tuple[str, ...]
+
+
+Order = ClaimOrder | RejectOrder | RemoveOrder | SweepOrder | Recovery
 
 
 class Claimed(NamedTuple):
@@ -88,6 +95,12 @@ class Removed(NamedTuple):
     gone: list[str]
 
 
+class Swept(NamedTuple):
+    """Abandoned folders are removed, or left alone."""
+
+    order: SweepOrder
+
+
 class Mended(NamedTuple):
     """The files are in order."""
 
@@ -102,7 +115,7 @@ class Failed(NamedTuple):
     error: Exception
 
 
-Outcome = Claimed | Rejected | Removed | Mended | Failed
+Outcome = Claimed | Rejected | Removed | Swept | Mended | Failed
 
 
 class Mover:
@@ -174,6 +187,8 @@ class Mover:
                     return Rejected(order, reject(self._root, order.name, order.reason, _inside_root(order.paths)))
                 case RemoveOrder():
                     return Removed(order, self._remove(order.taken))
+                case SweepOrder():
+                    return self._sweep(order)
                 case Recovery():
                     return Mended(order, mend_files(self._root, order.known, only_folders=order.only_folders))
         except Exception as error:  # noqa: BLE001  # passed to the loop, which decides what follows
@@ -190,6 +205,13 @@ class Mover:
         if cleared.problem:
             self._log.warning("the inbox could not be cleared of a pair", pair=job.name, reason=cleared.problem)
         return Claimed(order, claim, folder, cleared.stuck)
+
+    def _sweep(self, order: SweepOrder) -> Swept:
+        for name in order.names:
+            note = sweep(self._root.inbox, name)
+            if note:
+                self._log.warning("swept", note=note)
+        return Swept(order)
 
     def _remove(self, taken: Mapping[str, Taken]) -> list[str]:
         with folder_at(self._root.inbox) as inbox:
