@@ -352,5 +352,6 @@ def _in_words(kind: Any, limits: Meta | None = None, *, plural: bool = False) ->
     if limits is None or kind is str:
         return "a text that is not empty"
     word = ("whole numbers" if plural else "a whole number") if kind is int else ("numbers" if plural else "a number")
-    low = f"from {limits.ge:g}" if limits.ge is not None else f"above {limits.gt:g}"
-    return f"{word} {low} to {limits.le:g}"
+    shape = "d" if kind is int else "g"  # every digit of a whole number
+    low = f"from {limits.ge:{shape}}" if limits.ge is not None else f"above {limits.gt:{shape}}"
+    return f"{word} {low} to {limits.le:{shape}}"
