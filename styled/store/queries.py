@@ -138,15 +138,18 @@ def _where(states: Iterable[JobState] | None, search: str | None) -> tuple[str, 
 def _find(db: sqlite3.Connection, ref: str | int) -> Job:
     text = str(ref).strip().removeprefix("#")
     select = f"SELECT {_COLUMNS} FROM jobs WHERE"  # noqa: S608  # only our own words
-    # "7" and "0042" are numbers; a run of eight digits or more is the date an id begins with.
-    if text.isascii() and text.isdigit() and len(text) < 8:
+    # "7" and "0042" are numbers; a run of eight digits or more is the date an id begins with. A number that no job has
+    # is not taken for the beginning of an id: "2" is that of every id of this century.
+    is_number = text.isascii() and text.isdigit() and len(text) < 8
+    if is_number:
         row = db.execute(f"{select} number = ?", (int(text),)).fetchone()
         if row is not None:
             return to_job(row)
     row = db.execute(f"{select} id = ?", (text,)).fetchone()
     if row is not None:
         return to_job(row)
-    rows = db.execute(f"{select} substr(id, 1, ?) = ? LIMIT 2", (len(text), text)).fetchall() if text else []
+    begins = f"{select} substr(id, 1, ?) = ? LIMIT 2"
+    rows = db.execute(begins, (len(text), text)).fetchall() if text and not is_number else []
     if len(rows) == 1:
         return to_job(rows[0])
     named = db.execute(f"{select} name = ? LIMIT 2", (text,)).fetchall() if text else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from styled.cli import log
 from styled.errors import StyledError
@@ -43,9 +45,12 @@ def test_what_is_added_is_painted_and_waited_for(
 
 
 def test_several_styles_are_kept_in_order_and_a_mask_with_them(
-    daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path]
+    daemon: DaemonProcess, styled: Styled, pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    assert styled("add", *pair, pair[0], "--name", "two styles", "--mask", pair[1]).returncode == 0
+    halves = np.zeros((24, 32), np.uint8)
+    halves[:, 16:] = 255
+    Image.fromarray(halves).save(tmp_path / "halves.png")
+    assert styled("add", *pair, pair[0], "--name", "two styles", "--mask", tmp_path / "halves.png").returncode == 0
     assert styled("wait", "two-styles").returncode == 0
     job = daemon.job("two-styles")
     assert job is not None
