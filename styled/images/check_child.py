@@ -19,6 +19,7 @@ from styled.errors import ImageError, SettingsError
 from styled.files.decoding import from_json
 from styled.images.opening import DRAFTED, ImageInfo, info, open_image
 from styled.images.reading.transparency import is_invisible, refuse_blank
+from styled.images.reading.wholeness import check_pixels, doubt
 
 REQUEST_BYTES = 65536
 """Largest packet either way."""
@@ -90,15 +91,17 @@ def _decode(request: Request, descriptor: int) -> Reply:
             if image.format in DRAFTED:
                 # An eighth of the size reads every byte and costs a fraction of the time and memory.
                 image.draft(None, (1, 1))
+            check_pixels(file)
             image.load()
             if image.has_transparency_data and is_invisible(image):
                 refuse_blank(image, request.name)
             remarks = _read_mask(file, request) if request.mask_styles else ()
+            odd = doubt(file, header.format)
     except (ImageError, SettingsError) as error:
         return Reply(kind=type(error).__name__, message=error.message, advice=error.advice)
     except OSError as error:
         return Reply(message=str(error), errno=error.errno)
-    return Reply(info=msgspec.structs.replace(header, remarks=remarks))
+    return Reply(info=msgspec.structs.replace(header, remarks=remarks, doubt=odd))
 
 
 def _read_mask(file: BinaryIO, request: Request) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from styled.images.opening import (
 from styled.images.reading import pixel_shape
 from styled.images.reading.info_keys import REMARKS
 from styled.images.reading.transparency import is_invisible, refuse_blank
+from styled.images.reading.wholeness import check_pixels
 from styled.images.resizing import Pixels, fit, resize
 
 _STRIP_PIXELS = 1_000_000
@@ -99,6 +100,7 @@ def load(
             # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free. Smaller ones are shrunk as all others are: a JPEG's
             # pixels in an array then give the same picture as the JPEG.
             image.draft(None, (_GAP * stored[0], _GAP * stored[1]))
+        check_pixels(source)
         image.load()
         factor = max(1, min(have // (_GAP * want) for have, want in zip(image.size, stored, strict=True)))
         frames = _frames(image)

@@ -63,6 +63,8 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
     has_alpha: bool
     remarks: tuple[str, ...] = ()
     """What a full check of the file has found odd."""
+    doubt: str = ""
+    """Why the file may not be all there yet, though it can be decoded, by a full check; empty if nothing speaks for it."""
 
 
 def probe(path: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:

@@ -68,8 +68,9 @@ class NotYet:
     """What is awaited; printable."""
     in_use: bool = False
     """Somebody has the file open for writing."""
-    reason: str = ""
-    """Given when the file may be an upload that stalled, or no image at all: why it is rejected after a grace time."""
+    afterwards: Prepared | Unusable | None = None
+    """Given when the file may be an upload that stalled: what becomes of the pair after a grace time. It is claimed if the
+    file is a whole image as it is, and else rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ class PairChecker:
         except UnreadableImage as error:
             if isinstance(error, SlowImage) and not is_patient:
                 raise
-            return NotYet(task, path, f"a whole image ({escaped(error.message)})", reason=escaped(str(error)))
+            missing = f"a whole image ({escaped(error.message)})"
+            return NotYet(task, path, missing, afterwards=Unusable(task, path, escaped(str(error))))
         except DecoderKilled as error:
             self._kills[task.signatures[path]] += 1
             if self._kills[task.signatures[path]] < MOST_KILLS:
@@ -165,11 +167,24 @@ class PairChecker:
             return _unopened(task, path, error)
         if any(member is None for member in members):
             return Changed(task)
+        return self._found_usable(task, [member for member in members if member], own, infos)
+
+    def _found_usable(
+        self, task: Task, members: list[Member], own: JobSettings, infos: Mapping[str, ImageInfo]
+    ) -> Prepared | NotYet:
+        """Return what becomes of a pair all of whose files can be used as they are."""
         from styled.vgg19.weights import digest_of  # not before a pair comes
 
         weights_digest = digest_of(own.settings.get("weights", self.weights))
-        remarks = tuple(remark for info in infos.values() for remark in info.remarks)
-        return Prepared(task, tuple(member for member in members if member), own, weights_digest, remarks)
+        doubts = {path: info.doubt for path, info in infos.items() if info.doubt}
+        remarks = [
+            *(remark for info in infos.values() for remark in info.remarks),
+            *(f"{escaped(_name(path))} is taken as it is: {doubt}" for path, doubt in doubts.items()),
+        ]
+        prepared = Prepared(task, tuple(members), own, weights_digest, tuple(remarks))
+        for path, doubt in doubts.items():
+            return NotYet(task, path, f"the rest of {escaped(_name(path))}: {doubt}", afterwards=prepared)
+        return prepared
 
     def _look_at(self, task: Task, path: str, file: int) -> CheckResult | None:
         """Look at an open file without reading it; None if nothing is wrong."""
@@ -228,6 +243,10 @@ class PairChecker:
         # The claim moves the file within moments: its bytes must not be only in memory then.
         os.fsync(file)
         return _Seen(signature, digest, info)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _check_shape(infos: Mapping[str, ImageInfo], pair: Pair) -> None:

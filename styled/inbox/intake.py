@@ -394,6 +394,8 @@ class Inbox:
         """Have done what a verdict asks for; return how many claims that is."""
         pair = verdict.task.pair
         self._judging.discard(pair.content)
+        if isinstance(verdict, NotYet) and self._scanner.tracker.age(verdict.path) >= self._config.truncated_grace_s:
+            verdict = verdict.afterwards or verdict
         match verdict:
             case Prepared(task) if task.pair.is_idle:
                 self._idle.found_usable(task)
@@ -470,11 +472,8 @@ class Inbox:
     def _wait(self, verdict: NotYet) -> None:
         """Hold a pair back: until its file grows, is closed, may be read, or has had its time."""
         tracker, pair = self._scanner.tracker, verdict.task.pair
-        if verdict.reason:
+        if verdict.afterwards is not None:
             delay = self._config.truncated_grace_s - tracker.age(verdict.path)
-            if delay <= 0:
-                self._reject_pair(pair, verdict.path, verdict.reason)
-                return
         else:
             delay = self._config.settle_s if verdict.in_use else _BLOCKED_S
         tracker.postpone(verdict.path, delay)

@@ -110,7 +110,7 @@ def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
     verdict = judge.judge(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
     assert isinstance(verdict, NotYet)
     assert verdict.path == "hot/style.png"
-    assert verdict.reason
+    assert isinstance(verdict.afterwards, Unusable)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from PIL import Image
 
 from styled.config import InboxConfig
 from styled.errors import DiskFull, StoreError
@@ -143,6 +144,9 @@ def test_all_four_rules_and_a_folder_of_pairs(drive: Driver):
     ):
         (inbox / path).parent.mkdir(exist_ok=True)
         (inbox / path).write_bytes(png(number))
+    halves = Image.open(inbox / "one" / "mask.png")
+    halves.paste((255, 255, 255), (0, 0, halves.width // 2, halves.height))
+    halves.save(inbox / "one" / "mask.png")
     (inbox / "one" / "job.toml").write_text("seed = 11\npriority = 3\n")
     (inbox / "one" / "notes.txt").write_text("mine")
     (inbox / "hot" / "job.toml").write_text("style_weight = 5.0\n")

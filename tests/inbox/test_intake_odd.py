@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
@@ -116,3 +117,32 @@ def test_what_a_mask_s_reading_decided_is_a_remark_on_the_job(drive: Driver):
         drive.root.inbox.joinpath(f"a.{name}").write_bytes(data)
     (job,) = drive.until(1)
     assert job.remarks == ("mask: all but 5.2 % of the picture stays the photo",)
+
+
+def test_an_upload_of_the_right_size_waits_for_its_rest(drive: Driver):
+    """The space of the file was reserved first: its end is zeros until it is written."""
+    whole = jpeg()
+    drive.root.inbox.joinpath("a.content.jpg").write_bytes(whole[:-60] + bytes(60))
+    drive.root.inbox.joinpath("a.style.jpg").write_bytes(whole)
+    drive.run(60)
+    assert "a whole image" in drive.waits()["a"]
+    drive.root.inbox.joinpath("a.content.jpg").write_bytes(whole)
+    assert [job.remarks for job in drive.until(1)] == [()]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data[:-2], "it has no end mark"),
+        (lambda data: data + bytes(9000), "its last 9,000 bytes are zeros"),
+    ],
+)
+def test_what_may_lack_something_is_taken_after_its_time_with_a_remark(
+    drive: Driver, change: Callable[[bytes], bytes], words: str
+):
+    drive.root.inbox.joinpath("a.content.jpg").write_bytes(change(jpeg()))
+    drive.root.inbox.joinpath("a.style.jpg").write_bytes(jpeg())
+    assert drive.run(100) == []
+    assert drive.waits() == {"a": f"the rest of a.content.jpg: {words}"}
+    (job,) = drive.run(60)
+    assert job.remarks == (f"a.content.jpg is taken as it is: {words}",)

@@ -10,6 +10,7 @@ from styled.errors import UnreadableImage
 from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
 from styled.images.reading.info_keys import NCLX, REMARKS
 from styled.images.reading.isobmff import nclx_of
+from styled.images.reading.wholeness import with_end_mark
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO", "SGI")
 """Of Pillow, recognised by their bytes. Pillow has more, but some of those run programs (EPS starts Ghostscript)."""
@@ -43,11 +44,14 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     if kind is not None:
         raise UnreadableImage(f"{name} is {kind.what}", kind.advice)
     file.seek(0)
+    whole = with_end_mark(file, head)
     try:
-        image = _open(file, name, head)
+        image = _open(whole, name, head)
     except UnidentifiedImageError as error:
         raise _unidentified(file, name, head) from error
     image.info.setdefault(REMARKS, [])
+    if whole is not file:
+        image.info[REMARKS].append("it has no end mark, as if it were cut off; every row is there")
     if head[4:8] == b"ftyp" and image.format in {"AVIF", "HEIF"}:
         image.info[NCLX] = nclx_of(file)
     return image
