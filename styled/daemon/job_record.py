@@ -9,7 +9,7 @@ from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.job import Job
 from styled.root import Root
 from styled.settings import settings_from
-from styled.store.adoption import save_state
+from styled.store.adoption import save_state, state_of
 
 
 def record(root: Root, job: Job) -> None:
@@ -32,8 +32,7 @@ def record(root: Root, job: Job) -> None:
 def _from_store(job: Job) -> JobFile:
     digests = {job.content: job.content_digest, **dict(zip(job.styles, job.style_digests, strict=False))}
     return JobFile(
-        id=job.id,
-        number=job.number,
+        **state_of(job),
         name=job.name,
         content=job.content,
         styles=job.styles,
@@ -42,10 +41,4 @@ def _from_store(job: Job) -> JobFile:
         digests={path: digest for path, digest in digests.items() if digest},
         names=job.names,
         created_at=job.created_at,
-        priority=job.priority,
-        state=job.state,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        reason=job.reason,
-        remarks=job.remarks,
     )

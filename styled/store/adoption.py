@@ -88,6 +88,14 @@ def unknown_folders(known: Collection[str], evolution: Path) -> list[JobFolder]:
     return [folder for folder in folders if is_file(folder.job_json)]
 
 
+_STATE = ("id", "number", "priority", "state", "started_at", "finished_at", "reason", "remarks")
+
+
+def state_of(job: Job) -> dict[str, Any]:
+    """Return the fields of a ``job.json`` of which the store has the truth."""
+    return {name: getattr(job, name) for name in _STATE}
+
+
 def save_state(evolution: Path, job: Job) -> None:
     """Write the store's state of a job into its ``job.json``, durably: after each move, so that a rebuild can.
 
@@ -97,17 +105,7 @@ def save_state(evolution: Path, job: Job) -> None:
     """
     folder = JobFolder(evolution / job.id)
     before = read_job_file(folder)
-    after = msgspec.structs.replace(
-        before,
-        id=job.id,
-        number=job.number,
-        priority=job.priority,
-        state=job.state,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        reason=job.reason,
-        remarks=job.remarks,
-    )
+    after = msgspec.structs.replace(before, **state_of(job))
     if after != before:
         write_job_file(folder, after)
 
