@@ -76,6 +76,11 @@ class Root:
         return self.state / "metrics.prom"
 
     @property
+    def hold(self) -> Path:
+        """Why the queue is held; there while it is, for a database that is made anew."""
+        return self.state / "hold"
+
+    @property
     def config(self) -> Path:
         """The settings of this root, if the user made any."""
         return self.path / "styled.toml"

@@ -85,7 +85,7 @@ class Daemon:
         Raises:
             DaemonAlreadyRunning: another daemon holds the root.
             StoreError: the queue's record cannot be opened.
-            SettingsError: the socket's group does not exist.
+            SettingsError: the socket's group does not exist, or a reload before the start found a wrong configuration.
         """
         os.umask(os.umask(0o077) | stat.S_IWOTH)  # job.json, say, is obeyed: not everybody shall write it
         try:
@@ -125,7 +125,7 @@ class Daemon:
                 try:
                     lock.acquire()
                     with durable.waiting_for(self._root.log):
-                        start_logging(self._root.log, self._config.log, terminal=self._terminal)
+                        self._log_file = start_logging(self._root.log, self._config.log, terminal=self._terminal)
                     while lock.warnings:
                         self._log.warning(lock.warnings.pop(0))
                     self._open_queue(attempt)
@@ -143,8 +143,11 @@ class Daemon:
                     return True
             self._notifier.waiting(f"waits to begin: {told}")
             self._signals.wait(RETRY_S)
-            if Signals.STOP.intersection(self._signals.received()):
+            signals = set(self._signals.received())
+            if signals & Signals.STOP:
                 return False
+            if signals & Signals.RELOAD:
+                self._config = self._load()
 
     def _open_queue(self, stack: ExitStack) -> None:
         """Open what jobs are kept in and painted by, and mend what the last daemon left."""
@@ -185,7 +188,7 @@ class Daemon:
         )
         stack.callback(self._dispatcher.close)
         self._dispatcher.recover()
-        self._queue_pause = QueuePause(self._store)
+        self._queue_pause = QueuePause(self._store, root.hold)
         self._queue_pause.note_start(config.queue.pause_after_crashes)
 
     def _open_doors(self, stack: ExitStack) -> None:
@@ -209,6 +212,7 @@ class Daemon:
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._supervisor.watch(Part.INTAKE, lambda: self._inbox.trouble or self._inbox.warning)
         self._supervisor.watch(Part.DISPATCH, lambda: self._evolution_watch.trouble or self._dispatcher.trouble)
+        self._supervisor.watch(Part.LOG, lambda: self._log_file.trouble)
         self._supervisor.watch(Part.SOCKET, lambda: self._server.trouble)
         self._server.open()
         stack.callback(self._server.close)
@@ -411,8 +415,7 @@ class Daemon:
         self._janitor.reconfigure(config.retention)
         self._gallery_refresher.reconfigure(config.gallery)
         self._inbox.reconfigure(config.inbox, config.job)
-        if config.log != self._config.log:
-            start_logging(self._root.log, config.log, terminal=self._terminal)
+        self._log_file = start_logging(self._root.log, config.log, terminal=self._terminal)
         if config.control != self._config.control:
             self._log.warning("[control] takes effect when the daemon is started again")
         self._config = config

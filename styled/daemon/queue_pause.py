@@ -1,20 +1,26 @@
-"""Why the queue is held: by a user, or after the daemon crashed several times. Survives restarts."""
+"""Why the queue is held: by a user, or after the daemon crashed several times. Survives restarts, and a lost database."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
+import structlog
 
-from styled.errors import DataDamaged
-from styled.files.decoding import from_json
+from styled.errors import DataDamaged, DiskFull
+from styled.files import durable
+from styled.files.decoding import from_json, read_file
+from styled.files.printable import escaped
 from styled.store.store import Store
 
 CRASH_WINDOW_S = 600.0
 """Accidents further apart than this are not a loop."""
 
 _HOLD = "hold"
+_LONGEST = 4096
+"""Bytes of a reason."""
 _STARTS = "unclean_starts"
 
 
@@ -23,19 +29,32 @@ class QueuePause:
 
     Args:
         store: keeps it.
+        file: keeps it too, for a database that is made anew.
         clock: Unix seconds.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, file: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self.reason = store.meta(_HOLD) or ""
+        self._file = file
+        self._log = structlog.get_logger("queue")
+        kept = store.meta(_HOLD)
+        self.reason = self._kept_reason() if kept is None else kept
         """Empty while the queue runs; one line."""
+        if self.reason and kept is None:
+            store.set_meta(_HOLD, self.reason)
 
     def hold(self, reason: str) -> None:
         """Hold the queue."""
         self._store.set_meta(_HOLD, reason)
         self.reason = reason
+        try:
+            if reason:
+                durable.write_bytes(self._file, reason.encode())
+            else:
+                self._file.unlink(missing_ok=True)
+        except (OSError, DiskFull) as error:  # the database has it
+            self._log.warning("a new database would not know whether the queue is held", error=str(error))
 
     def release(self) -> None:
         """Let the queue run."""
@@ -55,6 +74,14 @@ class QueuePause:
     def note_clean_end(self) -> None:
         """Note that the daemon ends as requested: earlier crashes are no loop."""
         self._keep([])
+
+    def _kept_reason(self) -> str:
+        try:
+            return escaped(read_file(self._file, most=_LONGEST).decode(errors="replace").strip())
+        except FileNotFoundError:
+            return ""
+        except (OSError, DataDamaged) as error:
+            return f"it cannot be read whether the queue was held: {error}; styled resume lets it run"
 
     def _starts(self) -> list[float]:
         try:

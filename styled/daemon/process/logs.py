@@ -19,8 +19,44 @@ from styled.files.printable import escaped
 _LEVEL_WIDTH = 7
 
 
-def start_logging(path: Path, config: LogConfig, *, terminal: bool) -> None:
-    """Send all log lines of this process to ``path`` and, with ``terminal``, to standard error.
+class LogFile(RotatingFileHandler):
+    """The file of the log. It is opened anew when another file has its name, or none: somebody has moved it away."""
+
+    trouble = ""
+    """Why lines are lost; one line, empty if they are not."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        self.trouble = ""
+        try:
+            self._follow_name()
+        except OSError as error:  # it goes to the old file, if that is open
+            self._note(error)
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # a signature of logging's
+        """Note why a line could not be written; printing that for each line would help nobody."""
+        self._note(sys.exc_info()[1])
+
+    def _follow_name(self) -> None:
+        stream = self.stream
+        if stream is None:  # it could not be opened the last time
+            return
+        try:
+            named = Path(self.baseFilename).stat()
+        except FileNotFoundError:
+            named = None
+        if named is None or not os.path.samestat(named, os.fstat(stream.fileno())):
+            self.stream = self._open()
+            stream.close()
+
+    def _note(self, error: BaseException | None) -> None:
+        reason = (isinstance(error, OSError) and error.strerror) or repr(error)
+        self.trouble = escaped(f"lines of {self.baseFilename} are lost: {reason}")
+
+
+def start_logging(path: Path, config: LogConfig, *, terminal: bool) -> LogFile:
+    """Send all log lines of this process to ``path`` and, with ``terminal``, to standard error; return the file.
 
     Args:
         path: ``daemon.log``; its folder exists.
@@ -34,7 +70,7 @@ def start_logging(path: Path, config: LogConfig, *, terminal: bool) -> None:
         structlog.processors.format_exc_info,
         _harmless,
     ]
-    file = RotatingFileHandler(path, maxBytes=int(config.max_mb * 1e6), backupCount=config.keep, encoding="utf-8")
+    file = LogFile(path, maxBytes=int(config.max_mb * 1e6), backupCount=config.keep, encoding="utf-8")
     handlers: list[tuple[logging.Handler, Processor]] = [(file, structlog.processors.JSONRenderer())]
     if terminal:
         handlers.append((logging.StreamHandler(sys.stderr), _text))
@@ -63,6 +99,7 @@ def start_logging(path: Path, config: LogConfig, *, terminal: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    return file
 
 
 def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

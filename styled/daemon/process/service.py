@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -133,6 +134,7 @@ def _spawn(command: list[str], output: Path) -> int:
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
+        setsigmask=[signal.SIGHUP],  # a reload that comes before the daemon can do it must not end it
     )
 
 

@@ -49,6 +49,7 @@ class Signals:
         for number in (*self.STOP, *self.RELOAD, signal.SIGCHLD):
             self._before[number] = signal.signal(number, self._note)
         faulthandler.register(signal.SIGUSR1, all_threads=True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.RELOAD)  # blocked until there was a handler
         # Python runs a handler only when the main thread is back from select(): this brings it back.
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._selector.register(self._reader, selectors.EVENT_READ, self._drain)

@@ -110,7 +110,7 @@ class GalleryRefresher:
         self._began_at = self._clock()
         command = launch.command("styled", "gallery", "--root", str(self._root.path), nice=19)
         try:
-            self._words = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
+            self._words = tempfile.TemporaryFile(dir=self._root.state)  # noqa: SIM115  # closed when the process has ended
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -73,3 +73,31 @@ def test_less_than_the_level_is_not_written_and_a_second_start_replaces_the_firs
     structlog.get_logger("queue").error("loud")
     assert (tmp_path / "first.log").read_text() == ""
     assert [json.loads(line)["event"] for line in (tmp_path / "second.log").read_text().splitlines()] == ["loud"]
+
+
+def test_a_log_that_was_moved_away_is_begun_anew_and_the_old_file_is_left_alone(tmp_path: Path) -> None:
+    path, moved = tmp_path / "daemon.log", tmp_path / "daemon.log.old"
+    file = start_logging(path, LogConfig(), terminal=False)
+    log = structlog.get_logger("queue")
+    log.info("first")
+    path.rename(moved)
+    log.info("second")
+    path.unlink()
+    path.write_text("")  # as logrotate's "create" does
+    log.info("third")
+    assert [json.loads(line)["event"] for line in moved.read_text().splitlines()] == ["first"]
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["third"]
+    assert file.trouble == ""
+
+
+def test_lines_that_are_lost_are_a_state_in_words_until_the_next_that_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    file = start_logging(folder / "daemon.log", LogConfig(), terminal=False)
+    folder.rename(tmp_path / "away")
+    structlog.get_logger("queue").info("lost")
+    assert "No such file or directory" in file.trouble
+    folder.mkdir()
+    structlog.get_logger("queue").info("kept")
+    assert file.trouble == ""
+    assert json.loads((folder / "daemon.log").read_text())["event"] == "kept"
