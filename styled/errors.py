@@ -39,6 +39,7 @@
     └── DaemonError            between the daemon and those who talk to it
         ├── DaemonNotRunning       nobody answers on the control socket
         ├── DaemonAlreadyRunning   another daemon holds this root
+        ├── RootAway               the root's folder is not where the daemon found it
         └── ControlError           a request or reply on the socket was malformed or refused
 
 Each error carries ``advice``: one sentence on what to do next. ``kind`` is the class's word in
@@ -282,6 +283,13 @@ class DaemonNotRunning(DaemonError):
 
 class DaemonAlreadyRunning(DaemonError):
     """Another daemon holds this root."""
+
+
+class RootAway(DaemonError):
+    """The root's folder is not where the daemon found it: renamed, unmounted, replaced. All goes on once it is back."""
+
+    advice_default = "Put it back, and all goes on; or end the daemon, and start one where the root is now."
+    may_pass = True
 
 
 class ControlError(DaemonError):

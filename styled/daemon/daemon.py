@@ -118,7 +118,7 @@ class Daemon:
         Return False if asked to stop meanwhile.
         """
         told = ""
-        lock = RootLock(self._root)
+        lock = self._lock = RootLock(self._root)
         stack.callback(lock.release)
         while True:
             with ExitStack() as attempt:
@@ -287,7 +287,7 @@ class Daemon:
     def _may_take(self) -> bool:
         """Whether pairs are taken from the inbox: also while the queue is held, but not onto a full or a wrong disk."""
         has_room = self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble
-        return has_room and not (self._stopping or self._draining)
+        return has_room and not (self._stopping or self._draining or self._supervisor.fails(Part.ROOT))
 
     def _may_start(self) -> bool:
         return self._may_take() and not self._queue_pause.reason
@@ -325,7 +325,20 @@ class Daemon:
         """Once a second: look at the disk, report the state."""
         self._beat_due = time.monotonic() + BEAT_S
         self._notifier.alive()
+        self._supervisor.turn(Part.ROOT, self._keep_state)
         self._supervisor.turn(Part.STATUS, self._look_and_tell)
+
+    def _keep_state(self) -> None:
+        """Make again what somebody has removed from ``.styled/`` under the running daemon: all of it is still open."""
+        made = self._lock.keep()
+        known = len(self._store.notes)
+        if self._store.restore():
+            for note in self._store.notes[known:]:
+                self._log.warning("the queue's database", note=note)
+            made = True
+        if self._server.keep() or made:
+            self._queue_pause.keep()
+            self._log.warning("files that were removed from .styled/ were made again")
 
     def _look_and_tell(self) -> None:
         before = self._disk.room

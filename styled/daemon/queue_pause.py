@@ -48,9 +48,13 @@ class QueuePause:
         """Hold the queue."""
         self._store.set_meta(_HOLD, reason)
         self.reason = reason
+        self.keep()
+
+    def keep(self) -> None:
+        """Write the file again: its folder was made anew, say."""
         try:
-            if reason:
-                durable.write_bytes(self._file, reason.encode())
+            if self.reason:
+                durable.write_bytes(self._file, self.reason.encode())
             else:
                 self._file.unlink(missing_ok=True)
         except (OSError, DiskFull) as error:  # the database has it

@@ -29,6 +29,7 @@ _LONGEST = 300
 class Part(StrEnum):
     """The parts, by the words that users read."""
 
+    ROOT = "root"
     SOCKET = "socket"
     DISPATCH = "dispatch"
     INTAKE = "intake"

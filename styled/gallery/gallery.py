@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from styled import images
-from styled.errors import ImageError
+from styled.errors import ImageError, OutputUnusable
 from styled.evolution import JobFolder
 from styled.files import durable
 from styled.gallery.exhibit import Exhibit, job_folders, read_exhibit
@@ -58,7 +58,10 @@ def write_gallery(evolution: Path, *, on_job: Callable[[int, int], None] = lambd
         on_job(number, len(folders))
     showings.sort(key=lambda showing: showing.exhibit.finished_at, reverse=True)
     with durable.disk_full_at(evolution):
-        evolution.mkdir(parents=True, exist_ok=True)
+        try:
+            evolution.mkdir(exist_ok=True)
+        except FileNotFoundError as error:
+            raise OutputUnusable(f"{evolution.parent} is not there", "Check the path of the root.") from error
     path = evolution / "index.html"
     durable.write_bytes(path, page(showings, without_result=without_result, written_at=time.time()).encode())
     return Written(path, len(showings), without_result, notes)

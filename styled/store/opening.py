@@ -76,6 +76,43 @@ def open_database(root: Root) -> Opened:
         raise StoreError(f"{path} cannot be opened: {error.strerror}", "Check that folder's permissions.") from error
 
 
+def inode_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, None if it is not there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def write_again(db: sqlite3.Connection, path: Path) -> list[str]:
+    """Write an open database whose file was removed or replaced to its place again, and close it.
+
+    Raises:
+        StoreError: it cannot be written; ``db`` stays open.
+        StorageRefuses: the disk does not take it.
+    """
+    new = path.with_name(f"{path.name}.new")
+    notes = [f"{path.name} was removed, and is written again"]
+    try:
+        new.unlink(missing_ok=True)
+        os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with contextlib.closing(sqlite3.connect(new)) as copy:
+            db.backup(copy)
+        if any(Path(f"{path}{end}").exists() for end in _COMPANIONS):
+            notes.append(f"what was in its place is kept as {_move_aside(path).name}")
+    except sqlite3.Error as error:
+        raise schema.writers_error(error, path) from error
+    except OSError as error:
+        trouble = durable.passing_trouble(error, f"cannot write {path}")
+        raise trouble or StoreError(f"{path} cannot be written again: {error.strerror}") from error
+    # SQLite removes the companions by their names when it closes: before there are new ones.
+    db.close()
+    new.replace(path)
+    durable.sync_folder(path.parent)
+    return notes
+
+
 def _refuse_network(path: Path) -> None:
     kind = filesystem_type(path.parent)
     if is_network(kind):

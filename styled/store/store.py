@@ -21,10 +21,10 @@ from styled.root import Root
 from styled.store import records
 from styled.store.adoption import adopt_folders
 from styled.store.numbers import Numbers
-from styled.store.opening import Opened, open_database
+from styled.store.opening import Opened, inode_of, open_database, write_again
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
-from styled.store.schema import writers_error
+from styled.store.schema import connect_writer, writers_error
 from styled.store.status import DaemonStatus
 
 EVENTS_KEPT = 50_000
@@ -46,6 +46,7 @@ class Store(Queries):
     def __init__(self, root: Root, opened: Opened, *, clock: Callable[[], float] = time.time) -> None:
         self._root = root
         self._db = opened.db
+        self._inode = inode_of(root.database)
         self._clock = clock
         self._depth = 0
         self._numbers = Numbers(root.state / "numbers", opened.last_number, lost=opened.fresh)
@@ -102,6 +103,27 @@ class Store(Queries):
         with self._transaction():
             self._record("rebuilt", None, "", "", note)
         self.notes += [note, *problems]
+
+    def restore(self) -> bool:
+        """Write the database to its place again if its file was removed or replaced; return whether it was.
+
+        :attr:`notes` has what was found.
+
+        Raises:
+            StoreError: it cannot be written.
+            StorageRefuses: the disk does not take it.
+        """
+        if self._inode is not None and inode_of(self._root.database) == self._inode:
+            return False
+        if self._inode is not None:
+            self.notes += write_again(self._db, self._root.database)
+            self._inode = None  # from here to the end only the opening can fail, and is done again
+        try:
+            self._db = connect_writer(self._root.database)
+        except sqlite3.Error as error:
+            raise writers_error(error, self._root.database) from error
+        self._inode = inode_of(self._root.database)
+        return True
 
     def close(self) -> None:
         """Fold the log into the database and let go of it."""

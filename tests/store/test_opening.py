@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from styled.root import Root
 from styled.settings import Settings
 from styled.store import schema
 from styled.store.adoption import save_state
+from styled.store.reader import StoreReader
 from styled.store.store import Store
+from tests.daemon.workshop import add_job
 
 AddJob = Callable[..., Job]
 
@@ -217,3 +220,47 @@ def test_a_full_disk_is_told_as_such_and_loses_nothing(root: Root):
         jobs = store.jobs()
         assert (jobs[0].id, jobs[-1].id) == ("a", "z")
         assert len({job.number for job in jobs}) == len(jobs)
+
+
+def test_a_database_that_is_removed_under_its_writer_is_written_again_with_all_that_was_in_it(root: Root) -> None:
+    with Store.open(root) as store:
+        add_job(root, store, "before")
+        store.set_meta("hold", "paused by ann")
+        assert not store.restore()
+        shutil.rmtree(root.state)
+        root.make_state()
+        add_job(root, store, "between")  # the open file takes it still
+        assert store.restore()
+        assert not store.restore()
+        add_job(root, store, "after")
+        with StoreReader.open(root) as reader:
+            assert [job.name for job in reader.jobs()] == ["before", "between", "after"]
+            assert reader.meta("hold") == "paused by ann"
+        assert store.notes == ["queue.db was removed, and is written again"]
+    with Store.open(root) as store:
+        assert [job.number for job in store.jobs()] == [1, 2, 3]
+        assert store.next_number() == 4
+
+
+def test_another_database_in_its_place_is_kept_aside(root: Root) -> None:
+    with Store.open(root) as store:
+        add_job(root, store, "ours")
+        root.database.unlink()
+        with closing(sqlite3.connect(root.database)) as other:
+            other.execute("CREATE TABLE theirs (x)")
+        assert store.restore()
+        (aside,) = (path for path in root.state.glob("queue.db.corrupt-*") if not path.name.endswith(("-wal", "-shm")))
+        with closing(sqlite3.connect(f"{aside.as_uri()}?immutable=1", uri=True)) as other:
+            assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+        assert [job.name for job in store.jobs()] == ["ours"]
+
+
+def test_a_database_that_cannot_be_written_again_now_is_tried_again(root: Root) -> None:
+    with Store.open(root) as store:
+        add_job(root, store, "harbour")
+        shutil.rmtree(root.state)
+        with pytest.raises(StoreError):
+            store.restore()
+        assert [job.name for job in store.jobs()] == ["harbour"]
+        root.make_state()
+        assert store.restore()

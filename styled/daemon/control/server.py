@@ -115,6 +115,8 @@ class ControlServer:
         self._selector = selector
         self._clock = clock
         self._listener: socket.socket | None = None
+        self._made: tuple[int, int] | None = None
+        """Device and inode of the socket's file."""
         self._connections: set[_Connection] = set()
         self._group: int | None = None
         """Whose members may talk, besides the daemon's user and root."""
@@ -149,8 +151,19 @@ class ControlServer:
         except BaseException:
             listener.close()
             raise
-        self._listener = listener
+        found = self._path.lstat()
+        self._listener, self._made = listener, (found.st_dev, found.st_ino)
         self._listen()
+
+    def keep(self) -> bool:
+        """Make the socket again if its file was removed or replaced; return whether it was."""
+        with contextlib.suppress(FileNotFoundError):
+            found = self._path.lstat()
+            if (found.st_dev, found.st_ino) == self._made:
+                return False
+        self._close_listener()
+        self.open()
+        return True
 
     def close(self) -> None:
         """Send what can be sent at once, hang up on everybody and remove the socket."""
@@ -158,11 +171,16 @@ class ControlServer:
             self._send(connection)
             self._hang_up(connection, "")
         if self._listener is not None:
+            self._close_listener()
+            self._path.unlink(missing_ok=True)
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
             if self._deaf_until is None:
                 self._selector.unregister(self._listener)
             self._listener.close()
             self._listener = None
-            self._path.unlink(missing_ok=True)
+            self._deaf_until = None
 
     @property
     def backlog(self) -> bool:

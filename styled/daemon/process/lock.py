@@ -14,7 +14,7 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged
+from styled.errors import DaemonAlreadyRunning, DaemonError, DataDamaged, RootAway
 from styled.files import durable
 from styled.files.decoding import read_json
 from styled.files.filesystem import is_mount_point
@@ -104,6 +104,33 @@ class RootLock:
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptors[-1], text, 0)
             os.ftruncate(self._descriptors[-1], len(text))
+
+    def keep(self) -> bool:
+        """Take the lock again on a new file if that in ``.styled/`` was removed; return whether it was.
+
+        Raises:
+            RootAway: the root's folder is not the one that was locked.
+            DaemonAlreadyRunning: another process holds the new file.
+            OSError: it cannot be made.
+        """
+        try:
+            root = self._root.path.stat()
+        except OSError as error:
+            raise RootAway(f"{self._root.path} is not there any more: {error.strerror}") from error
+        if not os.path.samestat(root, os.fstat(self._descriptors[0])):
+            raise RootAway(f"{self._root.path} is another folder than when the daemon started")
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(self._root.lock.lstat(), os.fstat(self._descriptors[1])):
+                return False
+        self._root.state.mkdir(mode=0o700, exist_ok=True)
+        file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if not _locked(file):
+            os.close(file)
+            raise self._refusal()
+        os.close(self._descriptors[1])
+        self._descriptors[1] = file
+        self.note("")
+        return True
 
     def release(self) -> None:
         """Give the lock back. The file stays: unlinking it would let two daemons lock two files."""

@@ -253,6 +253,21 @@ def test_a_hundred_clients_do_not_lock_the_next_one_out(served: Served) -> None:
             client.close()
 
 
+def test_a_socket_that_is_removed_or_replaced_is_made_again(root: Root) -> None:
+    with selectors.DefaultSelector() as selector:
+        served = server.ControlServer(root.socket, ControlConfig(), lambda *_: {}, lambda *_: [], selector)
+        served.open()
+        assert not served.keep()
+        for replace in (root.socket.unlink, lambda: (root.socket.unlink(), root.socket.write_text(""))):
+            replace()
+            assert served.keep()
+            assert not served.keep()
+            connect(root).close()
+            assert stat.S_IMODE(root.socket.stat().st_mode) == 0o600
+        served.close()
+        assert not root.socket.exists()
+
+
 def test_without_descriptors_whoever_connects_waits_for_a_while_and_the_loop_rests(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

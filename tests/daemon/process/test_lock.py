@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from styled.daemon.process.lock import RootLock, holder_of, read_holder
-from styled.errors import DaemonAlreadyRunning, DaemonError
+from styled.errors import DaemonAlreadyRunning, DaemonError, RootAway
 from styled.root import Root
 
 pytestmark = pytest.mark.processes
@@ -107,3 +107,29 @@ def test_what_is_kept_for_the_root_is_its_owners_from_the_first_moment(tmp_path:
             assert stat.S_IMODE(root.state.stat().st_mode) == 0o700
     finally:
         os.umask(before)
+
+
+def test_a_lock_file_that_is_removed_is_made_again_and_still_refuses_another(root: Root) -> None:
+    with RootLock(root) as lock:
+        assert not lock.keep()
+        shutil.rmtree(root.state)
+        assert lock.keep()
+        assert not lock.keep()
+        assert holder_of(root) is not None
+        with pytest.raises(DaemonAlreadyRunning):
+            RootLock(root).acquire()
+
+
+def test_a_root_that_is_moved_away_or_replaced_is_not_made_anew(root: Root) -> None:
+    moved = root.path.with_name("moved")
+    with RootLock(root) as lock:
+        root.path.rename(moved)
+        with pytest.raises(RootAway, match="is not there any more"):
+            lock.keep()
+        assert not root.path.exists()
+        root.path.mkdir()  # as an empty mount point
+        with pytest.raises(RootAway, match="is another folder"):
+            lock.keep()
+        root.path.rmdir()
+        moved.rename(root.path)
+        assert not lock.keep()
