@@ -111,6 +111,7 @@ class RootLock:
         Raises:
             RootAway: the root's folder is not the one that was locked.
             DaemonAlreadyRunning: another process holds the new file.
+            DaemonError: others may write what is there now.
             OSError: it cannot be made.
         """
         try:
@@ -123,6 +124,7 @@ class RootLock:
             if os.path.samestat(self._root.lock.lstat(), os.fstat(self._descriptors[1])):
                 return False
         self._root.state.mkdir(mode=0o700, exist_ok=True)
+        self._check_trust()
         file = os.open(self._root.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         if not _locked(file):
             os.close(file)
