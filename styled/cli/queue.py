@@ -10,6 +10,7 @@ import click
 
 from styled.cli.options import job_ids, root_option
 from styled.cli.settings_options import own_settings, settings_options
+from styled.config import load_config
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning
@@ -42,10 +43,17 @@ def add(
     Needs no daemon: the pair waits for one.
     """
     from styled.inbox.add import add_pair
+    from styled.inbox.limits import priority_within
 
     root = Root.at(root_path)
-    dropped = add_pair(root, content, styles, mask=mask, name=name, settings=own_settings(options), priority=priority)
+    config = load_config(root.config)
+    dropped = add_pair(
+        root, content, styles, mask=mask, name=name, settings=own_settings(options), priority=priority, config=config
+    )
     click.echo(f"{dropped} is in the inbox")
+    _, bound = priority_within(config.inbox, priority)
+    if bound:
+        click.echo(f"{bound}. To change it: styled priority", err=True)
     if len(styles) > 1:
         names = ", ".join(escaped(style.name) for style in styles)
         click.echo(

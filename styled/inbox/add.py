@@ -10,17 +10,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from styled.config import Config
 from styled.errors import PairRejected, SettingsError
 from styled.evolution.folder import safe_name
 from styled.files import durable
 from styled.files.printable import escaped, is_hostile
+from styled.files.signature import Signature
 from styled.inbox import names
+from styled.inbox.checking import Changed, NotYet, PairChecker, Prepared, Task
 from styled.inbox.claiming.abandoned import PREFIX, being_filled
-from styled.inbox.group import Kind
-from styled.inbox.job_toml import MAX_BYTES, parse_job_toml
+from styled.inbox.group import Kind, Pair
+from styled.inbox.job_toml import MAX_BYTES, parse_job_toml, resolve
+from styled.inbox.limits import check_limits
 from styled.inbox.pairs import pair_up
 from styled.job import style_stem
 from styled.root import Root
+from styled.settings import default_values
 
 _TRIES = 1000
 
@@ -37,6 +42,7 @@ def add_pair(
     name: str = "",
     settings: Mapping[str, Any] | None = None,
     priority: int = 0,
+    config: Config | None = None,
 ) -> str:
     """Copy a content and its styles into the root's inbox; return the pair's name there.
 
@@ -51,11 +57,13 @@ def add_pair(
             (``content``, ``thumbs.db``, ``photo.tmp``), gets ``-2``, ``-3`` … after it.
         settings: for the pair's ``job.toml``.
         priority: higher runs first.
+        config: of the root. With it the pair is checked as its daemon would, decoded as a whole: what would be rejected
+            later is refused at once. Without it only the headers are looked at.
 
     Raises:
         ImageError: a file is not an image that can be used.
         SettingsError: a setting is not allowed in a ``job.toml``.
-        PairRejected: the folder cannot be made, or a file not be read.
+        PairRejected: the folder cannot be made, or a file not be read, or the daemon would reject the pair.
         DiskFull: there is no room.
     """
     if len(styles) > MOST_STYLES:
@@ -72,14 +80,14 @@ def add_pair(
     parse_job_toml(toml, "job.toml")
     try:
         with durable.disk_full_at(root.inbox):
-            return _put(root.inbox, parts, toml, safe_name(name or content.stem))
+            return _put(root.inbox, parts, toml, safe_name(name or content.stem), config)
     except OSError as error:
         raise PairRejected(
             f"{escaped(str(error.filename or root.inbox))}: {error.strerror}", "Check the folder's permissions."
         ) from error
 
 
-def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> str:
+def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str, config: Config | None) -> str:
     """Copy files into a hidden folder under the names they get, then give that its name; return the name."""
     hidden = inbox / f"{PREFIX}{secrets.token_hex(4)}"
     hidden.mkdir(parents=True)
@@ -89,11 +97,43 @@ def _put(inbox: Path, parts: Mapping[str, Path], toml: bytes, wanted: str) -> st
                 _copy(source, hidden / part)
             if toml:
                 durable.write_bytes(hidden / "job.toml", toml)
+            if config is not None:
+                _refuse_unusable(hidden, [*parts, *(["job.toml"] if toml else [])], parts, config)
             durable.sync_folder(hidden)
             return _rename(hidden, inbox, wanted.lstrip(".") or "pair", parts)
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
+
+
+def _refuse_unusable(hidden: Path, names_there: Sequence[str], parts: Mapping[str, Path], config: Config) -> None:
+    """Refuse what the daemon would reject, in the words of the file that was given.
+
+    Raises:
+        PairRejected: with the reason.
+        SettingsError: the settings do not go together, or ask for more than a dropped pair may.
+    """
+    from styled import images  # Pillow, only when there is an image
+
+    styles = tuple(part for part in parts if part.startswith("style"))
+    mask = next((part for part in parts if part.startswith("mask.")), None)
+    settings = "job.toml" if "job.toml" in names_there else None
+    pair = Pair("", next(iter(parts)), styles, mask=mask, settings=settings)
+    task = Task(pair, {name: Signature.of((hidden / name).stat()) for name in names_there})
+    weights = str(config.job.get("weights", default_values()["weights"]))
+    with images.Checker(max_bytes=config.inbox.max_bytes, max_pixels=config.inbox.max_pixels) as checker:
+        verdict = PairChecker(hidden, config.inbox, checker, weights).judge(task)
+    if isinstance(verdict, Prepared):
+        asked = resolve(config.job, verdict.own.settings, source="styled add")
+        own = resolve(config.job, {}, source="styled.toml")
+        there = bool(verdict.weights_digest)
+        check_limits(config.inbox, asked, own, styles=len(styles), weights_are_here=there)
+        return
+    if isinstance(verdict, Changed):
+        raise PairRejected("the copies were changed while they were checked", "Try again.")
+    reason = verdict.reason or verdict.missing if isinstance(verdict, NotYet) else verdict.reason
+    given = parts.get(verdict.path)
+    raise PairRejected(f"{escaped(str(given))}: {reason}" if given else reason)
 
 
 def _suffix(path: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from styled.config import Config, InboxConfig
 from styled.errors import DiskFull, PairRejected, SettingsError, StyledError, UnreadableImage
 from styled.inbox import add as dropping
 from styled.inbox.add import add_pair
@@ -152,3 +153,32 @@ _PLAIN = st.recursive(
 @given(value=_PLAIN)
 def test_any_plain_value_is_written_as_toml_that_reads_the_same(value: Any) -> None:
     assert tomllib.loads(f"key = {dropping._toml(value)}")["key"] == value
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("spoil", "settings", "words"),
+    [
+        ("cut off", {}, "truncated"),
+        ("large", {}, "the limit is 0 MB"),
+        ("", {"size": 20_000}, "inbox.max_size = 16384"),
+        ("", {"style_weight": 0.0}, "both 0"),
+    ],
+)
+def test_what_the_daemon_would_reject_is_refused_at_once(
+    empty: Root, pair: tuple[Path, Path], spoil: str, settings: dict[str, Any], words: str
+) -> None:
+    data = png(1, side=64)
+    pair[1].write_bytes(data[:-40] if spoil == "cut off" else data)
+    config = Config(inbox=InboxConfig(max_bytes=1024 if spoil == "large" else 100_000), job={"content_weight": 0.0})
+    if spoil == "large":
+        pair[1].write_bytes(data + b"\0" * 2000)
+    with pytest.raises((PairRejected, SettingsError), match=words) as refused:
+        add_pair(empty, pair[0], [pair[1]], settings=settings, config=config)
+    assert not spoil or str(pair[1]) in refused.value.message
+    assert not empty.inbox.exists() or list(empty.inbox.iterdir()) == []
+
+
+@pytest.mark.processes
+def test_what_the_daemon_would_take_is_added_with_its_check(empty: Root, pair: tuple[Path, Path]) -> None:
+    assert add_pair(empty, pair[0], [pair[1]], mask=pair[1], settings={"seed": 1}, config=Config()) == "harbour"

@@ -285,7 +285,9 @@ class AddScreen(Screen[str]):
         from styled.inbox.add import add_pair  # loads NumPy, which the first screen must not wait for
 
         try:
-            return self.Added(add_pair(self._root, content, job.styles, mask=job.mask, settings=job.settings), "")
+            config = load_config(self._root.config)
+            name = add_pair(self._root, content, job.styles, mask=job.mask, settings=job.settings, config=config)
+            return self.Added(name, "")
         except StyledError as error:
             return self.Added("", str(error))
 

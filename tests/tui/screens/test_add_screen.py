@@ -121,6 +121,7 @@ async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
 
 async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, album: Path) -> None:
     (root.path / "styled.toml").write_text("[job]\npreset = 'draft'\n")
+    Image.new("RGB", (60, 40), (200, 200, 200)).save(album / "alps.png")  # a mask has plain colours, one for each style
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         app = pilot.app
         files = await open_add(pilot)
