@@ -123,6 +123,8 @@ def _refuse_unusable(hidden: Path, names_there: Sequence[str], parts: Mapping[st
     weights = str(config.job.get("weights", default_values()["weights"]))
     with images.Checker(max_bytes=config.inbox.max_bytes, max_pixels=config.inbox.max_pixels) as checker:
         verdict = PairChecker(hidden, config.inbox, checker, weights).judge(task)
+    if isinstance(verdict, NotYet) and verdict.afterwards is not None:
+        verdict = verdict.afterwards  # nobody is still writing these copies
     if isinstance(verdict, Prepared):
         asked = resolve(config.job, verdict.own.settings, source="styled add")
         own = resolve(config.job, {}, source="styled.toml")
@@ -131,7 +133,7 @@ def _refuse_unusable(hidden: Path, names_there: Sequence[str], parts: Mapping[st
         return
     if isinstance(verdict, Changed):
         raise PairRejected("the copies were changed while they were checked", "Try again.")
-    reason = verdict.reason or verdict.missing if isinstance(verdict, NotYet) else verdict.reason
+    reason = verdict.missing if isinstance(verdict, NotYet) else verdict.reason
     given = parts.get(verdict.path)
     raise PairRejected(f"{escaped(str(given))}: {reason}" if given else reason)
 
