@@ -22,6 +22,9 @@ from styled.errors import DataDamaged, SettingsError
 from styled.files.decoding import from_toml
 from styled.presets import expanded
 
+SMALLEST_SIZE, LARGEST_SIZE = 32, 65536
+"""Long side of a result, px."""
+
 DEFAULT_CONTENT_LAYERS = {"block4_conv2": 1.0}
 """Gatys et al. (2016), section 2: content from relu4_2."""
 
@@ -60,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["draft", "balanced", "fine", "print"],
         _about("picture", "settings to start from; what is set beside it wins"),
     ] = "balanced"
-    size: Annotated[int, _about("picture", "long side of the result, px", ge=32, le=65536)] = 1024
+    size: Annotated[int, _about("picture", "long side of the result, px", ge=SMALLEST_SIZE, le=LARGEST_SIZE)] = 1024
     upscale: Annotated[bool, _about("picture", "paint larger than the content image is")] = False
     seed: Annotated[int, _about("picture", "random seed", ge=0, le=2**31 - 1)] = 0
     init: Annotated[
@@ -75,7 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     steps: Annotated[int, _about("optimiser", "optimiser steps, all scales together", ge=1, le=1_000_000)] = 300
     scales: Annotated[
-        Literal["auto"] | tuple[Annotated[int, Meta(ge=32, le=65536)], ...],
+        Literal["auto"] | tuple[Annotated[int, Meta(ge=SMALLEST_SIZE, le=LARGEST_SIZE)], ...],
         _about("optimiser", "long side of each scale, coarse to fine, px; the last is size; [] paints at one scale"),
     ] = "auto"
     stop: Annotated[

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from styled.images.checking import check as check
     from styled.images.decoding import Loaded as Loaded
     from styled.images.decoding import load as load
+    from styled.images.fitting import fit as fit
     from styled.images.in_memory import ImageLike as ImageLike
     from styled.images.in_memory import is_image_like as is_image_like
     from styled.images.in_memory import source_of as source_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from styled.images.opening import check_shape as check_shape
     from styled.images.opening import probe as probe
     from styled.images.resizing import AnyPicture as AnyPicture
-    from styled.images.resizing import fit as fit
     from styled.images.resizing import resize as resize
     from styled.images.saving import save as save
 
@@ -47,7 +47,7 @@ _MODULES = {
     "ImageInfo": "opening",
     "probe": "opening",
     "AnyPicture": "resizing",
-    "fit": "resizing",
+    "fit": "fitting",
     "resize": "resizing",
     "save": "saving",
 }

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from styled.images.colour import to_srgb
+from styled.images.fitting import fit
 from styled.images.metadata import carried_exif
 from styled.images.opening import (
     DRAFTED,
@@ -29,7 +30,7 @@ from styled.images.reading import pixel_shape
 from styled.images.reading.info_keys import REMARKS
 from styled.images.reading.transparency import is_invisible, refuse_blank
 from styled.images.reading.wholeness import check_pixels
-from styled.images.resizing import Pixels, fit, resize
+from styled.images.resizing import Pixels, resize
 
 _STRIP_PIXELS = 1_000_000
 
@@ -77,7 +78,7 @@ def load(
 
     Args:
         source: the file's path, or its bytes.
-        name: what bytes are called in errors; a path has a name of its own.
+        name: what it is called in errors; by default a path by its own name.
         max_bytes: limit on the size of the file of that path.
         max_pixels: limit on width x height in the header, checked before decoding.
         long_side: shrink to this long side at most, px, while decoding, which saves memory; None keeps the size.
@@ -89,7 +90,7 @@ def load(
     """
     with ExitStack() as stack:
         if isinstance(source, Path):
-            name = source.name
+            name = name or source.name
             source = stack.enter_context(open_file(source, max_bytes=max_bytes))
         image = stack.enter_context(open_image(source, name, max_pixels=max_pixels))
         header = info(image)

@@ -230,7 +230,7 @@ def _too_large(name: str, size: str, max_pixels: int) -> ImageTooLarge:
 def _own_limit(max_pixels: int) -> Iterator[None]:
     """Put our pixel limit in the place of Pillow's, which is global and no more than a warning up to twice its value."""
     with _pillow_limit, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # what Pillow finds odd about an image is no news here
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = max_pixels
         try:

@@ -19,6 +19,7 @@ from styled.inbox.claiming.claim_record import Claim
 from styled.inbox.limits import check_limits, priority_within
 from styled.job import joined_remarks
 from styled.settings import Settings
+from styled.sizing.scales import plan_scales
 from styled.store.adoption import file_digest
 from styled.store.store import Store
 
@@ -51,10 +52,12 @@ def admit(
         config: limits, and whether a duplicate is noted among the job's remarks.
 
     Raises:
-        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may.
+        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may, or its content
+            is too thin for the network.
     """
     pair = prepared.task.pair
     settings = job_toml.resolve(defaults, prepared.own.settings, source=pair.settings or "styled.toml")
+    plan_scales(*prepared.content_size, settings)
     own = job_toml.resolve(defaults, {}, source="styled.toml")
     check_limits(config, settings, own, styles=len(pair.styles), weights_are_here=bool(prepared.weights_digest))
     priority, bound = priority_within(config, prepared.own.priority)

@@ -51,6 +51,8 @@ class Prepared:
     task: Task
     members: tuple[Member, ...]
     own: JobSettings
+    content_size: tuple[int, int]
+    """Width and height, upright, px."""
     weights_digest: str = ""
     """SHA-256 of the weights that it will be painted with, hexadecimal; empty when they are still to be downloaded."""
     remarks: tuple[str, ...] = ()
@@ -181,7 +183,9 @@ class PairChecker:
             *(remark for info in infos.values() for remark in info.remarks),
             *(f"{escaped(_name(path))} is taken as it is: {doubt}" for path, doubt in doubts.items()),
         ]
-        prepared = Prepared(task, tuple(members), own, weights_digest, tuple(remarks))
+        content = infos[task.pair.content]
+        size = content.width, content.height
+        prepared = Prepared(task, tuple(members), own, size, weights_digest, tuple(remarks))
         for path, doubt in doubts.items():
             return NotYet(task, path, f"the rest of {escaped(_name(path))}: {doubt}", afterwards=prepared)
         return prepared

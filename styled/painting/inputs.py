@@ -23,6 +23,18 @@ def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "")
 
     Raises:
         ImageError: it cannot be used.
+        SettingsError: the result would be too thin for the network; the advice says which size would do.
+    """
+    loaded = load_picture(source, settings, name=name)
+    plan_scales(*loaded.size, settings)
+    return loaded
+
+
+def load_picture(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
+    """Read an image of any shape, no larger than the result: one to start from.
+
+    Raises:
+        ImageError: it cannot be used.
     """
 
     def shrunk(width: int, height: int) -> tuple[int, int]:
@@ -44,7 +56,7 @@ def load_styles(
         sources: the images.
         content: the content image as :func:`load_content` returns it.
         settings: of the job.
-        names: what the images are called in errors; paths have names of their own.
+        names: what the images are called in errors; by default paths by their own names.
 
     Raises:
         ImageError: one cannot be used.

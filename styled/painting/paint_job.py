@@ -25,7 +25,7 @@ from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLo
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
-from styled.painting.inputs import Mask, load_content, load_mask, load_styles
+from styled.painting.inputs import Mask, load_content, load_mask, load_picture, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
@@ -83,13 +83,16 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
         def opened(name: str) -> BinaryIO:
             return stack.enter_context(evolution.open_input(folder.path / name, job.digests.get(name, "")))
 
-        content = load_content(opened(job.content), settings, name=Path(job.content).name)
-        names = [Path(style).name for style in job.styles]
+        def called(name: str) -> str:
+            return Path(job.names.get(name) or name).name
+
+        content = load_content(opened(job.content), settings, name=called(job.content))
+        names = [called(style) for style in job.styles]
         styles = load_styles([opened(style) for style in job.styles], content, settings, names=names)
         mask = None
         if job.mask is not None:
-            mask = load_mask(opened(job.mask), len(styles), content, settings, name=Path(job.mask).name)
-    return Inputs(content, styles, None if path is None else load_content(path, settings).pixels, mask)
+            mask = load_mask(opened(job.mask), len(styles), content, settings, name=called(job.mask))
+    return Inputs(content, styles, None if path is None else load_picture(path, settings).pixels, mask)
 
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:

@@ -6,7 +6,8 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from styled.engine import iterate as engine_iterate
 from styled.errors import Diverged
 from styled.images import ImageLike
 from styled.job import joined_remarks
-from styled.painting.inputs import Mask, load_content, load_mask, load_styles
+from styled.painting.inputs import Mask, load_content, load_mask, load_picture, load_styles
 from styled.painting.remarks import remarks_on
 from styled.settings import INIT_WORDS, Settings, settings_from
 
@@ -172,22 +173,30 @@ def _read(
     mask: ImageLike | None,
     settings: Settings,
 ) -> _Inputs:
-    several = [styles] if images.is_image_like(styles) or not _is_several(styles) else list(styles)  # type: ignore[arg-type]
+    several: list[Any] = [styles] if images.is_image_like(styles) or not _is_several(styles) else list(styles)  # type: ignore[arg-type]
     names = ["the style image"] if len(several) == 1 else [f"style image {n}" for n in range(1, len(several) + 1)]
 
-    def content_like(image: ImageLike, name: str) -> images.Loaded:
-        return load_content(images.source_of(image, name), settings, name=name)
-
-    photo = content_like(content, "the content image")
-    paintings = [images.source_of(style, name) for style, name in zip(several, names, strict=True)]
+    source, name = _source(content, "the content image")
+    photo = load_content(source, settings, name=name)
+    paintings = [_source(style, name) for style, name in zip(several, names, strict=True)]
+    start, start_name = (None, "") if init is None else _source(init, "the image to start from")
     return _Inputs(
         photo,
-        load_styles(paintings, photo, settings, names=names),
-        None if init is None else content_like(init, "the image to start from").pixels,
-        None
-        if mask is None
-        else load_mask(images.source_of(mask, "the mask"), len(paintings), photo, settings, name="the mask"),
+        load_styles([each for each, _ in paintings], photo, settings, names=[name for _, name in paintings]),
+        None if start is None else load_picture(start, settings, name=start_name).pixels,
+        None if mask is None else _mask(mask, len(paintings), photo, settings),
     )
+
+
+def _source(image: ImageLike, name: str) -> tuple[Path | BinaryIO, str]:
+    """Return what to read, and what to call it in errors: a path by its own name."""
+    source = images.source_of(image, name)
+    return source, source.name if isinstance(source, Path) else name
+
+
+def _mask(mask: ImageLike, styles: int, photo: images.Loaded, settings: Settings) -> Mask:
+    source, name = _source(mask, "the mask")
+    return load_mask(source, styles, photo, settings, name=name)
 
 
 def _is_several(styles: object) -> bool:

@@ -106,6 +106,7 @@ def plan(
 
 def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], settings: Settings, known: Speeds) -> Plan:
     """Estimate a job from the sizes of its images, px; else as :func:`plan`, and it never measures."""
+    plan_scales(width, height, settings)  # its refusal of what is too thin names a size
     # As the worker does: the content is decoded no larger than the result.
     width, height = content_size(width, height, settings)
     scales = plan_scales(width, height, settings)

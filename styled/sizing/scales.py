@@ -7,11 +7,12 @@ Neural Style Transfer", CVPR 2017, section 6).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from styled import images, vgg19
 from styled.errors import SettingsError
-from styled.settings import Settings
+from styled.settings import LARGEST_SIZE, SMALLEST_SIZE, Settings
 
 COARSEST_PX = 192
 """No automatic scale has a shorter long side: below it VGG19's deepest layers see a handful of cells."""
@@ -58,11 +59,25 @@ def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...
     if min(full) < deepest.stride:
         raise SettingsError(
             f"a picture of {full[0]}x{full[1]} px is too thin for {deepest.name}, which sees nothing below {deepest.stride} px",
-            "Choose a larger size, or leave out the deeper layers.",
+            _size_that_would_do(width, height, settings, deepest.stride),
         )
     sizes = [images.fit(width, height, side, upscale=True) for side in sides[:-1]] + [full]
     sizes = [size for size in sizes if min(size) >= deepest.stride][-settings.steps :]
     return tuple(Scale(*size, steps) for size, steps in zip(sizes, _shares(settings.steps, len(sizes)), strict=True))
+
+
+def _size_that_would_do(width: int, height: int, settings: Settings, least: int) -> str:
+    """Return the advice for a picture of ``width`` x ``height`` whose short side must have ``least`` px."""
+    longest, shortest = max(width, height), min(width, height)
+    size = math.ceil((least - 0.5) * longest / shortest)
+    while min(images.fit(width, height, size, upscale=True)) < least:  # halves are rounded to even numbers
+        size += 1
+    size = max(size, SMALLEST_SIZE)
+    if size > LARGEST_SIZE:
+        return f"No size will do: crop it to at most {LARGEST_SIZE // least} times as long as it is wide."
+    if settings.upscale or size <= longest:
+        return f"Choose size = {size} or larger, or leave out the deeper layers."
+    return f"It is that small itself: set upscale = true and size = {size} or larger, or leave out the deeper layers."
 
 
 def content_size(width: int, height: int, settings: Settings) -> tuple[int, int]:

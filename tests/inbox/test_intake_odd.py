@@ -146,3 +146,14 @@ def test_what_may_lack_something_is_taken_after_its_time_with_a_remark(
     assert drive.waits() == {"a": f"the rest of a.content.jpg: {words}"}
     (job,) = drive.run(60)
     assert job.remarks == (f"a.content.jpg is taken as it is: {words}",)
+
+
+def test_a_strip_is_refused_before_the_claim_with_the_size_that_would_do(drive: Driver):
+    file = io.BytesIO()
+    Image.new("RGB", (3000, 30), "teal").save(file, "PNG")
+    drive.root.inbox.joinpath("a.content.png").write_bytes(file.getvalue())
+    drive.root.inbox.joinpath("a.style.png").write_bytes(png(1))
+    drive.run(30)
+    reason = (drive.root.rejected / "a" / "REASON.txt").read_text()
+    assert "too thin" in reason
+    assert "Choose size = 1550 or larger" in reason

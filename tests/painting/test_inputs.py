@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from styled import images
+from styled.errors import SettingsError, UnreadableImage
 from styled.evolution import JobFile, JobFolder, digest
 from styled.painting.inputs import load_content, load_style, load_styles
 from styled.painting.paint_job import load_inputs
@@ -76,3 +77,30 @@ def test_a_job_and_a_call_and_a_judgement_read_the_same_pixels(files: tuple[Path
     np.testing.assert_array_equal(of_job.content.pixels, content.pixels)
     np.testing.assert_array_equal(of_job.styles[0].pixels, styles[0].pixels)
     np.testing.assert_array_equal(of_job.styles[0].pixels, judged.pixels)
+
+
+def test_a_strip_is_refused_by_its_own_size_before_anything_is_loaded(tmp_path: Path) -> None:
+    """At size 256 it would be 256x5: the size that would do is of the photo, not of what was shrunk."""
+    Image.new("RGB", (2000, 40)).save(tmp_path / "a.png")
+    with pytest.raises(SettingsError, match="256x5 px is too thin") as caught:
+        load_content(tmp_path / "a.png", Settings(size=256))
+    assert "Choose size = 775 or larger" in caught.value.advice
+
+
+def test_an_error_names_the_users_file(files: tuple[Path, Path], job: JobFolder) -> None:
+    """What lies in the job's folder as content.png was called otherwise."""
+    settings = Settings(size=96)
+    (job.input / "content.png").write_bytes(files[0].read_bytes()[:2000])
+    files[1].rename(job.input / "style.png")
+    described = JobFile(
+        id=job.id,
+        number=1,
+        name="a",
+        content="input/content.png",
+        styles=("input/style.png",),
+        names={"input/content.png": "trip/holiday.png"},
+        settings=settings,
+        created_at=0.0,
+    )
+    with pytest.raises(UnreadableImage, match=r"^holiday\.png is truncated"):
+        load_inputs(job, described)

@@ -104,6 +104,33 @@ def test_a_result_too_thin_for_the_deepest_layer_is_refused() -> None:
     assert plan_scales(1000, 16, Settings(steps=100))[-1][:2] == (1000, 16)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "size", "upscale", "advice"),
+    [
+        (3000, 40, 512, False, "Choose size = 1163 or larger"),
+        (40, 3000, 512, False, "Choose size = 1163 or larger"),
+        (3000, 10, 1024, False, "set upscale = true and size = 4650 or larger"),
+        (3000, 10, 1024, True, "Choose size = 4650 or larger"),
+        (1, 1, 1024, False, "set upscale = true and size = 32 or larger"),
+        (3000, 1, 1024, False, "set upscale = true and size = 46500 or larger"),
+        (9000, 1, 1024, True, "No size will do: crop it to at most 4096 times"),
+    ],
+)
+def test_the_advice_names_the_size_that_would_do_or_says_that_none_will(
+    width: int, height: int, size: int, upscale: bool, advice: str
+) -> None:
+    settings = Settings(size=size, upscale=upscale)
+    with pytest.raises(SettingsError) as caught:
+        plan_scales(width, height, settings)
+    assert advice in caught.value.advice
+    if "No size" not in advice:
+        named = int(advice.split("size = ")[1].split(maxsplit=1)[0])
+        assert min(plan_scales(width, height, Settings(size=named, upscale=True))[-1][:2]) >= 16
+        if named > 32:
+            with pytest.raises(SettingsError):
+                plan_scales(width, height, Settings(size=named - 1, upscale=True))
+
+
 def test_a_panorama_starts_at_a_coarser_scale_only_where_it_is_not_too_thin() -> None:
     assert [scale[:2] for scale in plan_scales(4000, 200, Settings(size=1024))] == [(512, 26), (1024, 51)]
 

@@ -30,6 +30,7 @@ WEB_PAGE = FileKind(
     "The download failed, or saved the page around the picture: save the picture itself.",
 )
 RAW = FileKind("a camera's raw file", _RAW)
+JPEG_XL = FileKind("a JPEG XL image", "Convert it: djxl photo.jxl photo.png, or export it as PNG or JPEG.")
 ZEROS = FileKind("nothing but zeros where an image begins", "It was not written to its end: copy or download it again.")
 ICLOUD = FileKind(
     "a placeholder, the picture itself is in iCloud", "Open it on the Mac, or choose Download Now there; then copy it."
@@ -47,6 +48,7 @@ _MARKS: tuple[tuple[bytes, FileKind], ...] = (
     (b"DDS ", FileKind("a DDS texture", _EXPORT)),
     (b"\xabKTX", FileKind("a KTX texture", _EXPORT)),
     (b"II\xbc", FileKind("a JPEG XR image", _EXPORT)),
+    (b"\xff\x0a", JPEG_XL), (b"\0\0\0\x0cJXL ", JPEG_XL),
     (b"FLIF", FileKind("a FLIF image", _EXPORT)),
     (b"BPG\xfb", FileKind("a BPG image", _EXPORT)),
     (b"AT&TFORM", FileKind("a DjVu document", _EXPORT)),
@@ -103,7 +105,7 @@ _RIFFS = {
 
 _TEXTS: tuple[tuple[str, FileKind], ...] = (
     (r"version https://git-lfs", FileKind("a Git LFS pointer, not the picture", "Fetch the picture first: git lfs pull.")),
-    (r"(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*)*(<!doctype svg[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*)*<(svg:)?svg\b", FileKind("an SVG drawing", "Export it as PNG, in the size that you want.")),
+    (r"(<svg\b|<svg:svg\b|<(\?xml|!--|!doctype svg)(?s:.*)<(svg:)?svg\b)", FileKind("an SVG drawing", "Export it as PNG, in the size that you want.")),
     (r"(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*)*<(!doctype html|html|head|body|title|script|meta)\b", WEB_PAGE),
     (r"(<\?xml[^>]*>\s*)?<!doctype plist", FileKind("a property list of macOS: a link, a setting or a placeholder", "Give the picture itself.")),
     (r"(<\?xpacket|<x:xmpmeta)", FileKind("an XMP sidecar, not the picture", "Give the picture that it describes.")),

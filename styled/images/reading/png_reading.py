@@ -23,9 +23,10 @@ _MOST_PROFILE = 16 * 2**20
 _MOST_CHUNK = 16 * 2**20
 """Bytes of any other chunk that holds no pixels."""
 
-_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"cICP": 4, b"acTL": 8, b"fcTL": 26}
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"cICP": 4}
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-_PIXELS = frozenset({b"IDAT", b"fdAT"})
+_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+"""Left out without a word: Pillow refuses a picture for an error in the animation behind it."""
 _COLOURS = frozenset({b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
 _TRANSPARENT_BYTES = {0: 2, 2: 6}
 """Length of tRNS by colour type; with a palette up to 256."""
@@ -43,6 +44,8 @@ class _Chunks(NamedTuple):
     """The data of IHDR."""
     profile: bytes
     """A colour profile that is larger than Pillow takes."""
+    frames: int
+    """Of an animation; the picture that all readers show is the first, or one of its own."""
 
 
 def open_png(file: BinaryIO) -> ImageFile.ImageFile:
@@ -60,6 +63,8 @@ def open_png(file: BinaryIO) -> ImageFile.ImageFile:
         names = ", ".join(sorted(kind.decode("latin-1") for kind in found.dropped))
         colours = "; colours are taken as sRGB" if found.dropped & _COLOURS else ""
         remarks.append(f"metadata that is damaged or too large was left out ({names}){colours}")
+    if found.frames > 1:
+        remarks.append(f"the first of {found.frames} frames")
     image.info[REMARKS] = remarks
     if found.profile:
         image.info["icc_profile"] = found.profile
@@ -82,7 +87,7 @@ def _mend_transparency(image: ImageFile.ImageFile, header: bytes) -> None:
 def _walk(file: BinaryIO) -> _Chunks:
     """Look at each chunk; of those that may be left out also at what is in them."""
     end = os.fstat(file.fileno()).st_size if _has_descriptor(file) else file.seek(0, io.SEEK_END)
-    kept, dropped, cicp, header, profile = [], set[bytes](), b"", b"", b""
+    kept, dropped, cicp, header, profile, frames = [], set[bytes](), b"", b"", b"", 1
     at = 8
     start = 0
     while at + 12 <= end:
@@ -91,11 +96,20 @@ def _walk(file: BinaryIO) -> _Chunks:
         after = at + 12 + length
         if kind == b"IHDR":
             header = file.read(min(length, 13))
-        elif kind[:1].islower() and kind not in _PIXELS and (after > end or not _is_sound(file, kind, length, header)):
+        elif (
+            kind[:1].islower() and kind not in _ANIMATION and (after > end or not _is_sound(file, kind, length, header))
+        ):
             if kind == b"iCCP" and not profile:
                 profile = _large_profile(file, at, length)
             if kind != b"iCCP" or not profile:
                 dropped.add(kind)
+            if at > start:
+                kept.append((start, at))
+            start = after
+        elif kind in _ANIMATION:
+            if kind == b"acTL":
+                file.seek(at + 8)
+                (frames,) = struct.unpack(">I", file.read(4))
             if at > start:
                 kept.append((start, at))
             start = after
@@ -106,7 +120,7 @@ def _walk(file: BinaryIO) -> _Chunks:
         if kind == b"IEND":
             break
     kept.append((start, end))
-    return _Chunks(kept, dropped, cicp, header, profile)
+    return _Chunks(kept, dropped, cicp, header, profile, frames)
 
 
 def _large_profile(file: BinaryIO, at: int, length: int) -> bytes:

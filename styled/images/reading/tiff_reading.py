@@ -6,8 +6,11 @@ white, 12 bits. tifffile reads all of TIFF 6.0 and what came after, with the cod
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import logging
 import struct
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -54,6 +57,7 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         UnreadableImage: a camera's raw file, or a layout that is not read; the message names it.
         Exception: what Pillow and tifffile raise on damaged files.
     """
+    _silence_libtiff()
     page, number, pages = _first_picture(file, name)
     file.seek(0)
     remarks = [f"the first of {pages} pages"] if pages > 1 else []
@@ -68,6 +72,17 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         image = TiffLayout(file, page)
     image.info[REMARKS] = remarks
     return image
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Have Pillow's libtiff print nothing: what is wrong with a file is in the error that is raised."""
+    for line in Path("/proc/self/maps").read_text(errors="replace").splitlines():
+        path = line.partition("/")[1] + line.partition("/")[2]
+        if "/libtiff" in path:
+            library = ctypes.CDLL(path)  # it is loaded: this is the same one
+            for handler in ("TIFFSetErrorHandler", "TIFFSetErrorHandlerExt", "TIFFSetWarningHandler"):
+                getattr(library, handler)(None)
 
 
 def _by_pillow(file: BinaryIO, number: int) -> ImageFile.ImageFile | None:
@@ -139,6 +154,8 @@ def _is_for_pillow(page: TiffPage) -> bool:
     bits = set(_bits(page))
     if page.compression not in _PILLOW_CODECS or page.sampleformat not in _WHOLE_NUMBERS:
         return False
+    if page.planarconfig != 1 and page.samplesperpixel > 1:
+        return page.photometric not in _COLOURS or page.photometric == _YCBCR  # of two planes it makes garbage
     if bits <= {1, 2, 4, 8}:
         return True
     return bits == {16} and page.planarconfig == 1 and (page.photometric, page.samplesperpixel) in _PILLOW_16

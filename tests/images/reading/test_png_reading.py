@@ -54,7 +54,6 @@ ODD = {
     "intent too short": chunk(b"sRGB", b""),
     "transparency too short": chunk(b"tRNS", b"\0"),
     "private and large": chunk(b"abCd", b"x" * (17 * 2**20)),
-    "frames too short": chunk(b"acTL", b"\0"),
 }
 
 
@@ -68,6 +67,14 @@ def test_odd_metadata_does_not_cost_the_pixels(tmp_path: Path, name: str, behind
     (remark,) = loaded.remarks
     assert remark.startswith("metadata that is damaged or too large was left out")
     assert ("taken as sRGB" in remark) == any(each in name for each in ("profile", "gamma", "primaries", "intent"))
+
+
+def test_an_animation_that_is_damaged_is_its_picture(tmp_path: Path) -> None:
+    frames = chunk(b"acTL", struct.pack(">II", 4, 0)) + chunk(b"fdAT", b"x", crc=3)
+    (tmp_path / "a.png").write_bytes(png(ROWS, 2, 8, frames, behind=chunk(b"fcTL", b"")))
+    loaded = images.load(tmp_path / "a.png")
+    np.testing.assert_array_equal(loaded.pixels, ROWS.reshape(8, 8, 3))
+    assert loaded.remarks == ("the first of 4 frames",)
 
 
 def test_sound_metadata_is_kept(tmp_path: Path) -> None:

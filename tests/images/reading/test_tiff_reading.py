@@ -48,6 +48,24 @@ def test_16_bits_plane_by_plane(tmp_path: Path, photo: Array, options: Any, bigt
     assert_is(path, photo)
 
 
+@pytest.mark.parametrize("compression", [None, "packbits", "lzw"])
+@pytest.mark.parametrize("extra", ["assocalpha", "unassalpha", "unspecified"])
+def test_grey_and_alpha_of_8_bits_plane_by_plane(tmp_path: Path, photo: Array, compression: Any, extra: Any) -> None:
+    """Found by the corpus (libtiff's minisblack-2c-8b-alpha): Pillow gives the first plane for both."""
+    planes = np.stack([photo[..., 0], np.full_like(photo[..., 0], 255)])
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        planes,
+        photometric="minisblack",
+        planarconfig="separate",
+        extrasamples=[extra],
+        compression=compression,
+    )
+    loaded = assert_is(tmp_path / "a.tif", photo[..., 0])
+    assert loaded.alpha is None
+    assert loaded.remarks == ()
+
+
 def test_8_bits_plane_by_plane(tmp_path: Path, photo: Array) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.moveaxis(photo, 2, 0), photometric="rgb", planarconfig="separate")
     assert_is(tmp_path / "a.tif", photo, within=0)
