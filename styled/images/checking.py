@@ -28,7 +28,7 @@ from styled.errors import (
 )
 from styled.files.decoding import from_json
 from styled.images.check_child import READY, REQUEST_BYTES, Reply, Request
-from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, open_file, shown
+from styled.images.opening import MAX_BYTES, MAX_PIXELS, ImageInfo, check_size, open_file, shown
 
 MEMORY_BYTES = 4 * 1024**3
 """Address space the child may add: enough for a progressive JPEG or a WebP at the pixel limit."""
@@ -76,33 +76,44 @@ class Checker:
         self._checks = 0
 
     def check(self, path: Path, *, mask_styles: int = 0) -> ImageInfo:
-        """Decode one image in the child.
+        """Decode the image at ``path`` as :meth:`check_open` does; a symbolic link in its last part is refused.
+
+        Raises:
+            UnreadableImage: no regular file too.
+        """
+        with open_file(path, max_bytes=self._max_bytes, follow_symlinks=False) as file:
+            return self.check_open(file.fileno(), path.name, mask_styles=mask_styles)
+
+    def check_open(self, descriptor: int, name: str, *, mask_styles: int = 0) -> ImageInfo:
+        """Decode one open image in the child; where reading goes on in the file afterwards is anywhere.
 
         A file that is still being written looks truncated: the caller decides how long to wait for the rest.
 
         Args:
-            path: the file; a symbolic link in its last part is refused.
+            descriptor: of the file.
+            name: for the errors.
             mask_styles: how many styles it is the mask of, whose regions are then read; 0: it is none.
 
         Raises:
-            UnreadableImage: no regular file, not an image, truncated, damaged, or its decoder crashed.
+            UnreadableImage: empty, not an image, truncated, damaged, or its decoder crashed.
             SlowImage: its decoder took too long.
             ImageTooLarge: above a limit, memory included.
             DecoderKilled: its decoder was killed, twice.
             SettingsError: its colours do not fit the styles.
             OSError: the disk, or this machine (no process could be started), failed; the image may be well.
         """
-        name = shown(path.name)
-        with open_file(path, max_bytes=self._max_bytes, follow_symlinks=False) as file:
-            try:
-                reply = self._ask(file.fileno(), name, mask_styles)
-            except DecoderKilled:  # by somebody who may not have meant this image: once more
-                file.seek(0)  # the child's reading moved it
-                reply = self._ask(file.fileno(), name, mask_styles)
+        shown_name = shown(name)
+        check_size(descriptor, shown_name, self._max_bytes)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            reply = self._ask(descriptor, shown_name, mask_styles)
+        except DecoderKilled:  # by somebody who may not have meant this image: once more
+            os.lseek(descriptor, 0, os.SEEK_SET)  # the child's reading moved it
+            reply = self._ask(descriptor, shown_name, mask_styles)
         if reply.info is not None:
             return reply.info
         if reply.errno is not None:
-            raise OSError(reply.errno, os.strerror(reply.errno), str(path))
+            raise OSError(reply.errno, os.strerror(reply.errno), name)
         # The child is not trusted either: only an image's errors, and printable.
         allowed: tuple[type[StyledError], ...] = (ImageTooLarge, *((SettingsError,) if mask_styles else ()))
         kind = next((each for each in allowed if reply.kind == each.__name__), UnreadableImage)

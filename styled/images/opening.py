@@ -101,7 +101,7 @@ def open_file(path: Path, *, max_bytes: int = MAX_BYTES, follow_symlinks: bool =
             f"{name} cannot be opened: {error.strerror}", "Check its path and permissions."
         ) from error
     try:
-        _check_file(descriptor, name, max_bytes)
+        check_size(descriptor, name, max_bytes)
     except BaseException:
         os.close(descriptor)
         raise
@@ -208,7 +208,13 @@ def shown(text: str) -> str:
     return clean if len(clean) <= 200 else clean[:199] + "…"
 
 
-def _check_file(descriptor: int, name: str, max_bytes: int) -> None:
+def check_size(descriptor: int, name: str, max_bytes: int) -> None:
+    """Check the size of an open file.
+
+    Raises:
+        UnreadableImage: it is empty.
+        ImageTooLarge: more than ``max_bytes``.
+    """
     status = os.fstat(descriptor)
     if status.st_size == 0:
         raise UnreadableImage(f"{name} is empty", "The copy or the download failed: do it again.")

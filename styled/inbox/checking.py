@@ -108,8 +108,8 @@ CheckResult = Prepared | NotYet | Unusable | Changed
 class ImageCheck(Protocol):
     """Decodes an untrusted image somewhere safe; :class:`styled.images.Checker`."""
 
-    def check(self, path: Path, *, mask_styles: int = 0) -> ImageInfo:
-        """Decode the image at ``path``, or raise an ImageError."""
+    def check_open(self, descriptor: int, name: str, *, mask_styles: int = 0) -> ImageInfo:
+        """Decode an open image, or raise an ImageError."""
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ class PairChecker:
                             return refusal
                         if path == task.pair.settings:
                             own = parse_job_toml(os.read(file, job_toml.MAX_BYTES + 1), name)
-                        members.append(self._member(task, path, target, folder=folder, file=file, infos=infos))
+                        members.append(self._member(task, path, target, file=file, infos=infos))
             if task.pair.mask:
                 path = task.pair.mask
                 _check_shape(infos, task.pair)
@@ -209,14 +209,12 @@ class PairChecker:
             return NotYet(task, path, f"the rest of {shown}, which is open for writing", in_use=True)
         return None
 
-    def _member(
-        self, task: Task, path: str, target: str, *, folder: int, file: int, infos: dict[str, ImageInfo]
-    ) -> Member | None:
+    def _member(self, task: Task, path: str, target: str, *, file: int, infos: dict[str, ImageInfo]) -> Member | None:
         """Decode and read a file, and add what it is to ``infos``, if it is an image; None if it changed meanwhile."""
         before = task.signatures[path]
         seen = self._stays.get(path)
         if seen is None or seen.signature != before:
-            seen = self._read(task.pair, path, folder, file, before)
+            seen = self._read(task.pair, path, file, before)
         status = os.fstat(file)
         if Signature.of(status) != before:
             return None
@@ -234,13 +232,13 @@ class PairChecker:
             kept=path in task.pair.kept,
         )
 
-    def _read(self, pair: Pair, path: str, folder: int, file: int, signature: Signature) -> _Seen:
+    def _read(self, pair: Pair, path: str, file: int, signature: Signature) -> _Seen:
         """Decode an open file, if it is an image, and read it."""
         info = None
         if path not in (pair.settings, pair.ready):
             styles = len(pair.styles) if path == pair.mask else 0
-            # By way of the open folder: the last part is checked not to be a link, and the rest cannot be.
-            info = self.checker.check(Path(f"/proc/self/fd/{folder}") / path.rpartition("/")[2], mask_styles=styles)
+            # The open file and not its name, which may mean another by now.
+            info = self.checker.check_open(file, path.rpartition("/")[2], mask_styles=styles)
         os.lseek(file, 0, os.SEEK_SET)
         with os.fdopen(os.dup(file), "rb") as reading:
             digest = hashlib.file_digest(reading, "sha256").hexdigest()

@@ -161,6 +161,7 @@ def _reader(uri: str) -> sqlite3.Connection:
     try:
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         db.execute("PRAGMA query_only = ON")
+        db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA mmap_size = 0")
         db.execute("SELECT count(*) FROM sqlite_master")  # opens the file for real
     except BaseException:

@@ -26,9 +26,13 @@ class CountingCheck:
         self.asked: list[str] = []
         self.checker = images.Checker()
 
-    def check(self, path: Path, *, mask_styles: int = 0) -> ImageInfo:
-        self.asked.append(path.name)
-        return self.checker.check(path, mask_styles=mask_styles)
+    def check_open(self, descriptor: int, name: str, *, mask_styles: int = 0) -> ImageInfo:
+        self.asked.append(name)
+        self.before_decoding(name)
+        return self.checker.check_open(descriptor, name, mask_styles=mask_styles)
+
+    def before_decoding(self, name: str) -> None:
+        """For a test to do something at that moment."""
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +94,22 @@ def test_a_changed_file_is_noticed_before_and_after_reading_it(
 
     monkeypatch.setattr(hashlib, "file_digest", slowly)
     assert isinstance(judge.judge(found), Changed)
+
+
+def test_the_file_that_was_opened_is_decoded_whatever_has_its_name_by_then(
+    judge: PairChecker, tmp_path: Path, check: CountingCheck, monkeypatch: pytest.MonkeyPatch
+):
+    found = task(tmp_path, content_png=b"no image")
+    (tmp_path / "good.png").write_bytes(png(1))
+
+    def exchange(name: str) -> None:
+        if name == "a.content.png":
+            (tmp_path / "good.png").replace(tmp_path / name)
+
+    monkeypatch.setattr(check, "before_decoding", exchange)
+    verdict = judge.judge(found)
+    assert isinstance(verdict, NotYet)
+    assert "not an image" in verdict.reason
 
 
 def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(

@@ -6,7 +6,6 @@ import errno
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,16 +97,16 @@ def test_a_picture_that_takes_minutes_holds_up_no_other_pair(drive: Driver, monk
 
 def test_a_decoder_that_is_killed_again_and_again_is_tried_again_later(drive: Driver, monkeypatch: pytest.MonkeyPatch):
     tries: list[str] = []
-    real = Checker.check
+    real = Checker.check_open
 
-    def check(self: Any, path: Path, *, mask_styles: int = 0) -> ImageInfo:
-        if path.name == "a.content.png":
-            tries.append(path.name)
+    def check(self: Any, descriptor: int, name: str, *, mask_styles: int = 0) -> ImageInfo:
+        if name == "a.content.png":
+            tries.append(name)
             if len(tries) < kills:
                 raise DecoderKilled("the decoder was killed on a.content.png, probably because memory ran out")
-        return real(self, path, mask_styles=mask_styles)
+        return real(self, descriptor, name, mask_styles=mask_styles)
 
-    monkeypatch.setattr(Checker, "check", check)
+    monkeypatch.setattr(Checker, "check_open", check)
     kills = 3
     drive.drop(a__content=png(1), a__style=png(2))
     assert drive.run(11) == []
