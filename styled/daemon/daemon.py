@@ -37,6 +37,7 @@ from styled.daemon.upkeep.evolution_watch import EvolutionWatch
 from styled.daemon.upkeep.gallery_refresher import GalleryRefresher
 from styled.daemon.upkeep.janitor import Janitor
 from styled.daemon.upkeep.trash import Trash
+from styled.daemon.wall_clock import WallClock
 from styled.errors import StyledError
 from styled.files import durable
 from styled.inbox.intake import Inbox
@@ -162,6 +163,8 @@ class Daemon:
         self._last_event = self._store.last_event()
         self._evolution_watch = EvolutionWatch(root, self._store)
         self._evolution_watch.look()
+        last = self._store.status()
+        self._wall_clock = WallClock(None if last is None else last.beat_at)
         self._disk = Disk((root.state, root.evolution), config.disk)
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
@@ -185,6 +188,7 @@ class Daemon:
             ended=self._hooks.ended,
             disk_full=self._no_room,
             is_away=self._is_evolution_away,
+            clock=self._wall_clock.steady,
         )
         stack.callback(self._dispatcher.close)
         self._dispatcher.recover()
@@ -198,7 +202,9 @@ class Daemon:
         trash = stack.enter_context(Trash(root))
         trash.empty()
         job_commands = JobCommands(root, store, self._dispatcher, self._runner, trash)
-        self._janitor = stack.enter_context(Janitor(root, store, job_commands, config.retention, wake=wake))
+        self._janitor = stack.enter_context(
+            Janitor(root, store, job_commands, config.retention, wake=wake, doubt=self._wall_clock.doubt)
+        )
         self._reporter = Reporter(
             root,
             store,
@@ -212,6 +218,7 @@ class Daemon:
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._supervisor.watch(Part.INTAKE, lambda: self._inbox.trouble or self._inbox.warning)
         self._supervisor.watch(Part.DISPATCH, lambda: self._evolution_watch.trouble or self._dispatcher.trouble)
+        self._supervisor.watch(Part.RETENTION, lambda: self._janitor.trouble)
         self._supervisor.watch(Part.LOG, lambda: self._log_file.trouble)
         self._supervisor.watch(Part.SOCKET, lambda: self._server.trouble)
         self._server.open()

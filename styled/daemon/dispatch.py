@@ -129,6 +129,10 @@ class Dispatcher:
             if end_orphan(Process(job.pid, job.pid_started or 0.0)):
                 self._log.warning("ended a worker that outlived its daemon", job=job.id, pid=job.pid)
             self._store.change(job.id, pid=None, pid_started=None)
+        latest = self._clock() + max(self._config.backoff_s)
+        for job in self._store.jobs([JobState.WAITING]):
+            if job.not_before > latest:  # the clock was set back since
+                self._store.change(job.id, not_before=latest)
         for job in self._store.requeue_running("the daemon ended; it goes on from its checkpoint"):
             self._log.info("queued again", job=job.id, step=job.step)
             record(self._root, job)

@@ -9,8 +9,10 @@ from contextlib import AbstractContextManager, suppress
 from typing import Literal
 
 from styled.errors import DataDamaged, NoSuchJob, StoreError
+from styled.files.decoding import from_json
 from styled.job import Job, JobState
 from styled.store.records import JOB_COLUMNS, Event, readable, to_event, to_job
+from styled.store.status import DaemonStatus
 
 Order = Literal["number", "queue", "newest", "name"]
 """``queue``: running, then waiting as they will run, then paused, then ended from the latest back."""
@@ -65,6 +67,14 @@ class Queries(ABC):
                 with suppress(DataDamaged):
                     found.append(to_job(row))
         return found
+
+    def status(self) -> DaemonStatus | None:
+        """Return what the daemon last said about itself; None if it never did. Compare ``beat_at`` with the time."""
+        text = self.meta("status")
+        try:
+            return None if text is None else from_json(text, DaemonStatus)
+        except DataDamaged:
+            return None  # written by another version of styled, whose daemon is not ours to read
 
     def count(self, states: Iterable[JobState] | None = None, *, search: str | None = None) -> int:
         """Return how many jobs :meth:`jobs` would return without a limit."""

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from styled.errors import DataDamaged, StoreError
-from styled.files.decoding import from_json
+from styled.errors import StoreError
 from styled.root import Root
 from styled.store import schema
 from styled.store.queries import Queries
-from styled.store.status import DaemonStatus
 
 
 class StoreReader(Queries):
@@ -49,14 +47,6 @@ class StoreReader(Queries):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def status(self) -> DaemonStatus | None:
-        """Return what the daemon last said about itself; None if it never did. Compare ``beat_at`` with the time."""
-        text = self.meta("status")
-        try:
-            return None if text is None else from_json(text, DaemonStatus)
-        except DataDamaged:
-            return None  # written by another version of styled, whose daemon is not ours to read
 
     def version(self) -> int:
         """Return a number that changes whenever a job or an event changed; not with the daemon's heartbeat."""

@@ -207,7 +207,7 @@ class Store(Queries):
             now = self._clock()
             implied: dict[str, Any] = {"reason": "", "pid": None, "pid_started": None}
             if to in ENDED:
-                implied["finished_at"] = now
+                implied["finished_at"] = max(now, job.started_at or now)  # the clock may have been set back meanwhile
             if job.state in ENDED:
                 implied |= {"finished_at": None, "attempts": 0, "not_before": 0.0}
             if to is JobState.RUNNING and job.started_at is None:
@@ -229,12 +229,12 @@ class Store(Queries):
         with self._transaction():
             row = self._db.execute(
                 f"UPDATE jobs SET state = 'running', attempts = attempts + 1, reason = '',"  # noqa: S608  # only our own words
-                "  started_at = coalesce(started_at, :now)"
+                "  started_at = coalesce(started_at, :started)"
                 " WHERE number = (SELECT number FROM jobs WHERE state = 'waiting'"
                 "   AND (not_before <= :now OR not_before > :now + :longest)"
                 "   ORDER BY priority DESC, number LIMIT 1) AND state = 'waiting'"
                 f" RETURNING {', '.join(JOB_COLUMNS)}",
-                {"now": now, "longest": _LONGEST_WAIT_S},
+                {"now": now, "started": self._clock(), "longest": _LONGEST_WAIT_S},
             ).fetchone()
             if row is None:
                 return None

@@ -325,3 +325,10 @@ def test_a_damaged_job_file_is_written_again(workshop: Workshop, damage: Callabl
     workshop.until(job, JobState.DONE)
     after = read_job_file(folder)
     assert (after.settings, after.styles, after.state) == (before.settings, before.styles, JobState.DONE)
+
+
+def test_a_back_off_from_before_the_clock_was_set_back_is_no_longer_than_any(workshop: Workshop) -> None:
+    job = workshop.add("harbour")
+    workshop.store.change(job.id, not_before=workshop.clock() + 7200.0)
+    workshop.dispatcher.recover()
+    workshop.until(job, JobState.DONE)

@@ -228,3 +228,14 @@ def test_a_locked_database_becomes_a_store_error(store: Store, root: Root, add_j
     other.execute("ROLLBACK")
     other.close()
     assert add_job().number >= 1
+
+
+def test_a_job_does_not_end_before_it_starts_though_the_clock_was_set_back(
+    store: Store, add_job: AddJob, clock: FakeClock
+):
+    add_job()
+    store.claim_next()
+    started = clock.now
+    clock.pass_by(-7200)
+    done = store.move(1, JobState.DONE)
+    assert (done.started_at, done.finished_at) == (started, started)

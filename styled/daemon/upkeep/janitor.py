@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import msgspec
 import structlog
 
 from styled.config import RetentionConfig
 from styled.daemon.job_commands import JobCommands
-from styled.daemon.upkeep.retention import Step, plan, surplus_frames
+from styled.daemon.upkeep.retention import Step, deleted, plan, surplus_frames
 from styled.errors import ControlError, IllegalMove, NoSuchJob, StoreError
 from styled.evolution import JobFolder
 from styled.job import ENDED
@@ -35,6 +36,7 @@ class Janitor:
         config: ``[retention]``.
         wake: called from the thread when it has a plan.
         clock: monotonic seconds.
+        doubt: why ages are not believed now; empty if they are.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Janitor:
         *,
         wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        doubt: Callable[[], str] = lambda: "",
     ) -> None:
         self._config = config
         self._root = root
@@ -53,8 +56,11 @@ class Janitor:
         self._job_commands = job_commands
         self._wake = wake
         self._clock = clock
+        self._doubt = doubt
         self._due_at = clock()
         self._once: RetentionConfig | None = None
+        self.trouble = ""
+        """Why not all is removed that the settings say; one line."""
         self._plan: Future[list[Step]] | None = None
         self._steps: deque[Step] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="janitor")
@@ -92,10 +98,8 @@ class Janitor:
         self._thread.shutdown(cancel_futures=True)
 
     def _look(self) -> None:
-        config, self._once = self._once or self._config, None
+        config, self._once = self._once or self._believed(self._config), None
         self._due_at = self._clock() + EVERY_S
-        if config == RetentionConfig():
-            return
         jobs = self._store.jobs(ENDED)
 
         def work() -> list[Step]:
@@ -104,7 +108,7 @@ class Janitor:
                 for step in steps:
                     if step.action == "thin":
                         self._thin(step, config)
-                return [step for step in steps if step.action == "remove"]
+                return [step for step in steps if step.action == "remove"] + deleted(self._root, jobs)
             except Exception:  # noqa: BLE001  # logged with its traceback; the queue goes on
                 self._log.exception("looking for what to remove failed; it is tried again in an hour")
                 return []
@@ -112,6 +116,14 @@ class Janitor:
                 self._wake()
 
         self._plan = self._thread.submit(work)
+
+    def _believed(self, config: RetentionConfig) -> RetentionConfig:
+        """Return the settings without what goes by ages, if those are in doubt."""
+        doubt = self._doubt() if config.days else ""
+        if doubt and doubt != self.trouble:
+            self._log.warning("nothing is removed for its age", why=doubt)
+        self.trouble = doubt
+        return msgspec.structs.replace(config, days=0.0) if doubt else config
 
     def _thin(self, step: Step, config: RetentionConfig) -> None:
         try:
@@ -126,6 +138,9 @@ class Janitor:
         try:
             # By number and end: a job that was retried since is not what was planned for.
             if self._store.get(step.job.id).finished_at != step.job.finished_at:
+                return
+            if step.action == "note":
+                self._store.change(step.job.id, reason=step.why)
                 return
             self._job_commands.remove(step.job.id)
         except (NoSuchJob, IllegalMove) as error:

@@ -17,6 +17,9 @@ from styled.root import Root
 THIN = 30
 """Frames kept by ``frames = "thin"``, evenly over the job: an animation of a few seconds."""
 
+DELETED = "its folder in evolution/ was deleted"
+"""Reason of an ended job."""
+
 GRACE_S = 3600.0
 """An ended job is left alone for this long: somebody may be looking at it."""
 
@@ -26,7 +29,8 @@ class Step:
     """One thing to do."""
 
     job: Job
-    action: Literal["remove", "thin"]
+    action: Literal["remove", "thin", "note"]
+    """``note``: ``why`` becomes the job's reason, for its folder was deleted, or is back."""
     bytes: int
     """That it frees."""
     why: str
@@ -44,7 +48,7 @@ def plan(
 
     Args:
         root: whose jobs.
-        jobs: any jobs; only ended ones with a ``job.json`` in a folder of their own are considered.
+        jobs: any jobs; only ended ones with a ``job.json`` in a folder of their own, or without any folder, are considered.
         config: how long and how much.
         now: Unix seconds.
         size: bytes in a folder; links count as what they take themselves.
@@ -76,6 +80,28 @@ def plan(
     return steps
 
 
+def deleted(root: Root, jobs: Iterable[Job]) -> list[Step]:
+    """Return a note for each ended job whose folder somebody has deleted, or has put back since."""
+    steps = []
+    for job in jobs:
+        is_gone = _is_gone(root.evolution / job.id)
+        if is_gone and not job.reason:
+            steps.append(Step(job, "note", 0, DELETED))
+        elif not is_gone and job.reason == DELETED:
+            steps.append(Step(job, "note", 0, ""))
+    return steps
+
+
+def _is_gone(folder: Path) -> bool:
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass  # on a dead mount, say: nobody knows
+    return False
+
+
 def surplus_frames(folder: JobFolder, keep: Literal["all", "thin", "none"]) -> Sequence[Path]:
     """Return the frames that are not kept."""
     paths = [path for _, path in frames(folder)]
@@ -104,4 +130,4 @@ def _is_ours(root: Root, job: Job, now: float) -> bool:
     folder = JobFolder(root.evolution / job.id)
     if job.state not in ENDED or job.finished_at is None or now - job.finished_at <= GRACE_S:
         return False
-    return not folder.path.is_symlink() and is_file(folder.job_json)
+    return _is_gone(folder.path) or (not folder.path.is_symlink() and is_file(folder.job_json))

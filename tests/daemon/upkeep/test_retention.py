@@ -11,7 +11,7 @@ import pytest
 
 from styled.config import RetentionConfig
 from styled.daemon.upkeep.janitor import Janitor
-from styled.daemon.upkeep.retention import THIN, folder_bytes, plan, surplus_frames
+from styled.daemon.upkeep.retention import DELETED, THIN, folder_bytes, plan, surplus_frames
 from styled.daemon.upkeep.trash import PREFIX, Trash
 from styled.errors import ControlError
 from styled.evolution import JobFolder
@@ -196,3 +196,40 @@ def test_what_cannot_be_looked_at_is_not_planned_for(root: Root, monkeypatch: py
 
     monkeypatch.setattr(Path, "is_file", refuse)
     assert [step.job.number for step in plan(root, [closed, open_one], RetentionConfig(days=30), NOW)] == [2]
+
+
+def done_long_ago(workshop: Workshop, name: str) -> Job:
+    """A job that ended 40 days ago, without painting it."""
+    job = workshop.add(name)
+    workshop.store.move(job.id, JobState.CANCELLED)
+    return workshop.store.change(job.id, finished_at=time.time() - 40 * DAY)
+
+
+def test_while_the_clock_is_in_doubt_nothing_goes_for_its_age_and_that_is_said(workshop: Workshop) -> None:
+    done_long_ago(workshop, "old")
+    doubt = ["the clock has gone ahead"]
+    arguments = (workshop.root, workshop.store, workshop.job_commands, RetentionConfig(days=30))
+    with Janitor(*arguments, doubt=lambda: doubt[0]) as janitor:
+        janitor.turn()
+        wait_until(lambda: janitor._plan is not None and janitor._plan.done())
+        janitor.turn()
+        assert (len(workshop.store.jobs()), janitor.trouble) == (1, doubt[0])
+        janitor.clean(RetentionConfig(days=30))  # a user who asks for it is obeyed
+        wait_until(lambda: janitor.turn() or not workshop.store.jobs())
+        doubt[0] = ""
+        janitor._due_at = 0.0
+        janitor.turn()
+        assert janitor.trouble == ""
+
+
+def test_a_job_whose_folder_was_deleted_is_told_and_goes_when_it_is_old(workshop: Workshop) -> None:
+    old, young = done_long_ago(workshop, "old"), done_long_ago(workshop, "young")
+    workshop.store.change(young.id, finished_at=time.time() - 2 * DAY)
+    for job in (old, young):
+        (workshop.root.evolution / job.id).rename(workshop.root.path / job.id)
+    with Janitor(workshop.root, workshop.store, workshop.job_commands, RetentionConfig()) as janitor:
+        wait_until(lambda: janitor.turn() or all(job.reason == DELETED for job in workshop.store.jobs()))
+        (workshop.root.path / young.id).rename(workshop.root.evolution / young.id)
+        janitor.clean(RetentionConfig(days=30))
+        wait_until(lambda: janitor.turn() or [job.reason for job in workshop.store.jobs()] == [""])
+    assert [job.name for job in workshop.store.jobs()] == ["young"]
