@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Root:
     @property
     def inbox(self) -> Path:
         """Where users drop pairs."""
-        return self.path / "inbox"
+        return self._followed("inbox")
 
     @property
     def rejected(self) -> Path:
@@ -32,7 +33,27 @@ class Root:
     @property
     def evolution(self) -> Path:
         """Where each job has its folder."""
-        return self.path / "evolution"
+        return self._followed("evolution")
+
+    def link_to_nothing(self, name: str) -> str:
+        """Return what ``inbox`` or ``evolution`` is a link to, if it is one and that is not there; else an empty text."""
+        path = self.path / name
+        return os.path.realpath(path) if path.is_symlink() and not path.exists() else ""
+
+    def _followed(self, name: str) -> Path:
+        """Return the folder of a name; where the root's owner has put a link in its place, what that leads to.
+
+        What lies inside is never followed, nor a link that anybody else has made.
+        """
+        path = self.path / name
+        try:
+            status = path.lstat()
+            if not stat.S_ISLNK(status.st_mode):
+                return path
+            owners = {0, os.geteuid(), self.path.stat().st_uid}
+        except OSError:
+            return path
+        return Path(os.path.realpath(path)) if status.st_uid in owners else path
 
     def make_state(self) -> None:
         """Make the root and its ``.styled/``, which is its owner's alone from the first moment.

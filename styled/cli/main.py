@@ -110,8 +110,24 @@ def styled(ctx: click.Context) -> None:
         ctx.invoke(command)
 
 
+def _have_streams() -> None:
+    """Open what the caller has closed of input, output and errors: the next file would take its place, and be written to."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one, or one of the two after it
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # for the whole process
+
+
 def main() -> None:
     """Run the command line; errors of the tree become one line on stderr and their exit code."""
+    _have_streams()
     use_utf8()
     try:
         styled(prog_name="styled")

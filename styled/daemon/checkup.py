@@ -75,17 +75,24 @@ def _config(root: Root) -> tuple[Config, Finding]:
 
 def _folders(root: Root) -> Iterator[Finding]:
     for folder in (root.inbox, root.evolution, root.state):
-        if not folder.exists():
-            yield Finding(folder.name, "warning", f"{folder} is not there", "The daemon makes it when it starts.")
+        name = folder.name if folder == root.state else "inbox" if folder == root.inbox else "evolution"
+        if nowhere := root.link_to_nothing(name):
+            advice = "Mount its disk, make that folder, or make the link anew."
+            yield Finding(name, "problem", f"{root.path / name} is a link to {nowhere}, which is not there", advice)
+        elif folder != root.state and folder.is_symlink():
+            advice = "Make it a folder, or make the link yourself."
+            yield Finding(name, "problem", f"{folder} is a link that another user has made; it is not followed", advice)
+        elif not folder.exists():
+            yield Finding(name, "warning", f"{folder} is not there", "The daemon makes it when it starts.")
         elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(
-                folder.name,
+                name,
                 "problem",
                 f"you cannot read and write {folder}",
                 "Give it to the user that runs the daemon.",
             )
         else:
-            yield Finding(folder.name, "ok", str(folder))
+            yield Finding(name, "ok", str(folder))
 
 
 def _trust(root: Root) -> Iterator[Finding]:

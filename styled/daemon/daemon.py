@@ -153,10 +153,12 @@ class Daemon:
     def _open_queue(self, stack: ExitStack) -> None:
         """Open what jobs are kept in and painted by, and mend what the last daemon left."""
         root, config = self._root, self._config
-        for folder in (root.inbox, root.evolution):
+        for folder in (root.path / "inbox", root.path / "evolution"):
             # Whatever is there is not looked at: the file server of a mounted one may be dead, or hang the caller.
+            # A link that leads nowhere is waited for: its disk may be mounted late.
             with durable.waiting_for(folder), suppress(FileExistsError):
-                folder.mkdir()
+                if not root.link_to_nothing(folder.name):
+                    folder.mkdir()
         self._store = stack.enter_context(Store.open(root))
         for note in self._store.notes:
             self._log.warning("opening the queue", note=note)

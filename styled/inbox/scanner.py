@@ -251,8 +251,12 @@ class InboxScanner:
 
     def _note_failure(self, error: OSError) -> None:
         reason = f"inbox/ cannot be read: {error.strerror or error}"
+        if nowhere := self._root.link_to_nothing("inbox"):
+            reason = f"inbox/ is a link to {escaped(nowhere)}, which is not there: is its disk mounted?"
+        elif (self._root.path / "inbox").is_symlink() and self._root.inbox.is_symlink():
+            reason = "inbox/ is a link that another user has made; it is not followed"
         if reason != self._failure:
-            self._log.error("the inbox cannot be read; trying again", reason=error.strerror)
+            self._log.error("the inbox cannot be read; trying again", reason=reason)
         self._failure = reason
         self._due_at = self._clock() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
         self._failures += 1

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 import numpy as np
@@ -112,7 +113,7 @@ def reopen(folder: Path, *, output: Path | None = None, overwrite: bool = False)
     recorded = evolution.read_job_file(job_folder).output
     if output is None and not recorded:
         raise OutputUnusable(f"{folder} is a job of a queue, it has no output file", "Say where it goes with -o.")
-    target = output.absolute() if output is not None else Path(recorded)
+    target = output.absolute() if output is not None else _from_record(recorded)
     check_output(target, overwrite=overwrite)
     return OneShot(job_folder, target, overwrite)
 
@@ -175,7 +176,12 @@ def record_state(run: OneShot, state: JobState, reason: str = "") -> None:
     evolution.write_job_file(
         run.folder,
         msgspec.structs.replace(
-            job, state=state, reason=reason, started_at=job.started_at or now, finished_at=ended, output=str(run.output)
+            job,
+            state=state,
+            reason=reason,
+            started_at=job.started_at or now,
+            finished_at=ended,
+            output=_recorded(run.output),
         ),
     )
 
@@ -186,6 +192,20 @@ def record_remarks(run: OneShot, remarks: Sequence[str]) -> None:
     every = joined_remarks(job.remarks, remarks)
     if every != job.remarks:
         evolution.write_job_file(run.folder, msgspec.structs.replace(job, remarks=every))
+
+
+def _recorded(output: Path) -> str:
+    """Return a path as JSON can hold it: one that is not UTF-8 as a URI."""
+    try:
+        str(output).encode()
+    except UnicodeEncodeError:
+        return output.as_uri()
+    return str(output)
+
+
+def _from_record(recorded: str) -> Path:
+    path = recorded.removeprefix("file://")
+    return Path(recorded if path == recorded else os.fsdecode(unquote_to_bytes(path)))
 
 
 def _format_of(output: Path) -> dict[str, str]:
@@ -239,7 +259,7 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
         weights_digest=digest_of(settings.weights),
         versions=evolution.versions(),
         created_at=time.time(),
-        output=str(run.output),
+        output=_recorded(run.output),
     )
     evolution.write_job_file(folder, job)
 

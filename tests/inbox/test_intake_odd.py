@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -157,3 +158,30 @@ def test_a_strip_is_refused_before_the_claim_with_the_size_that_would_do(drive: 
     reason = (drive.root.rejected / "a" / "REASON.txt").read_text()
     assert "too thin" in reason
     assert "Choose size = 1550 or larger" in reason
+
+
+def test_an_inbox_that_is_the_owner_s_link_is_used_and_one_to_nothing_waited_for(drive: Driver, tmp_path: Path):
+    link, real = drive.root.path / "inbox", tmp_path / "disk"
+    link.rmdir()
+    link.symlink_to(real)
+    drive.inbox.close()
+    drive = Driver(drive.root, drive.store, drive.clock)  # a link is read at the start
+    drive.run(40)
+    assert drive.inbox.trouble == f"inbox/ is a link to {real}, which is not there: is its disk mounted?"
+    real.mkdir()
+    for name, data in (
+        ("a.content.jpg", jpeg()),
+        ("a.style.jpg", jpeg()),
+        ("b.content.jpg", jpeg()),
+        ("b.style.jpg", b"x"),
+    ):
+        (real / name).write_bytes(data)
+    drive.run(200)
+    assert [job.name for job in drive.store.jobs()] == ["a"]
+    assert drive.inbox.trouble == ""
+    assert sorted(path.name for path in (real / "rejected" / "b").iterdir()) == [
+        "REASON.txt",
+        "b.content.jpg",
+        "b.style.jpg",
+    ]
+    drive.inbox.close()

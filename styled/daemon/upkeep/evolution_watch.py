@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from styled.files.printable import escaped
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.store import Store
@@ -52,6 +53,8 @@ class EvolutionWatch:
         return bool(before) and not self.trouble
 
     def _look(self) -> str:
+        if nowhere := self._root.link_to_nothing("evolution"):
+            return f"evolution/ is a link to {escaped(nowhere)}, which is not there: is its disk mounted?"
         on_root = str(self._root.evolution.stat().st_dev == self._root.path.stat().st_dev)
         remembered = self._store.meta(_ON_ROOT)
         moved = remembered not in (None, on_root)

@@ -231,7 +231,7 @@ def _source_of(path: str) -> tuple[str, str]:
 def _parent_of(root: Root, path: str) -> Iterator[tuple[int, str]]:
     """Open the folder that holds a path relative to the root, following no link; give it and the last name."""
     place, rest = _source_of(path)
-    with folder_at(root.path / place) as base, parent_of(rest, base=base) as found:
+    with folder_at(root.inbox if place == "inbox" else root.evolution) as base, parent_of(rest, base=base) as found:
         yield found
 
 

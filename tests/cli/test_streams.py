@@ -1,0 +1,28 @@
+"""Commands whose caller has closed input, output or errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.processes
+
+SCRIPT = """
+import os, sys
+for number in {closed}:
+    os.close(number)
+sys.stderr = None if 2 in {closed} else sys.stderr
+from styled.cli.main import _have_streams
+_have_streams()
+print("told", file=sys.stderr)
+assert [os.fstat(number).st_mode for number in range(3)]
+assert os.open(os.devnull, os.O_RDONLY) > 2
+"""
+
+
+@pytest.mark.parametrize("closed", [(2,), (0, 2), (0, 1, 2)])
+def test_what_is_closed_is_opened_to_nothing(closed: tuple[int, ...]) -> None:
+    """``styled daemon 2>&-`` ended with 1 and without a word: a handler of crashes had nowhere to write to."""
+    assert subprocess.run([sys.executable, "-c", SCRIPT.format(closed=closed)], check=False).returncode == 0
