@@ -38,6 +38,10 @@ class Started(Message, frozen=True, tag="started"):
     ``job.json`` first. Each one printable line."""
 
 
+LOSS_TERMS = {"loss": "total", "content_loss": "content", "style_loss": "style", "tv_loss": "total variation"}
+"""Losses of :class:`Progress`, in the order they are shown, with their names for people."""
+
+
 class Progress(Message, frozen=True, tag="progress"):
     """One optimiser step is done. Sent at most a few times a second."""
 

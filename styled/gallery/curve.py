@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from styled.messages import Progress
-
-TERMS = ("loss", "content_loss", "style_loss", "tv_loss")
-"""What is drawn, where it is ever above 0."""
+from styled.messages import LOSS_TERMS, Progress
 
 
 class Point(NamedTuple):
@@ -45,7 +42,7 @@ def curve_of(losses: Sequence[Progress], *, columns: int = 120) -> Curve | None:
     # A job that was resumed or retried has some steps twice: the later ones are the true ones.
     by_step = {progress.step: progress for progress in losses}
     ordered = [by_step[step] for step in sorted(by_step)]
-    found = {term: _drawable(ordered, term) for term in TERMS}
+    found = {term: _drawable(ordered, term) for term in LOSS_TERMS}
     kept = {term: values for term, values in found.items() if values}
     logs = [value for values in kept.values() for _, value in values]
     if "loss" not in kept:

@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 from styled import images
 from styled.errors import ImageError, OutputUnusable
-from styled.evolution import JobFolder
 from styled.files import durable
-from styled.gallery.exhibit import Exhibit, job_folders, read_exhibit
+from styled.gallery.entry import GalleryEntry, job_folders, read_entry
 from styled.gallery.page import page
-from styled.gallery.showing import Showing, View
-from styled.gallery.views import COMPARED_SIDE, THUMBNAIL_SIDE, view_of
+from styled.gallery.views import COMPARED_SIDE, THUMBNAIL_SIDE, EntryViews, View, view_of
 
 
 class Written(NamedTuple):
@@ -39,7 +37,7 @@ def write_gallery(evolution: Path, *, on_job: Callable[[int, int], None] = lambd
         DiskFull: no space.
         OSError: the folder cannot be read or written.
     """
-    showings: list[Showing] = []
+    shown: list[tuple[GalleryEntry, EntryViews]] = []
     notes: list[str] = []
     without_result = 0
     folders = job_folders(evolution)
@@ -48,42 +46,39 @@ def write_gallery(evolution: Path, *, on_job: Callable[[int, int], None] = lambd
             without_result += 1
         else:
             try:
-                showings.append(_showing(read_exhibit(folder), notes))
+                entry = read_entry(folder)
+                shown.append((entry, _views(entry, notes)))
             except FileNotFoundError:
                 notes.append(f"{folder.id} went away")  # removed by the daemon or a user meanwhile
-            except ImageError as error:
-                notes.append(f"{folder.id}: {error.message}")
             except OSError as error:
                 notes.append(f"{folder.id} cannot be shown: {error.strerror or error}")
+            except ImageError as error:
+                notes.append(f"{folder.id}: {error.message}")
         on_job(number, len(folders))
-    showings.sort(key=lambda showing: showing.exhibit.finished_at, reverse=True)
+    shown.sort(key=lambda each: each[0].finished_at, reverse=True)
     with durable.disk_full_at(evolution):
         try:
             evolution.mkdir(exist_ok=True)
         except FileNotFoundError as error:
             raise OutputUnusable(f"{evolution.parent} is not there", "Check the path of the root.") from error
     path = evolution / "index.html"
-    durable.write_bytes(path, page(showings, without_result=without_result, written_at=time.time()).encode())
-    return Written(path, len(showings), without_result, notes)
+    durable.write_bytes(path, page(shown, without_result=without_result, written_at=time.time()).encode())
+    return Written(path, len(shown), without_result, notes)
 
 
-def _showing(exhibit: Exhibit, notes: list[str]) -> Showing:
-    folder = exhibit.folder
+def _views(entry: GalleryEntry, notes: list[str]) -> EntryViews:
+    folder = entry.folder
     result = images.probe(folder.result)
-    thumbnail = _view(folder, folder.result, "thumbnail", THUMBNAIL_SIDE)
-    inputs: list[tuple[str, View]] = []
-    for title, source in exhibit.inputs:
+    thumbnail = view_of(folder, folder.result, "thumbnail", THUMBNAIL_SIDE)
+    inputs: dict[str, View] = {}
+    for title, source in entry.inputs:
         side = COMPARED_SIDE if title == "content" else THUMBNAIL_SIDE
         try:
-            inputs.append((title, _view(folder, source, title.replace(" ", "-"), side, exhibit.digest_of(source))))
+            inputs[title] = view_of(folder, source, title.replace(" ", "-"), side, entry.digest_of(source))
         except (OSError, ImageError) as error:
             # The result is there to see, with or without what it was made from.
             notes.append(f"{folder.id}: the {title} is not shown: {error}")
-    shown = View(folder.result.name, result.width, result.height)
+    full = View(folder.result.name, result.width, result.height)
     if result.format == "TIFF":  # which no browser shows
-        shown = shown._replace(path=_view(folder, folder.result, "result", COMPARED_SIDE).path)
-    return Showing(exhibit, shown, thumbnail, inputs)
-
-
-def _view(folder: JobFolder, source: Path, name: str, side: int, digest: str = "") -> View:
-    return View(*view_of(folder, source, name, side, digest))
+        full = full._replace(path=view_of(folder, folder.result, "result", COMPARED_SIDE).path)
+    return EntryViews(full, thumbnail, inputs)

@@ -1,135 +1,140 @@
-"""The page: a grid of cards, and for each job a template that the script opens in a dialog. Pure."""
+"""The page: the templates of this folder, filled in. Pure.
+
+Jinja2 escapes whatever is put into a template; only the script and the style, which are files of this package, are not.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from styled.gallery.detail import detail
-from styled.gallery.markup import Markup, join, raw, relative_url, tag
-from styled.gallery.showing import Showing, day
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from styled import figures
+from styled.gallery.entry import GalleryEntry
+from styled.gallery.loss_plot import loss_plot
+from styled.gallery.views import EntryViews
 from styled.version import __version__
 
+FRAMES_MAX = 200
+"""Frames that the player has, evenly chosen: at ten a second as long as anybody looks."""
 
-def page(showings: Sequence[Showing], *, without_result: int, written_at: float) -> Markup:
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(shown: Sequence[tuple[GalleryEntry, EntryViews]], *, without_result: int, written_at: float) -> str:
     """Return the whole document.
 
     Args:
-        showings: in the order they appear.
+        shown: jobs with their views, in the order they appear.
         without_result: how many jobs are left out.
         written_at: Unix seconds.
     """
-    cards = [_card(showing) for showing in showings]
-    templates = [tag("template", detail(showing), data_job=showing.exhibit.folder.id) for showing in showings]
-    body = tag(
-        "body",
-        _bar(len(showings)),
-        tag("main", tag("ul", *cards, id="cards") if cards else _empty()),
-        _foot(without_result, written_at),
-        tag("dialog", id="detail", aria_labelledby="title", tabindex=-1),
-        *templates,
-        raw("script", _asset("gallery.js")),
-    )
-    return join(Markup("<!DOCTYPE html>\n"), tag("html", _head(), body, lang="en"), Markup("\n"))
-
-
-def _head() -> Markup:
-    # The page runs its own script and style and shows pictures beside it; nothing else, whatever a name says.
-    # 'self' does not cover file: in every browser, hence both.
-    policy = (
-        f"default-src 'none'; img-src 'self' file: data:; style-src '{_digest('gallery.css')}'; "
-        f"script-src '{_digest('gallery.js')}'; base-uri 'none'; form-action 'none'"
-    )
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", "styled: results"),
-        tag("link", rel="icon", href="data:,"),
-        raw("style", _asset("gallery.css")),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            shown=shown,
+            without_result=without_result,
+            written_at=written_at,
+            version=__version__,
+            style=_asset("gallery.css", "style"),
+            script=_asset("gallery.js", "script"),
+        )
     )
 
 
-def _bar(count: int) -> Markup:
-    orders = [("newest", "newest first"), ("oldest", "oldest first"), ("name", "by name")]
-    return tag(
-        "header",
-        tag("h1", "styled"),
-        tag("output", f"{count} result{'' if count == 1 else 's'}", id="count", aria_live="polite"),
-        tag(
-            "div",
-            tag("input", type="search", id="search", placeholder="Search  /", aria_label="Search names and settings"),
-            tag(
-                "select", *[tag("option", text, value=value) for value, text in orders], id="order", aria_label="Order"
-            ),
-            class_="tools",
-            hidden=True,  # of no use without the script, which shows it
-        ),
-    )
-
-
-def _card(showing: Showing) -> Markup:
-    exhibit, thumbnail = showing.exhibit, showing.thumbnail
-    picture = tag(
-        "img",
-        src=relative_url(exhibit.folder.id, thumbnail.path),
-        width=thumbnail.width,
-        height=thumbnail.height,
-        alt="",  # the name below says it
-        loading="lazy",
-        decoding="async",
-    )
-    size = f"{showing.result.width}×{showing.result.height}"
-    steps = f" · {exhibit.last.step} steps" if exhibit.last else ""
-    link = tag(
-        "a",
-        tag("span", picture, class_="frame"),
-        tag("span", exhibit.title, class_="name"),
-        tag("span", f"{size}{steps}", class_="facts"),
-        # Without the script a card still opens its picture.
-        href=relative_url(exhibit.folder.id, showing.result.path),
-        data_job=exhibit.folder.id,
-    )
-    changed = [f"{name}={value}" for name, value, differs in exhibit.settings() if differs]
-    return tag(
-        "li",
-        link,
-        data_name=exhibit.title.casefold(),
-        data_at=f"{exhibit.finished_at:.3f}",
-        data_search=" ".join([exhibit.title, exhibit.folder.id, *changed]).casefold(),
-    )
-
-
-def _empty() -> Markup:
-    return tag(
-        "p", "No results yet. Drop a pair into the inbox, and write this page again when it is painted.", class_="empty"
-    )
-
-
-def _foot(without_result: int, written_at: float) -> Markup:
-    left_out = (
-        f" {without_result} job{'' if without_result == 1 else 's'} without a result left out."
-        if without_result
-        else ""
-    )
-    return tag(
-        "footer",
-        f"Written on {day(written_at)} by styled {__version__}; write it again with: ",
-        tag("code", "styled gallery"),
-        f".{left_out}",
-    )
+def relative_url(parts: Sequence[str]) -> str:
+    """Return a relative URL for a path; whatever stands in the names, they stay names."""
+    return "./" + "/".join(quote(part, safe="") for path in parts for part in path.split("/"))
 
 
 @cache
-def _asset(name: str) -> str:
-    return "\n" + Path(__file__).with_name(name).read_text(encoding="utf-8")
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(_TEMPLATES),
+    )  # fmt: skip
+    environment.filters |= {
+        "url": relative_url,
+        "day": _day,
+        "json": lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        "loss": figures.loss,
+        "csp_hash": _csp_hash,
+        "loss_plot": loss_plot,
+        "player_frames": _player_frames,
+        "facts": _facts,
+        "settings": _setting_rows,
+    }
+    return environment
 
 
-def _digest(name: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()
+@cache
+def _asset(name: str, element: str) -> Markup:
+    """Return a file that stands inside a ``style`` or ``script`` element, where nothing is escaped.
+
+    Raises:
+        ValueError: the text would end the element.
+    """
+    text = "\n" + (_TEMPLATES / name).read_text(encoding="utf-8")
+    if f"</{element}" in text.lower():
+        raise ValueError(f"{name} would end its {element} element")
+    return Markup(text)  # noqa: S704  # a file of this package
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _player_frames(entry: GalleryEntry) -> list[tuple[int, str]]:
+    """Return step and URL of the frames for the player."""
+    found = [(step, relative_url([entry.id, "frames", path.name])) for step, path in entry.frames]
+    if len(found) <= FRAMES_MAX:
+        return found
+    last = len(found) - 1
+    return [found[round(index * last / (FRAMES_MAX - 1))] for index in range(FRAMES_MAX)]
+
+
+def _facts(shown: tuple[GalleryEntry, EntryViews]) -> list[tuple[str, str]]:
+    (entry, views), job = shown, shown[0].job
+    rows = [("size", f"{views.result.width} × {views.result.height} px")]
+    if last := entry.last:
+        rows += [
+            ("steps", str(last.step)),
+            ("loss", figures.loss(last.loss)),
+            ("painted in", figures.duration(last.seconds)),
+            ("peak memory", figures.size_of(last.memory_bytes)),
+        ]
+    if job and job.reason:
+        rows.append(("note", job.reason))
+    return rows + [("note", remark) for remark in (job.remarks if job else ())]
+
+
+def _setting_rows(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _value(value)) for name, value in settings.items()]
+
+
+def _value(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{key} = {_value(each)}" for key, each in value.items())
+        case list():
+            return ", ".join(_value(each) for each in value) or "none"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 from styled import figures, images
 from styled.errors import ImageError, StyledError
 from styled.gallery.curve import Curve, curve_of, decades
-from styled.gallery.exhibit import Exhibit
+from styled.gallery.entry import GalleryEntry
 from styled.gallery.lettering import write
+from styled.messages import LOSS_TERMS
 from styled.settings import settings_table
 
 WIDTH = 1600
@@ -28,7 +29,6 @@ _MARGIN, _GAP, _LABEL = 40, 16, 30
 _MAIN_HEIGHT, _FRAME_HEIGHT, _PLOT_HEIGHT = 460, 190, 200
 _PAPER, _INK, _QUIET, _RULE = "#faf9f6", "#1c1b19", "#5f5b54", "#dbd7cf"
 _COLOURS = {"loss": _INK, "content_loss": "#1f6fb5", "style_loss": "#b0530d", "tv_loss": "#5b7a1d"}
-_NAMES = {"loss": "total loss", "content_loss": "content", "style_loss": "style", "tv_loss": "total variation"}
 
 Labelled = tuple[str, Image.Image]
 
@@ -40,17 +40,17 @@ class _Row(NamedTuple):
     height: int
 
 
-def draw_sheet(exhibits: Sequence[Exhibit]) -> Image.Image:
+def draw_sheet(entries: Sequence[GalleryEntry]) -> Image.Image:
     """Return the sheet: RGB, :data:`WIDTH` px wide, one job below the other.
 
     Raises:
         StyledError: no job, too many, or one without a picture.
     """
-    if not 1 <= len(exhibits) <= JOBS_MAX:
+    if not 1 <= len(entries) <= JOBS_MAX:
         raise StyledError(
-            f"a sheet shows 1 to {JOBS_MAX} jobs, not {len(exhibits)}", "See all of them with: styled gallery."
+            f"a sheet shows 1 to {JOBS_MAX} jobs, not {len(entries)}", "See all of them with: styled gallery."
         )
-    panels = [_panel(exhibit) for exhibit in exhibits]
+    panels = [_panel(entry) for entry in entries]
     sheet = Image.new("RGB", (WIDTH, sum(panel.height for panel in panels)), _PAPER)
     top = 0
     for panel in panels:
@@ -59,18 +59,18 @@ def draw_sheet(exhibits: Sequence[Exhibit]) -> Image.Image:
     return sheet
 
 
-def _panel(exhibit: Exhibit) -> Image.Image:
-    if exhibit.picture is None:
-        raise StyledError(f"{exhibit.name} has no picture yet", "Wait for its first frame: styled follow JOB.")
-    rows = [_row(_main_pictures(exhibit), _MAIN_HEIGHT), _row(_frame_pictures(exhibit), _FRAME_HEIGHT)]
+def _panel(entry: GalleryEntry) -> Image.Image:
+    if entry.picture is None:
+        raise StyledError(f"{entry.name} has no picture yet", "Wait for its first frame: styled follow JOB.")
+    rows = [_row(_main_pictures(entry), _MAIN_HEIGHT), _row(_frame_pictures(entry), _FRAME_HEIGHT)]
     rows = [row for row in rows if row.pictures]
-    curve = curve_of(exhibit.losses, columns=600)
+    curve = curve_of(entry.losses, columns=600)
     height = _MARGIN + 84 + sum(row.height + _LABEL + _GAP for row in rows) + (_PLOT_HEIGHT + 50 if curve else 0)
     panel = Image.new("RGB", (WIDTH, height + _MARGIN // 2), _PAPER)
     draw = ImageDraw.Draw(panel)
     inner = WIDTH - 2 * _MARGIN
-    write(draw, (_MARGIN, _MARGIN - 8), exhibit.title, 34, _INK, width=inner)
-    write(draw, (_MARGIN, _MARGIN + 38), _line(exhibit), 19, _QUIET, width=inner)
+    write(draw, (_MARGIN, _MARGIN - 8), entry.title, 34, _INK, width=inner)
+    write(draw, (_MARGIN, _MARGIN + 38), _line(entry), 19, _QUIET, width=inner)
     top = _MARGIN + 84
     for row in rows:
         _draw_row(panel, draw, row, top)
@@ -81,27 +81,27 @@ def _panel(exhibit: Exhibit) -> Image.Image:
     return panel
 
 
-def _line(exhibit: Exhibit) -> str:
-    parts = [exhibit.folder.id]
-    if exhibit.last:
-        last = exhibit.last
+def _line(entry: GalleryEntry) -> str:
+    parts = [entry.folder.id]
+    if entry.last:
+        last = entry.last
         parts += [f"{last.width} x {last.height} px", f"{last.step} steps", f"loss {figures.loss(last.loss)}"]
         parts.append(f"painted in {figures.duration(last.seconds)}")
     said = {"size", "steps"} | {row.name for row in settings_table() if row.group == "files"}
-    changed = [(name, value) for name, value, differs in exhibit.settings() if differs and name not in said]
+    changed = [(name, value) for name, value in entry.changed.items() if name not in said]
     return "   ".join([*parts, *(f"{name} {value}" for name, value in changed if not isinstance(value, dict))])
 
 
-def _main_pictures(exhibit: Exhibit) -> list[Labelled]:
-    sources = [(title, path) for title, path in exhibit.inputs]
-    if exhibit.picture is not None:
-        newest = "result" if exhibit.has_result else f"step {exhibit.frames[-1][0]}, not finished"
-        sources.append((newest, exhibit.picture))
+def _main_pictures(entry: GalleryEntry) -> list[Labelled]:
+    sources = [(title, path) for title, path in entry.inputs]
+    if entry.picture is not None:
+        newest = "result" if entry.has_result else f"step {entry.frames[-1][0]}, not finished"
+        sources.append((newest, entry.picture))
     return _loaded(sources, 2 * _MAIN_HEIGHT)
 
 
-def _frame_pictures(exhibit: Exhibit) -> list[Labelled]:
-    found = exhibit.frames
+def _frame_pictures(entry: GalleryEntry) -> list[Labelled]:
+    found = entry.frames
     if len(found) > FRAMES:
         last = len(found) - 1
         found = [found[round(index * last / (FRAMES - 1))] for index in range(FRAMES)]
@@ -159,5 +159,5 @@ def _draw_curve(draw: ImageDraw.ImageDraw, curve: Curve, box: tuple[int, int, in
     at = float(left)
     for term in curve.lines:
         draw.line((at, top - 15, at + 28, top - 15), fill=_COLOURS[term], width=4)
-        write(draw, (at + 36, top - 15), _NAMES[term], 17, _QUIET, width=200, anchor="lm")
+        write(draw, (at + 36, top - 15), LOSS_TERMS[term], 17, _QUIET, width=200, anchor="lm")
         at += 190

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -25,8 +26,27 @@ COMPARED_SIDE = 1280
 """Long side, px, of the content beside the result."""
 
 
-def view_of(folder: JobFolder, source: Path, name: str, side: int, digest: str = "") -> tuple[str, int, int]:
-    """Return a view's path relative to the job's folder, its width and its height, px.
+class View(NamedTuple):
+    """A picture that a browser shows."""
+
+    path: str
+    """Relative to the job's folder."""
+    width: int
+    """px."""
+    height: int
+
+
+class EntryViews(NamedTuple):
+    """The pictures that the page shows of one job."""
+
+    result: View
+    thumbnail: View
+    inputs: dict[str, View]
+    """``content``, ``style``, ``style 2`` … as far as they can be shown."""
+
+
+def view_of(folder: JobFolder, source: Path, name: str, side: int, digest: str = "") -> View:
+    """Return a view, made if there is none of this source.
 
     Args:
         folder: the job's.
@@ -37,8 +57,8 @@ def view_of(folder: JobFolder, source: Path, name: str, side: int, digest: str =
 
     Raises:
         UnreadableImage: the source cannot be shown.
-        InputChanged: it is not the file that the job was made with.
         ImageTooLarge: it has more pixels than the limit.
+        InputChanged: it is not the file that the job was made with.
         DiskFull: no space.
         OSError: the source is gone, or the folder cannot be written.
     """
@@ -47,7 +67,7 @@ def view_of(folder: JobFolder, source: Path, name: str, side: int, digest: str =
     size = _size_if_of(view, shown)
     if size is None:
         size = _make(view, source, side, shown, digest)
-    return f"{folder.views.name}/{view.name}", *size
+    return View(f"{folder.views.name}/{view.name}", *size)
 
 
 def _size_if_of(view: Path, shown: os.stat_result) -> tuple[int, int] | None:

@@ -14,10 +14,10 @@ from styled.errors import DiskFull
 from styled.evolution import read_job_file, write_job_file
 from styled.files import durable
 from styled.gallery import write_gallery
-from styled.gallery.detail import FRAMES_MAX
+from styled.gallery.page import FRAMES_MAX
 from tests.files.test_decoding import mutations
 from tests.gallery.conftest import HOSTILE, MakeJob
-from tests.gallery.test_markup import Reader
+from tests.gallery.reader import Reader
 
 
 def read(page: Path) -> Reader:

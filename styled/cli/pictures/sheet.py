@@ -27,11 +27,11 @@ def sheet(root_path: str | None, output: Path | None, overwrite: bool, jobs: tup
     from styled import images
     from styled.errors import OutputUnusable
     from styled.gallery import draw_sheet
-    from styled.gallery.exhibit import read_exhibit
+    from styled.gallery.entry import read_entry
 
     root = Root.at(root_path)
-    exhibits = [read_exhibit(folder_of(root, job)) for job in jobs]
-    target = output or Path(f"{exhibits[0].name}-sheet.png" if len(exhibits) == 1 else "sheet.png")
+    entries = [read_entry(folder_of(root, job)) for job in jobs]
+    target = output or Path(f"{entries[0].name}-sheet.png" if len(entries) == 1 else "sheet.png")
     if target.suffix.lower() != ".png":
         raise OutputUnusable(f"{target} is not a PNG file", "Give a name that ends with .png.")
     if target.exists() and not overwrite:
@@ -40,5 +40,5 @@ def sheet(root_path: str | None, output: Path | None, overwrite: bool, jobs: tup
         raise OutputUnusable(f"{target.absolute().parent} is not a folder", "Create it, or choose another.")
     import numpy as np
 
-    images.save(np.asarray(draw_sheet(exhibits)), target)
+    images.save(np.asarray(draw_sheet(entries)), target)
     click.echo(target)

@@ -15,6 +15,12 @@ Term = Literal["total", "content", "style", "tv"]
 TERMS: tuple[Term, ...] = ("total", "content", "style", "tv")
 """The loss terms in the order they are shown."""
 
+
+def terms_of(progress: Progress) -> tuple[float, float, float, float]:
+    """Return the losses of a step in the order of ``TERMS``."""
+    return progress.loss, progress.content_loss, progress.style_loss, progress.tv_loss
+
+
 MAX_ROWS = 32_768
 """Rows kept; beyond it the older half is thinned, keeping each group's lowest and highest total."""
 
@@ -54,7 +60,7 @@ class LossHistory:
                 self.scales.append(ScaleStart(row.scale, row.step, row.width, row.height))
             self.steps.append(row.step)
             self.seconds.append(row.seconds)
-            for term, value in zip(TERMS, (row.loss, row.content_loss, row.style_loss, row.tv_loss), strict=True):
+            for term, value in zip(TERMS, terms_of(row), strict=True):
                 self.values[term].append(value)
             self.latest = row
         if len(self.steps) > MAX_ROWS:

@@ -10,7 +10,7 @@ from styled.settings import default_values
 from styled.tui.cells import plot
 from styled.tui.cells.glyphs import Glyphs, progress_bar
 from styled.tui.cells.lines import Line, inert, left, right
-from styled.tui.model.history import TERMS, Term
+from styled.tui.model.history import TERMS, Term, terms_of
 from styled.tui.model.snapshot import Focus, Losses
 from styled.tui.panes.status_lines import memory_spans
 
@@ -75,12 +75,8 @@ def _nothing_yet(focus: Focus) -> str:
 
 def _numbers(focus: Focus, progress: Progress, cells: int, term: Term) -> list[Line]:
     losses = focus.losses
-    values = dict(
-        zip(TERMS, (progress.loss, progress.content_loss, progress.style_loss, progress.tv_loss), strict=True)
-    )
     lines: list[Line] = []
-    for name in TERMS:
-        value = values[name]
+    for name, value in zip(TERMS, terms_of(progress), strict=True):
         notes = [f"{right(figures.change(losses.ten_before.get(name), value), 6)}/10 steps"]
         if name == "total":
             if losses.per_second is not None:

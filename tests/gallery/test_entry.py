@@ -6,46 +6,46 @@ import msgspec
 import pytest
 
 from styled.evolution import read_job_file, write_job_file
-from styled.gallery.exhibit import job_folders, read_exhibit
+from styled.gallery.entry import job_folders, read_entry
+from styled.settings import Settings
 from tests.gallery.conftest import MakeJob
 
 
 def test_a_job_is_read_in_full(make_job: MakeJob) -> None:
     folder = make_job("harbour", styles=2, settings={"optimizer": "adam"})
-    exhibit = read_exhibit(folder)
-    assert (exhibit.name, exhibit.has_result, exhibit.picture) == ("harbour", True, folder.result)
-    assert [step for step, _ in exhibit.frames] == [10, 20, 30, 40]
-    assert exhibit.last is not None
-    assert exhibit.last.step == 40
-    assert exhibit.inputs == [
+    entry = read_entry(folder)
+    assert (entry.name, entry.has_result, entry.picture) == ("harbour", True, folder.result)
+    assert [step for step, _ in entry.frames] == [10, 20, 30, 40]
+    assert entry.last is not None
+    assert entry.last.step == 40
+    assert entry.inputs == [
         ("content", folder.input / "content.jpg"),
         ("style", folder.input / "style.png"),
         ("style 2", folder.input / "style-2.png"),
     ]
 
 
-def test_settings_that_differ_come_first(make_job: MakeJob) -> None:
-    """And only those differ: a list in JSON is the tuple it was."""
-    rows = read_exhibit(make_job(settings={"optimizer": "adam"})).settings()
-    assert [(name, value) for name, value, differs in rows if differs] == [
-        ("size", 64), ("steps", 40), ("optimizer", "adam"),
-    ]  # fmt: skip
-    assert [differs for _, _, differs in rows] == sorted((differs for _, _, differs in rows), reverse=True)
+def test_settings_are_those_that_differ_from_the_defaults_and_the_rest(make_job: MakeJob) -> None:
+    """A list in JSON is the tuple it was."""
+    entry = read_entry(make_job(settings={"optimizer": "adam"}))
+    assert entry.changed == {"size": 64, "steps": 40, "optimizer": "adam"}
+    assert {*entry.changed, *entry.unchanged} == set(Settings.__struct_fields__)
+    assert entry.unchanged["style_weights"] == []
 
 
 def test_without_a_result_the_newest_frame_is_the_picture(make_job: MakeJob) -> None:
     folder = make_job(result=False)
-    assert read_exhibit(folder).picture == folder.frames / "000040.jpg"
-    assert read_exhibit(make_job(result=False, frame_steps=())).picture is None
+    assert read_entry(folder).picture == folder.frames / "000040.jpg"
+    assert read_entry(make_job(result=False, frame_steps=())).picture is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"version": 99}'])
 def test_a_damaged_job_file_leaves_the_picture(make_job: MakeJob, damage: str) -> None:
     folder = make_job()
     folder.job_json.write_text(damage)
-    exhibit = read_exhibit(folder)
-    assert (exhibit.job, exhibit.name, exhibit.inputs, exhibit.settings()) == (None, folder.id, [], [])
-    assert exhibit.picture == folder.result
+    entry = read_entry(folder)
+    assert (entry.job, entry.name, entry.inputs, entry.changed, entry.unchanged) == (None, folder.id, [], {}, {})
+    assert entry.picture == folder.result
 
 
 def test_a_job_file_cannot_show_what_lies_outside_its_folder(make_job: MakeJob, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_job_file_cannot_show_what_lies_outside_its_folder(make_job: MakeJob, 
     write_job_file(
         folder, msgspec.structs.replace(job, content=str(secret), styles=("../../secret.png", "input/link.png"))
     )
-    assert read_exhibit(folder).inputs == []
+    assert read_entry(folder).inputs == []
 
 
 def test_only_folders_of_jobs_are_listed(make_job: MakeJob, evolution: Path) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 from styled.errors import JobFileDamaged
 from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_losses
 from styled.files.untrusted import is_file
+from styled.job import input_titles
 from styled.messages import Progress
 from styled.settings import differing, plain
 from styled.titles import job_title
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class GalleryEntry:
     """One job as it lies in its folder."""
 
     folder: JobFolder
@@ -52,10 +53,8 @@ class Exhibit:
         """``content``, ``style``, ``style 2`` … with their paths, as ``job.json`` names them."""
         if self.job is None:
             return []
-        styles = [
-            ("style" if number == 1 else f"style {number}", path) for number, path in enumerate(self.job.styles, 1)
-        ]
-        named = [(title, self.folder.path / path) for title, path in [("content", self.job.content), *styles]]
+        paths = (self.job.content, *self.job.styles)
+        named = zip(input_titles(len(self.job.styles)), map(self.folder.path.joinpath, paths), strict=True)
         # A folder may come from elsewhere: what its job.json names outside of it is not shown to anybody.
         home = self.folder.path.resolve()
         return [(title, path) for title, path in named if path.resolve().is_relative_to(home)]
@@ -69,16 +68,38 @@ class Exhibit:
         """The last step painted."""
         return self.losses[-1] if self.losses else None
 
-    def settings(self) -> list[tuple[str, Any, bool]]:
-        """Return name, value and whether it differs from the default, the differing ones first."""
-        if self.job is None:
-            return []
-        changed = differing(self.job.settings)
-        rows = [(name, value, name in changed) for name, value in plain(self.job.settings).items()]
-        return sorted(rows, key=lambda row: not row[2])
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.folder.id
+
+    @property
+    def files(self) -> list[Path]:
+        """Files in the folder that a visitor may want."""
+        folder = self.folder
+        return [path for path in (folder.result, folder.timelapse, folder.job_json, folder.log) if path.is_file()]
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that are not at their default, as plain values."""
+        return differing(self.job.settings) if self.job else {}
+
+    @property
+    def unchanged(self) -> dict[str, Any]:
+        """Settings at their default, as plain values."""
+        changed = self.changed
+        return (
+            {name: value for name, value in plain(self.job.settings).items() if name not in changed} if self.job else {}
+        )
+
+    @property
+    def search_text(self) -> str:
+        """What the page's search looks through, in lower case."""
+        changed = [f"{name}={value}" for name, value in self.changed.items()]
+        return " ".join([self.title, self.id, *changed]).casefold()
 
 
-def read_exhibit(folder: JobFolder) -> Exhibit:
+def read_entry(folder: JobFolder) -> GalleryEntry:
     """Read what there is to show. What is missing or damaged is left out."""
     job: JobFile | None
     try:
@@ -86,7 +107,7 @@ def read_exhibit(folder: JobFolder) -> Exhibit:
     except JobFileDamaged:
         job = None
     ended = job.finished_at if job else None
-    return Exhibit(
+    return GalleryEntry(
         folder=folder,
         job=job,
         frames=frames(folder),
