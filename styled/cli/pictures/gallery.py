@@ -10,7 +10,7 @@ from styled.cli.options import root_option
 from styled.files.printable import escaped
 from styled.root import Root
 
-_TOLD_FROM = 20
+_PROGRESS_FROM = 20
 """Jobs from which on progress is shown."""
 
 
@@ -24,11 +24,11 @@ def gallery(root_path: str | None) -> None:
     """
     from styled.gallery import write_gallery
 
-    def tell(done: int, every: int) -> None:
-        if every >= _TOLD_FROM and sys.stderr.isatty():
+    def show_progress(done: int, every: int) -> None:
+        if every >= _PROGRESS_FROM and sys.stderr.isatty():
             click.echo(f"\r{done}/{every} jobs" + ("\n" if done == every else ""), nl=False, err=True)
 
-    written = write_gallery(Root.at(root_path).evolution, on_job=tell)
+    written = write_gallery(Root.at(root_path).evolution, on_job=show_progress)
     for note in written.notes:
         click.echo(escaped(note), err=True)
-    click.echo(f"{written.path}: {written.shown} results")
+    click.echo(f"{written.path}: {written.shown} result{'' if written.shown == 1 else 's'}")
