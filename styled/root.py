@@ -98,7 +98,7 @@ class Root:
 
     @property
     def hold(self) -> Path:
-        """Why the queue is held; there while it is, for a database that is made anew."""
+        """Why the queue is held; there while it is, for a database that is made again."""
         return self.state / "hold"
 
     @property

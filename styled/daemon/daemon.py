@@ -364,7 +364,7 @@ class Daemon:
         """Send new events of the queue to subscribers; a job may have become due."""
         last = self._store.last_event()
         if last != self._last_event:
-            self._gallery_refresher.hear(self._store.events(self._last_event))
+            self._gallery_refresher.note(self._store.events(self._last_event))
             self._last_event = last
             self._dispatcher.changed()
             self._server.publish()

@@ -29,7 +29,7 @@ class QueuePause:
 
     Args:
         store: keeps it.
-        file: keeps it too, for a database that is made anew.
+        file: keeps it too, for a database that is made again.
         clock: Unix seconds.
     """
 
@@ -51,7 +51,7 @@ class QueuePause:
         self.keep()
 
     def keep(self) -> None:
-        """Write the file again: its folder was made anew, say."""
+        """Write the file again: its folder was made again, say."""
         try:
             if self.reason:
                 durable.write_bytes(self._file, self.reason.encode())

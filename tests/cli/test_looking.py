@@ -23,7 +23,7 @@ def harbour(daemon: DaemonProcess) -> Job:
 def test_the_gallery_shows_what_was_painted(harbour: Job, daemon: DaemonProcess, styled: Styled) -> None:
     told = styled("gallery")
     page = daemon.root.evolution / "index.html"
-    assert (told.stdout, told.stderr) == (f"{page}: 1 results\n", "")
+    assert (told.stdout, told.stderr) == (f"{page}: 1 result\n", "")
     assert f'data-job="{harbour.id}"' in page.read_text()
 
 

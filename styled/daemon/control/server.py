@@ -305,7 +305,7 @@ class ControlServer:
         self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
 
     def _go_deaf(self, listener: socket.socket, error: OSError) -> None:
-        """Leave whoever wants to connect waiting: he stays in the queue of the socket, and would wake the loop for ever."""
+        """Stop accepting: clients stay in the queue of the socket, and would wake the loop for ever."""
         words = f"nobody can connect: {error.strerror or error}"
         if self.trouble != words:
             self._log.warning("a connection could not be accepted; trying again", error=str(error))

@@ -142,7 +142,7 @@ class RootLock:
     def _check_trust(self) -> None:
         """Check that only trusted users may write what the daemon goes by; close what is open to everybody."""
         folders = [self._root.state]
-        # A mount has an owner of its own; and its file server may be dead, or hang whoever looks.
+        # A mount has an owner of its own; and its file server may be dead, and a call on it hang.
         folders += [] if is_mount_point(self._root.evolution) else [self._root.evolution]
         for folder in folders:
             why = ""

@@ -20,7 +20,7 @@ _LEVEL_WIDTH = 7
 
 
 class LogFile(RotatingFileHandler):
-    """The file of the log. It is opened anew when another file has its name, or none: somebody has moved it away."""
+    """The file of the log. It is opened again when another file has its name, or none: somebody has moved it away."""
 
     trouble = ""
     """Why lines are lost; one line, empty if they are not."""

@@ -65,7 +65,7 @@ class GalleryRefresher:
         """Go on by another configuration."""
         self._config = config
 
-    def hear(self, events: Iterable[Event]) -> None:
+    def note(self, events: Iterable[Event]) -> None:
         """Take note of what happened to the queue."""
         ended = {str(state) for state in ENDED}
         if not self._stale and any(event.kind == "removed" or event.after in ended for event in events):

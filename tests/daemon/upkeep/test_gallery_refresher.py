@@ -68,16 +68,16 @@ def test_a_daemon_shows_a_result_on_the_page_soon_after_its_job(root: Root) -> N
 def test_it_is_written_after_an_end_or_a_removal_and_then_not_again_for_a_while(
     root: Root, gallery_refresher: GalleryRefresher, clock: Clock, heard: Event
 ) -> None:
-    gallery_refresher.hear([event(after="running"), event(kind="priority", after="3")])
+    gallery_refresher.note([event(after="running"), event(kind="priority", after="3")])
     assert gallery_refresher.wake_after() is None
-    gallery_refresher.hear([heard, heard])
+    gallery_refresher.note([heard, heard])
     assert gallery_refresher.wake_after() == pytest.approx(SETTLE_S, abs=0.5)
     before = clock()
     write(gallery_refresher, clock)
     took = clock() - before - SETTLE_S
     assert "<title>styled: results</title>" in (root.evolution / "index.html").read_text()
     assert gallery_refresher.wake_after() is None
-    gallery_refresher.hear([heard])
+    gallery_refresher.note([heard])
     assert (gallery_refresher.wake_after() or 0.0) > 0.5 * took * (1.0 / SHARE - 1.0)
 
 
@@ -85,18 +85,18 @@ def test_a_failure_is_logged_with_its_reason_and_not_repeated_at_once(
     root: Root, gallery_refresher: GalleryRefresher, clock: Clock
 ) -> None:
     (root.evolution / "index.html").mkdir()
-    gallery_refresher.hear([event()])
+    gallery_refresher.note([event()])
     with structlog.testing.capture_logs() as logs:
         write(gallery_refresher, clock)
     assert [entry["event"] for entry in logs] == ["the gallery could not be written"]
     assert "index.html" in logs[0]["said"]
-    gallery_refresher.hear([event()])
+    gallery_refresher.note([event()])
     assert (gallery_refresher.wake_after() or 0.0) > RETRY_S - 1.0
 
 
 def test_it_keeps_still_when_told_to_or_while_the_disk_is_full(root: Root, clock: Clock) -> None:
     for gallery_refresher in (GalleryRefresher(root, GalleryConfig(auto=False), clock=clock), GalleryRefresher(root, GalleryConfig(), may_write=lambda: False, clock=clock)):  # fmt: skip
-        gallery_refresher.hear([event()])
+        gallery_refresher.note([event()])
         clock.ahead += 2 * SETTLE_S
         gallery_refresher.turn()
         assert gallery_refresher._process is None
@@ -108,7 +108,7 @@ def test_a_writing_that_hangs_is_ended_and_one_in_progress_ends_with_the_daemon(
 ) -> None:
     for end in ("limit", "close"):
         clock.ahead += 10_000.0
-        gallery_refresher.hear([event()])
+        gallery_refresher.note([event()])
         clock.ahead += 2 * SETTLE_S
         gallery_refresher.turn()
         assert gallery_refresher._process is not None
