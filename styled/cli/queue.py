@@ -20,8 +20,15 @@ from styled.root import Root
 
 @click.command()
 @root_option
-@click.argument("content", type=click.Path(path_type=Path))
-@click.argument("styles", metavar="STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", metavar="CONTENT STYLE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--style",
+    "of_all",
+    metavar="STYLE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A painting; then every other image is a photo, and each a job in this style. Several blend.",
+)
 @click.option(
     "--mask", type=click.Path(path_type=Path), help="An image with a colour for each style: where each is painted."
 )
@@ -30,9 +37,9 @@ from styled.root import Root
 @click.option("--priority", type=int, default=0, help="Higher runs first.")
 def add(
     root_path: str | None,
-    content: Path,
-    styles: tuple[Path, ...],
+    images: tuple[Path, ...],
     *,
+    of_all: tuple[Path, ...],
     mask: Path | None,
     name: str,
     priority: int,
@@ -40,30 +47,45 @@ def add(
 ) -> None:
     """Put a pair into the inbox: copies of CONTENT and STYLE…, which appear there whole or not at all.
 
+    With --style every image is a CONTENT, and each becomes a job: styled add --style painting.jpg photos/*.jpg
+
     Needs no daemon: the pair waits for one.
     """
     from styled.inbox.add import add_pair
     from styled.inbox.limits import priority_within
 
+    contents, styles = (images, of_all) if of_all else (images[:1], images[1:])
+    if not styles:
+        raise click.UsageError("Missing argument 'STYLE…'.")
+    if len(contents) > 1 and (mask or name):
+        raise click.UsageError(f"{'--mask' if mask else '--name'} is of one photo; give one.")
     root = Root.at(root_path)
     config = load_config(root.config)
-    dropped = add_pair(
-        root, content, styles, mask=mask, name=name, settings=own_settings(options), priority=priority, config=config
-    )
-    click.echo(f"{dropped} is in the inbox")
+    settings = own_settings(options)
+    for content in contents:
+        dropped = add_pair(
+            root, content, styles, mask=mask, name=name, settings=settings, priority=priority, config=config
+        )
+        click.echo(f"{dropped} is in the inbox")
     _, bound = priority_within(config.inbox, priority)
     if bound:
         click.echo(f"{bound}. To change it: styled priority", err=True)
     if len(styles) > 1:
-        names = ", ".join(escaped(style.name) for style in styles)
-        click.echo(
-            f"It is one job: {escaped(content.name)} in the blended style of {len(styles)} images ({names})."
-            " For a job for each photo, run styled add once for each."
-        )
+        click.echo(_blended(contents, styles))
     try:
         Client(root).request("ping")
     except DaemonNotRunning:
         click.echo("No daemon runs here; the pair is taken when one is started with: styled daemon", err=True)
+
+
+def _blended(contents: tuple[Path, ...], styles: tuple[Path, ...]) -> str:
+    """Say what was understood of several styles: photos/*.jpg before a painting gives them too."""
+    names = ", ".join(escaped(style.name) for style in styles)
+    jobs = f"one job: {escaped(contents[0].name)}" if len(contents) == 1 else f"{len(contents)} jobs, each"
+    return (
+        f"It is {jobs} in the blended style of {len(styles)} images ({names})."
+        " For a job for each photo: styled add --style STYLE PHOTO…"
+    )
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 import time
 from typing import Any
 
@@ -119,19 +120,28 @@ def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
         lines += ["", f"{'job':>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
         for job in jobs:
             lines.append(_job_line(job)[:width])
-            lines += [f"{'':6}note: {remark}"[:width] for remark in job.remarks]
+            lines += [line for remark in job.remarks for line in _wrapped(f"{'':6}note: {remark}", width)]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
     if report["incomplete"]:
         lines += ["", f"waiting in the inbox ({report['incomplete_count']}):"]
-        lines += [_incomplete_line(entry)[:width] for entry in report["incomplete"]]
+        lines += [line for entry in report["incomplete"] for line in _wrapped(_incomplete_line(entry), width)]
     if report["ignored"]:
         lines += ["", f"left alone in the inbox ({report['ignored_count']}):"]
-        lines += [f"  {entry['name']}: {entry['reason']}"[:width] for entry in report["ignored"]]
+        lines += [line for entry in report["ignored"] for line in _wrapped(_reason_line(entry), width)]
     if report["rejected"]:
         lines += ["", f"rejected ({report['rejected_count']}):"]
-        lines += [f"  {entry['name']}: {entry['reason']}"[:width] for entry in report["rejected"]]
+        lines += [line for entry in report["rejected"] for line in _wrapped(_reason_line(entry), width)]
     return lines
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Return a line in as many as it needs: what is wrong and what to do stand at its end."""
+    return textwrap.wrap(line, max(20, width), subsequent_indent=" " * 8, break_on_hyphens=False) or [line]
+
+
+def _reason_line(entry: dict[str, Any]) -> str:
+    return f"  {entry['name']}: {entry['reason']}"
 
 
 def _incomplete_line(entry: dict[str, Any]) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from styled.cli import log
+from styled.cli.queue import add
 from styled.errors import StyledError
 from styled.job import JobState
 from styled.root import Root
@@ -211,3 +214,22 @@ def test_a_log_with_a_line_of_many_megabytes_is_printed_piece_by_piece(
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(StyledError, match="pipe cannot be read: not a regular file"):
         log._print_from(tmp_path / "pipe", 0, to_the_end=True)
+
+
+def test_with_style_every_image_is_a_photo_and_a_job(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    """``styled add photos/*.jpg painting.jpg`` blended the photos; this is what it was meant to be."""
+    photos = [tmp_path / f"photo-{number}.png" for number in range(3)]
+    for photo in photos:
+        shutil.copy(pair[0], photo)
+    invoke = CliRunner().invoke
+    added = invoke(add, ["--root", str(tmp_path / "fresh"), "--style", str(pair[1]), *map(str, photos)])
+    assert added.exit_code == 0, added.output
+    inbox = Root.at(tmp_path / "fresh").inbox
+    assert sorted(path.name for path in inbox.iterdir()) == ["photo-0", "photo-1", "photo-2"]
+    assert {path.stem for path in inbox.glob("*/*.*") if path.suffix != ".toml"} == {"content", "style"}
+    refused = invoke(
+        add, ["--root", str(tmp_path / "fresh"), "--style", str(pair[1]), "--name", "x", *map(str, photos)]
+    )
+    assert (refused.exit_code, "--name is of one photo" in refused.output) == (2, True)
+    alone = invoke(add, ["--root", str(tmp_path / "fresh"), str(photos[0])])
+    assert (alone.exit_code, "STYLE" in alone.output) == (2, True)

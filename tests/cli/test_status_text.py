@@ -1,0 +1,49 @@
+"""What ``styled status`` prints of a report, without a daemon."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from styled.cli.status import _text
+from styled.job import Job, JobState
+from styled.root import Root
+
+LONG = (
+    "its colours are a guess: the CMYK image has no colour profile, and what its numbers mean is not known to anybody"
+)
+
+
+def report(**fields: Any) -> dict[str, Any]:
+    job = Job(
+        id="20261122-201500-harbour",
+        number=1,
+        name="harbour",
+        state=JobState.WAITING,
+        content="c",
+        styles=("s",),
+        remarks=(LONG,),
+    )
+    empty = {
+        "jobs": [msgspec.to_builtins(job)],
+        "counts": {"waiting": 1},
+        "incomplete": [],
+        "ignored": [],
+        "rejected": [],
+    }
+    daemon = {"state": "running", "note": "", "pid": 1, "parts": []}
+    return {**empty, "daemon": daemon, **{f"{key}_count": len(value) for key, value in fields.items()}, **fields}
+
+
+def test_remarks_and_what_lies_in_the_inbox_are_printed_to_their_end() -> None:
+    entry = {"name": "IMG_1.MOV", "reason": f"a video; {LONG}", "since": 0.0}
+    waiting = {"name": "lonely", "missing": f"a style; {LONG}", "since": time.time()}
+    lines = _text(report(ignored=[entry], incomplete=[waiting]), Root.at(Path("/x")), 60)
+    assert max(map(len, lines)) <= 80
+    whole = " ".join(" ".join(lines).split())
+    for words in (f"note: {LONG}", f"IMG_1.MOV: a video; {LONG}", f"lonely: a style; {LONG}"):
+        assert words in whole
+    assert "left alone in the inbox (1):" in lines
