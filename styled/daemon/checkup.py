@@ -15,6 +15,7 @@ from typing import Literal
 from styled import memory
 from styled.config import Config, load_config
 from styled.daemon.control.protocol import Client, status_from
+from styled.daemon.process.footing import ADVICE, unliveable
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, StyledError
 from styled.files.filesystem import filesystem_type, is_network
@@ -41,7 +42,7 @@ class Finding:
 def examine(root: Root) -> Iterator[Finding]:
     """Make all checks, in an order in which the first problem is the one to mend first.
 
-    Writes one small file into ``inbox/`` and removes it again; changes nothing else.
+    Writes small files into ``inbox/`` and ``.styled/`` and removes them again; changes nothing else.
     """
     config, finding = _config(root)
     yield finding
@@ -115,6 +116,8 @@ def _filesystem(root: Root, config: Config) -> Iterator[Finding]:
             f"{root.path} lies on {state}",
             "Put the root on a local disk; inbox/ may be a mount.",
         )
+    elif root.state.is_dir() and os.access(root.state, os.W_OK) and (why := unliveable(root.state)):
+        yield Finding("filesystem", "problem", f"{root.path} is no place for a root: {why}", ADVICE)
     else:
         yield Finding("filesystem", "ok", state or "unknown")
     inbox = filesystem_type(root.inbox) if root.inbox.exists() else ""

@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from styled.daemon.control.server import ControlServer
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.hooks import Hooks
 from styled.daemon.job_commands import JobCommands
+from styled.daemon.process.footing import explain
 from styled.daemon.process.lock import RootLock
 from styled.daemon.process.logs import start_logging
 from styled.daemon.process.service import Notifier
@@ -38,7 +40,7 @@ from styled.daemon.upkeep.gallery_refresher import GalleryRefresher
 from styled.daemon.upkeep.janitor import Janitor
 from styled.daemon.upkeep.trash import Trash
 from styled.daemon.wall_clock import WallClock
-from styled.errors import StyledError
+from styled.errors import DaemonError, StoreError, StoreLocked, StyledError
 from styled.files import durable
 from styled.inbox.intake import Inbox
 from styled.root import Root
@@ -85,9 +87,12 @@ class Daemon:
 
         Raises:
             DaemonAlreadyRunning: another daemon holds the root.
+            DaemonError: the root's file system is none that a daemon can live on; there is no /proc.
             StoreError: the queue's record cannot be opened.
             SettingsError: the socket's group does not exist, or a reload before the start found a wrong configuration.
         """
+        if not Path("/proc/self/fd").is_dir():
+            raise DaemonError("/proc is not mounted, and the daemon needs it", "Mount it: mount -t proc proc /proc.")
         os.umask(os.umask(0o077) | stat.S_IWOTH)  # job.json, say, is obeyed: not everybody shall write it
         try:
             self._run()
@@ -131,13 +136,12 @@ class Daemon:
                         self._log.warning(lock.warnings.pop(0))
                     self._open_queue(attempt)
                     self._open_doors(attempt)
-                except StyledError as error:
-                    if not error.may_pass:
-                        raise
-                    if told != error.message:
-                        self._log.error("the daemon waits to begin; trying again", reason=error.message)
-                        lock.note(error.message)
-                    told = error.message
+                except Exception as error:  # noqa: BLE001  # raised again unless waiting may mend it
+                    reason = self._why_wait(error)
+                    if told != reason:
+                        self._log.error("the daemon waits to begin; trying again", reason=reason)
+                        lock.note(reason)
+                    told = reason
                 else:
                     lock.note("")
                     stack.push(attempt.pop_all())
@@ -149,6 +153,20 @@ class Daemon:
                 return False
             if signals & Signals.RELOAD:
                 self._config = self._load()
+
+    def _why_wait(self, error: Exception) -> str:
+        """Return for what the start has to wait; raise what no waiting mends."""
+        if isinstance(error, OSError | StoreError) and not isinstance(error, StoreLocked):
+            explained = explain(self._root.state)
+            if explained is not None:
+                raise explained from error
+        if isinstance(error, OSError):
+            error = durable.passing_trouble(error, "the daemon cannot begin") or error
+        if isinstance(error, StyledError) and error.may_pass:
+            return error.message
+        if isinstance(error, RuntimeError) and "thread" in str(error):
+            return f"the system gives no thread: {error}"
+        raise error
 
     def _open_queue(self, stack: ExitStack) -> None:
         """Open what jobs are kept in and painted by, and mend what the last daemon left."""
@@ -334,6 +352,8 @@ class Daemon:
         """Once a second: look at the disk, report the state."""
         self._beat_due = time.monotonic() + BEAT_S
         self._notifier.alive()
+        if self._supervisor.fails(Part.CONFIGURATION):  # a reload that was cut off
+            self._supervisor.turn(Part.CONFIGURATION, self._reload_or_keep)
         self._supervisor.turn(Part.ROOT, self._keep_state)
         self._supervisor.turn(Part.STATUS, self._look_and_tell)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from styled.cli import status
 from styled.job import JobState
 from styled.root import Root
 from tests.deadlines import wait_until
+from tests.faults import warm
 from tests.faults.daemon_process import DaemonProcess, check_invariant
 
 pytestmark = [pytest.mark.faults, pytest.mark.processes]
@@ -54,3 +58,35 @@ def test_a_root_that_is_renamed_is_waited_for_and_nothing_is_made_in_its_place(
     wait_until(lambda: status.look(root)["daemon"]["state"] == "running")
     assert daemon.end() == 0
     check_invariant(root, {"slow"})
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("bindfs"), reason="only root may mount, with bindfs")
+def test_a_file_system_without_shared_memory_is_named_by_start_and_doctor(tmp_path: Path) -> None:
+    source, place = tmp_path / "source", tmp_path / "place"
+    (source / "root").mkdir(parents=True)
+    place.mkdir()
+    if subprocess.run(["bindfs", "-o", "direct_io", source, place], check=False).returncode:
+        pytest.skip("cannot mount here")
+    try:
+        root = Root.at(place / "root")
+        daemon = DaemonProcess(root)
+        daemon.output = tmp_path / "output.txt"
+        assert daemon.launch().wait(60) == 3
+        words = "has no SQLite's write-ahead log"
+        assert words in daemon.output.read_text()
+        assert words in warm.run(["doctor", "--root", str(root.path)], environment={}, timeout=60).stdout
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_daemon_whose_streams_the_caller_has_closed_keeps_its_own_files(root: Root) -> None:
+    through = ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh"]
+    with DaemonProcess(root, through=through) as daemon:
+        descriptors = Path(f"/proc/{daemon.process.pid}/fd")
+        assert {str((descriptors / str(number)).readlink()) for number in (0, 1, 2)} == {os.devnull}
+        daemon.signal(signal.SIGUSR1)  # prints the stacks of all threads, to standard error
+        daemon.drop("harbour")
+        daemon.until("harbour", JobState.DONE)
+        assert daemon.end() == 0
+    check_invariant(root, {"harbour"})
