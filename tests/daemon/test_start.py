@@ -30,7 +30,7 @@ from styled.root import Root
         StoreLocked("it is locked"),
         StoreRefused("it cannot be written"),
     ],
-    ids=lambda error: str(error),
+    ids=str,
 )  # fmt: skip
 def test_what_may_pass_is_waited_for_in_words(root: Root, error: Exception) -> None:
     reason = Daemon(root, Config)._why_wait(error)
@@ -45,7 +45,7 @@ def test_what_may_pass_is_waited_for_in_words(root: Root, error: Exception) -> N
         StoreError("from a newer styled"),
         DaemonAlreadyRunning("another runs"),
     ],
-    ids=lambda error: str(error),
+    ids=str,
 )  # fmt: skip
 def test_what_waiting_does_not_mend_ends_the_start(root: Root, error: Exception) -> None:
     with pytest.raises(type(error)) as caught:
