@@ -106,7 +106,14 @@ def _encoded(image: Image.Image, name: str) -> BinaryIO:
         else:
             mode = _AS_FILE.get(image.mode, "RGB")
             plain = image if mode == image.mode else image.convert(mode)
-        plain.save(file, "TIFF", icc_profile=image.info.get("icc_profile"), exif=image.getexif())
+        dpi = image.info.get("dpi")
+        plain.save(
+            file,
+            "TIFF",
+            **({"dpi": dpi} if dpi else {}),
+            icc_profile=image.info.get("icc_profile"),
+            exif=image.getexif(),
+        )
     except PILLOW_ERRORS as error:
         reason = shown(str(error)) or type(error).__name__
         raise UnreadableImage(f"{name}, a PIL image of mode {image.mode}, cannot be used: {reason}", _ADVICE) from error

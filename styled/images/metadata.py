@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 from styled.errors import DataDamaged
 from styled.files.decoding import from_json
 from styled.images.opening import PILLOW_ERRORS, open_file, open_image
+from styled.images.rights import rights_tags
 from styled.version import __version__
 
 PNG_KEYWORD = "styled"
@@ -21,7 +22,8 @@ _ASCII = b"ASCII\0\0\0"  # EXIF 2.32, UserComment: the first eight bytes name th
 
 _KEPT = frozenset({
     ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.DateTime,
-    ExifTags.Base.Artist, ExifTags.Base.Copyright, ExifTags.Base.HostComputer,
+    ExifTags.Base.Artist, ExifTags.Base.Copyright, ExifTags.Base.HostComputer, ExifTags.Base.XPTitle,
+    ExifTags.Base.XPComment, ExifTags.Base.XPAuthor, ExifTags.Base.XPKeywords, ExifTags.Base.XPSubject,
 })  # fmt: skip
 """Of the main directory. The rest describes how the old file was stored, or how it must be turned: results are upright."""
 
@@ -39,15 +41,18 @@ _JPEG_LIMIT = 65_000  # an APP1 segment holds 65,533 bytes, "Exif" and the heade
 
 
 def carried_exif(image: ImageFile.ImageFile) -> bytes:
-    """Return what is worth carrying over of a decoded image's EXIF; empty when there is none, or it is damaged."""
+    """Return as EXIF what is worth carrying over of a decoded image's metadata; empty when there is none."""
+    exif_ifd: dict[int, Any] = {}
+    gps_ifd: dict[int, Any] = {}
+    main: dict[int, Any] = {}
     try:
         found = image.getexif()
         exif_ifd, gps_ifd = found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.GPSInfo)
         main = {int(tag): _as_written(found[tag]) for tag in _KEPT if tag in found}
     except PILLOW_ERRORS:
-        return b""
+        exif_ifd, gps_ifd = {}, {}
     kept = Image.Exif()
-    kept.update(_writable(main, None))
+    kept.update(_writable({**main, **rights_tags(image)}, None))
     exif_kept = _writable({tag: value for tag, value in exif_ifd.items() if tag not in _DROPPED}, ExifTags.IFD.Exif)
     gps_kept = _writable(gps_ifd, ExifTags.IFD.GPSInfo)
     for ifd, values in ((ExifTags.IFD.Exif, exif_kept), (ExifTags.IFD.GPSInfo, gps_kept)):

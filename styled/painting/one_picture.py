@@ -29,6 +29,7 @@ from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
 from styled.root import Root
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, settings_from
+from styled.sizing.scales import plan_scales
 from styled.vgg19.weights import digest_of
 
 FOLDER_SUFFIX = ".styled"
@@ -79,8 +80,10 @@ def prepare(
     """
     output = output.absolute()
     settings = settings_from({**values, **_format_of(output)})
-    for image in (content, *styles, *([mask] if mask else [])):
-        images.probe(image, max_pixels=settings.max_pixels)
+    # Wholly, and in a child: what a damaged file does to a decoder is then an error here, under the user's name for it.
+    with images.Checker(max_pixels=settings.max_pixels) as checker:
+        infos = [checker.check(image.resolve()) for image in (content, *styles, *([mask] if mask else []))]
+    plan_scales(infos[0].width, infos[0].height, settings)
     check_output(output, overwrite=overwrite)
     run = OneShot(
         _new_folder(output, f"{content.stem}-{styles[0].stem}", evolution_folder, overwrite), output, overwrite

@@ -212,6 +212,7 @@ def _paint(paths: list[str], count: int) -> None:
     import numpy as np
 
     import styled
+    from styled.errors import StyledError
 
     outcomes: Counter[str] = Counter()
     for path in chosen:
@@ -220,7 +221,7 @@ def _paint(paths: list[str], count: int) -> None:
                 path, path, size=64, steps=2, style_layers={"block1_conv1": 1.0}, content_layers={"block2_conv1": 1.0}
             )
             outcome = "painted" if np.isfinite(np.asarray(picture)).all() else "not finite"
-        except styled.StyledError as error:
+        except StyledError as error:
             outcome = f"refused: {type(error).__name__}"
             _line(f"not painted {path}: {error}")
         except Exception as error:  # noqa: BLE001  # that is what this looks for

@@ -203,6 +203,8 @@ class TiffLayout(ImageFile.ImageFile):
         self._alpha = extra[0] if extra and extra[0] in (_ASSOCIATED, _UNASSOCIATED) else 0
         if page.iccprofile:
             self.info["icc_profile"] = page.iccprofile
+        if isinstance(packet := page.tags.valueof(700), bytes):
+            self.info["xmp"] = packet
         value = page.tags.valueof(274, default=1)
         self.stored_orientation = value if value in range(1, 9) else 1
         """How the stored picture must be turned, as EXIF counts it."""
