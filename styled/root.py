@@ -56,12 +56,12 @@ class Root:
         return Path(os.path.realpath(path)) if status.st_uid in owners else path
 
     def make_state(self) -> None:
-        """Make the root and its ``.styled/``, which is its owner's alone from the first moment.
-
-        One that was open to others, made by an older version or another program, is closed.
-        """
+        """Make the root and its ``.styled/``, which is its owner's alone from the first moment."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(mode=0o700, exist_ok=True)
+
+    def close_state(self) -> None:
+        """Close a ``.styled/`` that was open to others: an older version's, another program's. For the lock's holder."""
         status = self.state.stat()
         if status.st_mode & 0o077 and status.st_uid == os.geteuid():
             self.state.chmod(0o700)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +26,12 @@ def daemon(root: Root) -> Iterator[DaemonProcess]:
     """A running daemon with the synthetic worker."""
     with DaemonProcess(root) as daemon:
         yield daemon
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user comes to; those of pytest are closed, and closed again by each session of it."""
+    place = Path(tempfile.mkdtemp(prefix="styled-"))
+    place.chmod(0o711)
+    yield place
+    shutil.rmtree(place)

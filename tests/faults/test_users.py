@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,16 +35,12 @@ except Exception as error:
 """
 
 
-@pytest.fixture(autouse=True)
-def open_path(tmp_path: Path) -> Iterator[None]:
-    """Let everybody come as far as the root."""
-    folders = [folder for folder in (tmp_path, *tmp_path.parents) if folder.stat().st_uid == 0 and folder != Path("/")]
-    modes = {folder: folder.stat().st_mode & 0o7777 for folder in folders}
-    for folder, mode in modes.items():
-        folder.chmod(mode | 0o011)
-    yield
-    for folder, mode in modes.items():
-        folder.chmod(mode)
+@pytest.fixture
+def root(public: Path) -> Root:
+    """An empty root that other users come to."""
+    root = Root.at(public / "root")
+    root.path.mkdir()
+    return root
 
 
 def ask_as(root: Root, user: int, group: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,16 @@ def test_of_other_users_only_the_folders_owner_is_trusted(place: Path) -> None:
     os.chown(place.parent, STRANGER, -1)
     assert distrust(place, base=place.parent) == distrust(link, base=place.parent) == ""
     os.chown(place.parent, 0, -1)
+
+
+@as_root
+def test_members_of_a_group_that_may_write_the_folder_are_trusted(place: Path) -> None:
+    user = next(user for user in pwd.getpwall() if user.pw_uid not in (0, STRANGER))
+    os.chown(place, user.pw_uid, -1)
+    os.chown(place.parent, -1, user.pw_gid)
+    place.parent.chmod(0o755)
+    assert "belongs to another user" in distrust(place, base=place.parent)
+    place.parent.chmod(0o775)
+    assert distrust(place, base=place.parent) == ""
+    os.chown(place, 4_000_000, -1)  # of nobody that is known
+    assert "belongs to another user" in distrust(place, base=place.parent)

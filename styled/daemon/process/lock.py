@@ -89,6 +89,8 @@ class RootLock:
                 os.fchmod(file, 0o600)  # an older version's may be read, and so locked, by others
             if not _locked(file) or not (_locked(folder) or self._is_strangers(folder)):
                 raise self._refusal()
+            # Not before: the daemon that holds it may have let a group in.
+            self._root.close_state()
         except BaseException:
             self.release()
             raise

@@ -109,6 +109,16 @@ def test_what_is_kept_for_the_root_is_its_owners_from_the_first_moment(tmp_path:
         os.umask(before)
 
 
+def test_an_open_folder_is_closed_by_who_holds_the_lock_and_by_no_other(root: Root) -> None:
+    root.state.chmod(0o755)
+    with RootLock(root):
+        assert stat.S_IMODE(root.state.stat().st_mode) == 0o700
+        root.state.chmod(0o710)  # a group was let in
+        with pytest.raises(DaemonAlreadyRunning):
+            RootLock(root).acquire()
+        assert stat.S_IMODE(root.state.stat().st_mode) == 0o710
+
+
 def test_a_lock_file_that_is_removed_is_made_again_and_still_refuses_another(root: Root) -> None:
     with RootLock(root) as lock:
         assert not lock.keep()
