@@ -208,7 +208,7 @@ class TestIterates:
         for optimizer in ("adam", "lbfgs"):
             run(size=64, scales=(32,), steps=8, optimizer=optimizer, tv_weight=2.5)
             assert traced == [(1, 21, 32, 3), (1, 43, 64, 3)], "Python ran again after the first step"
-        applied = [each._apply for each in built[:2]] + [each._graphs.apply for each in built[2:]]
+        applied = [each._advance for each in built[:2]] + [each._step.advance for each in built[2:]]
         assert [each.experimental_get_tracing_count() for each in applied] == [1] * 4
 
 

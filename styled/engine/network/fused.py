@@ -30,9 +30,16 @@ _LONGEST_PART = 32
 
 
 def fused(function: Callable[..., Any], elements: int) -> Callable[..., Any]:
-    """Return ``function``, of tensors, as a graph; compiled into one loop if arrays of ``elements`` are worth that."""
-    graph: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=_is_worth(elements))
+    """Return ``function``, of tensors, for use in a graph: compiled into one loop if arrays of ``elements`` are worth that."""
+    if not _is_worth(elements):
+        return function
+    graph: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=True)
     return graph
+
+
+def is_large(x: Tensor) -> bool:
+    """Return whether an array is so large that time is spent in its numbers, not in starting operations on it."""
+    return bool(x.shape.num_elements() >= WORTH_COMPILING)
 
 
 def _is_worth(elements: int) -> bool:
@@ -68,7 +75,7 @@ def _run(function: Callable[..., Any], elements: int, *args: Any) -> Tensor:
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the product of two arrays of shape (rows, columns), float64. For graphs.
+    """Return the product of two arrays of shape (rows, columns), float64; of several with one, shape (several,). For graphs.
 
     The arrays' dtype is enough for a few rows; their sums go on in float64.
     """
@@ -76,15 +83,17 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def total(x: Tensor) -> Tensor:
-    """Return the sum of an array of shape (rows, columns), float64, added up as in :func:`dot`. For graphs."""
-    return tf.reduce_sum(_wide_sums_of_few(x))
+    """Return the sum over the last two axes of an array of shape (..., rows, columns), float64, added up as in :func:`dot`."""
+    wide = _wide_sums_of_few(x) if is_large(x) else tf.cast(x, tf.float64)  # the latter are fewer operations
+    return tf.reduce_sum(wide, axis=[-2, -1])
 
 
 def _wide_sums_of_few(x: Tensor) -> Tensor:
-    """Return the sums of every few rows of ``x``, shape (rows / few, columns), float64."""
-    rows, columns = x.shape
+    """Return the sums of every few rows of ``x`` (..., rows, columns), shape (..., rows / few, columns), float64."""
+    *before, rows, columns = x.shape
     part = max(length for length in range(1, _LONGEST_PART + 1) if rows % length == 0)
-    return tf.cast(tf.reduce_sum(tf.reshape(x, [rows // part, part, columns]), axis=1), tf.float64)
+    # (..., rows, columns) -> (..., rows / few, few, columns)
+    return tf.cast(tf.reduce_sum(tf.reshape(x, [*before, rows // part, part, columns]), axis=-2), tf.float64)
 
 
 def relu_gradient(upstream: Sequence[Tensor], output: Tensor) -> Tensor:
@@ -146,8 +155,6 @@ def squared_steps(image: Tensor, rows: slice, columns: slice) -> tuple[Tensor, T
     @custom_gradient
     def operation(x: Tensor) -> tuple[tuple[Tensor, Tensor], Any]:
         elements = x.shape.num_elements()
-        if not _is_worth(elements):
-            return sums(x), lambda *upstream: slopes(x, *upstream)
         return fused(sums, elements)(x), lambda *upstream: fused(slopes, elements)(x, *upstream)
 
     found: tuple[Tensor, Tensor] = operation(image)

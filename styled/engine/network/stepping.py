@@ -36,8 +36,9 @@ class Stateful(Protocol):
 class Optimizer(Stateful, Protocol):
     """What the engine needs of an optimiser; its state is everything but the image."""
 
-    image: Any
-    """``tf.Variable``, float32, shape (1, H, W, 3), 0..255."""
+    @property
+    def image(self) -> Tensor:
+        """``tf.Variable``, float32, shape (1, H, W, 3), 0..255."""
 
     def step(self) -> Tensor:
         """Evaluate the gradient once, move the image, return the loss terms *before* the move, shape (n,)."""

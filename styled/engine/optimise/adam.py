@@ -1,10 +1,9 @@
-"""Adam on the device: one compiled call for the gradient, one for its means, one for the move."""
+"""Adam on the device: what follows a gradient is one graph."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ from styled.engine.network.stepping import Gradient, State, Tensor, in_place
 BETA1, BETA2 = 0.9, 0.99
 """What the running means keep of themselves in a step."""
 
-_graphs: GraphCache[tuple[Callable[..., Any], Callable[..., Any]]] = GraphCache()
+_graphs: GraphCache[Callable[..., Tensor]] = GraphCache()
 
 
 class Adam:
@@ -35,30 +34,24 @@ class Adam:
     """
 
     def __init__(self, image: Tensor, gradient: Gradient, *, learning_rate: float) -> None:
-        self.image = tf.Variable(image, name="image")
-        self._first = tf.Variable(tf.zeros_like(image), name="first_moment")
-        self._second = tf.Variable(tf.zeros_like(image), name="second_moment")
-        self._count = 0
-        self._gradient = gradient
-        self._learning_rate = learning_rate
-        size = image.shape.num_elements()
-        self._learn, self._apply = _graphs.get(
-            (tuple(image.shape), image.dtype), lambda: (fused(_learned, size), fused(_moved, size)), elements=size
+        self._vectors = _Vectors(
+            *(tf.Variable(each, trainable=False) for each in (image, tf.zeros_like(image), tf.zeros_like(image)))
         )
+        self._count = tf.zeros((), tf.float64)
+        self._gradient = gradient
+        self._learning_rate = tf.constant(learning_rate, tf.float64)
+        size = image.shape.num_elements()
+        self._advance = _graphs.get((tuple(image.shape), image.dtype), lambda: _graph(size), elements=size)
+
+    @property
+    def image(self) -> Tensor:
+        """See :class:`styled.engine.network.stepping.Optimizer`."""
+        return self._vectors.image
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
-        self._count += 1
-        first, second, squares = self._learn(*map(tf.convert_to_tensor, (self._first, self._second)), gradient)
-        del gradient  # what has been used is let go of at once: it may be a gigabyte
-        self._first.assign(first)
-        self._second.assign(second)
-        # The moments are corrected for their start at zero, here in the factors that they come with.
-        of_first, of_second = (1.0 / (1.0 - beta**self._count) for beta in (BETA1, BETA2))
-        epsilon = 0.1 * math.sqrt(float(squares) / first.shape.num_elements() * of_second) + 1e-30
-        factors = tf.constant([self._learning_rate * of_first, of_second, epsilon], first.dtype)
-        self.image.assign(self._apply(tf.convert_to_tensor(self.image), first, second, factors))
+        self._count = self._advance(gradient, self._vectors, self._count, self._learning_rate)
         return terms
 
     def curvature(self) -> State:
@@ -70,13 +63,46 @@ class Adam:
 
     def state(self) -> State:
         """Return the two moments and the count."""
-        return {"first": in_place(self._first), "second": in_place(self._second), "count": np.array([self._count])}
+        count = np.array([int(self._count)])
+        return {"first": in_place(self._vectors.first), "second": in_place(self._vectors.second), "count": count}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """Take back what :meth:`state` gave."""
-        self._first.assign(state["first"])
-        self._second.assign(state["second"])
-        self._count = int(state["count"][0])
+        self._vectors.first.assign(state["first"])
+        self._vectors.second.assign(state["second"])
+        self._count = tf.constant(state["count"][0].item(), tf.float64)
+
+
+class _Vectors(NamedTuple):
+    """Variables like the picture, shape (1, H, W, 3). A graph is given them, so that it serves each picture of their shape."""
+
+    image: Tensor
+    first: Tensor
+    """Running mean of the gradient, too small by its start at zero."""
+    second: Tensor
+    """That of its square."""
+
+
+def _graph(elements: int) -> Callable[..., Tensor]:
+    """Return what follows a gradient, for pictures of so many elements, as a graph."""
+    learn, move = fused(_learned, elements), fused(_moved, elements)
+
+    def advance(gradient: Tensor, vectors: _Vectors, count: Tensor, learning_rate: Tensor) -> Tensor:
+        """Move the image; return the steps done by then. ``count`` and ``learning_rate`` are scalars, float64."""
+        image, first, second = (tf.convert_to_tensor(each) for each in vectors)
+        first, second, squares = learn(first, second, gradient)
+        vectors.first.assign(first)
+        vectors.second.assign(second)
+        count += 1.0
+        # The moments are corrected for their start at zero, here in the factors that they come with.
+        of_first, of_second = (1.0 / (1.0 - tf.pow(tf.constant(beta, tf.float64), count)) for beta in (BETA1, BETA2))
+        epsilon = 0.1 * tf.sqrt(squares / elements * of_second) + 1e-30
+        factors = tf.cast(tf.stack([learning_rate * of_first, of_second, epsilon]), image.dtype)
+        vectors.image.assign(move(image, first, second, factors))
+        return count
+
+    graph: Callable[..., Tensor] = tf.function(advance, autograph=False)
+    return graph
 
 
 def _learned(first: Tensor, second: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:

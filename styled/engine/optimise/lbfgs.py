@@ -1,15 +1,14 @@
 """L-BFGS on the device, without a line search: one gradient per step.
 
-Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980); Liu & Nocedal (1989). The image-sized
-vectors stay on the device, in the coordinates of the preconditioner; decisions and the small matrices are made on the host,
-in float64.
+Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980); Liu & Nocedal (1989). What follows a gradient is one
+graph: the image-sized vectors are in the coordinates of the preconditioner, decisions and the small matrices in float64.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,57 +17,48 @@ import tensorflow as tf
 from styled.engine.network.fused import dot, fused
 from styled.engine.network.graph_cache import GraphCache
 from styled.engine.network.stepping import Gradient, State, Tensor, in_place
-from styled.engine.optimise.preconditioner import Preconditioner
-
-Floats = npt.NDArray[np.float64]
+from styled.engine.optimise import pairs
+from styled.engine.optimise.preconditioner import Learned, Preconditioner
 
 DARKEST, BRIGHTEST = 0.0, 255.0
 """What a file can hold."""
 
 _VECTORS = ("best", "last_move", "last_gradient")
 _PAIRS = ("moves", "changes")
-_MATRICES = ("move_dot_change", "order")
-_NUMBERS = ("count", "stamp", "best_loss", "scale", "caution")
+_NUMBERS = ("scale", "caution")
 
 
-class _Graphs(NamedTuple):
-    """The compiled parts of a step."""
+class _Vectors(NamedTuple):
+    """Variables of the size of the picture. A graph is given them, so that it serves each picture of their shape."""
 
-    coordinates: Callable[[Tensor], Tensor]
-    image: Callable[[Tensor], Tensor]
-    energies: Callable[[Tensor], Tensor]
-    change: Callable[..., tuple[Tensor, Tensor]]
-    dots: Callable[..., Tensor]
-    guess: Callable[..., tuple[Tensor, Tensor]]
-    direction: Callable[..., tuple[Tensor, Tensor]]
-    apply: Callable[..., tuple[Tensor, Tensor]]
+    image: Tensor
+    """Float, shape (1, H, W, 3)."""
+    best: Tensor
+    """The picture with the lowest loss so far, in that form. Its memory is the image's while that is the best."""
+    last_move: Tensor
+    """Coordinates of the image's last move, shape (rows, columns)."""
+    last_gradient: Tensor
+    """Coordinates of the gradient where that move began, in that form."""
+    moves: list[Tensor]
+    """The pairs' moves s, bfloat16 (float64), see :mod:`styled.engine.optimise.pairs`."""
+    changes: list[Tensor]
+    """Their changes of the gradient, y, likewise."""
 
 
-_cache: GraphCache[_Graphs] = GraphCache()
+class _Small(NamedTuple):
+    """All other state: tensors of float64, scalars where nothing else is said."""
 
-
-def _graphs_for(preconditioner: Preconditioner, image: Tensor, history: int) -> _Graphs:
-    """Return the compiled parts for images like this one, whose metrics differ in nothing but what they have learned."""
-    size = int(np.prod(image.shape))
-
-    def guess(gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor) -> Any:
-        """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
-        guess = preconditioner.apply(_added(gradient, changes, -for_changes), factors)
-        return guess, _dots(changes, guess)
-
-    def build() -> _Graphs:
-        return _Graphs(
-            coordinates=tf.function(preconditioner.coordinates, autograph=False),
-            image=tf.function(preconditioner.image, autograph=False),
-            energies=tf.function(preconditioner.energies, autograph=False),
-            change=fused(_change, size),
-            dots=fused(_dots, size),
-            guess=fused(guess, size),
-            direction=fused(_direction, size),
-            apply=fused(_moved, size),
-        )
-
-    return _cache.get((type(preconditioner), tuple(image.shape), image.dtype, history), build, elements=size)
+    count: Tensor
+    """Moves since the last reset."""
+    pairs: Tensor
+    """How many there are."""
+    scale: Tensor
+    """Gamma: the factor of the preconditioner; 0 is unknown, and then there are no pairs."""
+    caution: Tensor
+    """Halves with each reset."""
+    products: Tensor
+    """``S^T Y`` by age, shape (history, history), of which the upper triangle is used; as of the identity where there is no pair."""
+    learned: Learned
 
 
 class LBFGS:
@@ -104,111 +94,54 @@ class LBFGS:
     tolerated_growth = 4.0
 
     def __init__(self, image: Tensor, gradient: Gradient, *, history: int, preconditioner: Preconditioner) -> None:
-        dtype = image.dtype
         self._gradient = gradient
         self.preconditioner = preconditioner
-        self._graphs = _graphs_for(preconditioner, image, history)
-        self.image = tf.Variable(image, trainable=False)
-        self.best = tf.Variable(image, trainable=False)
-        # A variable for each pair: rows of one could be assigned only at the price of a copy with every read. All
-        # share the same zeros until they are filled.
-        zeros = tf.zeros_like(self._graphs.coordinates(image))
-        none = tf.cast(zeros, tf.bfloat16 if dtype == tf.float32 else dtype)
-        self.moves = [tf.Variable(none, trainable=False) for _ in range(history)]  # s_i, one a slot
-        self.changes = [tf.Variable(none, trainable=False) for _ in range(history)]  # y_i
-        self.last_move = tf.Variable(zeros, trainable=False)
-        self.last_gradient = tf.Variable(zeros, trainable=False)
-        self.move_dot_change: Floats = np.zeros((history, history))  # S^T Y, in slot order
-        self.order = np.zeros(history, np.int64)  # when each slot was filled, 0 = empty
-        self.count = 0  # moves since the last reset
-        self.stamp = 0  # pairs ever kept
-        self.best_loss = math.inf
-        self.scale = 0.0  # gamma: the factor of the preconditioner, 0 = unknown
-        self.caution = 1.0  # halves with each reset
+        self._step = _Step.kept(preconditioner, image, history)
+        # All of one dtype share the same zeros until they are filled.
+        zeros = tf.zeros(preconditioner.shape(image), image.dtype)
+        none = tf.cast(zeros, tf.bfloat16 if image.dtype == tf.float32 else image.dtype)
+        self._vectors = _Vectors(
+            *(tf.Variable(each, trainable=False) for each in (image, image, zeros, zeros)),
+            *(pairs.made([none] * history) for _ in _PAIRS),
+        )
+        zero, one = tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64)
+        self._small = _Small(zero, zero, zero, one, tf.eye(history, dtype=tf.float64), preconditioner.learned)
+        self._best_loss = math.inf
         self._size = int(np.prod(image.shape))
-        self._dtype = dtype
+
+    @property
+    def image(self) -> Tensor:
+        """See :class:`styled.engine.network.stepping.Optimizer`."""
+        return self._vectors.image
+
+    @property
+    def scale(self) -> float:
+        """The factor of the preconditioner; 0 is unknown."""
+        return float(self._small.scale)
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
         terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
         loss = float(terms[0])
-        if not math.isfinite(loss) or loss > self.tolerated_growth * self.best_loss:
+        if not math.isfinite(loss) or loss > self.tolerated_growth * self._best_loss:
             self._go_back()
             return terms
-        if loss < self.best_loss:
-            self.best_loss = loss
-            self.best.assign(self.image)
-        gradient = self._graphs.coordinates(gradient)  # what has been used is let go of at once: it may be a gigabyte
-        if self.count > 0:
-            self._remember(gradient)
-        self._move(gradient)
+        if loss < self._best_loss:
+            self._best_loss = loss
+            self._vectors.best.assign(self.image)
+        gradient = self._step.coordinates(gradient)  # what has been used is let go of at once: it may be a gigabyte
+        self._small = self._step.advance(gradient, self._vectors, self._small)
+        self.preconditioner.learned = self._small.learned
         return terms
 
     def _go_back(self) -> None:
         """Return to the best picture with an empty history; the gradient there is taken by the next step."""
-        self.image.assign(self.best)
-        self.order[:] = 0
-        self.count = 0
-        self.scale = 0.0
-        self.caution *= 0.5
-
-    def _remember(self, gradient: Tensor) -> None:
-        """Keep the newest pair in the oldest slot, if its curvature is positive."""
-        move = tf.convert_to_tensor(self.last_move)
-        change, products = self._graphs.change(gradient, tf.convert_to_tensor(self.last_gradient), move)
-        curvature, of_change, of_move = products.numpy()  # s^T y, y^T y, s^T s
-        if not curvature > 1e-8 * math.sqrt(of_change * of_move):
-            return
-        slot = int(np.argmin(self.order))
-        dtype = self.moves[slot].dtype
-        self.moves[slot].assign(tf.cast(move, dtype))
-        self.changes[slot].assign(tf.cast(change, dtype))
-        of_move, of_change = self._graphs.energies(move).numpy(), self._graphs.energies(change).numpy()
-        # The row of S^T Y is not needed: only pairs i older than j are read, and this one is the youngest.
-        kept = tf.cast(tf.convert_to_tensor(self.changes[slot]), self._dtype)
-        self.move_dot_change[:, slot] = self._graphs.dots(_tensors(self.moves), kept).numpy()
-        self.stamp += 1
-        self.order[slot] = self.stamp
-        self.preconditioner.learn(of_move, of_change, float(curvature))
-        self.scale = float(curvature / (self.preconditioner.factors @ of_change))
-
-    def _move(self, gradient: Tensor) -> None:
-        root = math.sqrt(self._size)
-        pairs = len(self.order)
-        length, scale = self.caution * self.largest_move * root, 1.0
-        if self.scale == 0.0:
-            length = self.caution * self.first_move * root
-            movable = self._constant(np.where(self.preconditioner.factors > 0.0, 1.0, 0.0))
-            guess, for_moves = self.preconditioner.apply(gradient, movable), np.zeros(pairs)
-            norm = math.sqrt(float(self._graphs.dots([guess], guess)[0]))
-            scale = length / norm if norm > 1e-30 else 0.0  # at a minimum it stays: infinity times 0 is no number
-        else:
-            by_age = np.argsort(self.order)[pairs - np.count_nonzero(self.order) :]  # none in a scale's first step
-            upper = np.triu(self.move_dot_change[np.ix_(by_age, by_age)])  # R
-            for_changes, for_moves = np.zeros((2, pairs))
-            with_moves = self._graphs.dots(_tensors(self.moves), gradient).numpy()
-            for_changes[by_age] = solved = np.linalg.solve(upper, with_moves[by_age])
-            bands = self._constant(self.scale * self.preconditioner.factors)
-            guess, with_changes = self._graphs.guess(
-                gradient, _tensors(self.changes), bands, self._constant(for_changes)
-            )
-            right = np.diag(upper) * solved - with_changes.numpy()[by_age]
-            for_moves[by_age] = np.linalg.solve(upper.T, right)
-        factors = self._constant(scale), self._constant(for_moves)
-        self.last_gradient.assign(gradient)
-        del gradient
-        direction, squared = self._graphs.direction(guess, _tensors(self.moves), *factors)
-        del guess
-        factor = min(1.0, length / max(math.sqrt(float(squared)), 1e-300))
-        direction = self._graphs.image(direction)
-        image, moved = self._graphs.apply(tf.convert_to_tensor(self.image), direction, self._constant(-factor))
-        del direction
-        self.image.assign(image)
-        self.last_move.assign(self._graphs.coordinates(moved))
-        self.count += 1
-
-    def _constant(self, value: float | Floats) -> Tensor:
-        return tf.constant(value, self._dtype)
+        self.image.assign(self._vectors.best)
+        pairs.clear(self._vectors.moves)
+        pairs.clear(self._vectors.changes)
+        zero, none = tf.zeros((), tf.float64), tf.eye(self._small.products.shape[0], dtype=tf.float64)
+        caution = 0.5 * self._small.caution
+        self._small = self._small._replace(count=zero, pairs=zero, scale=zero, caution=caution, products=none)
 
     def curvature(self) -> State:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
@@ -217,43 +150,173 @@ class LBFGS:
     def expect(self, curvature: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
         self.preconditioner.restore(curvature)
-        self.scale = curvature["scale_px"][0].item() * self._size
+        scale = tf.constant(curvature["scale_px"][0].item() * self._size, tf.float64)
+        self._small = self._small._replace(scale=scale, learned=self.preconditioner.learned)
 
     # --- checkpoints ---
 
     def state(self) -> State:
-        """Return the history and its bookkeeping."""
-        vectors = {name: in_place(getattr(self, name)) for name in _VECTORS}
-        filled = [slot for slot, stamp in enumerate(self.order) if stamp]
-        vectors |= {f"{name}.{slot}": _as_kept(getattr(self, name)[slot]) for name in _PAIRS for slot in filled}
-        matrices = {name: getattr(self, name).copy() for name in _MATRICES}
+        """Return the history and its bookkeeping.
+
+        ``order`` says for each slot when it was filled, 0 for never: younger pairs have larger numbers.
+        """
+        small, history = self._small, int(self._small.products.shape[0])
+        filled = int(small.pairs)
+        held = {
+            f"{name}.{slot}": array
+            for name in _PAIRS
+            for slot, array in enumerate(
+                pairs.for_checkpoint(getattr(self._vectors, name), filled), start=history - filled
+            )
+        }
         return {
-            **vectors,
-            **matrices,
-            **{name: np.array([getattr(self, name)]) for name in _NUMBERS},
+            **{name: in_place(getattr(self._vectors, name)) for name in _VECTORS},
+            **held,
+            "move_dot_change": in_place(small.products),
+            "order": np.maximum(np.arange(history) + 1 + filled - history, 0),
+            "count": np.array([int(small.count)]),
+            "stamp": np.array([filled]),
+            "best_loss": np.array([self._best_loss]),
+            **{name: np.array([float(getattr(small, name))]) for name in _NUMBERS},
             **self.preconditioner.state(),
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Take back what :meth:`state` gave."""
+        """Take back what :meth:`state` gave, or that of a version whose slots were in another order."""
         for name in _VECTORS:
-            getattr(self, name).assign(state[name])
-        for name in _MATRICES:
-            setattr(self, name, np.array(state[name]))
+            getattr(self._vectors, name).assign(state[name])
+        order = state["order"].astype(np.int64)
         # As many pairs as then, whatever memory there is now: else it would paint another picture.
-        dtype = self.moves[0].dtype
-        none = tf.zeros_like(self.last_move, dtype)
-        for name in _PAIRS:
-            pairs = [state.get(f"{name}.{slot}") for slot in range(len(self.order))]
-            tensors = [none if each is None else _from_kept(each, dtype) for each in pairs]
-            setattr(self, name, [tf.Variable(each, trainable=False) for each in tensors])
-        for name in _NUMBERS:
-            setattr(self, name, state[name][0].item())
+        by_age = np.argsort(order, kind="stable")
+        none = tf.zeros_like(self._vectors.last_move, self._vectors.moves[0].dtype)
+        restored = {
+            name: pairs.from_checkpoint([state[f"{name}.{at}"] if order[at] else None for at in by_age], none)
+            for name in _PAIRS
+        }
+        self._vectors = self._vectors._replace(**restored)
+        self._step = _Step.kept(self.preconditioner, self.image, len(order))
         self.preconditioner.restore(state)
+        self._best_loss = state["best_loss"][0].item()
+        is_filled = order[by_age] > 0
+        products = np.asarray(state["move_dot_change"])[np.ix_(by_age, by_age)]
+        numbers = {name: tf.constant(state[name][0].item(), tf.float64) for name in ("count", *_NUMBERS)}
+        self._small = _Small(
+            **numbers,
+            pairs=tf.constant(np.count_nonzero(order), tf.float64),
+            products=tf.constant(np.where(is_filled[:, None] & is_filled, products, np.eye(len(order)))),
+            learned=self.preconditioner.learned,
+        )
 
 
-def _tensors(variables: Sequence[Tensor]) -> list[Tensor]:
-    return [tf.convert_to_tensor(each) for each in variables]
+class _Step:
+    """What follows a gradient, for pictures of one shape: graphs that know nothing of a picture but its shape.
+
+    Args:
+        preconditioner: those that graphs are shared with differ in nothing but what they have learned.
+        image: float, shape (1, H, W, 3).
+        history: pairs.
+    """
+
+    _cache: GraphCache[_Step] = GraphCache()
+
+    def __init__(self, preconditioner: Preconditioner, image: Tensor, history: int) -> None:
+        self._preconditioner, self._history, self._dtype = preconditioner, history, image.dtype
+        size = int(np.prod(image.shape))
+        self._root = math.sqrt(size)
+        self.coordinates: Callable[[Tensor], Tensor] = tf.function(preconditioner.coordinates, autograph=False)
+        self.advance: Callable[..., _Small] = tf.function(self._advance, autograph=False)
+        self._change, self._moved = fused(_change, size), fused(_moved, size)
+        self._dots, self._direction = fused(pairs.dots, size), fused(_direction, size)
+        self._guess = fused(self._guess_and_products, size)
+
+    @classmethod
+    def kept(cls, preconditioner: Preconditioner, image: Tensor, history: int) -> _Step:
+        """Return the one for images like this, made once while it is kept."""
+        key = (preconditioner.key, tuple(image.shape), image.dtype, history)
+        return cls._cache.get(key, lambda: cls(preconditioner, image, history), elements=int(np.prod(image.shape)))
+
+    def _advance(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
+        """Take in the newest pair, if its curvature is positive, and move by what all of them tell.
+
+        Args:
+            gradient: coordinates of the image's, shape (rows, columns).
+            vectors: changed.
+            small: stays as it is.
+
+        Returns:
+            What ``small`` is then.
+        """
+        change, found = self._change(gradient, *pairs.values([vectors.last_gradient, vectors.last_move]))
+        curvature, of_change, of_move = tf.unstack(found)  # s^T y, y^T y, s^T s
+        is_kept = (small.count > 0.0) & (curvature > 1e-8 * tf.sqrt(of_change * of_move))
+        known = small.pairs, small.scale, small.products, small.learned
+        known = tf.cond(is_kept, lambda: self._remembered(change, curvature, vectors, small), lambda: known)
+        small = small._replace(**dict(zip(("pairs", "scale", "products", "learned"), known, strict=True)))
+        vectors.last_gradient.assign(gradient)
+        guess, for_moves = self._guessed(gradient, vectors, small)
+        direction, squared = self._direction(guess, pairs.values(vectors.moves), for_moves)
+        norm, root = tf.sqrt(squared), self._root * small.caution
+        factor = tf.where(
+            small.scale > 0.0,
+            tf.minimum(LBFGS.largest_move * root / tf.maximum(norm, 1e-300), 1.0),
+            # At a minimum it stays: infinity times 0 is no number.
+            tf.math.divide_no_nan(LBFGS.first_move * root, tf.where(norm > 1e-30, norm, 0.0)),
+        )
+        image, moved = self._moved(
+            tf.convert_to_tensor(vectors.image), self._preconditioner.image(direction), tf.cast(-factor, self._dtype)
+        )
+        vectors.image.assign(image)
+        vectors.last_move.assign(self._preconditioner.coordinates(moved))
+        return small._replace(count=small.count + 1.0)
+
+    def _remembered(
+        self, change: Tensor, curvature: Tensor, vectors: _Vectors, small: _Small
+    ) -> tuple[Tensor, Tensor, Tensor, Learned]:
+        """Keep the newest pair, in place of the oldest if there are as many as may be.
+
+        Returns:
+            What ``pairs``, ``scale``, ``products`` and ``learned`` of ``small`` are then.
+        """
+        move = tf.convert_to_tensor(vectors.last_move)
+        pairs.append(vectors.moves, move)
+        pairs.append(vectors.changes, change)
+        of_move, of_change = tf.unstack(self._preconditioner.energies([move, change]))
+        learned = self._preconditioner.learned_from(small.learned, of_move, of_change, curvature)
+        as_kept = tf.cast(tf.cast(change, vectors.changes[0].dtype), self._dtype)
+        column = self._dots(pairs.values(vectors.moves), as_kept)
+        # All others move up by one. The last row is not needed: only pairs i older than j are read.
+        is_youngest = tf.constant(np.arange(self._history) == self._history - 1)
+        products = tf.where(is_youngest, tf.reshape(column, [-1, 1]), tf.roll(small.products, [-1, -1], [0, 1]))
+        scale = curvature / tf.reduce_sum(learned.factors * of_change)
+        return tf.minimum(small.pairs + 1.0, float(self._history)), scale, products, learned
+
+    def _guessed(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> tuple[Tensor, Tensor]:
+        """Return ``H0 q`` and ``c``, shape (history,), see :class:`LBFGS`; without pairs ``H0 g`` and zeros.
+
+        Where nothing is known of the curvature either, H0 is 1 for what may be moved, 0 for the rest.
+        """
+        factors = small.learned.factors
+        bands = tf.where(small.scale > 0.0, small.scale * factors, tf.sign(factors))
+        with_moves = self._dots(pairs.values(vectors.moves), gradient)  # S^T g
+        for_changes = _solved(small.products, with_moves)  # p
+        guess, with_changes = self._guess(
+            gradient, pairs.values(vectors.changes), tf.cast(bands, self._dtype), tf.cast(for_changes, self._dtype)
+        )
+        right = tf.linalg.diag_part(small.products) * for_changes - with_changes
+        return guess, tf.cast(_solved(small.products, right, adjoint=True), self._dtype)
+
+    def _guess_and_products(
+        self, gradient: Tensor, changes: Sequence[Tensor], factors: Tensor, for_changes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
+        guess = self._preconditioner.apply(pairs.added(gradient, changes, -for_changes), factors)
+        return guess, pairs.dots(changes, guess)
+
+
+def _solved(matrix: Tensor, right: Tensor, *, adjoint: bool = False) -> Tensor:
+    """Return the solution of ``R x = b``, or ``R' x = b``, with R the upper triangle of a matrix (n, n), and b (n,)."""
+    column = tf.reshape(right, [-1, 1])  # (n,) -> (n, 1)
+    return tf.reshape(tf.linalg.triangular_solve(matrix, column, lower=False, adjoint=adjoint), [-1])
 
 
 def _change(gradient: Tensor, before: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
@@ -262,9 +325,9 @@ def _change(gradient: Tensor, before: Tensor, move: Tensor) -> tuple[Tensor, Ten
     return change, tf.stack([dot(move, change), dot(change, change), dot(move, move)])
 
 
-def _direction(guess: Tensor, moves: Sequence[Tensor], scale: Tensor, for_moves: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``scale guess + S c`` and its squared length."""
-    direction = _added(scale * guess, moves, for_moves)
+def _direction(guess: Tensor, moves: Sequence[Tensor], for_moves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``guess + S c`` and its squared length, float64."""
+    direction = pairs.added(guess, moves, for_moves)
     return direction, dot(direction, direction)
 
 
@@ -272,25 +335,3 @@ def _moved(image: Tensor, direction: Tensor, factor: Tensor) -> tuple[Tensor, Te
     """Return ``image`` moved by ``factor direction``, but not out of 0..255, and the move that was."""
     moved = tf.clip_by_value(image + factor * direction, DARKEST, BRIGHTEST)
     return moved, moved - image
-
-
-def _dots(pairs: Sequence[Tensor], vector: Tensor) -> Tensor:
-    """Return the product of each of ``pairs`` with ``vector``, float64, shape (pairs,)."""
-    return tf.stack([dot(tf.cast(each, vector.dtype), vector) for each in pairs])
-
-
-def _added(vector: Tensor, pairs: Sequence[Tensor], factors: Tensor) -> Tensor:
-    """Return ``vector`` plus each of ``pairs`` times its factor."""
-    for slot, each in enumerate(pairs):
-        vector += factors[slot] * tf.cast(each, vector.dtype)
-    return vector
-
-
-def _as_kept(variable: Tensor) -> npt.NDArray[np.generic]:
-    """Return a pair's numbers for a checkpoint: NumPy's files do not know bfloat16, so its bits as uint16."""
-    # Turned into bits as a tensor, which copies nothing; NumPy would.
-    return in_place(tf.bitcast(variable, tf.uint16) if variable.dtype == tf.bfloat16 else variable)
-
-
-def _from_kept(array: npt.NDArray[np.generic], dtype: Any) -> Tensor:
-    return tf.bitcast(tf.constant(array), tf.bfloat16) if dtype == tf.bfloat16 else tf.constant(array)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from styled.engine.network.fused import dot
-from styled.engine.network.stepping import State, Tensor
+from styled.engine.network.stepping import State, Tensor, in_place
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +40,17 @@ the fast one at 400 px, two thirds of it at 256 px; and it is one operation to t
 only: GPUs multiply float32 with ten bits of mantissa."""
 
 
+class Learned(NamedTuple):
+    """What a preconditioner has learned; each float64, shape (bands,)."""
+
+    moves: Tensor
+    """Energies of the moves over their curvatures, older ones counting less."""
+    changes: Tensor
+    """Those of the gradient's changes."""
+    factors: Tensor
+    """The diagonal: what each band is scaled by; 0 for those that must not be moved."""
+
+
 class Preconditioner(Protocol):
     """A symmetric, positive semidefinite operator on pictures, learned from pairs; diagonal in coordinates of its own.
 
@@ -47,8 +58,19 @@ class Preconditioner(Protocol):
     throughout, and a step takes one transform there and one back.
     """
 
-    factors: Floats
-    """Its diagonal, one for each band of coordinates, shape (bands,)."""
+    learned: Learned
+    """What it is by now."""
+
+    @property
+    def key(self) -> Hashable:
+        """What its graphs depend on, besides the picture's shape."""
+
+    @property
+    def factors(self) -> Floats:
+        """Its diagonal, one for each band of coordinates, shape (bands,)."""
+
+    def shape(self, image: Tensor) -> tuple[int, int]:
+        """Return the shape of the coordinates of ``image``."""
 
     def coordinates(self, image: Tensor) -> Tensor:
         """Return the coordinates of ``image`` (1, H, W, 3), shape (rows, columns). For graphs."""
@@ -56,14 +78,21 @@ class Preconditioner(Protocol):
     def image(self, coordinates: Tensor) -> Tensor:
         """Return the image, (1, H, W, 3). For graphs."""
 
-    def energies(self, coordinates: Tensor) -> Tensor:
-        """Return the squared length in each band, shape (bands,), float64. For graphs."""
+    def energies(self, vectors: Sequence[Tensor]) -> Tensor:
+        """Return the squared length in each band of several (rows, columns), shape (vectors, bands), float64. For graphs."""
 
     def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
         """Return ``coordinates`` with each band scaled by its factor, (bands,). For graphs."""
 
-    def learn(self, move: Floats, change: Floats, curvature: float) -> None:
-        """Take in a pair: the energies of the move and of the gradient's change, and their product, positive."""
+    def learned_from(self, learned: Learned, move: Tensor, change: Tensor, curvature: Tensor) -> Learned:
+        """Return ``learned`` with a pair taken in. For graphs; all float64.
+
+        Args:
+            learned: before it; stays as it is.
+            move: energies of the pair's move, shape (bands,).
+            change: those of the gradient's change.
+            curvature: their product, positive.
+        """
 
     def state(self) -> State:
         """Return what was learned."""
@@ -75,27 +104,45 @@ class Preconditioner(Protocol):
 class Identity:
     """The textbook's guess. The coordinates are the pixels, one band has everything."""
 
+    key: Hashable = "identity"
+
     def __init__(self) -> None:
-        self.factors = np.ones(1)
+        self.learned = Learned(*tf.ones((len(Learned._fields), 1), tf.float64))
+
+    @property
+    def factors(self) -> Floats:
+        """See :class:`Preconditioner`."""
+        return np.ones(1)
+
+    def shape(self, image: Tensor) -> tuple[int, int]:
+        """See :class:`Preconditioner`."""
+        return image.shape[1], 3 * image.shape[2]
 
     def coordinates(self, image: Tensor) -> Tensor:
         """See :class:`Preconditioner`."""
-        return tf.reshape(image, [image.shape[1], -1])
+        return tf.reshape(image, self.shape(image))  # (1, H, W, 3) -> (H, 3 W)
 
     def image(self, coordinates: Tensor) -> Tensor:
         """See :class:`Preconditioner`."""
-        return tf.reshape(coordinates, [1, coordinates.shape[0], -1, 3])
+        return tf.reshape(coordinates, [1, coordinates.shape[0], -1, 3])  # (H, 3 W) -> (1, H, W, 3)
 
-    def energies(self, coordinates: Tensor) -> Tensor:
+    def energies(self, vectors: Sequence[Tensor]) -> Tensor:
         """See :class:`Preconditioner`."""
-        return tf.reshape(dot(coordinates, coordinates), [1])
+        return tf.stack([dot(each, each) for each in vectors])[:, None]  # (vectors,) -> (vectors, 1)
 
     def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
         """See :class:`Preconditioner`."""
         return coordinates * factors[0]
 
-    def learn(self, move: Floats, change: Floats, curvature: float) -> None:
+    def learned_from(
+        self,
+        learned: Learned,
+        move: Tensor,  # noqa: ARG002  # of a pair, from which there is nothing to learn here
+        change: Tensor,  # noqa: ARG002
+        curvature: Tensor,  # noqa: ARG002
+    ) -> Learned:
         """See :class:`Preconditioner`; there is nothing to learn."""
+        return learned
 
     def state(self) -> State:
         """See :class:`Preconditioner`."""
@@ -127,10 +174,25 @@ class FrequencyPreconditioner:
         bands = np.digitize(np.hypot(across[:, None], down[None]), EDGES).astype(np.int32)
         self._count = len(EDGES) + 1
         self._bands = tf.constant(bands)
-        self._moves = np.zeros(3 * self._count)
-        self._changes = np.zeros(3 * self._count)
-        self._moved = np.tile(np.append(0.0, EDGES) >= 2.0 / longest_px, 3)
-        self.factors = np.where(self._moved, 1.0, 0.0)
+        self._is_moved = np.tile(np.append(0.0, EDGES) >= 2.0 / longest_px, 3)
+        nothing, one = tf.zeros(3 * self._count, tf.float64), tf.constant(self._is_moved, tf.float64)
+        self.learned = Learned(nothing, nothing, one)
+
+    @property
+    def key(self) -> Hashable:
+        """See :class:`Preconditioner`."""
+        return "frequency"
+
+    @property
+    def factors(self) -> Floats:
+        """See :class:`Preconditioner`."""
+        factors: Floats = self.learned.factors.numpy()
+        return factors
+
+    def shape(self, image: Tensor) -> tuple[int, int]:
+        """See :class:`Preconditioner`."""
+        _, height, width, _ = image.shape
+        return 3 * width, height
 
     def coordinates(self, image: Tensor) -> Tensor:
         """See :class:`Preconditioner`: the spectra of the opponent colours, one below the other, (3 W, H)."""
@@ -155,37 +217,43 @@ class FrequencyPreconditioner:
         pixels = tf.matmul(mixed, tf.constant(OPPONENT, coordinates.dtype), transpose_a=True, transpose_b=True)
         return tf.reshape(pixels, [1, height, width, 3])  # (H W, 3) -> (1, H, W, 3)
 
-    def energies(self, coordinates: Tensor) -> Tensor:
+    def energies(self, vectors: Sequence[Tensor]) -> Tensor:
         """See :class:`Preconditioner`."""
         bands = tf.reshape(self._bands, [-1])
+        spectra = [tf.reshape(each, [3, -1]) for each in vectors]  # (3 W, H) -> (3, W H)
+        groups = (
+            [tf.concat(spectra, axis=0)] if self._groups == 1 else [x for each in spectra for x in tf.split(each, 3)]
+        )
         found = [
-            tf.math.unsorted_segment_sum(tf.reshape(tf.square(spectrum), [-1]), bands, self._count)
-            for spectrum in tf.split(coordinates, 3)
+            # (planes, W H) -> (bands, planes) -> (planes, bands)
+            tf.transpose(tf.math.unsorted_segment_sum(tf.transpose(tf.square(group)), bands, self._count))
+            for group in groups
         ]
-        return tf.cast(tf.concat(found, axis=0), tf.float64)
+        return tf.cast(tf.reshape(tf.concat(found, axis=0), [len(vectors), -1]), tf.float64)
 
     def apply(self, coordinates: Tensor, factors: Tensor) -> Tensor:
         """See :class:`Preconditioner`."""
         each = tf.gather(tf.reshape(factors, [3, self._count]), self._bands, axis=1)
         return coordinates * tf.reshape(each, coordinates.shape)
 
-    def learn(self, move: Floats, change: Floats, curvature: float) -> None:
+    def learned_from(self, learned: Learned, move: Tensor, change: Tensor, curvature: Tensor) -> Learned:
         """See :class:`Preconditioner`."""
-        self._moves = MEMORY * self._moves + move / curvature
-        self._changes = MEMORY * self._changes + change / curvature
+        moves = MEMORY * learned.moves + move / curvature
+        changes = MEMORY * learned.changes + change / curvature
         # A band that nothing moved in must not divide by zero; what is added is far below rounding elsewhere.
         floor = 1e-12
-        moves, changes = self._moves + floor * self._moves.sum(), self._changes + floor * self._changes.sum()
-        self.factors = np.where(self._moved, np.sqrt(moves / changes), 0.0)
+        ratio = (moves + floor * tf.reduce_sum(moves)) / (changes + floor * tf.reduce_sum(changes))
+        return Learned(moves, changes, tf.where(learned.factors > 0.0, tf.sqrt(ratio), 0.0))
 
     def state(self) -> State:
         """See :class:`Preconditioner`."""
-        return {"band_moves": self._moves, "band_changes": self._changes, "band_factors": self.factors}
+        names = {"band_moves": "moves", "band_changes": "changes", "band_factors": "factors"}
+        return {name: in_place(getattr(self.learned, field)) for name, field in names.items()}
 
     def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """See :class:`Preconditioner`."""
-        self._moves, self._changes = np.array(state["band_moves"]), np.array(state["band_changes"])
-        self.factors = np.where(self._moved, state["band_factors"], 0.0)
+        factors = np.where(self._is_moved, state["band_factors"], 0.0)
+        self.learned = Learned(*(tf.constant(each) for each in (state["band_moves"], state["band_changes"], factors)))
 
 
 def _transformed(x: Tensor, *, back: bool = False) -> Tensor:
