@@ -285,7 +285,7 @@ class TestInputs:
         ("no/such.png", "No such file"),
         (Path("/"), "not a regular file"),
         (io.BytesIO(), "nothing to read"),
-        (io.BytesIO(b"no image"), "the content image is not an image"),
+        (io.BytesIO(b"no image"), "the content image is a text, not an image"),
         (io.StringIO("text"), "mode 'rb'"),
         (Image.new("I", (8, 8)), "32-bit"),
         (Image.new("F", (8, 8)), "floating point"),
