@@ -125,10 +125,10 @@ class Group:
         self._faults += other._faults
         self.held += other.held
 
-    def clashes_with(self, other: Group) -> bool:
-        """Return whether both have a file for one part."""
-        parts = not self._parts.keys().isdisjoint(other._parts)
-        return parts or bool(self._settings and other._settings) or bool(self._ready and other._ready)
+    def claimed(self) -> list[tuple[str, int]]:
+        """Return every part that it has a file for, settings and the mark of completeness among them."""
+        beside = [("settings", 1)] if self._settings else []
+        return [*self._parts, *beside, *([("ready", 1)] if self._ready else [])]
 
     def leave_doubtful(self) -> list[str]:
         """Drop files that only might be images where a part has one that is; return them."""

@@ -47,6 +47,8 @@ _PLACEHOLDERS = {
 }
 """Endings that a synchroniser gives to a file that it has not downloaded."""
 
+_NO_PICTURES = frozenset(_COMPANIONS | _VIDEOS | _LINKS | _ARCHIVES | _PLACEHOLDERS.keys())
+
 _NEAR = 0.8
 """Likeness of two words (``difflib``) from which one is taken for a slip of the other."""
 
@@ -76,7 +78,8 @@ _JUNK = frozenset({
     "thumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r",
     # Recycle bins, snapshots and databases of NAS systems, Windows and synchronisers: what lies there was thrown away.
     "#recycle", "@recycle", "@recycle.bin", "$recycle.bin", "recycler", "system volume information", "lost+found",
-    "#snapshot", "@snapshots", "@recently-snapshot", "@tmp", "_gsdata_",
+    "recycled", "@sharebin", "@__thumb", "@transcode", "~snapshot", "network trash folder", "temporary items", "thevolumesettingsfolder",
+    "found.000", "#snapshot", "@snapshots", "@recently-snapshot", "@tmp", "_gsdata_",
 })  # fmt: skip
 _JUNK_SUFFIXES = frozenset({"swp", "swo", "swn", "swx"})
 
@@ -123,7 +126,7 @@ def named_part(file_name: str) -> Part | None:
 def image_stem(file_name: str) -> str | None:
     """Return the name of a file that may be a picture without its ending, None if the ending is no picture's."""
     stem, suffix = _ending(file_name)
-    if suffix in IMAGE_SUFFIXES | _PICTURE_SUFFIXES or _image_within(suffix):
+    if suffix in _PICTURE_SUFFIXES or _image_within(suffix):
         return stem or None
     if suffix.isdecimal() and stem:  # of a second download: photo.jpg.1
         return image_stem(stem)
@@ -214,7 +217,7 @@ def _ending(file_name: str) -> tuple[str, str]:
 def _splits(file_name: str) -> Iterator[tuple[str, str]]:
     """Yield the ways to read a name as stem and ending, the whole name first; none if its ending is never a picture's."""
     stem, suffix = _ending(file_name)
-    if suffix in _COMPANIONS | _VIDEOS | _LINKS | _ARCHIVES | _PLACEHOLDERS.keys():
+    if suffix in _NO_PICTURES:
         return
     if suffix not in IMAGE_SUFFIXES:
         yield file_name, ""

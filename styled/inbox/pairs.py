@@ -14,7 +14,6 @@ gives the same decisions. Whether a file is complete is the tracker's business.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -55,6 +54,7 @@ def pair_up(listing: Listing) -> Pairing:
         if folder in folders:
             folders[folder].add(name, kind, pairing)
     inbox = folders.pop("")
+    inbox.index_companions()
     folders.pop(names.REJECTED_FOLDER, None)
     _pair_across([folders.pop(name) for name in sorted(folders) if names.role_of_folder(name)], pairing)
     for found in folders.values():
@@ -76,6 +76,8 @@ class _Folder:
     name: str
     entries: dict[str, Kind] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
+    companions: dict[str, list[str]] = field(default_factory=dict)
+    """Of the inbox: files that belong to a folder or a group, by the key of the name they carry."""
 
     def add(self, name: str, kind: Kind, pairing: Pairing) -> None:
         if is_hostile(name):
@@ -88,15 +90,19 @@ class _Folder:
     def path(self, name: str) -> str:
         return f"{self.name}/{name}" if self.name else name
 
+    def index_companions(self) -> None:
+        """Find the settings and files that say that a pair is complete by the name they carry: once, for all folders."""
+        for name, kind in self.entries.items():
+            split = names.companion(name) if kind is not Kind.FOLDER else None
+            if split is not None:
+                self.companions.setdefault(names.key(split[0]), []).append(name)
+
     def take_beside(self, group: Group, inbox: _Folder) -> None:
-        """Give a group the files in the inbox that carry this folder's name: settings, or that it is complete."""
-        wanted = names.key(self.name)
-        for name, kind in list(inbox.entries.items()):
-            found = names.companion(name)
-            if found is None or kind is Kind.FOLDER or names.key(found[0]) != wanted:
-                continue
-            del inbox.entries[name]
-            (group.add_ready if found[1] == names.READY_SUFFIX else group.add_settings)(name, kind)
+        """Give a group the files in the inbox that carry this folder's name."""
+        for name in inbox.companions.pop(names.key(self.name), ()):
+            kind = inbox.entries.pop(name)
+            is_ready = name.strip().lower().endswith(names.READY_SUFFIX)
+            (group.add_ready if is_ready else group.add_settings)(name, kind)
 
     def tell_unfinished(self, pairing: Pairing) -> None:
         """List what programs are still writing here, hidden files apart."""
@@ -249,8 +255,11 @@ def _pair_files(folder: _Folder, pairing: Pairing) -> None:
         for path in group.leave_doubtful():
             others[path.rpartition("/")[2]] = Kind.FILE
     groups = _folded(groups)
+    in_one_case: dict[str, list[Group]] = {}
+    for key, group in groups.items():
+        in_one_case.setdefault(key.casefold(), []).append(group)
     for name, kind in others.items():
-        if not _holds_one(name, kind, groups):
+        if not _holds_one(name, kind, in_one_case):
             _left_over(name, folder.path(name), kind, pairing)
     for group in groups.values():
         _judge(group, pairing)
@@ -264,7 +273,8 @@ def _folded(groups: dict[str, Group]) -> dict[str, Group]:
         same.setdefault(name.casefold(), []).append(groups[name])
     folded: dict[str, Group] = {}
     for alike in same.values():
-        if any(one.clashes_with(other) for index, one in enumerate(alike) for other in alike[:index]):
+        parts = [part for group in alike for part in group.claimed()]
+        if len(set(parts)) < len(parts):
             folded |= {names.key(group.name): group for group in alike}
             continue
         first = next((group for group in alike if group.has("content")), alike[0])
@@ -288,12 +298,19 @@ def _add_beside(groups: dict[str, Group], name: str, path: str, kind: Kind) -> N
     (group.add_settings if suffix == names.SETTINGS_SUFFIX else group.add_ready)(path, kind)
 
 
-def _holds_one(name: str, kind: Kind, groups: Mapping[str, Group]) -> bool:
-    """Let the group wait whose settings a file nearly is: ``NAME.toml.txt``; return whether there is one."""
+def _holds_one(name: str, kind: Kind, groups: Mapping[str, Sequence[Group]]) -> bool:
+    """Let the group wait whose settings a file nearly is: ``NAME.toml.txt``; return whether there is one.
+
+    Args:
+        name: of the file.
+        kind: what it is.
+        groups: by the key of their name in one case.
+    """
     if kind is not Kind.FILE or not names.nearly_settings(name):
         return False
     folded = names.key(name).casefold()
-    held = [group for known, group in groups.items() if re.match(re.escape(known.casefold()) + r"[._-]", folded)]
+    ends = [index for index, character in enumerate(folded) if character in "._-"]
+    held = [group for end in ends for group in groups.get(folded[:end], ())]
     for group in held:
         wanted = f"{escaped(group.name)}{names.SETTINGS_SUFFIX}"
         group.held.append(f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used")

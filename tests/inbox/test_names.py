@@ -91,6 +91,7 @@ def test_other_names_are_not_taken_for_unfinished_ones(name: str):
     [
         ".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX", "a.jpg~", ".a.jpg.swp", "a.swp", ".st",
         "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "_gsdata_", "#snapshot",
+        "RECYCLED", "~snapshot", "@__thumb", "Network Trash Folder", "found.000",
     ],
 )  # fmt: skip
 def test_litter_of_other_programs_is_known(name: str):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
@@ -305,6 +306,28 @@ def test_an_unfinished_file_is_told_as_what_it_waits_for():
         "the rest of a.content.jpg.part, which is still being written",
         "IMG_1.HEIC: it is a placeholder, let iCloud download it",
     ]
+
+
+def crowd(count: int) -> dict[str, Kind]:
+    """Folders, files that carry their names, files that nearly are settings, and names in two cases."""
+    found = listing(*(f"f{number}/{name}" for number in range(count) for name in ("content.jpg", "style.jpg")))
+    for number in range(count):
+        found |= dict.fromkeys((f"f{number}.ready", f"p{number}.content.jpg", f"p{number}.toml.txt"), Kind.FILE)
+    capitals = (format(number, "b").translate({48: "a", 49: "A"}) for number in range(count))
+    return found | {f"{name.rjust(12, 'a')}.content.jpg": Kind.FILE for name in capitals}
+
+
+def test_the_time_grows_with_the_files_and_not_with_their_square():
+    """Processor time: others compute too."""
+
+    def seconds(count: int) -> float:
+        found = crowd(count)
+        began = time.process_time()
+        pair_up(found)
+        return time.process_time() - began
+
+    seconds(50)
+    assert seconds(1600) < 20 * max(seconds(200), 0.002)  # eight times as many; the square would be 64 times
 
 
 word = st.sampled_from(
