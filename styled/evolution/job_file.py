@@ -28,7 +28,7 @@ VERSION = 1
 _MOST_BYTES = 4 * 2**20
 """Of the file; it has some two thousand."""
 
-_RECORDED = ("styled", "tensorflow", "keras", "numpy", "pillow")
+_RECORDED = ("styled", "tensorflow", "keras", "numpy", "pillow", "pi-heif", "tifffile", "imagecodecs")
 
 
 class JobFile(msgspec.Struct, frozen=True, kw_only=True):

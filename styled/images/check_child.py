@@ -55,6 +55,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 def main() -> None:
     """Limit this process, then answer requests until the parent closes the socket."""
     end_with_parent(int(sys.argv[1]))
+    # NumPy comes with the first TIFF, below the limit on memory: a thread for each core would reserve gigabytes of it.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     Image.init()  # all decoders now: their libraries count as what the process has at its start
     _limit(int(sys.argv[2]))
     connection = socket.socket(fileno=sys.stdin.fileno())

@@ -240,7 +240,17 @@ def test_a_rare_layout_is_refused_by_its_name(tmp_path: Path, photo: Array) -> N
         images.load(tmp_path / "b.tif")
 
 
-def test_a_16_bit_layout_is_checked_in_the_child_before_the_claim(tmp_path: Path, photo: Array) -> None:
+@pytest.mark.processes
+def test_what_tifffile_reads_is_checked_in_the_child_within_its_memory(tmp_path: Path, photo: Array) -> None:
+    """NumPy, tifffile and a codec are loaded below the limit."""
+    planes = np.moveaxis(wide(photo, 16), 2, 0)
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", compression="lzw")
+    with images.Checker(memory_bytes=512 * 2**20) as checker:
+        found = checker.check(tmp_path / "a.tif")
+    assert (found.width, found.height, found.format) == (64, 48, "TIFF")
+
+
+def test_a_layout_that_is_cut_off_is_refused(tmp_path: Path, photo: Array) -> None:
     planes = np.moveaxis(wide(photo, 16), 2, 0)
     tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", compression="lzw")
     data = (tmp_path / "a.tif").read_bytes()
