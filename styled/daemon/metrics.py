@@ -78,6 +78,7 @@ def _metrics(facts: Facts) -> list[_Metric]:
         _Metric("jobs", "gauge", "Jobs by state", [({"state": state}, n) for state, n in facts.counts.items()]),
         _one("oldest_waiting_seconds", "Age of the oldest waiting job, 0 if none waits", oldest),
         _one("inbox_incomplete", "Things in the inbox that wait for the rest of themselves", status.incomplete_count),
+        _one("inbox_ignored", "Things in the inbox that are part of no pair and left alone", status.ignored_count),
         _one("inbox_rejected", "Things in inbox/rejected", status.rejected_count),
         _Metric(
             "worker_ends_total",
