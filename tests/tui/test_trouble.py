@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from styled.root import Root
+from styled.store.status import PartTrouble
 from styled.store.store import Store
 from styled.tui.widgets.queue_table import QueueTable
-from tests.tui.conftest import Desk, make_app, screen_text, settled, until
+from tests.tui.conftest import NOW, Desk, make_app, screen_text, settled, until
 
 pytestmark = pytest.mark.screens
 
@@ -111,3 +112,12 @@ def test_a_status_of_another_version_is_not_read(desk: Desk, root: Root) -> None
     desk.store.set_meta("status", msgspec.json.encode({"pid": "x"}).decode())
     app = make_app(root)
     assert app._poller._maker.make(app._poller._view).daemon is None
+
+
+async def test_a_part_of_the_daemon_that_does_not_work_is_said_in_words(desk: Desk, root: Root) -> None:
+    desk.usual()
+    part = PartTrouble(part="retention", trouble="OSError: Input/output error", since=NOW - 60.0, retry_at=NOW + 9.0)
+    desk.publish(state="paused", note="paused by ann", parts=[part])
+    async with make_app(root).run_test(size=(100, 24)) as pilot:
+        app = await settled(pilot)
+        await until(pilot, lambda: "paused by ann; retention: OSError: Input/output error" in screen_text(app))

@@ -31,11 +31,11 @@ def watch(root: Root, store: Store) -> EvolutionWatch:
 def on_another_disk(root: Root, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Let ``evolution/`` be on a device of its own, or on the root's."""
     state = {"own": False}
-    real = Path.stat
+    real, evolution = Path.stat, root.evolution
 
     def stat(self: Path, **named: bool) -> os.stat_result:
         found = real(self, **named)
-        if self != root.evolution or not state["own"]:
+        if self != evolution or not state["own"]:
             return found
         values = list(found[:10])
         values[2] = found.st_dev + 1

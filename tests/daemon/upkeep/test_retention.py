@@ -116,7 +116,7 @@ def test_a_job_that_was_retried_since_the_plan_is_not_removed(workshop: Workshop
     with Janitor(workshop.root, workshop.store, workshop.job_commands, RetentionConfig(days=30)) as janitor:
         janitor.turn()
         wait_until(lambda: janitor._plan is not None and janitor._plan.done())
-        workshop.job_commands.retry(job.id)
+        workshop.job_commands.retry(job.id, from_start=True)
         janitor.turn()
     assert workshop.state(job) is JobState.WAITING
     assert (workshop.root.evolution / job.id / "input" / "content.png").is_file()
