@@ -225,7 +225,7 @@ class Inbox:
         jobs = self._settle()
         if not may_mend:
             self._recovery_schedule.plan_recovery()
-        elif recovery := self._recovery_schedule.begin():
+        elif recovery := self._recovery_schedule.begin(is_inbox_there=not self._scanner.trouble):
             self._mover.submit(recovery)
         self._look()
         if may_take and not self._recovery_schedule.blocks:
@@ -239,16 +239,16 @@ class Inbox:
         outcomes = self._mover.outcomes()
         for outcome in outcomes:
             self._release(outcome)
-            if isinstance(outcome.order, Recovery):
-                self._mend(outcome.order, outcome)
         stored = [outcome for outcome in outcomes if isinstance(outcome, Claimed | Rejected | Removed)]
-        jobs = self._store_all(stored) if stored else []
+        try:
+            jobs = self._store_all(stored) if stored else []
+        finally:  # after the claims, whose folders a recovery would take for unknown ones
+            for outcome in outcomes:
+                if isinstance(outcome.order, Recovery):
+                    self._mend(outcome.order, outcome)
         for outcome in outcomes:
-            if (
-                isinstance(outcome, Failed)
-                and isinstance(outcome.error, DiskFull)
-                and not isinstance(outcome.order, Recovery)
-            ):
+            is_recovery = isinstance(outcome.order, Recovery)  # that tells of it itself
+            if isinstance(outcome, Failed) and isinstance(outcome.error, DiskFull) and not is_recovery:
                 raise outcome.error
         return jobs
 

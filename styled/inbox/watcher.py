@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from watchdog.events import FileClosedNoWriteEvent, FileOpenedEvent, FileSystemEvent, FileSystemEventHandler
 
-from styled.files.filesystem import filesystem_type, is_network
+from styled.files.filesystem import filesystem_type, is_network, mounts_in
+from styled.files.printable import escaped
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -118,6 +119,11 @@ class Watcher(FileSystemEventHandler):
     def _start(self) -> None:
         from watchdog.observers import Observer
 
+        mounted = sorted(mounts_in(self._folder))
+        if mounted:
+            # An observer walks through all folders, and might never come back from this one.
+            self._give_up_for_now(f"something is mounted in it ({escaped(mounted[0])})")
+            return
         observer: BaseObserver | None = None
         try:
             observer = Observer()  # opens inotify: no instance may be left
@@ -126,15 +132,18 @@ class Watcher(FileSystemEventHandler):
         except Exception as error:  # noqa: BLE001  # watchdog lets out whatever its system calls gave; looks go on without it
             if observer is not None:
                 self._stop(observer)
-            self.problem = f"no events from the inbox, looking every {POLL_S:g} s instead: {_reason(error)}"
-            self._retry_at = self._clock() + _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
-            self._failures += 1
+            self._give_up_for_now(_reason(error))
             return
         self._observer, self.problem, self._failures = observer, "", 0
         if self._stopped:
             self._observer_gone()
         # What happened while nobody watched is found by a look now.
         self._hint.set()
+
+    def _give_up_for_now(self, why: str) -> None:
+        self.problem = f"no events from the inbox, looking every {POLL_S:g} s instead: {why}"
+        self._retry_at = self._clock() + _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
+        self._failures += 1
 
     def _observer_gone(self) -> None:
         observer, self._observer = self._observer, None

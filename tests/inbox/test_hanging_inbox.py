@@ -16,6 +16,8 @@ from styled.images import Checker, ImageInfo
 from styled.inbox import checking_thread, scanner
 from styled.inbox.claiming import claim as claiming
 from styled.inbox.claiming import mover, rejection
+from styled.inbox.claiming.claim_record import Claim
+from styled.root import Root
 from styled.store.store import Store
 from tests.deadlines import patience, wait_until
 from tests.inbox.driver import Driver
@@ -169,6 +171,26 @@ def test_an_inbox_that_dies_in_the_middle_of_a_claim_ends_nothing(
     monkeypatch.undo()
     assert [job.name for job in drive.run(20)] == ["a"]
     assert drive.inbox.trouble == ""
+
+
+def test_a_claim_that_could_not_be_undone_is_mended_as_soon_as_the_inbox_is_back(
+    drive: Driver, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    real = claiming.take
+
+    def dies(root: Root, claim: Claim) -> object:
+        (root.inbox).rename(root.path / "away")
+        return real(root, claim)
+
+    monkeypatch.setattr(mover, "take", dies)
+    drive.drop(a__content=png(1), a__style=png(2))
+    drive.run(15)
+    assert store.jobs() == []
+    assert list(drive.root.evolution.glob(".claim-*"))
+    monkeypatch.setattr(mover, "take", real)
+    (drive.root.path / "away").rename(drive.root.inbox)
+    assert [job.name for job in drive.run(40)] == ["a"]
+    assert not list(drive.root.evolution.glob(".claim-*"))
 
 
 def test_an_inbox_that_dies_when_it_is_cleared_costs_no_job(

@@ -168,3 +168,17 @@ def test_where_no_observer_can_be_made_it_polls_and_says_so(
     watcher.keep_alive()
     assert (watcher.is_native(), watcher.problem) == (True, "")
     watcher.stop()
+
+
+def test_a_folder_in_which_something_is_mounted_is_polled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An observer would walk into it, and hang with its file server."""
+    monkeypatch.setattr(watching, "mounts_in", lambda _: frozenset({"phone"}))
+    watcher = Watcher(tmp_path, "native", wake=lambda: None)
+    watcher.keep_alive()
+    assert not watcher.is_native()
+    assert watcher.problem == "no events from the inbox, looking every 5 s instead: something is mounted in it (phone)"
+    monkeypatch.undo()
+    watcher.restart()
+    assert watcher.is_native()
+    assert watcher.problem == ""
+    watcher.stop()

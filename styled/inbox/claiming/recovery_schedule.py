@@ -45,6 +45,7 @@ class RecoverySchedule:
         self._at = clock()
         self._blocks = True
         self._under_way = False
+        self._was_inbox_there = True
         self.trouble = ""
         """Why it did not succeed the last time; one line, printable."""
         self._log = structlog.get_logger("inbox")
@@ -56,8 +57,8 @@ class RecoverySchedule:
 
     @property
     def blocks(self) -> bool:
-        """Whether nothing may be claimed before it is mended."""
-        return self.planned and self._blocks
+        """Whether nothing may be claimed before it is mended: a folder that is claimed meanwhile would be added twice."""
+        return self._under_way or (self.planned and self._blocks)
 
     def due_in(self) -> float | None:
         """Return the seconds until :meth:`begin` has something to do; None if nothing is planned."""
@@ -73,8 +74,15 @@ class RecoverySchedule:
         """Have folders that the store does not know added to it soon."""
         self._plan(only_folders=True)
 
-    def begin(self) -> Recovery | None:
-        """Return what is planned and due; :meth:`finish` or :meth:`fail` is to follow."""
+    def begin(self, *, is_inbox_there: bool = True) -> Recovery | None:
+        """Return what is planned and due; :meth:`finish` or :meth:`fail` is to follow.
+
+        Args:
+            is_inbox_there: whether it can be read. When it is back, what could not be done without it is due at once.
+        """
+        if is_inbox_there and not self._was_inbox_there:
+            self._at = self._clock()
+        self._was_inbox_there = is_inbox_there
         if self.due_in() != 0.0:
             return None
         recovery = Recovery(frozenset(self._store.ids()), bool(self._only_folders))
