@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from styled import evolution, images
-from styled.errors import ImageTooLarge, SettingsError
+from styled.errors import ImageTooLarge, SettingsError, UnreadableImage
 from styled.evolution import JobFolder
 from styled.gallery import write_gallery
 from styled.painting import one_picture
@@ -68,6 +68,15 @@ def test_the_suffix_of_the_output_says_the_format(tmp_path: Path) -> None:
     for name, word in (("a.tiff", "tiff"), ("b.JPG", "jpeg"), ("c.png", "png"), ("d.webp", "png")):
         run = one_picture.prepare(content, [style], {"format": "png"}, output=tmp_path / name)
         assert evolution.read_job_file(run.folder).settings.format == word
+
+
+def test_what_keeps_an_image_from_being_checked_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(images.Checker, "check", fail)
+    with pytest.raises(UnreadableImage, match="rocket.jpg could not be checked: Input/output error"):
+        one_picture.prepare(SAMPLES / "rocket.jpg", [SAMPLES / "starry_night.jpg"], {}, output=tmp_path / "a.png")
 
 
 def test_a_jpeg_of_16_bits_is_refused_before_anything_is_painted(tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ import msgspec
 import numpy as np
 
 from styled import evolution, images
-from styled.errors import CheckpointError, OutputUnusable, SettingsError
+from styled.errors import CheckpointError, OutputUnusable, SettingsError, UnreadableImage
 from styled.evolution import JobFile, JobFolder
 from styled.files import durable
+from styled.files.printable import escaped
 from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
 from styled.root import Root
@@ -80,9 +81,8 @@ def prepare(
     """
     output = output.absolute()
     settings = settings_from({**values, **_format_of(output)})
-    # Wholly, and in a child: what a damaged file does to a decoder is then an error here, under the user's name for it.
     with images.Checker(max_pixels=settings.max_pixels) as checker:
-        infos = [checker.check(image.resolve()) for image in (content, *styles, *([mask] if mask else []))]
+        infos = [_checked(image, checker) for image in (content, *styles, *([mask] if mask else []))]
     plan_scales(infos[0].width, infos[0].height, settings)
     check_output(output, overwrite=overwrite)
     run = OneShot(
@@ -96,6 +96,21 @@ def prepare(
             shutil.rmtree(run.folder.path)  # nothing is in it yet that anybody could go on with
             raise
     return run
+
+
+def _checked(image: Path, checker: images.Checker) -> images.ImageInfo:
+    """Decode an image wholly, in a child: what a damaged file does to a decoder is an error here, under its user's name.
+
+    Raises:
+        ImageError: it cannot be used.
+    """
+    try:
+        return checker.check(image.resolve())
+    except OSError as error:
+        raise UnreadableImage(
+            f"{escaped(image.name)} could not be checked: {error.strerror or error}",
+            "Check the disk, and this shell's limits on memory and processes (ulimit -a).",
+        ) from error
 
 
 def reopen(folder: Path, *, output: Path | None = None, overwrite: bool = False) -> OneShot:
