@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -226,6 +227,17 @@ def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speeds, "machine", lambda: "m")
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where that can be had: ten thousand files take a tenth of the time."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as path:
+        yield Path(path)
+
+
 @pytest.mark.parametrize("count", MUTATIONS)
 @pytest.mark.parametrize(
     ("good", "read", "damage"),
@@ -262,14 +274,14 @@ def test_mutations_are_read_or_damaged_and_nothing_else(
     read: Reader,
     damage: tuple[type[Exception], ...],
     count: int,
-    tmp_path: Path,
+    folder: Path,
 ) -> None:
-    good = good if isinstance(good, bytes) else good(tmp_path)
-    assert read(good, tmp_path) is not None
+    good = good if isinstance(good, bytes) else good(folder)
+    assert read(good, folder) is not None
     refused = 0
     for data in mutations(good, count):
         try:
-            read(data, tmp_path)
+            read(data, folder)
         except damage:
             refused += 1
         except BaseException as error:
