@@ -92,9 +92,12 @@ class JobFolder:
     def open_log(self) -> int:
         """Open the log to append to, never through a link and never waiting for who reads a pipe; return its descriptor.
 
+        A pipe, a device or a folder in its place is put aside as ``log.damaged``.
+
         Raises:
-            OSError: it cannot be opened, or is no regular file.
+            OSError: it cannot be opened, or is a link.
         """
+        put_aside_what_is_no_file(self.log)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         return os.open(self.log, flags, 0o644)
 
@@ -113,6 +116,12 @@ class JobFolder:
         for folder in (self.path, self.frames, self.checkpoint):
             if folder.is_dir():
                 durable.sweep(folder)
+
+
+def put_aside_what_is_no_file(path: Path) -> None:
+    """Rename a pipe, a device or a folder in the place of a file: out of the way, and not lost. A link is left."""
+    if os.path.lexists(path) and not path.is_symlink() and not path.is_file():
+        path.replace(path.with_suffix(".damaged"))
 
 
 def safe_name(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from styled import messages
 from styled.errors import DataDamaged
-from styled.evolution.folder import JobFolder
+from styled.evolution.folder import JobFolder, put_aside_what_is_no_file
 from styled.files.decoding import from_json
 from styled.files.durable import disk_full_at
 from styled.files.untrusted import NOT_A_FILE, open_regular
@@ -32,8 +32,7 @@ class LossLog:
 
     def __init__(self, folder: JobFolder, *, step: int = 0) -> None:
         self._path = folder.losses
-        if os.path.lexists(self._path) and not self._path.is_file():  # a pipe, a folder: out of the way, and not lost
-            self._path.replace(self._path.with_suffix(".damaged"))
+        put_aside_what_is_no_file(self._path)
         with disk_full_at(self._path):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             os.ftruncate(self._descriptor, _length_up_to(self._path, step))
