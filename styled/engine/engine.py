@@ -18,7 +18,7 @@ import tensorflow as tf
 from styled import images
 from styled.engine import colour, initial_picture
 from styled.engine.iterate import Iterate, Losses, Picture
-from styled.engine.network import device, graph_cache
+from styled.engine.network import device, graph_cache, precision
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.network.stepping import State
 from styled.engine.objective.gradient import extractor_for, gradient_for
@@ -30,12 +30,16 @@ from styled.engine.upscale_detail import with_detail
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing import memory_use
+from styled.sizing.input_sizes import InputSizes
 from styled.sizing.memory_limit import budget
 from styled.sizing.scales import Scale, has_outgrown, plan_scales, style_size
 from styled.vgg19.weights import Weights
 
 Array = npt.NDArray[Any]
 Snapshot = Mapping[str, npt.NDArray[np.generic]]
+
+_STRIP_ROWS = 256
+"""Of a picture that is put together: as many at a time."""
 
 LONGEST_PX = 256.0
 """Waves that are painted where a picture is larger than its styles: about twice what the network's deepest layer sees.
@@ -87,27 +91,36 @@ def paint(
     regions = None if mask is None else _regions(mask, content, len(styles))
     scales = plan_scales(content.shape[1], content.shape[0], settings)
     extractor = extractor_for(settings, weights)
-    sizes = list(style_sizes) or [(style.shape[1], style.shape[0]) for style in styles]
-    run = _Run(extractor, content, styles, settings, scales, style_sizes=sizes, regions=regions, step_down=step_down)
+    sizes = InputSizes(
+        _size_of(content),
+        tuple(style_sizes or map(_size_of, styles)),
+        None if not regions else _size_of(regions[0].cover),
+        None if init is None else _size_of(init),
+    )
+    run = _Run(extractor, content, styles, settings, scales, sizes=sizes, regions=regions, step_down=step_down)
+    left: dict[str, npt.NDArray[np.generic]] = {}
     if resume is None:
         first, step, picture = 0, 0, initial_picture.picture(content, run.styles, settings, init)
     else:
-        first, step, picture = _resumed(resume, scales)
+        left = dict(resume)
+        first, step, picture = _resumed(left, scales)
+    is_resumed, resume = resume is not None, None  # what is restored is let go of at once: it would be there twice
     coarser: _Coarser | None = None
     for index in range(first, len(scales)):
         scale = run.open_scale(index, picture, coarser)
         del picture
-        if resume is not None:
+        if is_resumed and index == first:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
             try:
-                scale.restore({"done": done, **resume})
+                left.setdefault("done", done)
+                scale.restore(left)
+                left.clear()
             except KeyError as error:
                 raise CheckpointMismatch(
                     f"the checkpoint has no {error}: another version of styled wrote it",
                     "Start again without it (styled retry --from-start), or finish the job with that version.",
                 ) from error
-            resume = None  # else all of it would be there twice to the end
         while scale.steps_left > 0:
             step += 1
             iterate = run.step(scale, step)
@@ -140,7 +153,7 @@ class _Run:
         settings: Settings,
         scales: tuple[Scale, ...],
         *,
-        style_sizes: Sequence[tuple[int, int]],
+        sizes: InputSizes,
         regions: Sequence[Region] | None,
         step_down: int,
     ) -> None:
@@ -152,7 +165,9 @@ class _Run:
             extractor.convolutions,
             settings,
             allowed.bytes,
+            inputs=None if on_gpu else sizes,
             precision=extractor.precision.name,
+            is_emulated=precision.is_emulated(extractor.precision),
             is_strict=allowed.is_strict,
             step_down=step_down,
         )
@@ -162,7 +177,7 @@ class _Run:
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
         self.styles = [recoloured(style, content, settings) for style in styles]
-        self._style_sizes = style_sizes
+        self._style_sizes = sizes.styles
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
         self._step_seconds: list[float] = []
@@ -184,7 +199,7 @@ class _Run:
         gradient = gradient_for(
             self._extractor,
             _batch(content),
-            [_batch(style) for style in styles],
+            map(_batch, styles),  # one at a time in float32
             self._settings,
             tiling=self._tilings[scale],
             regions=regions,
@@ -217,11 +232,11 @@ class _Run:
         )
         return LONGEST_PX if index > 0 and outgrown else math.inf
 
-    def _with_photo(self, picture: Array, content: Array) -> Array:
-        """Put the content back where the mask leaves the picture unpainted; same shapes, (H, W, 3)."""
+    def _with_photo(self, picture: Array, content: Array, rows: slice = slice(None)) -> Array:
+        """Put the content back where the mask leaves the picture unpainted; same shapes, (H, W, 3), ``rows`` of all."""
         if self._unpainted is None:
             return picture
-        photo = self._unpainted[..., None]
+        photo = self._unpainted[rows, :, None]
         return picture * (1.0 - photo) + content.astype(np.float32) * photo
 
     def step(self, scale: ScaleRun, step: int) -> Iterate:
@@ -236,12 +251,16 @@ class _Run:
 
         def picture() -> Picture:
             shown: Picture = np.clip(scale.picture(diverged=diverged), 0.0, 255.0)
-            if self._settings.preserve_color != "luminance" and self._unpainted is None:
+            keeps_colours = self._settings.preserve_color == "luminance"
+            if not keeps_colours and self._unpainted is None:
                 return shown
             content = images.resize(self._content, width, height)
-            if self._settings.preserve_color == "luminance":
-                shown = colour.with_colours_of(shown, content)
-            return self._with_photo(shown, content)
+            for top in range(0, height, _STRIP_ROWS):  # a print in float32 is a gigabyte: none is there four times
+                rows = slice(top, top + _STRIP_ROWS)
+                if keeps_colours:
+                    shown[rows] = colour.with_colours_of(shown[rows], content[rows])
+                shown[rows] = self._with_photo(shown[rows], content[rows], rows)
+            return shown
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
             return {"place": np.array([scale.index, step, width, height], np.int64), **scale.state()}
@@ -299,14 +318,14 @@ def _check(styles: Sequence[Array], settings: Settings, init: Array | None) -> N
         )
 
 
-def _resumed(snapshot: Snapshot, scales: tuple[Scale, ...]) -> tuple[int, int, Array]:
+def _resumed(snapshot: dict[str, npt.NDArray[np.generic]], scales: tuple[Scale, ...]) -> tuple[int, int, Array]:
     index, step, width, height = (int(value) for value in snapshot["place"])
     if index >= len(scales) or (width, height) != scales[index][:2]:
         raise CheckpointMismatch(
             f"the checkpoint is of a picture of {width}x{height} at scale {index + 1}, which this job does not have",
             "Start again without it, or start from its picture with init.",
         )
-    return index, step, snapshot["picture"]
+    return index, step, snapshot.pop("picture")
 
 
 def recoloured(style: Array, content: Array, settings: Settings) -> Array:
@@ -316,6 +335,10 @@ def recoloured(style: Array, content: Array, settings: Settings) -> Array:
     if settings.preserve_color == "histogram":
         return colour.match_histogram(style, content)
     return style
+
+
+def _size_of(image: Array) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
 
 
 def _batch(image: Array) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
@@ -74,12 +72,12 @@ class ScaleRun:
         named = {f"{part}.{name}": _kept(value) for part, state in states.items() for name, value in state}
         return {"picture": in_place(self.optimizer.image)[0], "done": np.array([done]), **named}
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Take back what :meth:`state` gave, but for the picture, which the optimiser was started at."""
+    def restore(self, state: State) -> None:
+        """Take back what :meth:`state` gave, out of it, but for the picture, which the optimiser was started at."""
         self.done = int(state["done"][0])
         for part, held in self._parts.items():
-            own = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
-            held.restore(own)
+            names = [name for name in state if name.startswith(f"{part}.")]
+            held.restore({name.removeprefix(f"{part}."): state.pop(name) for name in names})
 
     def close(self) -> None:
         """Release all arrays, also where references to this remain; it cannot be used any more."""

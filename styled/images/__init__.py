@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from styled.images.checking import Checker as Checker
     from styled.images.checking import check as check
     from styled.images.decoding import Loaded as Loaded
+    from styled.images.decoding import decoding_need as decoding_need
     from styled.images.decoding import load as load
     from styled.images.fitting import fit as fit
     from styled.images.in_memory import ImageLike as ImageLike
     from styled.images.in_memory import is_image_like as is_image_like
     from styled.images.in_memory import source_of as source_of
+    from styled.images.mask import MASK_BYTES_PX as MASK_BYTES_PX
+    from styled.images.mask import MOST_MASK_PIXELS as MOST_MASK_PIXELS
     from styled.images.mask import Regions as Regions
     from styled.images.mask import find_regions as find_regions
     from styled.images.metadata import read_metadata as read_metadata
@@ -34,10 +37,13 @@ _MODULES = {
     "Checker": "checking",
     "check": "checking",
     "Loaded": "decoding",
+    "decoding_need": "decoding",
     "load": "decoding",
     "ImageLike": "in_memory",
     "is_image_like": "in_memory",
     "source_of": "in_memory",
+    "MASK_BYTES_PX": "mask",
+    "MOST_MASK_PIXELS": "mask",
     "Regions": "mask",
     "check_shape": "opening",
     "find_regions": "mask",

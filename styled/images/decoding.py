@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from styled.images.colour import to_srgb
+from styled.images.decoding_memory import decoding_bytes
 from styled.images.fitting import fit
 from styled.images.metadata import carried_exif
 from styled.images.opening import (
@@ -74,7 +75,7 @@ def load(
     """Decode an image: JPEG, PNG, WebP, TIFF, BMP, GIF (its first frame) and what else ``opening.FORMATS`` names.
 
     EXIF orientation is applied, colour profiles are converted to sRGB; grey, palette, CMYK, 16 bits and alpha are
-    understood. Peak memory is 4 bytes a pixel for the decoder and 3 (4 with alpha) for the result.
+    understood. Peak memory is what :func:`~styled.images.decoding_memory.decoding_bytes` says.
 
     Args:
         source: the file's path, or its bytes.
@@ -96,18 +97,14 @@ def load(
         header = info(image)
         turn = orientation(image)
         width, height = _wanted(header, long_side, size)
-        stored = (height, width) if turn in {5, 6, 7, 8} else (width, height)
-        if image.format in DRAFTED and header.width * header.height > _DRAFTED_FROM:
-            # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free. Smaller ones are shrunk as all others are: a JPEG's
-            # pixels in an array then give the same picture as the JPEG.
-            image.draft(None, (_GAP * stored[0], _GAP * stored[1]))
+        factor = _drafted(image, header, (height, width) if turn in {5, 6, 7, 8} else (width, height))
         check_pixels(source)
         image.load()
-        factor = max(1, min(have // (_GAP * want) for have, want in zip(image.size, stored, strict=True)))
         frames = _frames(image)
         pixels, alpha, remarks = _upright(image, turn, factor, shown(name))
         remarks = [*image.info[REMARKS], *filter(None, [frames, pixel_shape.remark(image)]), *remarks]
         exif = carried_exif(image)
+        image.close()  # what was decoded goes here, not at the end of this function
     if _is_one_colour(pixels):
         remarks.append("all of it is one colour")
     pixels = _resize_within(pixels, alpha, width, height)
@@ -115,6 +112,35 @@ def load(
     if alpha is not None:
         _fill_transparent(pixels, alpha)
     return Loaded(pixels, alpha, header, exif, tuple(remarks))
+
+
+def decoding_need(
+    file: BinaryIO, name: str, *, max_pixels: int, size: Callable[[int, int], tuple[int, int]]
+) -> tuple[ImageInfo, int]:
+    """Return what the header says, and the bytes that :func:`load` would hold at most; arguments and errors as there.
+
+    Args:
+        file: at its start, where it is left.
+        name: for the errors.
+        max_pixels: limit on width x height in the header.
+        size: as for :func:`load`.
+    """
+    with open_image(file, name, max_pixels=max_pixels) as image:
+        header = info(image)
+        wanted = size(header.width, header.height)
+        factor = _drafted(image, header, wanted[::-1] if orientation(image) in {5, 6, 7, 8} else wanted)
+        needed = decoding_bytes(image, header, factor, wanted)
+    file.seek(0)
+    return header, needed
+
+
+def _drafted(image: ImageFile.ImageFile, header: ImageInfo, stored: tuple[int, int]) -> int:
+    """Prepare an opened image for the size ``stored``, in the file's own order; return by what its strips are shrunk."""
+    if image.format in DRAFTED and header.width * header.height > _DRAFTED_FROM:
+        # libjpeg decodes at 1/2, 1/4 or 1/8 almost for free. Smaller ones are shrunk as all others are: a JPEG's
+        # pixels in an array then give the same picture as the JPEG.
+        image.draft(None, (_GAP * stored[0], _GAP * stored[1]))
+    return max(1, min(have // (_GAP * want) for have, want in zip(image.size, stored, strict=True)))
 
 
 def _wanted(
@@ -210,6 +236,8 @@ def _fill_transparent(pixels: Pixels, alpha: Pixels) -> None:
     hidden = alpha == 0
     if not hidden.any() or hidden.all():
         return
-    weights = alpha.astype(np.float64)
-    mean = np.tensordot(weights, pixels, axes=([0, 1], [0, 1])) / weights.sum()
-    pixels[hidden] = np.rint(mean).astype(np.uint8)
+    # Whole numbers, row by row: exact, and no copy of the picture in another dtype.
+    total = np.zeros(3, np.int64)
+    for row, cover in zip(pixels, alpha, strict=True):
+        total += cover.astype(np.int64) @ row.astype(np.int64)
+    pixels[hidden] = np.rint(total / alpha.sum(dtype=np.int64)).astype(np.uint8)

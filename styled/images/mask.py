@@ -42,8 +42,11 @@ _LEAST_AREA = 0.5
 _MOST_COLOURS = 4096
 """That are clustered; with more, levels are halved until there are no more."""
 
-_MOST_PIXELS = 16_000_000
+MOST_MASK_PIXELS = 16_000_000
 """Of which colours are counted; of a larger mask only every second, third … pixel is looked at."""
+
+MASK_BYTES_PX = 45.0
+"""Of a pixel of those while their colours are counted and compared."""
 
 _OPAQUE = 128
 
@@ -88,7 +91,7 @@ def find_regions(pixels: npt.NDArray[Any], alpha: Pixels | None, styles: int) ->
         SettingsError: another number of colours.
     """
     step = 1
-    while pixels[::step, ::step, 0].size > _MOST_PIXELS:
+    while pixels[::step, ::step, 0].size > MOST_MASK_PIXELS:
         step += 1
     pixels = np.ascontiguousarray(pixels[::step, ::step])
     clear = None if alpha is None else alpha[::step, ::step] < _OPAQUE

@@ -6,16 +6,93 @@ which that is, so that a plan counts the same pixels without reading any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from styled import images
+from styled import images, vgg19
 from styled.engine.objective.regions import Region, covers_of
 from styled.settings import Settings
+from styled.sizing import memory_use
+from styled.sizing.input_sizes import PIXEL_BYTES, InputSizes
+from styled.sizing.memory_limit import BEFORE_TENSORFLOW_BYTES, budget
 from styled.sizing.scales import Scale, content_size, plan_scales, style_size
+
+
+class Files(NamedTuple):
+    """A job's images, open, each with its name."""
+
+    content: tuple[BinaryIO, str]
+    styles: tuple[tuple[BinaryIO, str], ...]
+    mask: tuple[BinaryIO, str] | None
+    init: tuple[BinaryIO, str] | None
+
+
+def check_memory(files: Files, settings: Settings) -> None:
+    """Refuse a job that ``memory_limit`` cannot hold whatever this machine is best at, before anything is decoded.
+
+    Raises:
+        ImageError: one of the headers cannot be read.
+        SettingsError: the result would be too thin for the network.
+        DoesNotFit: nothing fits; it says what would.
+    """
+    allowed = budget(settings, on_gpu=False)
+    if not allowed.is_strict:
+        return
+    decoding = _Decoding(settings)
+    content = decoding.add(*files.content, _content_size(settings))
+    scales = plan_scales(*content, settings)
+    styles = []
+    for style in files.styles:
+        decoding.add(*style, _style_size(scales[-1], settings))
+        styles.append(decoding.size_of_file)
+    if files.mask is not None:
+        decoding.add_mask(*files.mask)
+    init = None if files.init is None else decoding.add(*files.init, _content_size(settings))
+    to_paint = memory_use.least_limit(
+        scales,
+        vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers})),
+        settings,
+        inputs=InputSizes(content, tuple(styles), None if files.mask is None else content, init),
+        precision="bfloat16" if settings.precision == "auto" else settings.precision,
+    )
+    name, to_decode = max(decoding.needs.items(), key=lambda item: item[1])
+    if max(to_paint, to_decode) > allowed.bytes:
+        finest = f"{scales[-1].width}x{scales[-1].height}"
+        what = f"{finest} needs" if to_paint > to_decode else f"decoding {name} needs"
+        raise memory_use.refusal(what, max(to_paint, to_decode), allowed.bytes)
+
+
+class _Decoding:
+    """Adds up what it takes to decode one image after another, from their headers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_pixels = settings.max_pixels
+        self._held = float(BEFORE_TENSORFLOW_BYTES)
+        self.needs: dict[str, float] = {}
+        """The bytes of the process while an image is decoded, by its file's name."""
+        self.size_of_file = 0, 0
+        """Width and height of the image added last, px."""
+
+    def add(self, file: BinaryIO, name: str, size: Callable[[int, int], tuple[int, int]]) -> tuple[int, int]:
+        """Count an image that is decoded to ``size`` of its own; return what that is, px."""
+        header, needed = images.decoding_need(file, name, max_pixels=self._max_pixels, size=size)
+        self.size_of_file = header.width, header.height
+        self.needs[name] = self._held + needed
+        width, height = size(header.width, header.height)
+        self._held += PIXEL_BYTES * width * height
+        return width, height
+
+    def add_mask(self, file: BinaryIO, name: str) -> None:
+        """Count a mask, which is decoded at its full size, and of which only its regions are kept."""
+        before = self._held
+        width, height = self.add(file, name, lambda width, height: (width, height))
+        reading = self._held + images.MASK_BYTES_PX * min(width * height, images.MOST_MASK_PIXELS)
+        self.needs[name] = max(self.needs[name], reading)
+        self._held = before
 
 
 def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
@@ -36,11 +113,7 @@ def load_picture(source: Path | BinaryIO, settings: Settings, *, name: str = "")
     Raises:
         ImageError: it cannot be used.
     """
-
-    def shrunk(width: int, height: int) -> tuple[int, int]:
-        return content_size(width, height, settings)
-
-    return images.load(source, name=name, size=shrunk, max_pixels=settings.max_pixels)
+    return images.load(source, name=name, size=_content_size(settings), max_pixels=settings.max_pixels)
 
 
 def load_styles(
@@ -110,10 +183,17 @@ def load_mask(
 
 def load_style(source: Path | BinaryIO, scale: Scale, settings: Settings, *, name: str = "") -> images.Loaded:
     """Read a style image, no larger than a scale needs it; arguments and errors as :func:`load_styles`."""
+    return images.load(source, name=name, size=_style_size(scale, settings), max_pixels=settings.max_pixels)
 
+
+def _content_size(settings: Settings) -> Callable[[int, int], tuple[int, int]]:
+    return functools.partial(content_size, settings=settings)
+
+
+def _style_size(scale: Scale, settings: Settings) -> Callable[[int, int], tuple[int, int]]:
     def shrunk(width: int, height: int) -> tuple[int, int]:
         wanted = style_size(width, height, scale, settings.style_scale)
         # One that is enlarged stays as it is until then.
         return wanted if wanted[0] < width else (width, height)
 
-    return images.load(source, name=name, size=shrunk, max_pixels=settings.max_pixels)
+    return shrunk

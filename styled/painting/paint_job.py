@@ -22,10 +22,11 @@ from styled.engine.iterate import Iterate
 from styled.engine.objective.regions import Region
 from styled.errors import CheckpointDamaged, Diverged, InstallationBroken, SettingsError, StyledError
 from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
+from styled.images.opening import open_file
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
-from styled.painting.inputs import Mask, load_content, load_mask, load_picture, load_styles
+from styled.painting.inputs import Files, Mask, check_memory, load_content, load_mask, load_picture, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
@@ -75,24 +76,32 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
     Raises:
         ImageError: one cannot be used, or is not the file that the job was made with.
         SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
+        DoesNotFit: there is not enough memory within ``memory_limit``.
     """
     settings = job.settings
     path = _init_path(folder, settings.init)
     with ExitStack() as stack:
 
-        def opened(name: str) -> BinaryIO:
-            return stack.enter_context(evolution.open_input(folder.path / name, job.digests.get(name, "")))
+        def opened(name: str) -> tuple[BinaryIO, str]:
+            file = stack.enter_context(evolution.open_input(folder.path / name, job.digests.get(name, "")))
+            return file, Path(job.names.get(name) or name).name
 
-        def called(name: str) -> str:
-            return Path(job.names.get(name) or name).name
-
-        content = load_content(opened(job.content), settings, name=called(job.content))
-        names = [called(style) for style in job.styles]
-        styles = load_styles([opened(style) for style in job.styles], content, settings, names=names)
-        mask = None
-        if job.mask is not None:
-            mask = load_mask(opened(job.mask), len(styles), content, settings, name=called(job.mask))
-    return Inputs(content, styles, None if path is None else load_picture(path, settings).pixels, mask)
+        files = Files(
+            opened(job.content),
+            tuple(opened(style) for style in job.styles),
+            None if job.mask is None else opened(job.mask),
+            None if path is None else (stack.enter_context(open_file(path)), path.name),
+        )
+        check_memory(files, settings)
+        content = load_content(files.content[0], settings, name=files.content[1])
+        paintings, names = [file for file, _ in files.styles], [name for _, name in files.styles]
+        styles = load_styles(paintings, content, settings, names=names)
+        mask = init = None
+        if files.mask is not None:
+            mask = load_mask(files.mask[0], len(styles), content, settings, name=files.mask[1])
+        if files.init is not None:
+            init = load_picture(files.init[0], settings, name=files.init[1]).pixels
+    return Inputs(content, styles, init, mask)
 
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:

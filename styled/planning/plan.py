@@ -12,6 +12,7 @@ from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
 from styled.settings import Settings
 from styled.sizing import cost, memory_use
+from styled.sizing.input_sizes import InputSizes
 from styled.sizing.memory_limit import budget
 from styled.sizing.memory_use import Precision, Scheme, TilingChoice
 from styled.sizing.scales import Scale, content_size, plan_scales, style_size
@@ -115,7 +116,14 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     precision = _precision(known, settings)
     estimated = []
     tilings = memory_use.choose_all(
-        scales, layers, settings, allowed.bytes, precision=precision, is_strict=allowed.is_strict
+        scales,
+        layers,
+        settings,
+        allowed.bytes,
+        inputs=InputSizes((width, height), tuple(styles)) if known.device == "cpu" else None,
+        precision=precision,
+        is_emulated=known.device == "cpu" and precision == "bfloat16" != known.default_precision,
+        is_strict=allowed.is_strict,
     )
     for scale in scales:
         of_styles = [style_size(*size, scale, settings.style_scale) for size in styles]

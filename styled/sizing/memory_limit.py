@@ -20,6 +20,10 @@ THREADS_MAP_BYTES = 300 * 2**20
 """The same of the threads that it starts with the first step."""
 
 
+BEFORE_TENSORFLOW_BYTES = 160 * 2**20
+"""Of a worker while it reads its images: Python, NumPy, Pillow, the weights' digest."""
+
+
 class Budget(NamedTuple):
     """A limit on a process's resident memory, or on its GPU memory."""
 

@@ -15,23 +15,30 @@ from typing import Literal, NamedTuple
 from styled import vgg19
 from styled.errors import DoesNotFit
 from styled.settings import Settings
-from styled.sizing import cost
+from styled.sizing import cost, winograd
+from styled.sizing.input_sizes import InputSizes
 from styled.sizing.scales import Scale
 from styled.sizing.tiles import tiled_by
 
 Scheme = Literal["off", "front", "full"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-BASE_BYTES = 930 * 2**20
-"""TensorFlow with XLA, the weights in both directions, the decoded images of a usual job."""
+BASE_BYTES = {"float32": 830 * 2**20, "bfloat16": 930 * 2**20, "float16": 930 * 2**20}
+"""TensorFlow with XLA, the weights in both directions. In float32 on a CPU those of wide layers count elsewhere."""
 
-WINOGRAD_BYTES = 480 * 2**20
-"""The wide layers' weights a second time and their transforms, where convolutions run in float32 on a CPU."""
+SHAPE_BYTES = 10 * 2**20
+"""The graphs of a tile, for each shape that tiles have."""
+
+MARGIN = 0.95
+"""Of a limit that the user has set: how much of TensorFlow's libraries is resident differs between machines."""
 
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 NETWORK_BYTES = {"float32": 8.6, "bfloat16": 3.6, "float16": 5.0}
 """For each number that a convolution of the network gives: itself, and its share of the gradient's temporaries."""
+
+EMULATED_BYTES = 8.4
+"""The same of bfloat16 where no processor multiplies it: TensorFlow's kernels turn the arrays into float32. Not in tiles."""
 
 TILE_FACTOR = {
     "float32": {2: 1.6, 3: 1.55, 5: 1.9},
@@ -44,6 +51,12 @@ there besides, and tiles of several shapes leave gaps in the memory between them
 GAPS = 0.4
 """Of what the network took at a coarser scale, held on beside: TensorFlow's pool of memory gives nothing back, and the
 larger arrays of a finer scale fit into part of it only."""
+
+FORWARD = 0.7
+"""Of what the network takes forward and back, what it takes to look at a style."""
+
+REGION_BYTES_CHANNEL = 2.0
+"""So many times the bytes of a style layer for each region of a mask: its features times its cover."""
 
 FRONT_BLOCKS = (2, 3)
 """That the scheme ``front`` may run in tiles."""
@@ -74,7 +87,7 @@ _PARTS_FOR_COARSER = (1.0, 0.5, 0.25)
 _ALL_BLOCKS = len(vgg19.BLOCKS)
 
 _STEP_DOWN = 0.6
-"""Share of the bytes predicted before that a step down may need: enough less to matter, few enough steps."""
+"""Of the bytes predicted for the way before, what a step down may need: enough less to matter, few enough steps."""
 
 
 class TilingChoice(NamedTuple):
@@ -107,7 +120,9 @@ def choose_all(
     settings: Settings,
     limit_bytes: float,
     *,
+    inputs: InputSizes | None = None,
     precision: Precision = "float32",
+    is_emulated: bool = False,
     is_strict: bool = True,
     step_down: int = 0,
 ) -> dict[Scale, TilingChoice]:
@@ -121,57 +136,122 @@ def choose_all(
         layers: the convolutions up to the deepest in use.
         settings: ``tiling`` narrows the choice; optimiser and history count.
         limit_bytes: what the process may have resident.
+        inputs: the images that it is painted from; None: they are not in that memory, as on a GPU.
         precision: that the convolutions run in.
+        is_emulated: this machine has no instructions for it.
         is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
             refuse a job whose user has set no limit.
-        step_down: how often memory ran out nevertheless. For each time it needs at most 60 % of the one before,
+        step_down: how often memory ran out nevertheless. For each time a way needs at most 60 % of the one before,
             down to the one that needs least.
 
     Raises:
         DoesNotFit: nothing allowed fits, if strict.
     """
-    choices = {scale: _choices(scale, layers, settings, precision) for scale in scales}
-    choose = functools.partial(_choose, limit_bytes=limit_bytes, is_strict=is_strict)
-    alone = choose(scales[-1], choices[scales[-1]]).network_bytes
-    found, refusals = [], []
-    for part in _PARTS_FOR_COARSER:
-        try:
-            found.append(_one_after_another(choices, functools.partial(choose, step_down=step_down), part * alone))
-        except DoesNotFit as refusal:
-            refusals.append(refusal)
-    if not found:
-        raise refusals[-1]
-    return min(found, key=lambda tilings: sum(scale.steps * _effort(tiling) for scale, tiling in tilings.items()))
+    choices = _all_choices(scales, layers, settings, precision, inputs=inputs, is_emulated=is_emulated)
+    allowed = MARGIN * limit_bytes if is_strict else limit_bytes
+    least = _least(choices)
+    scale, tiling = max(least.items(), key=lambda item: item[1].bytes)
+    if is_strict and tiling.bytes > allowed:
+        raise refusal(f"{scale.width}x{scale.height} needs", tiling.bytes / MARGIN, limit_bytes)
+    choose = functools.partial(_choose, limit_bytes=allowed, is_strict=is_strict, step_down=step_down)
+    alone = _choose(scales[-1], choices[scales[-1]], limit_bytes=allowed, is_strict=is_strict)
+    tried = [] if alone is None else [part * alone.network_bytes for part in _PARTS_FOR_COARSER]
+    found = [tilings for tilings in (_one_after_another(choices, choose, part) for part in tried) if tilings]
+    return min(
+        found or [least], key=lambda tilings: sum(scale.steps * _effort(tiling) for scale, tiling in tilings.items())
+    )
+
+
+def least_limit(
+    scales: Sequence[Scale],
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    *,
+    inputs: InputSizes | None,
+    precision: Precision,
+) -> float:
+    """Return the least ``limit_bytes`` that :func:`choose_all` takes; arguments as there."""
+    least = _least(_all_choices(scales, layers, settings, precision, inputs=inputs, is_emulated=False))
+    return max(tiling.bytes for tiling in least.values()) / MARGIN
+
+
+def refusal(what: str, needed_bytes: float, limit_bytes: float) -> DoesNotFit:
+    """Return the error that says what would fit.
+
+    Args:
+        what: needs it, with its verb.
+        needed_bytes: the least limit.
+        limit_bytes: that is set.
+    """
+    needed = math.ceil(needed_bytes / 2**20)
+    return DoesNotFit(
+        f"{what} {needed} MiB, and memory_limit is {limit_bytes / 2**20:.0f} MiB",
+        f"Set memory_limit = '{needed}MiB' or more, lower size, choose optimizer = 'adam', leave tiling at 'auto'.",
+    )
+
+
+def _all_choices(
+    scales: Sequence[Scale],
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    precision: Precision,
+    *,
+    inputs: InputSizes | None,
+    is_emulated: bool,
+) -> dict[Scale, list[TilingChoice]]:
+    """Return all ways to run each scale, the best first, as if it were the only one."""
+    held = 0.0 if inputs is None else inputs.held_bytes(scales[-1], settings)
+    choices = functools.partial(
+        _choices,
+        layers=layers,
+        settings=settings,
+        precision=precision,
+        inputs=inputs,
+        held_bytes=held,
+        is_emulated=is_emulated,
+    )
+    return {scale: choices(scale) for scale in scales}
+
+
+def _least(choices: Mapping[Scale, Sequence[TilingChoice]]) -> dict[Scale, TilingChoice]:
+    """Return for each scale the way that needs least, one after another."""
+    return _one_after_another(choices, lambda _, of_scale: min(of_scale, key=_bytes_of), math.inf)
 
 
 def _one_after_another(
-    choices: Mapping[Scale, Sequence[TilingChoice]], choose: Callable[..., TilingChoice], network_bytes: float
+    choices: Mapping[Scale, Sequence[TilingChoice]],
+    choose: Callable[[Scale, Sequence[TilingChoice]], TilingChoice | None],
+    network_bytes: float,
 ) -> dict[Scale, TilingChoice]:
+    """Return what ``choose`` takes for each scale, given what coarser ones leave held; empty where one takes none."""
     tilings: dict[Scale, TilingChoice] = {}
     held = 0.0
     for scale, of_scale in choices.items():
         modest = [choice for choice in of_scale if choice.network_bytes <= network_bytes] or of_scale
-        tilings[scale] = choose(scale, [tiling._replace(bytes=round(tiling.bytes + held)) for tiling in modest])
-        held = max(held, GAPS * tilings[scale].network_bytes)
+        tiling = choose(scale, [tiling._replace(bytes=round(tiling.bytes + held)) for tiling in modest])
+        if tiling is None:
+            return {}
+        tilings[scale] = tiling
+        held = max(held, GAPS * tiling.network_bytes)
     return tilings
 
 
 def _choose(
-    scale: Scale, choices: Sequence[TilingChoice], *, limit_bytes: float, is_strict: bool, step_down: int = 0
-) -> TilingChoice:
-    """Return one of a scale's ``choices``, the best first; arguments as :func:`choose_all`."""
+    _: Scale, choices: Sequence[TilingChoice], *, limit_bytes: float, is_strict: bool, step_down: int = 0
+) -> TilingChoice | None:
+    """Return one of a scale's ``choices``, the best first, None where none fits; arguments as :func:`choose_all`."""
     fitting = [choice for choice in choices if choice.bytes <= limit_bytes]
-    least = min(choices, key=lambda choice: choice.bytes)
+    least = min(choices, key=_bytes_of)
     if is_strict and not fitting:
-        raise DoesNotFit(
-            f"{scale.width}x{scale.height} needs about {least.bytes / 2**30:.1f} GiB, "
-            f"and the limit is {limit_bytes / 2**30:.1f} GiB",
-            "Lower size, choose optimizer = 'adam', leave tiling at 'auto', or raise memory_limit.",
-        )
+        return None
     tiling = fitting[0] if fitting else least
-    for _ in range(step_down):
+    for _times in range(step_down):
         tiling = next((choice for choice in choices if choice.bytes <= _STEP_DOWN * tiling.bytes), least)
     return tiling
+
+
+def _bytes_of(tiling: TilingChoice) -> int:
+    return tiling.bytes
 
 
 def _effort(tiling: TilingChoice) -> float:
@@ -180,14 +260,28 @@ def _effort(tiling: TilingChoice) -> float:
 
 
 def _choices(
-    scale: Scale, layers: Sequence[vgg19.Convolution], settings: Settings, precision: Precision
+    scale: Scale,
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    precision: Precision,
+    *,
+    inputs: InputSizes | None,
+    held_bytes: float,
+    is_emulated: bool,
 ) -> list[TilingChoice]:
-    """Return all ways that ``settings.tiling`` allows, the best first."""
+    """Return all ways that ``settings.tiling`` allows, the best first; ``held_bytes`` of the inputs are there always."""
     histories = _histories(scale, settings)
-    fixed = {history: _fixed_bytes(scale, settings, history, precision) for history in histories}
+    base = BASE_BYTES[precision] + held_bytes + (0.0 if inputs is None else inputs.of_scale_bytes(scale))
+    largest = max(scale.pixels, 0 if inputs is None else inputs.largest_style(scale, settings))
+    if precision == "float32":
+        base += winograd.weights_bytes(largest, layers)
+    fixed = {history: base + _images_bytes(scale, settings, history, precision) for history in histories}
+    regions = 0 if inputs is None else inputs.regions
     tilings = [
         TilingChoice(blocks, tile, history, histories[0], round(fixed[history] + network), round(network), cost_of_step)
-        for blocks, tile, network, cost_of_step in _networks(scale, layers, precision)
+        for blocks, tile, network, cost_of_step in _networks(
+            scale, layers, settings, precision, regions=regions, largest_px=largest, is_emulated=is_emulated
+        )
         for history in histories
     ]
     return sorted((tiling for tiling in tilings if settings.tiling in {"auto", tiling.scheme}), key=_effort)
@@ -204,21 +298,44 @@ def _histories(scale: Scale, settings: Settings) -> list[int]:
 
 
 def _networks(
-    scale: Scale, layers: Sequence[vgg19.Convolution], precision: Precision
+    scale: Scale,
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    precision: Precision,
+    *,
+    regions: int,
+    largest_px: int,
+    is_emulated: bool,
 ) -> Iterator[tuple[int, tuple[int, int], float, float]]:
-    """Yield all ways to run the network: the blocks in tiles, the tile, its bytes and what a step costs."""
+    """Yield all ways to run the network: the blocks in tiles, the tile, its bytes and what a step costs.
+
+    Args:
+        scale: that is painted.
+        layers: of the network.
+        settings: the style layers count where there are regions.
+        precision: of the convolutions.
+        regions: of a mask, 0 without one.
+        largest_px: pixels of the picture or of a larger style, which goes forward only.
+        is_emulated: see :func:`choose_all`.
+    """
+    tile_network = functools.partial(_network_bytes, settings=settings, precision=precision, regions=regions)
+    network = functools.partial(tile_network, number_bytes=EMULATED_BYTES) if is_emulated else tile_network
+    # A picture that is done is there twice when it is written, and the network no more.
+    least = scale.pixels * IMAGE_BYTES_PX
     untiled = sum(piece.cost for piece in cost.of_step(scale, layers, (), (0, 0)))
-    yield 0, (0, 0), _network_bytes(scale.pixels, layers, precision), untiled
+    yield 0, (0, 0), max(least, network(scale.pixels, layers), FORWARD * network(largest_px, layers)), untiled
     for blocks in (*FRONT_BLOCKS, _ALL_BLOCKS):
         tiled = tiled_by(layers, blocks)
         if blocks < _ALL_BLOCKS and len(tiled) == len(layers):
             continue  # the network ends there: that is all of it
-        deep = _network_bytes(scale.pixels, layers[len(tiled) :], precision)
+        rest = layers[len(tiled) :]
+        deep = max(network(scale.pixels, rest), FORWARD * network(largest_px, rest))
         for tile in _tile_sizes(scale):
-            largest = cost.grid(scale, layers, tiled, tile).largest
+            grid = cost.grid(scale, layers, tiled, tile)
             # The deep rest and the tiles take turns.
-            in_tile = TILE_FACTOR[precision][blocks] * _network_bytes(largest, tiled, precision)
-            yield blocks, tile, max(deep, in_tile), sum(p.cost for p in cost.of_step(scale, layers, tiled, tile))
+            in_tile = TILE_FACTOR[precision][blocks] * tile_network(grid.largest, tiled)
+            needed = max(least, deep, in_tile) + SHAPE_BYTES * (grid.shapes - 1)
+            yield blocks, tile, needed, sum(p.cost for p in cost.of_step(scale, layers, tiled, tile))
 
 
 def _tile_sizes(scale: Scale) -> Iterator[tuple[int, int]]:
@@ -235,18 +352,28 @@ def whole_pictures_from(scale: Scale, tiling: TilingChoice) -> int | None:
     return round(scale.pixels * IMAGE_BYTES_PX) if tiling.blocks else None
 
 
-def _fixed_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:
-    """Return what is held whatever runs in tiles: TensorFlow, weights, the optimiser's images, the content's features."""
-    base = BASE_BYTES + (WINOGRAD_BYTES if precision == "float32" else 0)
+def _images_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:
+    """Return what is held of the picture whatever runs in tiles: the optimiser's images, the content's features."""
     images = IMAGES[settings.optimizer] + history  # two arrays a pair, in bfloat16
     images += SPECTRUM_IMAGES * (settings.optimizer == "lbfgs" and settings.preconditioner == "frequency")
     images += 2.0 * (settings.average > 0) + 2.0 * (settings.stop == "plateau")
     targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers) * ELEMENT_BYTES[precision]
-    return base + scale.pixels * (images * IMAGE_BYTES_PX + targets)
+    return scale.pixels * (images * IMAGE_BYTES_PX + targets)
 
 
-def _network_bytes(pixels: int, layers: Sequence[vgg19.Convolution], precision: Precision) -> float:
-    return pixels * NETWORK_BYTES[precision] * sum(map(_channels_px, layers))
+def _network_bytes(
+    pixels: int,
+    layers: Sequence[vgg19.Convolution],
+    settings: Settings,
+    *,
+    precision: Precision,
+    regions: int,
+    number_bytes: float | None = None,
+) -> float:
+    in_regions = [layer for layer in layers if settings.style_layers.get(layer.name)] if regions else []
+    covered = regions * REGION_BYTES_CHANNEL * ELEMENT_BYTES[precision] * sum(map(_channels_px, in_regions))
+    number = NETWORK_BYTES[precision] if number_bytes is None else number_bytes
+    return pixels * (number * sum(map(_channels_px, layers)) + covered)
 
 
 def _channels_px(layer: vgg19.Convolution) -> float:

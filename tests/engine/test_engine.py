@@ -350,6 +350,7 @@ class TestResume:
         monkeypatch.setattr(memory_use, "SMALLEST_TILE", 32)
         monkeypatch.setattr(memory_use, "TILE_COUNTS", (1, 2))
         monkeypatch.setattr(memory_use, "TILE_FACTOR", {"float32": {5: 0.5}})
+        monkeypatch.setattr(memory_use, "SHAPE_BYTES", 0)
         values = Settings(size=96, steps=6, scales=(), history=2, precision="float32", **SHALLOW)
         whole = [kept(iterate) for iterate in paint(rocket, [starry_night], values, weights=vgg)]
         assert tiles == []

@@ -14,6 +14,7 @@ from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
 from styled.settings import Settings
 from styled.sizing import memory_use
+from styled.sizing.input_sizes import InputSizes
 from styled.sizing.scales import plan_scales
 from styled.vgg19.weights import Weights
 
@@ -78,7 +79,9 @@ def test_how_a_scale_is_run_is_said_on_its_first_step(
     assert [iterate.step for iterate in iterates if iterate.tiling is not None] == [1, 5]
     settings = Settings(**SHALLOW, scales=(32,), steps=7, optimizer="adam")
     layers = vgg19.up_to("block2_conv1")
-    tilings = memory_use.choose_all(plan_scales(*rocket.shape[1::-1], settings), layers, settings, float("inf"))
+    inputs = InputSizes(rocket.shape[1::-1], (starry_night.shape[1::-1],))
+    scales = plan_scales(*rocket.shape[1::-1], settings)
+    tilings = memory_use.choose_all(scales, layers, settings, float("inf"), inputs=inputs)
     assert [iterate.tiling for iterate in iterates if iterate.tiling is not None] == list(tilings.values())
     assert {iterate.peak_bytes for iterate in iterates} == {max(tiling.bytes for tiling in tilings.values())}
     inside = next(itertools.islice(paint(rocket, [starry_night], settings, weights=vgg), 2, None)).snapshot()

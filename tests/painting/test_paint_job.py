@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +19,22 @@ from PIL import Image
 
 from styled import evolution, images, messages, vgg19
 from styled.engine.iterate import Iterate, Losses
-from styled.errors import CheckpointMismatch, Diverged, InputChanged, SettingsError, Superseded, UnreadableImage
+from styled.errors import (
+    CheckpointMismatch,
+    Diverged,
+    DoesNotFit,
+    InputChanged,
+    SettingsError,
+    Superseded,
+    UnreadableImage,
+)
 from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Frame, Noted, Progress, Result, Started, Stopped
 from styled.painting import checkpoints
-from styled.painting.paint_job import paint_job
+from styled.painting.paint_job import load_inputs, paint_job
 from styled.settings import Settings, settings_from
 from styled.sizing import memory_use
+from styled.sizing.input_sizes import InputSizes
 from styled.sizing.scales import plan_scales
 
 pytestmark = pytest.mark.tensorflow
@@ -280,14 +290,38 @@ class TestMemory:
         scale = scales[-1]
         assert scale.steps == 6
         one_pair = settings_from(values | {"history": 1})
-        least = memory_use.choose_all(scales, vgg19.up_to("block1_conv2"), one_pair, math.inf)[scale]
+        sizes = [images.probe(SAMPLES / f"{name}.jpg") for name in ("rocket", "starry_night")]
+        inputs = InputSizes((64, 43), ((sizes[1].width, sizes[1].height),))
+        layers = vgg19.up_to("block1_conv2")
+        least = memory_use.choose_all(scales, layers, one_pair, math.inf, inputs=inputs)[scale]
         pair = 2 * 12 * scale.pixels
-        limit = least.bytes + 1.5 * pair
+        limit = (least.bytes + 1.5 * pair) / memory_use.MARGIN
         said = list(paint_job(make_job(job, **values, memory_limit=limit / 2**30), never))
         [noted] = [message for message in said if isinstance(message, Noted)]
         assert noted.step == 10
         needed = (least.bytes + pair) / 2**30
         assert noted.note == f"scale 2 of 2 (64x43): untiled, 2 of 5 pairs of L-BFGS, for {needed:.1f} GiB"
+
+    def test_a_job_beyond_its_limit_is_refused_before_anything_is_decoded(
+        self, job: JobFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By the memory of painting, and by that of decoding a large style; the named limit is enough for both."""
+        flat = Image.new("RGB", (9000, 9000))
+
+        def refusal(limit: int) -> str:
+            folder = make_job(job, memory_limit=limit / 1024)
+            flat.save(folder.input / "style.jpg", "PNG", compress_level=1)
+            described = evolution.read_job_file(folder)
+            evolution.write_job_file(folder, msgspec.structs.replace(described, digests={}))
+            with pytest.raises(DoesNotFit) as caught:
+                load_inputs(folder, evolution.read_job_file(folder))
+            return str(caught.value)
+
+        monkeypatch.setattr(images, "load", None)
+        found = re.search(r"64x43 needs (\d+) MiB, and memory_limit is 200 MiB.*memory_limit = '\1MiB'", refusal(200))
+        assert found is not None
+        monkeypatch.setattr(memory_use, "BASE_BYTES", dict.fromkeys(memory_use.BASE_BYTES, 0))
+        assert "decoding style.jpg needs" in refusal(200)
 
     def test_the_blocks_that_run_in_tiles_are_told_with_them(self, job: JobFolder) -> None:
         tiling = memory_use.TilingChoice(

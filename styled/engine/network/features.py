@@ -23,6 +23,7 @@ from styled.engine.network import precision, winograd
 from styled.engine.network.custom_gradient import custom_gradient
 from styled.engine.network.fused import relu_gradient
 from styled.engine.network.graph_cache import GraphCache
+from styled.sizing import winograd as winograd_sizes
 from styled.vgg19.weights import Weights
 
 Tensor = Any
@@ -45,13 +46,6 @@ FLOAT16_UNIT = 16.0
 FLOAT16_PIXELS = 1e7
 """In float16 the loss is multiplied by the picture's pixels over this before its gradient is taken, and the gradient
 divided by it after: a pixel's share of the gradient falls with their number, and must stay between 6e-8 and 65504."""
-
-WINOGRAD_CHANNELS = 128
-"""Fewest channels, in and out, from which Winograd's convolution is faster than oneDNN's."""
-
-WINOGRAD_ELEMENTS = 2**18
-"""Fewest positions times channels of its input for that: measured at 128 to 512 channels. Below, its many operations
-take longer, and three times as long to trace."""
 
 
 class FeatureExtractor:
@@ -93,7 +87,7 @@ class FeatureExtractor:
             kernel = np.asarray(weights.kernels[convolution.name])
             if convolution is vgg19.CONVOLUTIONS[0]:
                 kernel = kernel[:, :, ::-1, :]  # the weights expect BGR, our images are RGB
-            wide = min(convolution.inputs, convolution.outputs) >= WINOGRAD_CHANNELS
+            wide = min(convolution.inputs, convolution.outputs) >= winograd_sizes.CHANNELS
             forward = backward = _by_size if fast and wide and precision == tf.float32 else _direct
             if self._repeats_border(convolution):
                 forward, backward = _inner, _outer
@@ -213,7 +207,7 @@ def _by_size(kernel: npt.NDArray[np.float32], precision: Any) -> Convolve:
             return make(kernel, precision)
 
     def convolve(x: Tensor) -> Tensor:
-        is_large = math.prod(x.shape[1:]) >= WINOGRAD_ELEMENTS
+        is_large = math.prod(x.shape[1:]) >= winograd_sizes.ELEMENTS
         return made(_winograd if is_large else _direct)(x)
 
     return convolve

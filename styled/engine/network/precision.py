@@ -33,6 +33,15 @@ def prefers_winograd(dtype: Any) -> bool:
     return bool(dtype == tf.float32) and not tf.config.list_physical_devices("GPU")
 
 
+def is_emulated(dtype: Any) -> bool:
+    """Return whether convolutions in ``dtype`` are made of float32's on this machine: bfloat16 on most CPUs."""
+    return (
+        bool(dtype == tf.bfloat16)
+        and not tf.config.list_physical_devices("GPU")
+        and not bool(_FAST_BFLOAT16 & cpu_flags())
+    )
+
+
 def _has_fast_bfloat16() -> bool:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:

@@ -29,8 +29,8 @@ class Stateful(Protocol):
     def state(self) -> State:
         """Return it as arrays."""
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Take back what :meth:`state` gave."""
+    def restore(self, state: State) -> None:
+        """Take back what :meth:`state` gave. What is large may be taken out of ``state``: else it is there twice."""
 
 
 class Optimizer(Stateful, Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from styled import vgg19
 from styled.engine.network import precision
@@ -53,7 +53,7 @@ def extractor_for(settings: Settings, weights: Weights | None = None) -> Feature
 def gradient_for(
     extractor: FeatureExtractor,
     content: Tensor,
-    styles: Sequence[Tensor],
+    styles: Iterable[Tensor],
     settings: Settings,
     *,
     tiling: TilingChoice,
@@ -64,7 +64,7 @@ def gradient_for(
     Args:
         extractor: from :func:`extractor_for`.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
-        styles: the styles at this scale, same form, any size each.
+        styles: the styles at this scale, same form, any size each; taken one after another.
         settings: layers and weights.
         tiling: whether and how to tile, from :func:`styled.sizing.memory_use.choose_all`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.

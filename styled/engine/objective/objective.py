@@ -7,7 +7,7 @@ mean squares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -150,7 +150,7 @@ class Objective:
     Args:
         extractor: must give all layers that ``settings`` name.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
-        styles: the styles at this scale, same form, any size each.
+        styles: the styles at this scale, same form, any size each; taken one after another.
         settings: layers and weights.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
@@ -159,7 +159,7 @@ class Objective:
         self,
         extractor: FeatureExtractor,
         content: Tensor,
-        styles: Sequence[Tensor],
+        styles: Iterable[Tensor],
         settings: Settings,
         *,
         regions: Sequence[Region] | None = None,

@@ -14,7 +14,7 @@ only the front is run twice, and with a halo of 8 or 24 px instead of 80.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class TiledObjective:
     Args:
         extractor: must give all layers that ``settings`` name.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
-        styles: the styles at this scale, same form, any size each.
+        styles: the styles at this scale, same form, any size each; taken one after another.
         settings: layers and weights.
         blocks: how many of the network's blocks run in tiles, 1 to 5; the deep rest runs in one piece.
         tile: width and height of what a tile shall own, px, see :func:`styled.sizing.tiles.tiles`.
@@ -54,7 +54,7 @@ class TiledObjective:
         self,
         extractor: FeatureExtractor,
         content: Tensor,
-        styles: Sequence[Tensor],
+        styles: Iterable[Tensor],
         settings: Settings,
         *,
         blocks: int,

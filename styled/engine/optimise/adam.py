@@ -66,10 +66,10 @@ class Adam:
         count = np.array([int(self._count)])
         return {"first": in_place(self._vectors.first), "second": in_place(self._vectors.second), "count": count}
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave."""
-        self._vectors.first.assign(state["first"])
-        self._vectors.second.assign(state["second"])
+        self._vectors.first.assign(state.pop("first"))
+        self._vectors.second.assign(state.pop("second"))
         self._count = tf.constant(state["count"][0].item(), tf.float64)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from styled.engine.network.stepping import State, Tensor, in_place
@@ -44,8 +41,8 @@ class Average:
         """Return the running sum and the count; nothing when there is no average."""
         return {} if self._sum is None else {"sum": in_place(self._sum), "count": np.array([self._count])}
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave."""
         if self._sum is not None:
-            self._sum.assign(state["sum"])
+            self._sum.assign(state.pop("sum"))
             self._count = int(state["count"][0])

@@ -149,7 +149,7 @@ class LBFGS:
 
     def expect(self, curvature: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        self.preconditioner.restore(curvature)
+        self.preconditioner.restore(dict(curvature))
         scale = tf.constant(curvature["scale_px"][0].item() * self._size, tf.float64)
         self._small = self._small._replace(scale=scale, learned=self.preconditioner.learned)
 
@@ -181,16 +181,16 @@ class LBFGS:
             **self.preconditioner.state(),
         }
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave, or that of a version whose slots were in another order."""
         for name in _VECTORS:
-            getattr(self._vectors, name).assign(state[name])
+            getattr(self._vectors, name).assign(state.pop(name))
         order = state["order"].astype(np.int64)
         # As many pairs as then, whatever memory there is now: else it would paint another picture.
         by_age = np.argsort(order, kind="stable")
         none = tf.zeros_like(self._vectors.last_move, self._vectors.moves[0].dtype)
         restored = {
-            name: pairs.from_checkpoint([state[f"{name}.{at}"] if order[at] else None for at in by_age], none)
+            name: pairs.from_checkpoint((state.pop(f"{name}.{at}") if order[at] else None for at in by_age), none)
             for name in _PAIRS
         }
         self._vectors = self._vectors._replace(**restored)

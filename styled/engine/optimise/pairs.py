@@ -8,7 +8,7 @@ and all others move up by handing their memory on, and nothing is copied. A plac
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def for_checkpoint(variables: Pairs, filled: int) -> list[npt.NDArray[np.generic
     return list(places[len(places) - filled :])
 
 
-def from_checkpoint(kept: Sequence[npt.NDArray[np.generic] | None], none: Tensor) -> list[Tensor]:
+def from_checkpoint(kept: Iterable[npt.NDArray[np.generic] | None], none: Tensor) -> list[Tensor]:
     """Return variables that hold what :func:`for_checkpoint` gave, None for an empty place. Not for graphs.
 
     Args:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from styled.engine.network.stepping import State, Tensor, in_place
@@ -48,7 +45,7 @@ class Plateau:
             return {}
         return {"before": in_place(self._before), "steps": np.array([self._steps])}
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave."""
         if self._before is not None:
             self._before = tf.constant(state["before"])

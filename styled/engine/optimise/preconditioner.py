@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -97,7 +97,7 @@ class Preconditioner(Protocol):
     def state(self) -> State:
         """Return what was learned."""
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave."""
 
 
@@ -148,7 +148,7 @@ class Identity:
         """See :class:`Preconditioner`."""
         return {}
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """See :class:`Preconditioner`."""
 
 
@@ -250,7 +250,7 @@ class FrequencyPreconditioner:
         names = {"band_moves": "moves", "band_changes": "changes", "band_factors": "factors"}
         return {name: in_place(getattr(self.learned, field)) for name, field in names.items()}
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, state: State) -> None:
         """See :class:`Preconditioner`."""
         factors = np.where(self._is_moved, state["band_factors"], 0.0)
         self.learned = Learned(*(tf.constant(each) for each in (state["band_moves"], state["band_changes"], factors)))
