@@ -8,7 +8,7 @@ real inputs and writes real frames, losses, checkpoints and results. The job's n
 ``oom`` raises MemoryError at step 5; ``killed`` exits with 137 then; ``hungry`` does so until it uses less
 memory for the second time; ``greedy`` five steps into each attempt; ``unfit`` is too large for its limit; ``silent`` exits with 0 and no result;
 ``few`` has memory for three pairs of L-BFGS instead of five; ``broken`` writes a result that does not decode; ``stubborn`` ignores requests to stop; ``full`` meets a full disk while a
-file ``FULL`` lies in the root; ``slow`` takes 50 ms a step.
+file ``FULL`` lies in the root; ``slow`` takes 50 ms a step; ``real`` is the real worker, TensorFlow and all.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ CLOCK_FACTOR = 20.0
 STEP_S = float(os.environ.get("STYLED_TEST_STEP_S", "0.002"))
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
 NAME = FOLDER.name
+
+if __name__ == "__main__" and "real" in NAME:
+    # Sums are rounded otherwise with another number of threads, and that follows from ``[queue] parallel``.
+    os.environ |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+    from styled.painting import worker
+
+    sys.exit(worker.main())
 
 device = types.ModuleType("styled.engine.network.device")
 device.prepare = lambda: None  # type: ignore[attr-defined]
