@@ -18,7 +18,7 @@ from styled.inbox.add import add_pair
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
-from tests.faults.chaos_ledger import Ledger, Pair
+from tests.faults.chaos.ledger import Ledger, Pair
 from tests.faults.daemon_process import DaemonProcess
 
 

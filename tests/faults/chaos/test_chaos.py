@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos import Chaos, read_acts
-from tests.faults.chaos_acts import ACTS
+from tests.faults.chaos.acts import ACTS
+from tests.faults.chaos.run import Chaos, read_acts
 
 pytestmark = [pytest.mark.faults, pytest.mark.processes]
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from styled.errors import StyledError
 from styled.job import JobState
-from tests.faults.chaos_ledger import job_toml
-from tests.faults.chaos_world import World
+from tests.faults.chaos.ledger import job_toml
+from tests.faults.chaos.world import World
 
 
 def drop(world: World, dice: random.Random) -> str:

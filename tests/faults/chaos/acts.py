@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.chaos_machines import (
+from tests.faults.chaos.machines import (
     crowd,
     damage_files,
     fill_disk,
@@ -19,7 +19,7 @@ from tests.faults.chaos_machines import (
     restart_daemon,
     stop_time,
 )
-from tests.faults.chaos_people import (
+from tests.faults.chaos.people import (
     bring_back,
     change_mode,
     drop,
@@ -37,7 +37,7 @@ from tests.faults.chaos_people import (
     touch,
     withdraw,
 )
-from tests.faults.chaos_world import Act
+from tests.faults.chaos.world import Act
 
 ACTS = {
     act.do.__name__: act

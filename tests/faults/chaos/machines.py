@@ -14,7 +14,7 @@ import psutil
 from styled.errors import StyledError
 from styled.evolution import JobFolder
 from styled.job import JobState
-from tests.faults.chaos_world import World
+from tests.faults.chaos.world import World
 from tests.faults.daemon_process import workers_of
 
 # -- orders --------------------------------------------------------------------------------------------------
