@@ -370,12 +370,13 @@ class Daemon:
             self._log.warning("files that were removed from .styled/ were made again")
 
     def _look_and_tell(self) -> None:
+        if self._evolution_watch.turn():
+            self._dispatcher.changed()
         before = self._disk.room
-        if self._disk.look() is not before:
+        # Not while a look at evolution/ has not come back: its file server would hang this one too.
+        if self._evolution_watch.answers and self._disk.look() is not before:
             room = self._disk.room.name.lower()
             self._log.warning("room on the disk", room=room, free=self._disk.free, note=self._disk.note)
-        if self._evolution_watch.look():
-            self._dispatcher.changed()
         if self._disk.room is Room.NONE:
             self._dispatcher.stop_running(self._config.queue.stop_grace_s)
         self._reporter.beat(*self._state())

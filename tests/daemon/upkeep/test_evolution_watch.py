@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from styled.daemon.upkeep import evolution_watch
 from styled.daemon.upkeep.evolution_watch import EvolutionWatch
 from styled.inbox.intake import Inbox
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.store import Store
 from tests.daemon.workshop import Workshop, add_job
+from tests.deadlines import patience, wait_until
 
 
 @pytest.fixture
@@ -134,3 +138,24 @@ def test_nothing_is_mended_while_it_is_away(root: Root, store: Store) -> None:
             inbox.turn(may_take=False, may_mend=False)
         assert inbox._recovery_schedule.planned
         assert inbox._mover.pending == 0
+
+
+def test_a_folder_that_does_not_answer_keeps_nobody_and_is_said(
+    root: Root, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    real = evolution_watch._ask
+
+    def hang(*arguments: Any) -> Any:
+        answer.wait(patience(60))
+        return real(*arguments)
+
+    monkeypatch.setattr(evolution_watch, "_ask", hang)
+    monkeypatch.setattr(evolution_watch, "HANGS_S", 0.05)
+    watch = EvolutionWatch(root, store)
+    wait_until(lambda: not watch.turn() and watch.trouble)
+    assert watch.trouble == "evolution/ does not answer; is its file server there?"
+    answer.set()
+    wait_until(watch.turn)
+    assert watch.trouble == ""
+    watch.close()
