@@ -168,12 +168,10 @@ def lose_inbox(world: World, dice: random.Random) -> str:
         world.return_inbox()
         return "back"
     world.root.inbox.rename(world.root.path / "inbox-away")
-    kind = dice.choice(("nothing", "nothing", "file", "link"))
+    kind = dice.choice(("nothing", "nothing", "file"))  # a link of the root's owner is an inbox elsewhere
     with contextlib.suppress(FileExistsError):
         if kind == "file":
             world.root.inbox.touch(exist_ok=False)
-        elif kind == "link":
-            world.root.inbox.symlink_to(world.ledger.outside.folder)
     return kind
 
 
