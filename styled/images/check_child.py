@@ -97,8 +97,8 @@ def _decode(request: Request, descriptor: int) -> Reply:
             image.load()
             if image.has_transparency_data and is_invisible(image):
                 refuse_blank(image, request.name)
-            remarks = _read_mask(file, request) if request.mask_styles else ()
             odd = doubt(file, header.format)
+            remarks = _read_mask(file, request) if request.mask_styles else ()
     except (ImageError, SettingsError) as error:
         return Reply(kind=type(error).__name__, message=error.message, advice=error.advice)
     except OSError as error:
@@ -110,8 +110,9 @@ def _read_mask(file: BinaryIO, request: Request) -> tuple[str, ...]:
     """Return what the reading of a mask remarks."""
     from styled.images import decoding, mask  # NumPy, only when there is a mask
 
-    file.seek(0)
-    loaded = decoding.load(file, name=request.name, max_pixels=request.max_pixels)
+    with os.fdopen(os.dup(file.fileno()), "rb") as again:  # whoever decodes may close it
+        again.seek(0)
+        loaded = decoding.load(again, name=request.name, max_pixels=request.max_pixels)
     return mask.find_regions(loaded.pixels, loaded.alpha, request.mask_styles).remarks
 
 

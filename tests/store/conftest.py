@@ -63,8 +63,8 @@ def add_job(store: Store) -> Callable[..., Job]:
     return add
 
 
-def png(red: int = 0, side: int = 8) -> bytes:
-    """A small real image; ``red`` tells it from others."""
+def png(red: int = 0, side: int = 16) -> bytes:
+    """A small real image, no smaller than the network can see; ``red`` distinguishes it from others."""
     buffer = io.BytesIO()
     Image.new("RGB", (side, side), (red % 256, red // 256 % 256, 7)).save(buffer, "PNG")
     return buffer.getvalue()
