@@ -109,7 +109,8 @@ def test_the_file_that_was_opened_is_decoded_whatever_has_its_name_by_then(
     monkeypatch.setattr(check, "before_decoding", exchange)
     verdict = judge.judge(found)
     assert isinstance(verdict, NotYet)
-    assert "not an image" in verdict.reason
+    assert isinstance(verdict.afterwards, Unusable)
+    assert "not an image" in verdict.afterwards.reason
 
 
 def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
