@@ -142,3 +142,22 @@ def test_rows_of_an_older_version_have_no_digest():
     assert taken.is_same(Signature(1, 7, 10, 99, 5))
     assert taken.may_be(Signature(1, 8, 10, 99, 5))
     assert not taken.is_same(Signature(1, 8, 10, 99, 5))
+    assert not taken.may_be(Signature(1, 7, 10, 98, 5)), "without a digest nothing else tells that it was only touched"
+
+
+def test_of_a_touched_file_the_digest_decides():
+    taken = Taken(7, 10, 99, "0" * 64)
+    assert taken.may_be(Signature(1, 7, 10, 98, 5))
+    assert not taken.is_same(Signature(1, 7, 10, 98, 5))
+    assert not taken.may_be(Signature(1, 7, 11, 99, 5))
+
+
+@pytest.mark.processes
+def test_a_touch_of_what_stays_paints_nothing_again(taken: Driver, store: Store):
+    """Found by chaos: a pair in an immutable folder was painted a second time after its files were touched."""
+    for name in taken.left():
+        os.utime(taken.root.inbox / name, (1_000_000, 1_000_000))
+    assert taken.run(40) == []
+    assert len(store.jobs()) == 1
+    taken.use()
+    assert taken.run(20) == []

@@ -39,8 +39,8 @@ class Taken(NamedTuple):
 
     def is_same(self, found: Signature) -> bool:
         """Return whether the file that was found is this one."""
-        return self.may_be(found) and self.inode == found.inode
+        return (self.inode, self.size, self.mtime_ns) == (found.inode, found.size, found.mtime_ns)
 
     def may_be(self, found: Signature) -> bool:
-        """Return whether it may be: inodes of many file systems are other ones after each mount. Its digest decides."""
-        return (self.size, self.mtime_ns) == (found.size, found.mtime_ns)
+        """Return whether it may be: inodes of many file systems change with each mount, times with a touch. Its digest decides."""
+        return self.size == found.size and (bool(self.digest) or self.mtime_ns == found.mtime_ns)
