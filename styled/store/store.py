@@ -252,10 +252,13 @@ class Store(Queries):
         return None if row[0] is None else float(row[0])
 
     def requeue_running(self, reason: str) -> list[Job]:
-        """Move every running job back to ``waiting``: at start, after the orphans of the last daemon are gone."""
+        """Move every running job back to ``waiting``, due at once: at start, after the orphans of the last daemon are gone.
+
+        When it was due last means nothing any more, and is in the future if the clock was set back since.
+        """
         with self._transaction():
             running = self.jobs([JobState.RUNNING])
-            return [self.move(job.id, JobState.WAITING, reason=reason) for job in running]
+            return [self.move(job.id, JobState.WAITING, reason=reason, not_before=0.0) for job in running]
 
     def update_progress(self, ref: str | int, **changes: Any) -> None:
         """Note fields of a running job such as ``step``, ``steps``, ``loss``, ``attempts``, ``pid``.

@@ -132,6 +132,18 @@ def test_running_jobs_are_queued_again_after_a_crash(store: Store, add_job: AddJ
     assert store.get(1).reason == "the daemon ended"
 
 
+def test_a_job_that_ran_while_the_clock_was_set_back_is_due_at_once(store: Store, clock: FakeClock, add_job: AddJob):
+    """Found by chaos: it kept the time when it had been due last, and waited until the clock was there again."""
+    job = add_job()
+    store.change(job.id, not_before=clock.now)
+    assert store.claim_next() is not None
+    clock.now -= 80_000.0
+    store.requeue_running("the daemon ended")
+    again = store.claim_next()
+    assert again is not None
+    assert again.id == job.id
+
+
 def test_only_an_ended_job_can_be_removed(store: Store, add_job: AddJob):
     job = add_job()
     with pytest.raises(IllegalMove):
