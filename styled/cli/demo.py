@@ -18,6 +18,7 @@ from styled.cli.progress import TextLines
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
 from styled.daemon.process.service import start_detached
+from styled.daemon.supervisor import Part
 from styled.errors import DaemonNotRunning, StyledError
 from styled.evolution import JobFolder, read_losses
 from styled.inbox.add import add_pair
@@ -113,7 +114,10 @@ def _followed(root: Root, name: str, known: frozenset[str], display: TextLines) 
             offset = _show_progress(JobFolder(root.evolution / job.id), offset, display)
             if state in ENDED:
                 return job
-        client.request("ping")  # raises when the daemon has died: then nobody would ever end the job
+        status = client.request("status")["status"]  # raises when the daemon has died: nobody would ever end the job
+        for part in status["parts"]:
+            if part["part"] == Part.DISPATCH:  # the daemon tries again for ever; nobody waits that long for a demo
+                raise StyledError(part["trouble"], "Look into it with: styled doctor.")
         time.sleep(_POLL_S)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 import signal
 import sys
@@ -79,7 +81,8 @@ def no_terminal() -> str:
 
 def speaks_utf8() -> bool:
     """Return whether the locale of the terminal is UTF-8."""
-    return (sys.__stderr__ is not None) and sys.__stderr__.encoding.lower().replace("-", "") == "utf8"
+    # Not the encoding of a stream: that is UTF-8 in Python's UTF-8 mode, which file names need in every locale.
+    return codecs.lookup(locale.getencoding()).name == "utf-8"
 
 
 def _open(root: Root, options: Options) -> None:

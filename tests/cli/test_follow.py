@@ -40,7 +40,7 @@ def test_a_pair_is_followed_from_the_inbox_to_its_result(daemon: DaemonProcess, 
     told = styled("follow", "slow-harbour")
     lines = told.stdout.splitlines()
     assert told.returncode == 0, told.stderr
-    assert lines[-1] == "0001 slow-harbour: done"
+    assert lines[-1].startswith("0001 slow-harbour: done: ")
     assert "0001 slow-harbour: running" in lines
     assert any("step 20/20" in line for line in lines)
     assert all(line.isprintable() for line in lines)
@@ -117,7 +117,7 @@ def test_on_a_terminal_one_line_changes(daemon: DaemonProcess) -> None:
     assert following.communicate(timeout=patience(30))[1] == ""
     assert following.returncode == 0
     assert seen.count(b"\r") > 3
-    assert b"\r\n0006 slow-seen: done\r\n" in seen
+    assert b"\r\n0006 slow-seen: done: " in seen
 
 
 def test_nobody_is_followed_without_a_daemon(

@@ -134,7 +134,7 @@ def test_a_reader_that_holds_a_transaction_stops_nobody(root: Root) -> None:
         reader.execute("SELECT count(*) FROM jobs").fetchone()
         daemon.drop("second", levels=(1, 2), settings={"steps": 2})
         daemon.until("second", JobState.DONE)
-        daemon.client.request("retry", job=1)
+        daemon.client.request("retry", job=1, from_start=True)
         reader.close()
         daemon.end()
     assert "locked" not in root.log.read_text()
