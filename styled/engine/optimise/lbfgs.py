@@ -101,8 +101,12 @@ class LBFGS:
         zeros = tf.zeros(preconditioner.shape(image), image.dtype)
         none = tf.cast(zeros, tf.bfloat16 if image.dtype == tf.float32 else image.dtype)
         self._vectors = _Vectors(
-            *(tf.Variable(each, trainable=False) for each in (image, image, zeros, zeros)),
-            *(pairs.made([none] * history) for _ in _PAIRS),
+            image=tf.Variable(image, trainable=False),
+            best=tf.Variable(image, trainable=False),
+            last_move=tf.Variable(zeros, trainable=False),
+            last_gradient=tf.Variable(zeros, trainable=False),
+            moves=pairs.made([none] * history),
+            changes=pairs.made([none] * history),
         )
         zero, one = tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64)
         self._small = _Small(zero, zero, zero, one, tf.eye(history, dtype=tf.float64), preconditioner.learned)
