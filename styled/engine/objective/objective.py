@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from styled.engine.network import precision
 from styled.engine.network.features import FeatureExtractor
+from styled.engine.network.graph_cache import is_kept
 from styled.engine.network.stepping import Gradient
 from styled.engine.objective import losses
 from styled.engine.objective.regions import Region
@@ -177,16 +178,41 @@ class Objective:
             tuple(map(self._term, style_targets([self._moments(style) for style in styles], settings, regions))),
         )
 
-    # Targets are computed operation by operation, each layer freed once the next has it: tracing a graph for what runs once
-    # takes five to ten times as long as a small picture's operations.
-
     def _contents(self, content: Tensor) -> dict[str, Tensor]:
-        features = self._extractor(content)
-        return {name: features[name] for name, weight in self._settings.content_layers.items() if weight > 0}
+        names = [name for name, weight in self._settings.content_layers.items() if weight > 0]
+
+        def contents(image: Tensor) -> dict[str, Tensor]:
+            features = self._extractor(image)
+            return {name: features[name] for name in names}
+
+        return self._once(content, contents, ("content", *names))
 
     def _moments(self, style: Tensor) -> dict[str, Tensor]:
-        features = self._extractor(style)
-        return {name: moments(features[name], self._settings.statistic) for name in self._factors}
+        names, statistic = tuple(self._factors), self._settings.statistic
+
+        def found(image: Tensor) -> dict[str, Tensor]:
+            features = self._extractor(image)
+            return {name: moments(features[name], statistic) for name in names}
+
+        return self._once(style, found, ("moments", statistic, *names))
+
+    def _once(
+        self, image: Tensor, function: Callable[[Tensor], dict[str, Tensor]], key: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        """Return ``function(image)``, through a graph that is kept for the next pair where that is worth it.
+
+        In a graph TensorFlow makes one operation of a convolution, its bias and ReLU, which rounds less often. Computed
+        otherwise than the steps, targets differ from a picture that is equal to them: a picture that is done would be moved.
+        """
+        size = image.shape.num_elements()
+        if not is_kept(size):
+            # Eagerly, each layer freed once the next has it: tracing a graph for one use would take longer.
+            return function(image)
+        graph = self._extractor.graphs.get(
+            (key, tuple(image.shape), image.dtype), lambda: tf.function(function, autograph=False)
+        )
+        found: dict[str, Tensor] = graph(image)
+        return found
 
     def _term(self, target: StyleTarget) -> StyleTerm:
         covers = {name: target.cover(name) for name in target.distances}

@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 
 from styled import vgg19
-from styled.engine.network import device, features, winograd
+from styled.engine.network import device, winograd
 from styled.engine.network.features import FeatureExtractor
+from styled.sizing import winograd as winograd_sizes
 from styled.vgg19.weights import Weights
 from tests.engine.pictures import random_picture
 
@@ -204,8 +205,8 @@ class TestGradient:
         calls = []
         convolve = winograd.convolve
         monkeypatch.setattr(winograd, "convolve", lambda x, kernel: calls.append(1) or convolve(x, kernel))
-        monkeypatch.setattr(features, "WINOGRAD_CHANNELS", 1)
-        monkeypatch.setattr(features, "WINOGRAD_ELEMENTS", 1)
+        monkeypatch.setattr(winograd_sizes, "CHANNELS", 1)
+        monkeypatch.setattr(winograd_sizes, "ELEMENTS", 1)
         single = Weights(
             *(
                 {name: array.astype(np.float32) for name, array in part.items()}

@@ -12,12 +12,12 @@ import tensorflow as tf
 from styled import images, vgg19
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
-from styled.engine.network import features
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective.objective import Objective
 from styled.engine.objective.tiled import TiledObjective
 from styled.settings import Settings
 from styled.sizing import memory_use, tiles
+from styled.sizing import winograd as winograd_sizes
 from styled.vgg19.weights import Weights
 from tests.engine.pictures import SAMPLES
 from tests.score.seams import seam_score
@@ -49,7 +49,7 @@ def test_the_gradient_with_real_weights_agrees_to_rounding(
     vgg: Weights, rocket: np.ndarray, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In float32, relative to its length, 1e-4, however many blocks run in tiles; by Winograd's method in block 2."""
-    monkeypatch.setattr(features, "WINOGRAD_ELEMENTS", 2**17)
+    monkeypatch.setattr(winograd_sizes, "ELEMENTS", 2**17)
     extractor = FeatureExtractor(vgg, {*SETTINGS.style_layers, *SETTINGS.content_layers}, fast=True)
     content, style = (tf.constant(each[None], tf.float32) for each in (rocket, starry_night[:32, :32]))
     image = content + tf.random.stateless_normal(content.shape, (1, 2), stddev=20.0)
