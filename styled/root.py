@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+_MOST_LINKS = 40
+"""Followed one after another, as Linux does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,12 @@ class Root:
     def link_to_nothing(self, name: str) -> str:
         """Return what ``inbox`` or ``evolution`` is a link to, if it is one and that is not there; else an empty text."""
         path = self.path / name
-        return os.path.realpath(path) if path.is_symlink() and not path.exists() else ""
+        return os.path.realpath(path) if _is_link(path) and not path.exists() else ""
+
+    def strangers_link(self, name: str) -> bool:
+        """Return whether ``inbox`` or ``evolution`` is a link that is not followed, because another user has made it."""
+        path = self.path / name
+        return _is_link(path) and self._followed(name) == path
 
     def _followed(self, name: str) -> Path:
         """Return the folder of a name; where the root's owner has put a link in its place, what that leads to.
@@ -46,14 +53,14 @@ class Root:
         What lies inside is never followed, nor a link that anybody else has made.
         """
         path = self.path / name
+        if not _is_link(path):
+            return path
         try:
-            status = path.lstat()
-            if not stat.S_ISLNK(status.st_mode):
-                return path
             owners = {0, os.geteuid(), self.path.stat().st_uid}
+            is_trusted = path.lstat().st_uid in owners
         except OSError:
             return path
-        return Path(os.path.realpath(path)) if status.st_uid in owners else path
+        return _led_to(path) if is_trusted else path
 
     def make_state(self) -> None:
         """Make the root and its ``.styled/``, which is its owner's alone from the first moment."""
@@ -105,3 +112,21 @@ class Root:
     def config(self) -> Path:
         """The settings of this root, if the user made any."""
         return self.path / "styled.toml"
+
+
+def _is_link(path: Path) -> bool:
+    """Return whether a path is a link, without asking the file server of what is mounted there: it may hang."""
+    try:
+        os.readlink(path)  # noqa: PTH115  # Path.readlink makes a path of it, which nobody needs
+    except OSError:
+        return False
+    return True
+
+
+def _led_to(path: Path) -> Path:
+    """Return where a link leads in the end; what is there is not asked."""
+    for _ in range(_MOST_LINKS):
+        if not _is_link(path):
+            break
+        path = path.parent / path.readlink()
+    return Path(os.path.realpath(path.parent)) / path.name

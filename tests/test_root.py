@@ -38,3 +38,18 @@ def test_a_link_to_nothing_is_told_from_a_missing_folder(tmp_path: Path, target:
     (tmp_path / "inbox").symlink_to(target)
     assert root.link_to_nothing("inbox") == str(tmp_path / target)
     assert root.inbox == tmp_path / target
+
+
+def test_what_is_mounted_in_a_folder_s_place_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file server may hang, and the daemon's loop asks for these paths."""
+    root = Root.at(tmp_path)
+    (tmp_path / "inbox").mkdir()
+
+    def hangs(self: Path, **_: object) -> os.stat_result:
+        raise AssertionError(f"{self} was asked")
+
+    monkeypatch.setattr(Path, "lstat", hangs)
+    monkeypatch.setattr(Path, "stat", hangs)
+    assert root.inbox == tmp_path / "inbox"
+    assert root.link_to_nothing("inbox") == ""
+    assert not root.strangers_link("inbox")

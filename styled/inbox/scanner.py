@@ -253,7 +253,7 @@ class InboxScanner:
         reason = f"inbox/ cannot be read: {error.strerror or error}"
         if nowhere := self._root.link_to_nothing("inbox"):
             reason = f"inbox/ is a link to {escaped(nowhere)}, which is not there: is its disk mounted?"
-        elif (self._root.path / "inbox").is_symlink() and self._root.inbox.is_symlink():
+        elif self._root.strangers_link("inbox"):
             reason = "inbox/ is a link that another user has made; it is not followed"
         if reason != self._failure:
             self._log.error("the inbox cannot be read; trying again", reason=reason)
