@@ -136,16 +136,17 @@ class JobCommands:
             NoSuchJob: no such job.
             IllegalMove: it has not ended, or its worker has not yet.
             ControlError: its folder cannot be moved away; nothing was changed.
+            StoreError: the row cannot be removed, on a full disk say; nothing was changed.
         """
         job = self._ended_job(ref)
         try:
-            self._trash.put(job.id)
+            with self._trash.putting(job.id):
+                self._store.remove(job.id)
         except OSError as error:
             raise ControlError(
                 f"the folder of job {job.number:04d} cannot be removed: {error.strerror or error}",
                 f"Look at the permissions, attributes and mounts of evolution/{job.id}.",
             ) from error
-        self._store.remove(job.id)
         return job
 
     def _ended_job(self, ref: str | int) -> Job:

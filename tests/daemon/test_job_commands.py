@@ -7,7 +7,7 @@ import re
 import psutil
 import pytest
 
-from styled.errors import ControlError, IllegalMove, NoSuchJob
+from styled.errors import ControlError, DiskFull, IllegalMove, NoSuchJob
 from styled.evolution import JobFolder, read_job_file, read_losses
 from styled.job import JobState
 from tests.daemon.workshop import Workshop
@@ -122,6 +122,24 @@ def test_removing_takes_the_folder_and_the_row_of_an_ended_job_only(workshop: Wo
     workshop.turn_until(lambda: list(workshop.root.evolution.iterdir()) == [])
     with pytest.raises(NoSuchJob):
         workshop.store.get(job.id)
+
+
+def test_a_removal_that_the_store_refuses_changes_nothing(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by chaos: on a full disk the order failed, and the job's folder was gone nevertheless."""
+    workshop.may_start = False
+    job = workshop.add("harbour")
+    workshop.job_commands.cancel(job.id, by="ada")
+
+    def full(_: str) -> None:
+        raise DiskFull("queue.db cannot grow: the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.store, "remove", full)
+        with pytest.raises(DiskFull):
+            workshop.job_commands.remove(job.id)
+    assert (workshop.root.evolution / job.id / "input" / "content.png").is_file()
+    workshop.job_commands.remove(job.id)
+    assert not (workshop.root.evolution / job.id).exists()
 
 
 def test_removing_a_job_whose_folder_became_a_link_leaves_the_target(workshop: Workshop) -> None:

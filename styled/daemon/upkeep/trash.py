@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -34,8 +36,18 @@ class Trash:
         Raises:
             OSError: it cannot be renamed.
         """
+        with self.putting(job_id):
+            pass
+
+    @contextmanager
+    def putting(self, job_id: str) -> Iterator[None]:
+        """Delete a job's folder if the block succeeds, in which it is away already; if it fails, the folder is back.
+
+        Args and errors as :meth:`put`.
+        """
         folder = self._root.evolution / job_id
         if folder.is_symlink() or not folder.is_dir():
+            yield
             return
         trash = self._root.evolution / f"{PREFIX}{secrets.token_hex(4)}-{job_id}"
         try:
@@ -43,9 +55,15 @@ class Trash:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            # overlayfs cannot rename a folder of its lower layer. Without its job.json nobody takes it for a job.
-            (folder / "job.json").unlink(missing_ok=True)
-            trash = folder
+            trash = folder  # overlayfs cannot rename a folder of its lower layer
+        try:
+            yield
+        except BaseException:
+            if trash != folder:
+                trash.rename(folder)
+            raise
+        if trash == folder:
+            (folder / "job.json").unlink(missing_ok=True)  # without it nobody takes the rest for a job
         self._thread.submit(self._delete, trash)
 
     def empty(self) -> None:
