@@ -20,5 +20,5 @@ def test_every_fault_has_tests_that_exist() -> None:
         path = HERE
         for file, name in re.findall(r"`([^`:]*)(?:::(\w+))?`", row.partition(" | ")[2]):
             path = HERE / file if file else path
-            assert path.is_file(), row
+            assert path.is_file() or (path.is_dir() and not name), row
             assert f"def {name}(" in path.read_text() if name else True, f"{path.name}::{name}"
