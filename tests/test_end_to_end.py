@@ -104,7 +104,7 @@ def test_a_job_survives_a_stop_and_a_kill(root: Root) -> None:
     drop.mkdir()
     shutil.copy(SAMPLES / "rocket.jpg", drop / "content.jpg")
     shutil.copy(SAMPLES / "starry_night.jpg", drop / "style.jpg")
-    (drop / "job.toml").write_text("steps = 100000\nframe_every = 0\nsize = 64\n")
+    (drop / "job.toml").write_text("steps = 10000\nframe_every = 0\nsize = 64\n")
     reached = []
     for number in (signal.SIGKILL, signal.SIGTERM):
         with daemon(root) as process:

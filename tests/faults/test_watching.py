@@ -38,10 +38,11 @@ def test_an_inbox_that_goes_away_and_comes_back_is_taken_from_again(daemon: Daem
     root.inbox.unlink()
     elsewhere = root.path / "elsewhere"
     elsewhere.mkdir()
-    root.inbox.symlink_to(elsewhere)
+    inbox = root.path / "inbox"  # not root.inbox, which follows a link of the owner's
+    inbox.symlink_to(elsewhere)
     time.sleep(0.5)
-    root.inbox.unlink()
-    root.inbox.mkdir()
+    inbox.unlink()
+    inbox.mkdir()
     daemon.drop("after", levels=(1, 2))
     daemon.until("after", JobState.DONE, seconds=60)
     daemon.until("before", JobState.DONE)
