@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 from enum import StrEnum
 
@@ -16,6 +15,7 @@ from styled.errors import (
     InstallationBroken,
     JobFileDamaged,
     OutOfMemory,
+    OutOfResources,
     PairRejected,
     SettingsError,
     StorageRefuses,
@@ -23,6 +23,7 @@ from styled.errors import (
     WeightsDamaged,
     WeightsError,
 )
+from styled.files.durable import passing_trouble
 from styled.messages import STOPPED_EXIT_CODE
 
 
@@ -106,11 +107,9 @@ def of_the_machine(error: Exception, program: str) -> bool:
         error: what starting it raised.
         program: what was to be run.
     """
-    return isinstance(error, OSError) and (error.errno in _NO_MORE or error.filename == program)
-
-
-_NO_MORE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-"""Processes, memory or open files have run out."""
+    return isinstance(error, OSError) and (
+        error.filename == program or isinstance(passing_trouble(error, ""), OutOfResources)
+    )
 
 
 def _said(ended: Ended) -> str:

@@ -182,6 +182,7 @@ class Daemon:
             self._log.warning("opening the queue", note=note)
         self._last_event = self._store.last_event()
         self._evolution_watch = EvolutionWatch(root, self._store)
+        stack.callback(self._evolution_watch.close)
         self._evolution_watch.look()
         last = self._store.status()
         self._wall_clock = WallClock(None if last is None else last.beat_at)
@@ -266,7 +267,7 @@ class Daemon:
                 do(Part.RETENTION, self._janitor.turn)
             if self._draining and not self._dispatcher.busy():
                 self._stopping = True
-            do(Part.STATUS, self._follow_events)
+            do(Part.EVENTS, self._follow_events)
             if time.monotonic() >= self._beat_due:
                 self._beat()
         self._supervisor.hasten()
@@ -359,7 +360,8 @@ class Daemon:
 
     def _keep_state(self) -> None:
         """Make again what somebody has removed from ``.styled/`` under the running daemon: all of it is still open."""
-        made = self._lock.keep()
+        with durable.waiting_for(self._root.state):
+            made = self._lock.keep()
         known = len(self._store.notes)
         if self._store.restore():
             for note in self._store.notes[known:]:

@@ -211,7 +211,7 @@ class Dispatcher:
     def _start_due(self) -> None:
         while self._is_due() and self._has_free_slot():
             # Asked first: a claim is a transaction, also when there is nothing to claim.
-            self._due_at = self._store.next_due()
+            self._due_at = self._store.next_due(self._clock())
             if not self._is_due():
                 return
             job = self._store.claim_next(self._clock())
@@ -314,11 +314,15 @@ class Dispatcher:
 
     def _end(self, job_id: str, ended: Ended) -> None:
         self._due_at = 0.0
-        job = self._store.get(job_id)
+        self._environment.ended(job_id)  # whatever follows: a probe that was paused or cancelled is one no longer
+        try:
+            job = self._store.get(job_id)
+        except NoSuchJob:  # its row was damaged, and its folder had nothing to take it from
+            self._log.warning("a worker ended whose job is gone", job=job_id)
+            self._slots.pop(job_id, None)
+            return
         verdict, reason = judge(ended)
         whose = blame(ended)
-        if whose is Blame.NOBODY:
-            self._environment.ended(job_id)
         if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was asked to stop
             self._slots.pop(job_id, None)
             self._store.change(job_id, pid=None, pid_started=None)

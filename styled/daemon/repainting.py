@@ -69,7 +69,12 @@ def paint_again(root: Root, store: Store, job: Job, changes: Mapping[str, Any]) 
     )
     with durable.disk_full_at(root.evolution):
         _make_folder(root.evolution, first, new)
-    added = store.add(number=new.number, note=f"painted again from job {job.number:04d}", **job_fields(new))
+    try:
+        added = store.add(number=new.number, note=f"painted again from job {job.number:04d}", **job_fields(new))
+    except BaseException:
+        # Else the next start takes it for a job, beside the one that is asked for again.
+        shutil.rmtree(root.evolution / new.id, ignore_errors=True)
+        raise
     store.mark_seen(file_digest(new), added)
     return added
 

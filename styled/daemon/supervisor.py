@@ -37,6 +37,7 @@ class Part(StrEnum):
     GALLERY = "gallery"
     RETENTION = "retention"
     STATUS = "status"
+    EVENTS = "events"
     CONFIGURATION = "configuration"
     LOG = "log"
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from styled.errors import StoreError
+from styled.errors import StoreError, StyledError
 from styled.files import durable
 from styled.files.filesystem import filesystem_type, is_network
 from styled.root import Root
@@ -86,13 +86,13 @@ def inode_of(path: Path) -> tuple[int, int] | None:
 
 
 def write_again(db: sqlite3.Connection, path: Path) -> list[str]:
-    """Write an open database whose file was removed or replaced to its place again, and close it.
+    """Write an open database whose file was removed or replaced beside its place, and close it: :func:`put_back` follows.
 
     Raises:
         StoreError: it cannot be written; ``db`` stays open.
         StorageRefuses: the disk does not take it.
     """
-    new = path.with_name(f"{path.name}.new")
+    new = _written_again(path)
     notes = [f"{path.name} was removed, and is written again"]
     try:
         new.unlink(missing_ok=True)
@@ -104,13 +104,35 @@ def write_again(db: sqlite3.Connection, path: Path) -> list[str]:
     except sqlite3.Error as error:
         raise schema.writers_error(error, path) from error
     except OSError as error:
-        trouble = durable.passing_trouble(error, f"cannot write {path}")
-        raise trouble or StoreError(f"{path} cannot be written again: {error.strerror}") from error
+        raise _not_written(error, path) from error
     # SQLite removes the companions by their names when it closes: before there are new ones.
     db.close()
-    new.replace(path)
-    durable.sync_folder(path.parent)
     return notes
+
+
+def put_back(path: Path) -> None:
+    """Give what :func:`write_again` has written its name; may be done again, for it is the only copy until then.
+
+    Raises:
+        StoreError: it cannot be renamed.
+        StorageRefuses: the disk does not take it.
+    """
+    new = _written_again(path)
+    try:
+        if new.exists():
+            new.replace(path)
+            durable.sync_folder(path.parent)
+    except OSError as error:
+        raise _not_written(error, path) from error
+
+
+def _written_again(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _not_written(error: OSError, path: Path) -> StyledError:
+    trouble = durable.passing_trouble(error, f"cannot write {path}")
+    return trouble or StoreError(f"{path} cannot be written again: {error.strerror}")
 
 
 def _refuse_network(path: Path) -> None:

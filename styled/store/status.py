@@ -55,7 +55,7 @@ class PartTrouble(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the daemon that does not work now, or not as it should. The other parts go on."""
 
     part: str
-    """``root``, ``socket``, ``dispatch``, ``intake``, ``hooks``, ``gallery``, ``retention``, ``status``, ``configuration``, ``log``."""
+    """``root``, ``socket``, ``dispatch``, ``intake``, ``hooks``, ``gallery``, ``retention``, ``status``, ``events``, ``configuration``, ``log``."""
     trouble: str
     """What is wrong, one line, printable."""
     since: float

@@ -15,13 +15,13 @@ from typing import Any, Self
 
 import msgspec
 
-from styled.errors import DataDamaged, IllegalMove, StoreError
+from styled.errors import DataDamaged, IllegalMove, NoSuchJob, StoreError
 from styled.job import ENDED, Job, JobState, check_move
 from styled.root import Root
 from styled.store import records
 from styled.store.adoption import adopt_folders
 from styled.store.numbers import Numbers
-from styled.store.opening import Opened, inode_of, open_database, write_again
+from styled.store.opening import Opened, inode_of, open_database, put_back, write_again
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
 from styled.store.schema import connect_writer, writers_error
@@ -117,7 +117,8 @@ class Store(Queries):
             return False
         if self._inode is not None:
             self.notes += write_again(self._db, self._root.database)
-            self._inode = None  # from here to the end only the opening can fail, and is done again
+            self._inode = None  # from here to the end each part may fail, and is done again
+        put_back(self._root.database)
         try:
             self._db = connect_writer(self._root.database)
         except sqlite3.Error as error:
@@ -242,9 +243,13 @@ class Store(Queries):
             self._record("moved", job, JobState.WAITING, JobState.RUNNING, "")
         return job
 
-    def next_due(self) -> float | None:
-        """Return from when on :meth:`claim_next` has a job to give, Unix seconds, maybe past; None if no job waits."""
-        latest = self._clock() + _LONGEST_WAIT_S
+    def next_due(self, now: float) -> float | None:
+        """Return from when on :meth:`claim_next` has a job to give, Unix seconds, maybe past; None if no job waits.
+
+        Args:
+            now: as :meth:`claim_next` will be given it; by another clock a job would be due that is not given.
+        """
+        latest = now + _LONGEST_WAIT_S
         row = self._db.execute(
             "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
             (latest,),
@@ -267,7 +272,7 @@ class Store(Queries):
         power cut costs nothing. A job that is gone or no longer running is left alone.
         """
         self._check_names(changes)
-        with self._transaction(durable=False):
+        with self._transaction(durable=False), suppress(NoSuchJob):
             job = self.get(ref)
             if job.state is JobState.RUNNING:
                 self._update(job, changes)

@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from styled.backend.runner import Ended
 from styled.backend.verdict import Blame
 from styled.daemon.environment import LEAST_S, Environment
 from styled.job import JobState
+from styled.messages import Failure
 from tests.daemon.workshop import Workshop
 
 LACKS = "ModuleNotFoundError: No module named 'tensorflow'"
@@ -114,6 +116,30 @@ def test_workers_that_die_before_a_word_hold_the_queue_until_it_is_mended(worksh
     workshop.shift += 2 * LEAST_S
     workshop.turn_until(lambda: workshop.store.counts()[JobState.DONE] == 2)
     assert workshop.dispatcher.trouble == ""
+
+
+@pytest.mark.processes
+def test_a_probe_that_is_cancelled_keeps_the_queue_held_no_longer(workshop: Workshop) -> None:
+    """Its worker may end for want of a module in the same moment: then it was both, and the next job is the probe."""
+    good, workshop.runner._module = workshop.runner._module, "no_such_module"
+    first, second = (workshop.add(name) for name in ("a", "b"))
+    workshop.turn_until(lambda: bool(workshop.dispatcher.trouble))
+    workshop.runner._module = good
+    workshop.may_start = False
+    workshop.store.move(first.id, JobState.CANCELLED)
+    workshop.dispatcher._environment.started(first.id)
+    broken = Failure(kind="installation-broken", message=LACKS)
+    workshop.dispatcher._end(first.id, Ended(1, failure=broken, asked_to_stop=True, began=False))
+    workshop.may_start = True
+    workshop.shift += 2 * LEAST_S
+    workshop.until(second, JobState.DONE)
+
+
+@pytest.mark.processes
+def test_a_worker_that_ends_when_its_job_is_gone_keeps_no_slot(workshop: Workshop) -> None:
+    workshop.dispatcher._slots["gone"] = 0
+    workshop.dispatcher._end("gone", Ended(0))
+    assert "gone" not in workshop.dispatcher._slots
 
 
 @pytest.mark.processes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from styled.errors import DiskFull, StoreError
+from styled.errors import DiskFull, StorageRefuses, StoreError
 from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.job import Job, JobState
 from styled.root import Root
@@ -264,3 +265,26 @@ def test_a_database_that_cannot_be_written_again_now_is_tried_again(root: Root) 
         assert [job.name for job in store.jobs()] == ["harbour"]
         root.make_state()
         assert store.restore()
+
+
+def test_a_database_that_is_written_again_but_not_renamed_is_not_lost(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies beside its place is the only copy by then: a second try must not begin by removing it."""
+    real = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "queue.db.new":
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, target)
+
+    with Store.open(root) as store:
+        add_job(root, store, "harbour")
+        root.database.unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", refuse)
+            for _ in range(2):
+                with pytest.raises(StorageRefuses):
+                    store.restore()
+        assert store.restore()
+        assert [job.name for job in store.jobs()] == ["harbour"]

@@ -252,3 +252,19 @@ def test_a_job_does_not_end_before_it_starts_though_the_clock_was_set_back(
     clock.pass_by(-7200)
     done = store.move(1, JobState.DONE)
     assert (done.started_at, done.finished_at) == (started, started)
+
+
+def test_a_job_is_due_by_the_clock_that_claims_it(store: Store, add_job: AddJob, clock: FakeClock) -> None:
+    """The store's own may have been set back meanwhile: due and not given would be asked for again and again."""
+    job = add_job()
+    steady = clock() + 10.0
+    store.change(job.id, not_before=steady + 60.0)
+    clock.now -= 2 * 86_400.0
+    assert store.next_due(steady) == steady + 60.0
+    assert store.claim_next(steady) is None
+    assert store.next_due(steady + 60.0) == steady + 60.0
+    assert store.claim_next(steady + 60.0) is not None
+
+
+def test_progress_of_a_job_that_is_gone_is_left_alone(store: Store) -> None:
+    store.update_progress("20261122-201500-gone", step=3)
