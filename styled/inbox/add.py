@@ -20,8 +20,8 @@ from styled.inbox import names
 from styled.inbox.checking import Changed, NotYet, PairChecker, Prepared, Task
 from styled.inbox.claiming.abandoned import PREFIX, being_filled
 from styled.inbox.group import Kind, Pair
-from styled.inbox.job_toml import MAX_BYTES, parse_job_toml, resolve
-from styled.inbox.limits import check_limits
+from styled.inbox.job_toml import MAX_BYTES, parse_job_toml
+from styled.inbox.limits import settings_within
 from styled.inbox.pairs import pair_up
 from styled.job import style_stem
 from styled.root import Root
@@ -126,10 +126,7 @@ def _refuse_unusable(hidden: Path, names_there: Sequence[str], parts: Mapping[st
     if isinstance(verdict, NotYet) and verdict.afterwards is not None:
         verdict = verdict.afterwards  # nobody is still writing these copies
     if isinstance(verdict, Prepared):
-        asked = resolve(config.job, verdict.own.settings, source="styled add")
-        own = resolve(config.job, {}, source="styled.toml")
-        there = bool(verdict.weights_digest)
-        check_limits(config.inbox, asked, own, styles=len(styles), weights_are_here=there)
+        settings_within(config.inbox, config.job, verdict, source="styled add")
         return
     if isinstance(verdict, Changed):
         raise PairRejected("the copies were changed while they were checked", "Try again.")

@@ -13,13 +13,11 @@ from styled.config import InboxConfig
 from styled.evolution.folder import job_id
 from styled.evolution.job_file import JobFile, versions
 from styled.files.printable import encoded
-from styled.inbox import job_toml
 from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim
-from styled.inbox.limits import check_limits, priority_within
+from styled.inbox.limits import priority_within, settings_within
 from styled.job import joined_remarks
 from styled.settings import Settings
-from styled.sizing.scales import plan_scales
 from styled.store.adoption import file_digest
 from styled.store.store import Store
 
@@ -56,10 +54,7 @@ def admit(
             is too thin for the network.
     """
     pair = prepared.task.pair
-    settings = job_toml.resolve(defaults, prepared.own.settings, source=pair.settings or "styled.toml")
-    plan_scales(*prepared.content_size, settings)
-    own = job_toml.resolve(defaults, {}, source="styled.toml")
-    check_limits(config, settings, own, styles=len(pair.styles), weights_are_here=bool(prepared.weights_digest))
+    settings, own = settings_within(config, defaults, prepared, source=pair.settings or "styled.toml")
     priority, bound = priority_within(config, prepared.own.priority)
     job = _job_file(prepared, settings, priority, now)
     digest = file_digest(job)

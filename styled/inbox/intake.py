@@ -25,6 +25,7 @@ from styled.inbox.admission import admit
 from styled.inbox.awaited import Awaited
 from styled.inbox.checking import Changed, CheckResult, NotYet, Prepared, Unusable
 from styled.inbox.checking_thread import CheckingThreads
+from styled.inbox.claiming.abandoned import AFTER_S
 from styled.inbox.claiming.claim import forget_plan
 from styled.inbox.claiming.mover import (
     Claimed,
@@ -121,6 +122,8 @@ class Inbox:
         self._originals = Originals(store, clock=clock)
         self._recovery_schedule = RecoverySchedule(root, store, clock=clock)
         self._overdue = Overdue(store)
+        self._tried: dict[str, float] = {}
+        """Folders of a killed ``styled add``: when they were last to be swept. What cannot be is tried each hour."""
         self._trouble = ""
         self._queue_full = False
         self._mover = Mover(root, wake=wake)
@@ -292,6 +295,8 @@ class Inbox:
                 self._moving -= set(order.paths)
                 if isinstance(outcome, Rejected):
                     self._gone.update(order.paths)
+            case SweepOrder():
+                return  # the next look will do: what could not be removed would have them go on for ever
             case _:
                 pass
         if isinstance(outcome, Failed):
@@ -344,7 +349,9 @@ class Inbox:
             if isinstance(outcome, Mended):
                 self._recovery_schedule.finish(recovery, outcome.files)
                 self._originals.reload()
-        except (OSError, StyledError) as error:
+        except Exception as error:  # noqa: BLE001  # logged: a recovery that never ended would block all claims
+            if not isinstance(error, OSError | StyledError):
+                self._log.exception("a recovery failed")
             self._recovery_schedule.fail(recovery, error)
 
     # -- what is to be done --------------------------------------------------------------------------------
@@ -354,9 +361,12 @@ class Inbox:
         while self._misfits and len(self._moving) < _MOVED_AHEAD:
             misfit = self._misfits.popleft()
             self._reject(misfit.name, misfit.reason, misfit.paths, key=misfit.paths[0])
-        if self._found.abandoned:
-            self._mover.submit(SweepOrder(tuple(self._found.abandoned)))
-            self._found.abandoned = []
+        abandoned, self._found.abandoned = self._found.abandoned, []
+        self._tried = {name: at for name, at in self._tried.items() if self._clock() - at < AFTER_S}
+        untried = tuple(name for name in abandoned if name not in self._tried)
+        if untried:
+            self._tried.update(dict.fromkeys(untried, self._clock()))
+            self._mover.submit(SweepOrder(untried))
         originals = self._originals.to_remove()
         if originals:
             self._mover.submit(RemoveOrder(originals))

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from styled.config import InboxConfig
 from styled.errors import SettingsError
+from styled.inbox.checking import Prepared
+from styled.inbox.job_toml import resolve
 from styled.settings import Settings
+from styled.sizing.scales import plan_scales
 from styled.vgg19.weights import IMAGENET
+
+
+def settings_within(
+    config: InboxConfig, defaults: Mapping[str, Any], prepared: Prepared, *, source: str
+) -> tuple[Settings, Settings]:
+    """Return the settings of a pair, and those of the root by itself.
+
+    Args:
+        config: the limits.
+        defaults: the root's settings, as plain values; the pair's own win over them.
+        prepared: the pair.
+        source: where its own settings come from, for the error.
+
+    Raises:
+        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may, or its content
+            is too thin for the network.
+    """
+    settings = resolve(defaults, prepared.own.settings, source=source)
+    plan_scales(*prepared.content_size, settings)
+    own = resolve(defaults, {}, source="styled.toml")
+    styles = len(prepared.task.pair.styles)
+    check_limits(config, settings, own, styles=styles, weights_are_here=bool(prepared.weights_digest))
+    return settings, own
 
 
 def check_limits(config: InboxConfig, asked: Settings, own: Settings, *, styles: int, weights_are_here: bool) -> None:

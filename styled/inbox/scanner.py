@@ -25,6 +25,7 @@ from styled.inbox.classify import InboxState, classify
 from styled.inbox.group import Ignored
 from styled.inbox.lasting_thread import LastingThread
 from styled.inbox.listing import Look, look_into
+from styled.inbox.names import REJECTED_FOLDER
 from styled.inbox.pairs import Pairing, pair_up
 from styled.inbox.tracker import NETWORK_SETTLE_S, Tracker
 from styled.inbox.watcher import POLL_S, Watcher
@@ -141,10 +142,11 @@ class InboxScanner:
 
         The arguments are for the look that begins: see :func:`styled.inbox.classify.classify`.
         """
-        found = self._fetch()
         if self._watching is not None and self._watching.done():
-            self._watching.result()
-            self._watching = None
+            # Forgotten first: what it raises is raised once, and not at each look from now on.
+            watching, self._watching = self._watching, None
+            watching.result()
+        found = self._fetch()
         if self._watcher.needs_a_start():
             self._in_thread(self._watcher.keep_alive)
         now = self._clock()
@@ -197,7 +199,11 @@ class InboxScanner:
         else:
             pairing = before.pairing
         found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
-        found.rejected, found.rejected_count = rejected(self._root)
+        folder = look.signatures.get(REJECTED_FOLDER)
+        if before is not None and folder is not None and folder == before.look.signatures.get(REJECTED_FOLDER):
+            found.rejected, found.rejected_count = before.found.rejected, before.found.rejected_count
+        else:
+            found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
         is_final = is_final and not any(map(is_hidden_copy, look.kinds))  # time makes them abandoned
         new = [entry for entry in found.left_alone if entry not in told]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from styled.config import Config, InboxConfig
 from styled.errors import DiskFull, PairRejected, SettingsError, StyledError, UnreadableImage
@@ -123,6 +124,13 @@ def test_names_that_do_not_fit_into_a_job_toml_are_left_out(empty: Root, pair: t
     folder = empty.inbox / add_pair(empty, pair[0], [style] * 99, settings={"size": 64})
     own = parse_job_toml((folder / "job.toml").read_bytes(), "job.toml")
     assert (own.settings, own.names.styles) == ({"size": 64}, ())
+
+
+def test_what_is_too_thin_for_the_network_is_refused_at_once(empty: Root, pair: tuple[Path, Path]) -> None:
+    Image.new("RGB", (3000, 2), "red").save(pair[0])
+    with pytest.raises(StyledError, match="too thin"):
+        add_pair(empty, pair[0], [pair[1]], config=Config())
+    assert list(empty.inbox.iterdir()) == []
 
 
 @pytest.mark.parametrize(("code", "error"), [(28, DiskFull), (13, PairRejected)])

@@ -208,7 +208,10 @@ class Mover:
 
     def _sweep(self, order: SweepOrder) -> Swept:
         for name in order.names:
-            note = sweep(self._root.inbox, name)
+            try:
+                note = sweep(self._root.inbox, name)
+            except OSError as error:  # another user's, say: the others are swept all the same
+                note = f"inbox/{name} cannot be removed: {error.strerror or error}"
             if note:
                 self._log.warning("swept", note=note)
         return Swept(order)

@@ -95,3 +95,18 @@ def test_the_daemon_sweeps_after_an_hour_without_a_change(drive: Driver):
         drive.run(40)
     assert not folder.exists()
     assert [entry["event"] for entry in logs if "removed" in entry.get("note", "")] == ["swept"]
+
+
+@pytest.mark.processes
+def test_one_that_cannot_be_swept_is_tried_once_an_hour(drive: Driver):
+    """It was tried again with each look that the try itself had asked for."""
+    folder = leave(drive.root.inbox)
+    (folder / "of somebody else").mkdir()
+    drive.run(10)
+    drive.clock.pass_by(3600)
+    with structlog.testing.capture_logs() as logs:
+        drive.run(120)
+    assert folder.exists()
+    assert [entry["note"] for entry in logs if entry["event"] == "swept"] == [
+        f"inbox/{folder.name} is not of styled add; it is left alone"
+    ]
