@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from pathlib import Path
 
 import click
@@ -44,7 +42,6 @@ def daemon(
     """
     # From here on a reload waits until the daemon can do it; unasked, the signal would end this process.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
-    _open_standard_streams()
     from styled.config import Config, load_config
     from styled.daemon.daemon import Daemon
     from styled.daemon.process.init import go_on_below_init
@@ -59,16 +56,3 @@ def daemon(
 
     go_on_below_init()
     Daemon(root, load, terminal=not quiet).run()
-
-
-def _open_standard_streams() -> None:
-    """Open those that the caller has closed: the daemon's own files would get their numbers, and what is printed."""
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # for the life of the process
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  # as above

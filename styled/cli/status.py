@@ -66,10 +66,11 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         jobs = reader.jobs([JobState.RUNNING, JobState.WAITING, JobState.PAUSED], order="queue")
         jobs += reader.jobs(ENDED, order="queue", limit=limit)
         counts = {str(state): count for state, count in reader.counts().items()}
+    daemon, told = _daemon(root, told)
     return {
         "version": VERSION,
         "root": str(root.path),
-        "daemon": _daemon(root, told),
+        "daemon": daemon,
         "counts": counts,
         "jobs": [msgspec.to_builtins(job) for job in jobs],
         "incomplete": msgspec.to_builtins(told.incomplete) if told else [],
@@ -82,8 +83,8 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
     }
 
 
-def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
-    """Return the daemon's part: its own report, unless it is off or stuck."""
+def _daemon(root: Root, told: DaemonStatus | None) -> tuple[dict[str, Any], DaemonStatus | None]:
+    """Return the daemon's part, and its report: the one that it gives now where it can, else the one that it left."""
     state, note, pid = (told.state, told.note, told.pid) if told else ("off", "", None)
     parts = told.parts if told else []
     try:
@@ -100,7 +101,7 @@ def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
         # It does not answer, or not us; its heartbeat decides which.
         if told is None or time.time() - told.beat_at > STALE_S:
             state, note = "stuck", error.message
-    return {
+    daemon = {
         "state": state,
         "note": note,
         "parts": msgspec.to_builtins(parts),
@@ -109,17 +110,19 @@ def _daemon(root: Root, told: DaemonStatus | None) -> dict[str, Any]:
         "started_at": told.started_at if told else None,
         "beat_at": told.beat_at if told else None,
     }
+    return daemon, told
 
 
 def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
     daemon, counts = report["daemon"], report["counts"]
-    lines = [_daemon_line(daemon, root), *(_part_line(part) for part in daemon["parts"])]
+    lines = [_daemon_line(daemon, root)]
+    lines += [line for part in daemon["parts"] for line in _wrapped(_part_line(part), width)]
     lines += [", ".join(f"{count} {state}" for state, count in counts.items())]
     jobs = [msgspec.convert(job, Job) for job in report["jobs"]]
     if jobs:
         lines += ["", f"{'job':>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
         for job in jobs:
-            lines.append(_job_line(job)[:width])
+            lines += _wrapped(_job_line(job), width)
             lines += [line for remark in job.remarks for line in _wrapped(f"{'':6}note: {remark}", width)]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []

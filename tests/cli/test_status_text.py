@@ -38,6 +38,20 @@ def report(**fields: Any) -> dict[str, Any]:
     return {**empty, "daemon": daemon, **{f"{key}_count": len(value) for key, value in fields.items()}, **fields}
 
 
+def test_why_a_job_failed_and_what_a_part_lacks_are_printed_to_their_end() -> None:
+    job = Job(
+        id="20261122-201500-pano", number=2, name="pano", state=JobState.FAILED, content="c", styles=("s",), reason=LONG
+    )
+    told = report()
+    told["jobs"] = [msgspec.to_builtins(job)]
+    told["daemon"]["parts"] = [{"part": "socket", "trouble": LONG, "since": time.time(), "retry_at": None}]
+    lines = _text(told, Root.at(Path("/x")), 60)
+    assert max(map(len, lines)) <= 60
+    whole = " ".join(" ".join(lines).split())
+    assert f"pano: {LONG}" in whole
+    assert f"socket: {LONG}" in whole
+
+
 def test_remarks_and_what_lies_in_the_inbox_are_printed_to_their_end() -> None:
     entry = {"name": "IMG_1.MOV", "reason": f"a video; {LONG}", "since": 0.0}
     waiting = {"name": "lonely", "missing": f"a style; {LONG}", "since": time.time()}

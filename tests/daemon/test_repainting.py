@@ -27,9 +27,16 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.fixture
-def done(workshop: Workshop) -> Job:
+def job(workshop: Workshop) -> Job:
+    """A job; none begins. It need not be painted: a job is painted again in any state."""
+    workshop.may_start = False
+    return workshop.add("harbour", names={"input/style.png": "starry_night.png"})
+
+
+@pytest.fixture
+def done(workshop: Workshop, job: Job) -> Job:
     """A job that has a result; no other begins."""
-    job = workshop.add("harbour", names={"input/style.png": "starry_night.png"})
+    workshop.may_start = True
     job = workshop.until(job, JobState.DONE)
     workshop.may_start = False
     return job
@@ -54,15 +61,15 @@ def test_a_job_is_painted_again_as_a_new_one_and_the_first_stays(workshop: Works
 
 
 def test_on_a_file_system_without_links_the_images_are_copied(
-    workshop: Workshop, done: Job, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    new = JobFolder(workshop.root.evolution / workshop.job_commands.again(done.id, {}).id)
+    new = JobFolder(workshop.root.evolution / workshop.job_commands.again(job.id, {}).id)
     assert (new.input / "content.png").stat().st_nlink == 1
-    assert (new.input / "content.png").read_bytes() == (workshop.root.evolution / done.id / done.content).read_bytes()
+    assert (new.input / "content.png").read_bytes() == (workshop.root.evolution / job.id / job.content).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -76,29 +83,29 @@ def test_on_a_file_system_without_links_the_images_are_copied(
     ],
 )
 def test_a_setting_that_is_not_allowed_adds_nothing(
-    workshop: Workshop, done: Job, changes: dict[str, Any], words: str
+    workshop: Workshop, job: Job, changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(SettingsError, match=words):
-        workshop.job_commands.again(done.id, changes)
-    assert [job.id for job in workshop.store.jobs()] == [done.id]
-    assert [path.name for path in workshop.root.evolution.iterdir()] == [done.id]
+        workshop.job_commands.again(job.id, changes)
+    assert [each.id for each in workshop.store.jobs()] == [job.id]
+    assert [path.name for path in workshop.root.evolution.iterdir()] == [job.id]
 
 
-def test_what_is_gone_is_said_and_leaves_nothing(workshop: Workshop, done: Job) -> None:
-    (workshop.root.evolution / done.id / "input" / "style.png").unlink()
+def test_what_is_gone_is_said_and_leaves_nothing(workshop: Workshop, job: Job) -> None:
+    (workshop.root.evolution / job.id / "input" / "style.png").unlink()
     with pytest.raises(ControlError, match=r"style\.png is gone"):
-        workshop.job_commands.again(done.id, {})
-    assert [path.name for path in workshop.root.evolution.iterdir()] == [done.id]
-    (workshop.root.evolution / done.id / "job.json").unlink()
+        workshop.job_commands.again(job.id, {})
+    assert [path.name for path in workshop.root.evolution.iterdir()] == [job.id]
+    (workshop.root.evolution / job.id / "job.json").unlink()
     with pytest.raises(ControlError, match=r"job\.json"):
-        workshop.job_commands.again(done.id, {})
+        workshop.job_commands.again(job.id, {})
 
 
-def test_what_a_killed_daemon_left_half_made_is_removed(workshop: Workshop, done: Job) -> None:
+def test_what_a_killed_daemon_left_half_made_is_removed(workshop: Workshop, job: Job) -> None:
     left = workshop.root.evolution / ".again-20260101-000000-x" / "input"
     left.mkdir(parents=True)
-    new = workshop.job_commands.again(done.id, {})
-    assert sorted(path.name for path in workshop.root.evolution.iterdir()) == sorted([done.id, new.id])
+    new = workshop.job_commands.again(job.id, {})
+    assert sorted(path.name for path in workshop.root.evolution.iterdir()) == sorted([job.id, new.id])
 
 
 def test_settings_of_a_waiting_job_are_changed_and_painted(workshop: Workshop) -> None:

@@ -15,7 +15,7 @@ from styled.root import Root
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
+pytestmark = [pytest.mark.faults, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")]
 
 Mount = Callable[..., None]
 

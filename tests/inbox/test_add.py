@@ -126,6 +126,7 @@ def test_names_that_do_not_fit_into_a_job_toml_are_left_out(empty: Root, pair: t
     assert (own.settings, own.names.styles) == ({"size": 64}, ())
 
 
+@pytest.mark.processes
 def test_what_is_too_thin_for_the_network_is_refused_at_once(empty: Root, pair: tuple[Path, Path]) -> None:
     Image.new("RGB", (3000, 2), "red").save(pair[0])
     with pytest.raises(StyledError, match="too thin"):

@@ -90,7 +90,7 @@ def _job_row(
 ) -> Line:
     number = f"{'*' if picked else ''}{job.number:04d}"
     if job.state in {JobState.FAILED, JobState.CANCELLED} and job.reason:
-        return _words_row(job.state, job.title, job.reason, cells, glyphs, number=number)
+        return _words_row(job.state, job.title, job.reason, cells, glyphs, number=number, is_marked=bool(job.remarks))
     columns = layout(cells)
     step, loss, steps = job.step, job.loss, job.steps
     remaining = figures.about(foreseen) if job.state is JobState.WAITING else figures.UNKNOWN
@@ -121,15 +121,17 @@ def _names(job: Job, columns: Layout, glyphs: Glyphs) -> str:
     return text
 
 
-def _words_row(word: str, name: str, reason: str, cells: int, glyphs: Glyphs, *, number: str = "") -> Line:
-    """Return a row whose figures give way to a reason."""
+def _words_row(
+    word: str, name: str, reason: str, cells: int, glyphs: Glyphs, *, number: str = "", is_marked: bool = False
+) -> Line:
+    """Return a row whose figures give way to a reason; ``is_marked`` puts a ``!`` after the name, for remarks."""
     columns = layout(cells)
     ascii_only = not glyphs.unicode
     shown = inert(name, ascii_only=ascii_only)
     room = cells - _FIXED
     # The name lends what it does not need to the reason: the reason is what one looks for.
-    name_cells = min(columns.name, room // 2, max(12, width(shown)))
-    shown = left(shown, name_cells)
+    name_cells = min(columns.name, room // 2, max(12, width(shown) + (2 if is_marked else 0)))
+    shown = f"{left(shown, name_cells - 2)} !" if is_marked else left(shown, name_cells)
     words = cut(inert(reason, ascii_only=ascii_only), max(0, room - name_cells - 1))
     tone = STATE_TONES[word]
     return (

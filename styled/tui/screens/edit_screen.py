@@ -18,7 +18,7 @@ from textual.widgets import Input
 
 from styled.errors import SettingsError, StyledError
 from styled.job import Job
-from styled.presets import layered
+from styled.presets import expanded, layered
 from styled.settings import default_values, parse_assignment, settings_from
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, inert, wrap
@@ -46,7 +46,11 @@ def changes_of(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
     typed = dict(parse_assignment(word) for word in words)
     settings_from(layered(before, typed))
     known = {**default_values(), **before}
-    return {name: value for name, value in typed.items() if known.get(name) != value}
+    # What stands beside a preset wins over it: it is a change also where it is what the job has, but the preset has not.
+    of_preset = expanded({"preset": typed["preset"]}) if "preset" in typed else {}
+    return {
+        name: value for name, value in typed.items() if known.get(name) != value or of_preset.get(name, value) != value
+    }
 
 
 class EditScreen(ModalScreen[dict[str, Any] | None]):

@@ -24,6 +24,7 @@ BEFORE = {"size": 1024, "scales": [256, 512]}
         ("size=512", {"size": 512}),
         ("size = 512", None),
         ("preset=draft init=noise", {"preset": "draft", "init": "noise"}),
+        ("size=1024 steps=300 preset=draft", {"size": 1024, "steps": 300, "preset": "draft"}),
         ("scales=[256,512]", {}),
         ("'scales=[64, 128]'", {"scales": [64, 128]}),
         ("sise=512", None),
