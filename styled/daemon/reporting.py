@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import psutil
@@ -64,8 +64,6 @@ class Reporter:
         self._memory_due = 0.0
         self._metrics_due = 0.0
         self._metrics_failed = False
-        self._counted_at = -1
-        self._counts: Mapping[JobState, int] = {}
         self._log = structlog.get_logger("daemon")
 
     def status(self, state: str, note: str) -> DaemonStatus:
@@ -122,15 +120,8 @@ class Reporter:
             self._metrics_due = time.monotonic() + metrics.EVERY_S
             self._write_metrics(status)
 
-    def counts(self) -> Mapping[JobState, int]:
-        """Return how many jobs are in each state; asks the store only if anything happened since the last time."""
-        last = self._store.last_event()
-        if last != self._counted_at:
-            self._counted_at, self._counts = last, self._store.counts()
-        return self._counts
-
     def _summary(self, status: DaemonStatus) -> str:
-        counts = self.counts()
+        counts = self._store.counts()
         text = f"{status.state}: {counts[JobState.RUNNING]} running, {counts[JobState.WAITING]} waiting"
         return f"{text}; {status.words}" if status.words else text
 
@@ -141,7 +132,7 @@ class Reporter:
         missed_events, observer_restarts = self._inbox.watching
         facts = metrics.Facts(
             status=status,
-            counts=self.counts(),
+            counts=self._store.counts(),
             oldest_waiting_at=oldest[0].created_at if oldest else None,
             running=[(self._store.get(job), told) for job, told in progress if told is not None],
             ends=self._dispatcher.ends,

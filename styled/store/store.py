@@ -47,6 +47,8 @@ class Store(Queries):
         self._root = root
         self._db = opened.db
         self._inode = inode_of(root.database)
+        self._counted_at = -1
+        self._counts: dict[JobState, int] = {}
         self._clock = clock
         self._depth = 0
         self._numbers = Numbers(root.state / "numbers", opened.last_number, lost=opened.fresh)
@@ -242,6 +244,15 @@ class Store(Queries):
             job = records.to_job(row)
             self._record("moved", job, JobState.WAITING, JobState.RUNNING, "")
         return job
+
+    def counts(self) -> dict[JobState, int]:
+        """Return how many jobs are in each state, zeros included; the jobs are counted only after an event."""
+        if self._depth:  # what this transaction has done may be undone yet
+            return super().counts()
+        last = self.last_event()
+        if last != self._counted_at:
+            self._counted_at, self._counts = last, super().counts()
+        return self._counts
 
     def next_due(self, now: float) -> float | None:
         """Return from when on :meth:`claim_next` has a job to give, Unix seconds, maybe past; None if no job waits.
