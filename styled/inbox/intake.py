@@ -25,7 +25,7 @@ from styled.inbox.admission import admit
 from styled.inbox.awaited import Awaited
 from styled.inbox.checking import Changed, CheckResult, NotYet, Prepared, Unusable
 from styled.inbox.checking_thread import CheckingThreads
-from styled.inbox.claiming.abandoned import AFTER_S
+from styled.inbox.claiming.abandoned import Sweeps
 from styled.inbox.claiming.claim import forget_plan
 from styled.inbox.claiming.mover import (
     Claimed,
@@ -122,8 +122,7 @@ class Inbox:
         self._originals = Originals(store, clock=clock)
         self._recovery_schedule = RecoverySchedule(root, store, clock=clock)
         self._overdue = Overdue(store)
-        self._tried: dict[str, float] = {}
-        """Folders of a killed ``styled add``: when they were last to be swept. What cannot be is tried each hour."""
+        self._sweeps = Sweeps(clock)
         self._trouble = ""
         self._queue_full = False
         self._mover = Mover(root, wake=wake)
@@ -249,9 +248,9 @@ class Inbox:
             for outcome in outcomes:
                 if isinstance(outcome.order, Recovery):
                     self._mend(outcome.order, outcome)
-        for outcome in outcomes:
-            is_recovery = isinstance(outcome.order, Recovery)  # that tells of it itself
-            if isinstance(outcome, Failed) and isinstance(outcome.error, DiskFull) and not is_recovery:
+        failed = [each for each in outcomes if isinstance(each, Failed)]
+        for outcome in failed:
+            if isinstance(outcome.error, DiskFull) and not isinstance(outcome.order, Recovery):  # tells of it itself
                 raise outcome.error
         return jobs
 
@@ -314,9 +313,8 @@ class Inbox:
                 for path in order.paths:
                     self._scanner.tracker.postpone(path, _BLOCKED_S)
                 self._keep_note(order.key, order.paths[0], f"{order.reason} ({why})")
-                self._log.warning(
-                    "cannot be rejected; it stays", pair=escaped(order.name), reason=escaped(_words(error))
-                )
+                reason = escaped(_words(error))
+                self._log.warning("cannot be rejected; it stays", pair=escaped(order.name), reason=reason)
             case _:
                 pass  # what could not be removed stays and is reported, what had no room is tried again
 
@@ -362,13 +360,9 @@ class Inbox:
             misfit = self._misfits.popleft()
             self._reject(misfit.name, misfit.reason, misfit.paths, key=misfit.paths[0])
         abandoned, self._found.abandoned = self._found.abandoned, []
-        self._tried = {name: at for name, at in self._tried.items() if self._clock() - at < AFTER_S}
-        untried = tuple(name for name in abandoned if name not in self._tried)
-        if untried:
-            self._tried.update(dict.fromkeys(untried, self._clock()))
-            self._mover.submit(SweepOrder(untried))
-        originals = self._originals.to_remove()
-        if originals:
+        if due := self._sweeps.due(abandoned):
+            self._mover.submit(SweepOrder(due))
+        if originals := self._originals.to_remove():
             self._mover.submit(RemoveOrder(originals))
         room = self._within_queue(min(limit, _MOVED_AHEAD)) - len(self._claiming)
         self._judge_more()
@@ -436,11 +430,8 @@ class Inbox:
         self._found = found
         # The look began a while ago: it has no part in what was begun or done since then.
         busy, gone = self._judging | self._claiming, self._gone | self._moving
-        self._ready = deque(
-            pair
-            for pair in found.ready
-            if pair.content not in busy and pair.folder not in gone and gone.isdisjoint(pair.paths)
-        )
+        new = (pair for pair in found.ready if pair.content not in busy and pair.folder not in gone)
+        self._ready = deque(pair for pair in new if gone.isdisjoint(pair.paths))
         self._idle.see(found.idle, busy=busy)
         self._misfits = deque(misfit for misfit in found.misfits if gone.isdisjoint(misfit.paths))
         if not found.ready and not busy:

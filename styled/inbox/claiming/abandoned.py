@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,22 @@ def being_filled(folder: Path) -> Iterator[None]:
     with folder_at(folder) as descriptor:
         _lock(descriptor)
         yield
+
+
+class Sweeps:
+    """When each abandoned folder was last to be swept: one that cannot be swept is tried once in ``AFTER_S``."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tried: dict[str, float] = {}
+
+    def due(self, abandoned: Sequence[str]) -> tuple[str, ...]:
+        """Return those to be swept now, and take them for tried."""
+        now = self._clock()
+        self._tried = {name: at for name, at in self._tried.items() if now - at < AFTER_S}
+        due = tuple(name for name in abandoned if name not in self._tried)
+        self._tried.update(dict.fromkeys(due, now))
+        return due
 
 
 def sweep(inbox: Path, name: str) -> str:
