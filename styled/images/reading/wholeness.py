@@ -27,26 +27,28 @@ _MANY_ZEROS = 4096
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """In the entropy-coded data of a JPEG: no stuffed byte, no restart (ITU-T T.81, B.1.1.2)."""
 
+_JPEG = b"\xff\xd8\xff"
+"""A JPEG's first bytes."""
+
 _EOI = b"\xff\xd9"
 
 
 def with_end_mark(file: BinaryIO, head: bytes) -> BinaryIO:
     """Return the file itself, or for a JPEG without an end mark a copy that has one; at its start.
 
+    Whether its rows are all there is not looked at: that is what :func:`check_pixels` is for.
+
     Args:
         file: an image.
         head: its first bytes.
-
-    Raises:
-        EOFError: rows of it are missing.
     """
-    whole = _jpeg(file) if head.startswith(b"\xff\xd8\xff") else file
-    whole.seek(0)
-    return whole
+    data = _without_end(file) if head.startswith(_JPEG) else None
+    file.seek(0)
+    return file if data is None else io.BytesIO(data + _EOI)
 
 
 def check_pixels(file: BinaryIO) -> None:
-    """Check that compressed pixels reach to their end; a JPEG's are checked when it is opened.
+    """Check that compressed pixels reach to their end. A JPEG without an end mark is decoded for that, twice.
 
     Args:
         file: an image; left where it was, for a reader that has it open.
@@ -57,7 +59,9 @@ def check_pixels(file: BinaryIO) -> None:
     before = file.tell()
     file.seek(0)
     head = file.read(12)
-    if head.startswith(b"\x89PNG"):
+    if head.startswith(_JPEG):
+        _check_jpeg(file)
+    elif head.startswith(b"\x89PNG"):
         _check_png(file)
     elif head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         _check_end(file, _webp_pixels(file))
@@ -131,17 +135,25 @@ def _ends_in_eoi(file: BinaryIO) -> bool:
     return file.read(2) == _EOI
 
 
-def _jpeg(file: BinaryIO) -> BinaryIO:
-    """Return a JPEG that has its end mark. Rows are missing if what follows changes the picture."""
+def _without_end(file: BinaryIO) -> bytes | None:
+    """Return a JPEG that has no end mark, without the zeros behind it; None if it has one."""
     if _ends_in_eoi(file) or jpeg_end(file) is not None:
-        return file
+        return None
     end = file.seek(0, io.SEEK_END)
     end -= _zeros_before(file, end)
     file.seek(0)
-    data = file.read(end)
-    if _decoded(data + _EOI) != _decoded(data + b"\x55" * 64 + _EOI):
+    return file.read(end)
+
+
+def _check_jpeg(file: BinaryIO) -> None:
+    """Check the pixels of a JPEG without an end mark: rows are missing if what follows changes the picture.
+
+    Raises:
+        EOFError: they are.
+    """
+    data = _without_end(file)
+    if data is not None and _decoded(data + _EOI) != _decoded(data + b"\x55" * 64 + _EOI):
         raise EOFError("truncated")
-    return io.BytesIO(data + _EOI)
 
 
 def _decoded(data: bytes) -> bytes:

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from styled import images
-from styled.errors import UnreadableImage
+from styled.errors import ImageTooLarge, UnreadableImage
+from styled.images.reading import wholeness
 from styled.images.reading.wholeness import doubt
 
 FORMATS: dict[str, dict[str, Any]] = {
@@ -64,6 +65,27 @@ def test_a_jpeg_without_its_end_mark_is_read_with_a_remark_if_every_row_is_there
     assert loaded(data[:-2]).remarks == ("it has no end mark, as if it were cut off; every row is there",)
     with pytest.raises(UnreadableImage, match="truncated"):
         loaded(data[:-40])
+
+
+def test_only_who_decodes_a_jpeg_without_its_end_mark_has_its_rows_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was: readers of headers decoded it twice, and before its number of pixels was known to be allowed."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole("JPEG")[:-40])
+    with pytest.raises(UnreadableImage, match="truncated"):
+        images.load(path)
+    monkeypatch.setattr(wholeness, "_decoded", None)
+    assert (images.probe(path).width, images.probe(path).height) == (120, 100)
+    with pytest.raises(ImageTooLarge, match="120x100"):
+        images.load(path, max_pixels=119 * 100)
+
+
+@pytest.mark.parametrize("kept", [18, 20, 21])
+def test_a_jpeg_that_ends_with_its_first_segment_is_told_as_one(kept: int) -> None:
+    """What was: ``cannot identify image file <_io.BytesIO object at …>``."""
+    with pytest.raises(UnreadableImage, match="it begins as a JPEG image, but its header is damaged, cut off"):
+        loaded(whole("JPEG")[:kept])
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
