@@ -90,15 +90,18 @@ def _decode(request: Request, descriptor: int) -> Reply:
             open_image(file, request.name, max_pixels=request.max_pixels) as image,
         ):
             header = info(image)
-            if image.format in DRAFTED:
-                # An eighth of the size reads every byte and costs a fraction of the time and memory.
-                image.draft(None, (1, 1))
-            check_pixels(file)
-            image.load()
-            if image.has_transparency_data and is_invisible(image):
-                refuse_blank(image, request.name)
+            remarks: tuple[str, ...] = ()
+            if request.mask_styles:
+                remarks = _read_mask(file, request)
+            else:
+                if image.format in DRAFTED:
+                    # An eighth of the size reads every byte and costs a fraction of the time and memory.
+                    image.draft(None, (1, 1))
+                check_pixels(file)
+                image.load()
+                if image.has_transparency_data and is_invisible(image):
+                    refuse_blank(image, request.name)
             odd = doubt(file, header.format)
-            remarks = _read_mask(file, request) if request.mask_styles else ()
     except (ImageError, SettingsError) as error:
         return Reply(kind=type(error).__name__, message=error.message, advice=error.advice)
     except OSError as error:
@@ -107,7 +110,7 @@ def _decode(request: Request, descriptor: int) -> Reply:
 
 
 def _read_mask(file: BinaryIO, request: Request) -> tuple[str, ...]:
-    """Return what the reading of a mask remarks."""
+    """Decode a mask, once, at its full size; return what its reading remarks."""
     from styled.images import decoding, mask  # NumPy, only when there is a mask
 
     with os.fdopen(os.dup(file.fileno()), "rb") as again:  # whoever decodes may close it
