@@ -26,6 +26,7 @@ from styled.errors import CheckpointError, OutputUnusable, SettingsError, Unread
 from styled.evolution import JobFile, JobFolder
 from styled.files import durable
 from styled.files.printable import escaped
+from styled.images.opening import open_file
 from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
 from styled.root import Root
@@ -105,7 +106,8 @@ def _checked(image: Path, checker: images.Checker) -> images.ImageInfo:
         ImageError: it cannot be used.
     """
     try:
-        return checker.check(image.resolve())
+        with open_file(image) as file:  # a link is followed, and errors have its own name
+            return checker.check_open(file.fileno(), image.name)
     except OSError as error:
         raise UnreadableImage(
             f"{escaped(image.name)} could not be checked: {error.strerror or error}",

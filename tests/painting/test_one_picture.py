@@ -1,4 +1,4 @@
-"""What is kept of a run in its ``job.json``."""
+"""What a run takes, and what is kept of it in its ``job.json``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from styled.painting.one_picture import _from_record, _recorded
+from styled import images
+from styled.errors import UnreadableImage
+from styled.painting.one_picture import _checked, _from_record, _recorded
 
 
 @pytest.mark.parametrize("name", [b"out.png", "été %41.png".encode(), b"M\xfcller/o ut%20.png"])
@@ -16,3 +18,16 @@ def test_where_the_result_goes_is_kept_whatever_its_name(name: bytes) -> None:
     recorded = _recorded(path)
     recorded.encode()
     assert _from_record(recorded) == path
+
+
+@pytest.mark.processes
+def test_a_link_is_followed_and_errors_name_it_and_not_its_target(tmp_path: Path) -> None:
+    """What was: one that leads to itself ended in a ``RuntimeError``."""
+    (tmp_path / "target.png").write_bytes(b"\x89PNG and no more")
+    (tmp_path / "mine.png").symlink_to("target.png")
+    (tmp_path / "round.png").symlink_to("round.png")
+    with images.Checker() as checker:
+        with pytest.raises(UnreadableImage, match=r"^mine\.png "):
+            _checked(tmp_path / "mine.png", checker)
+        with pytest.raises(UnreadableImage, match=r"^round\.png cannot be opened"):
+            _checked(tmp_path / "round.png", checker)
