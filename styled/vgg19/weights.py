@@ -126,16 +126,16 @@ def digest_of(spec: str) -> str:
     if spec == BUILTIN:
         return BUILTIN_SHA256
     known = identity(spec)
-    return _digest_of_file(known, IMAGENET_MD5 if spec == IMAGENET else "") if known else ""
+    try:
+        return _digest_of_file(known, IMAGENET_MD5 if spec == IMAGENET else "") if known else ""
+    except OSError:  # not kept: the file may be read the next time
+        return ""
 
 
 @functools.lru_cache(maxsize=8)
 def _digest_of_file(identity: tuple[str | int, ...], md5: str) -> str:
     path = Path(str(identity[0]))
-    try:
-        return _digest(path, "sha256") if not md5 or _has_md5(path, md5) else ""
-    except OSError:
-        return ""
+    return _digest(path, "sha256") if not md5 or _has_md5(path, md5) else ""
 
 
 def describe(spec: str) -> WeightsInfo:

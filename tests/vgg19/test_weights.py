@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import http.server
@@ -273,6 +274,22 @@ def test_the_digest_is_of_the_file_as_it_is_now(tmp_path: Path, monkeypatch: pyt
     assert weights.digest_of("imagenet") == "", "it will be downloaded again"
     monkeypatch.setattr(weights, "IMAGENET_MD5", hashlib.md5(b"cut off", usedforsecurity=False).hexdigest())
     assert weights.digest_of("imagenet") == hashlib.sha256(b"cut off").hexdigest()
+
+
+def test_a_file_that_could_not_be_read_once_is_read_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was: its missing digest was kept for as long as the file stayed the same."""
+    own = tmp_path / "own.h5"
+    own.write_bytes(b"weights")
+
+    def too_many(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(weights, "open_regular", too_many)
+        assert weights.digest_of(str(own)) == ""
+    assert weights.digest_of(str(own)) == hashlib.sha256(b"weights").hexdigest()
 
 
 class TestWhatIsNoFile:
