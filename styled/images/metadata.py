@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,15 @@ def encode_metadata(metadata: dict[str, Any]) -> bytes:
 def read_metadata(path: Path) -> dict[str, Any] | None:
     """Return how a picture was made, as ``save`` stored it; None when it was not made by styled, or has no record.
 
+    Of any size: only its header is read.
+
     Raises:
         UnreadableImage: not an image.
-        ImageTooLarge: above the default limits.
     """
-    with open_file(path) as file, open_image(file, path.name) as image:
+    with (
+        open_file(path, max_bytes=sys.maxsize) as file,
+        open_image(file, path.name, max_pixels=sys.maxsize) as image,
+    ):
         text = image.info.get(PNG_KEYWORD)
         if not isinstance(text, str):
             comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")

@@ -174,7 +174,7 @@ def deliver(run: OneShot) -> None:
         with durable.replacing(run.output) as target, run.folder.result.open("rb") as source:
             shutil.copyfileobj(source, target)
     else:
-        picture = images.load(run.folder.result, max_pixels=sys.maxsize)
+        picture = images.load(run.folder.result, max_bytes=sys.maxsize, max_pixels=sys.maxsize)
         record = images.read_metadata(run.folder.result)
         save_result(run.output, picture.pixels, picture, record, settings)
     shutil.rmtree(run.folder.checkpoint, ignore_errors=True)  # large, and of no use any more
@@ -289,7 +289,7 @@ def _with_paths(folder: JobFolder, settings: Settings) -> Settings:
     init, weights = settings.init, settings.weights
     if init not in INIT_WORDS:
         source = _result_of(folder, init.removeprefix("job:")) if init.startswith("job:") else Path(init)
-        images.probe(source)
+        images.probe(source, max_pixels=settings.max_pixels)
         init = _take(folder, source, "init")
     if weights not in WEIGHTS_WORDS:
         weights = os.path.abspath(os.path.expanduser(weights))  # noqa: PTH100, PTH111  # resolve() would follow links

@@ -97,8 +97,8 @@ def plan(
         DoesNotFit: a scale does not fit into ``settings.memory_limit``, however it is tiled.
         EngineError: the probe failed.
     """
-    header = images.probe(content)
-    sizes = [(info.width, info.height) for info in map(images.probe, styles)]
+    header, *of_styles = (images.probe(path, max_pixels=settings.max_pixels) for path in (content, *styles))
+    sizes = [(info.width, info.height) for info in of_styles]
     known = known or speeds.load()
     if may_probe and not _comparable(known, settings):
         known = speeds.keep(probing.probe(settings.precision))

@@ -3,8 +3,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -114,6 +116,18 @@ def test_a_result_says_how_it_was_made(tmp_path: Path, picture: Picture, suffix:
         "settings": json.loads(msgspec.json.encode(settings)),
         "job": "hafen-Ü\n",
     }
+
+
+def test_how_a_result_above_all_limits_was_made_is_read(tmp_path: Path, picture: Picture) -> None:
+    """What was: a result of more than 250 million pixels could not be delivered in another format than the job's."""
+    images.save(picture, tmp_path / "a.png", metadata={"job": "large"})
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    data[16:24] = struct.pack(">II", 50_000, 40_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    (tmp_path / "a.png").write_bytes(data)
+    found = images.read_metadata(tmp_path / "a.png")
+    assert found is not None
+    assert found["job"] == "large"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

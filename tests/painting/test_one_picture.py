@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
+from PIL import Image
 
 from styled import images
-from styled.errors import UnreadableImage
-from styled.painting.one_picture import _checked, _from_record, _recorded
+from styled.errors import ImageTooLarge, UnreadableImage
+from styled.evolution import JobFolder
+from styled.painting.one_picture import _checked, _from_record, _recorded, _with_paths
+from styled.settings import Settings
 
 
 @pytest.mark.parametrize("name", [b"out.png", "été %41.png".encode(), b"M\xfcller/o ut%20.png"])
@@ -31,3 +35,12 @@ def test_a_link_is_followed_and_errors_name_it_and_not_its_target(tmp_path: Path
             _checked(tmp_path / "mine.png", checker)
         with pytest.raises(UnreadableImage, match=r"^round\.png cannot be opened"):
             _checked(tmp_path / "round.png", checker)
+
+
+def test_the_limit_on_pixels_of_a_picture_to_start_from_is_that_of_the_settings(tmp_path: Path, job: JobFolder) -> None:
+    """What was: the default one."""
+    Image.new("RGB", (20, 10)).save(tmp_path / "start.png")
+    start = Settings(init=str(tmp_path / "start.png"), max_pixels=200)
+    assert _with_paths(job, start).init == "input/init.png"
+    with pytest.raises(ImageTooLarge, match=r"start\.png"):
+        _with_paths(job, msgspec.structs.replace(start, max_pixels=199))

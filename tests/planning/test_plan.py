@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from styled import evolution, planning
+from styled import evolution, images, planning
 from styled.cli.machine.plan import plan as command
-from styled.errors import DoesNotFit, UnreadableImage
+from styled.errors import DoesNotFit, ImageTooLarge, UnreadableImage
 from styled.evolution import JobFolder
 from styled.planning import Plan, probing
 from styled.planning.plan import of_sizes
@@ -89,6 +89,18 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(UnreadableImage):
         planning.plan(tmp_path / "a.png", [SAMPLES / "starry_night.jpg"], Settings(), known=MEASURED)
+
+
+def test_the_limit_on_pixels_is_that_of_the_settings() -> None:
+    """What was: the default one, for the content and the styles."""
+    rocket, starry_night = SAMPLES / "rocket.jpg", SAMPLES / "starry_night.jpg"
+    sizes = {path: images.probe(path) for path in (rocket, starry_night)}
+    smaller, larger = sorted(sizes, key=lambda path: sizes[path].width * sizes[path].height)
+    settings = Settings(max_pixels=sizes[smaller].width * sizes[smaller].height)
+    planning.plan(smaller, [smaller], settings, known=MEASURED, may_probe=False)
+    for content, style in ((smaller, larger), (larger, smaller)):
+        with pytest.raises(ImageTooLarge, match=larger.name):
+            planning.plan(content, [style], settings, known=MEASURED, may_probe=False)
 
 
 def test_the_probe_is_short_and_of_two_sizes() -> None:

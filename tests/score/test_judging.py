@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,7 +19,7 @@ from styled.cli.main import styled
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective import held_out, losses
 from styled.engine.objective.objective import Objective
-from styled.errors import SettingsError
+from styled.errors import ImageTooLarge, SettingsError
 from styled.score.judging import Score, judge, score
 from styled.settings import Settings
 from styled.vgg19.weights import Weights, load_weights
@@ -101,6 +102,8 @@ def test_a_result_of_another_photo_or_too_small_is_refused(files: list[Path], tm
     Image.open(photo).resize((60, 31)).save(tmp_path / "small.png")
     with pytest.raises(SettingsError, match="at least 32 px"):
         score(tmp_path / "small.png", photo, [painting], SETTINGS)
+    with pytest.raises(ImageTooLarge, match=r"result\.png has more than"):
+        score(result, photo, [painting], msgspec.structs.replace(SETTINGS, max_pixels=100))
 
 
 def test_the_command_prints_a_table_or_json(files: list[Path], painted: Score) -> None:
