@@ -114,13 +114,13 @@ def _histogram(
     pixels: Pixels, clear: npt.NDArray[np.bool_] | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return the colours, each pixel's index among them, and how many opaque pixels each has."""
+    found, of_pixel = np.unique(pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32), return_inverse=True)
     bits = 0
-    while True:
-        keys = (pixels.astype(np.uint32) >> bits) @ np.array([65536, 256, 1], np.uint32)
-        found, of_pixel = np.unique(keys, return_inverse=True)
-        if len(found) <= _MOST_COLOURS:
-            break
+    while len(found) > _MOST_COLOURS:
         bits += 1
+        halved = found >> 1 & 0x7F7F7F  # each level for itself: none gets a bit of its neighbour's
+        found, of_found = np.unique(halved, return_inverse=True)
+        of_pixel = of_found[of_pixel]
     of_pixel = of_pixel.reshape(pixels.shape[:2])
     opaque = of_pixel.ravel() if clear is None else of_pixel[~clear]
     counts = np.bincount(opaque, minlength=len(found))
@@ -197,7 +197,8 @@ def _is_mode(colours: npt.NDArray[np.float64], counts: npt.NDArray[np.intp], cen
         return int(counts[((colours - at) ** 2).sum(axis=1) <= _PEAK_REACH**2].sum())
 
     around = colours[((colours - centre) ** 2).sum(axis=1) <= (2 * _PEAK_REACH) ** 2]
-    return all(density(other) <= 1.2 * density(centre) for other in around)
+    most = 1.2 * density(centre)
+    return all(density(other) <= most for other in around)
 
 
 def _has_inside(area: npt.NDArray[np.bool_], clear: npt.NDArray[np.bool_] | None) -> bool:
