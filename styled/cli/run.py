@@ -110,7 +110,13 @@ def _forecast(job: OneShot) -> str:
     settings = recorded.settings
     content, *styles = (job.folder.path / name for name in (recorded.content, *recorded.styles))
     try:
-        estimated = planning.plan(content, styles, settings, may_probe=settings.size >= _WORTH_A_PROBE_PX)
+        estimated = planning.plan(
+            content,
+            styles,
+            settings,
+            has_mask=recorded.mask is not None,
+            may_probe=settings.size >= _WORTH_A_PROBE_PX,
+        )
     except StyledError as error:
         return f"no forecast: {error.message}"
     time = f", about {figures.duration(estimated.seconds)}" if estimated.seconds is not None else ""

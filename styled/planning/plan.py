@@ -78,7 +78,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(
-    content: Path, styles: Sequence[Path], settings: Settings, *, known: Speeds | None = None, may_probe: bool = True
+    content: Path,
+    styles: Sequence[Path],
+    settings: Settings,
+    *,
+    has_mask: bool = False,
+    known: Speeds | None = None,
+    may_probe: bool = True,
 ) -> Plan:
     """Estimate a job.
 
@@ -88,6 +94,7 @@ def plan(
         content: the content image; only its header is read.
         styles: the style images, likewise.
         settings: of the job.
+        has_mask: whether a mask gives each style its region, which takes memory of its own.
         known: speeds of this machine; None takes those in the user's cache.
         may_probe: measure, in a child process, when none are known; else the times are None.
 
@@ -102,10 +109,18 @@ def plan(
     known = known or speeds.load()
     if may_probe and not _comparable(known, settings):
         known = speeds.keep(probing.probe(settings.precision))
-    return of_sizes(header.width, header.height, sizes, settings, known)
+    return of_sizes(header.width, header.height, sizes, settings, known, has_mask=has_mask)
 
 
-def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], settings: Settings, known: Speeds) -> Plan:
+def of_sizes(
+    width: int,
+    height: int,
+    styles: Sequence[tuple[int, int]],
+    settings: Settings,
+    known: Speeds,
+    *,
+    has_mask: bool = False,
+) -> Plan:
     """Estimate a job from the sizes of its images, px; else as :func:`plan`, and it never measures."""
     plan_scales(width, height, settings)  # its refusal of what is too thin names a size
     # As the worker does: the content is decoded no larger than the result.
@@ -115,12 +130,14 @@ def of_sizes(width: int, height: int, styles: Sequence[tuple[int, int]], setting
     allowed = budget(settings, on_gpu=known.device != "cpu")
     precision = _precision(known, settings)
     estimated = []
+    # Of a mask only the regions are kept, no larger than the content.
+    inputs = InputSizes((width, height), tuple(styles), (width, height) if has_mask else None)
     tilings = memory_use.choose_all(
         scales,
         layers,
         settings,
         allowed.bytes,
-        inputs=InputSizes((width, height), tuple(styles)) if known.device == "cpu" else None,
+        inputs=inputs if known.device == "cpu" else None,
         precision=precision,
         is_emulated=known.device == "cpu" and precision == "bfloat16" != known.default_precision,
         is_strict=allowed.is_strict,

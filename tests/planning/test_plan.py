@@ -55,12 +55,23 @@ def test_less_memory_means_smaller_tiles_and_more_time() -> None:
         assert each.limit_source == "memory_limit"
 
 
+def test_the_regions_of_a_mask_take_memory() -> None:
+    """What was: a forecast without them, that the run then refused."""
+    plain, masked = (
+        of_sizes(1000, 1000, [(500, 500)] * 4, Settings(size=1000, memory_limit=8.0), MEASURED, has_mask=each)
+        for each in (False, True)
+    )
+    held = 1000 * 1000 * (4 + 5 * 4)  # the mask, and a float32 for each of five regions
+    assert masked.peak_bytes >= plain.peak_bytes + held
+    assert [scale.scheme for scale in masked.scales] == [scale.scheme for scale in plain.scales]
+
+
 def test_more_than_the_free_memory_is_said_and_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     estimated = of_sizes(2000, 2000, [(500, 500)], Settings(size=2000, scales=(), memory_limit=5.0), MEASURED)
     assert estimated.fits
     needy = msgspec.structs.replace(estimated, peak_bytes=44 * GIB, limit_bytes=15 * GIB, limit_source="free memory")
     assert not needy.fits
-    monkeypatch.setattr(planning, "plan", lambda *_: needy)
+    monkeypatch.setattr(planning, "plan", lambda *_, **__: needy)
     said = CliRunner().invoke(command, ["a.png", "b.png"])
     assert "2000x2000" in said.output
     assert isinstance(said.exception, DoesNotFit)

@@ -18,16 +18,17 @@ from styled.settings import settings_from
 @click.command()
 @click.argument("content", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="STYLE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--mask", is_flag=True, help="As with a mask, which takes memory of its own.")
 @settings_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def plan(content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def plan(content: Path, styles: tuple[Path, ...], mask: bool, as_json: bool, **options: Any) -> None:
     """Estimate how long a job will take, and how much memory.
 
     Nothing is painted, and only the headers of the images are read. The speed of this machine is what `styled
     bench` has measured; where it has not, a short probe measures it first. Settings that are not given come from
     styled.toml of the current root, if there is one. Exits with 137 if the job needs more memory than it may take.
     """
-    estimated = planning.plan(content, styles, settings_from(settings_values(options)))
+    estimated = planning.plan(content, styles, settings_from(settings_values(options)), has_mask=mask)
     if as_json:
         click.echo(msgspec.json.encode(estimated))
     else:

@@ -27,13 +27,15 @@ def estimate(job: NewJob, *, may_measure: bool) -> tuple[Line, bool]:
         return ((inert(error.message), "bad"),), True
 
 
-def estimated(content: Path, styles: Sequence[Path], settings: Settings, *, may_measure: bool) -> tuple[Line, bool]:
+def estimated(
+    content: Path, styles: Sequence[Path], settings: Settings, *, may_measure: bool, has_mask: bool = False
+) -> tuple[Line, bool]:
     """Return what :func:`estimate` does, of images and settings.
 
     Raises:
         StyledError: an image cannot be read, or the job cannot be painted so.
     """
-    plan = planning.plan(content, styles, settings, may_probe=may_measure)
+    plan = planning.plan(content, styles, settings, has_mask=has_mask, may_probe=may_measure)
     limit = "" if plan.limit_bytes is None else f" of {figures.size_of(plan.limit_bytes)}"
     size = f"{plan.width}x{plan.height}"
     memory = f"memory {figures.size_of(plan.peak_bytes)}{limit}"

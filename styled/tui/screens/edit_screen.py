@@ -147,6 +147,7 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
                 [self._folder / style for style in job.styles],
                 settings_from(settings),
                 may_measure=False,
+                has_mask=job.mask is not None,
             )
         except (StyledError, OSError) as error:
             line = ((inert(str(error)), "bad"),)
