@@ -58,7 +58,7 @@ def test_less_memory_means_smaller_tiles_and_more_time() -> None:
 def test_the_regions_of_a_mask_take_memory() -> None:
     """What was: a forecast without them, that the run then refused."""
     plain, masked = (
-        of_sizes(1000, 1000, [(500, 500)] * 4, Settings(size=1000, memory_limit=8.0), MEASURED, has_mask=each)
+        of_sizes(1000, 1000, [(500, 500)] * 4, Settings(size=1000, memory_limit=20.0), MEASURED, has_mask=each)
         for each in (False, True)
     )
     held = 1000 * 1000 * (4 + 5 * 4)  # the mask, and a float32 for each of five regions
