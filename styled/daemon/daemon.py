@@ -212,6 +212,7 @@ class Daemon:
             clock=self._wall_clock.steady,
         )
         stack.callback(self._dispatcher.close)
+        self._store.follow(self._dispatcher.busy)
         self._dispatcher.recover()
         self._queue_pause = QueuePause(self._store, root.hold)
         self._queue_pause.note_start(config.queue.pause_after_crashes)
@@ -363,13 +364,15 @@ class Daemon:
         with durable.waiting_for(self._root.state):
             made = self._lock.keep()
         known = len(self._store.notes)
+        if self._store.is_damaged and (self._evolution_watch.trouble or not self._evolution_watch.answers):
+            raise StoreError("the queue's database is damaged, and evolution/, from which it is filled, is away")
         if self._store.restore():
             for note in self._store.notes[known:]:
                 self._log.warning("the queue's database", note=note)
             made = True
         if self._server.keep() or made:
             self._queue_pause.keep()
-            self._log.warning("files that were removed from .styled/ were made again")
+            self._log.warning("files of .styled/ that were removed or damaged were made again")
 
     def _look_and_tell(self) -> None:
         if self._evolution_watch.turn():

@@ -42,10 +42,15 @@ class Jobs(Protocol):
         """Remember a pair's digest."""
 
 
-def adopt_folders(store: Jobs, evolution: Path) -> tuple[list[Job], list[str]]:
+def adopt_folders(store: Jobs, evolution: Path, running: Collection[str] = ()) -> tuple[list[Job], list[str]]:
     """Add each job folder that the store does not know, in the order of their numbers.
 
-    A job that was running becomes waiting. A number that is missing or taken is replaced by a new one.
+    A number that is missing or taken is replaced by a new one.
+
+    Args:
+        store: where they are added.
+        evolution: where the folders are.
+        running: ids of jobs that have a worker. Another job that was running becomes waiting.
 
     Returns:
         the added jobs, and what could not be added, for the log.
@@ -66,7 +71,7 @@ def adopt_folders(store: Jobs, evolution: Path) -> tuple[list[Job], list[str]]:
         jobs = []
         for file in found:
             number = file.number if file.number > 0 and file.number not in taken else None
-            jobs.append(_adopt(store, file, number))
+            jobs.append(_adopt(store, file, number, running))
             taken.add(jobs[-1].number)
     for job in jobs:
         save_state(evolution, job)
@@ -139,9 +144,11 @@ def file_digest(file: JobFile) -> str:
     return pair_digest(file.digests.get(file.content, ""), styles, mask, file.settings)
 
 
-def _adopt(store: Jobs, file: JobFile, number: int | None) -> Job:
+def _adopt(store: Jobs, file: JobFile, number: int | None, running: Collection[str]) -> Job:
     fields = job_fields(file)
-    if file.state is JobState.RUNNING:
+    if file.state is JobState.RUNNING and file.id in running:
+        fields |= {"attempts": 1}
+    elif file.state is JobState.RUNNING:
         fields |= {"state": JobState.WAITING, "reason": "found without its daemon"}
     job = store.add(number=number, note="found in evolution/", **fields)
     if file.digests:

@@ -30,8 +30,12 @@ class Opened(NamedTuple):
     """The last job number that was given: by this database, or by the one that was kept aside if it can be read."""
 
 
-def open_database(root: Root) -> Opened:
+def open_database(root: Root, *, is_suspect: bool = False) -> Opened:
     """Open the root's database for writing.
+
+    Args:
+        root: whose.
+        is_suspect: SQLite found damage in it: search indexes too, which takes longer.
 
     Raises:
         StoreError: written by a newer styled, on a network filesystem, or not accessible.
@@ -43,7 +47,7 @@ def open_database(root: Root) -> Opened:
         root.make_state()
         _refuse_network(path)
         notes, last_number = [], 0
-        damage = _damage_of(path)
+        damage = _damage_of(path, is_suspect=is_suspect)
         if damage:
             last_number = _last_number_of_damaged(path)
             notes.append(f"the database was damaged ({damage}); it is kept as {_move_aside(path).name}")
@@ -144,7 +148,7 @@ def _refuse_network(path: Path) -> None:
         )
 
 
-def _damage_of(path: Path) -> str:
+def _damage_of(path: Path, *, is_suspect: bool) -> str:
     """Return what is wrong with the file, an empty text if nothing is or there is none."""
     if not path.exists():
         return ""
@@ -155,7 +159,7 @@ def _damage_of(path: Path) -> str:
             raise
         return str(error)
     try:
-        return schema.damage_in(db)
+        return schema.damage_in(db, "integrity_check" if is_suspect else "quick_check")
     finally:
         db.close()
 

@@ -11,6 +11,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from styled.errors import DiskFull, StoreError, StoreLocked, StoreRefused
 from styled.files import durable
@@ -187,8 +188,12 @@ def _tables(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
 
-def damage_in(db: sqlite3.Connection) -> str:
+def damage_in(db: sqlite3.Connection, check: Literal["quick_check", "integrity_check"] = "quick_check") -> str:
     """Return what is wrong with a database's file, or an empty text if it is sound and ours.
+
+    Args:
+        db: a connection.
+        check: the pragma. ``integrity_check`` compares indexes with their tables besides.
 
     Raises:
         sqlite3.Error: it could not be read for a reason that is not damage (a lock, the disk).
@@ -196,7 +201,7 @@ def damage_in(db: sqlite3.Connection) -> str:
     try:
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID and not is_empty(db):
             return "it is not a database of styled"
-        found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        found = str(db.execute(f"PRAGMA {check}(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import msgspec
 
-from styled.errors import DataDamaged, IllegalMove, NoSuchJob, StoreError
+from styled.errors import DataDamaged, IllegalMove, NoSuchJob, StoreError, StyledError
 from styled.job import ENDED, Job, JobState, check_move
 from styled.root import Root
 from styled.store import records
@@ -24,7 +24,7 @@ from styled.store.numbers import Numbers
 from styled.store.opening import Opened, inode_of, open_database, put_back, write_again
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
-from styled.store.schema import connect_writer, writers_error
+from styled.store.schema import connect_writer, is_damage, writers_error
 from styled.store.status import DaemonStatus
 
 EVENTS_KEPT = 50_000
@@ -51,6 +51,10 @@ class Store(Queries):
         self._counts: dict[JobState, int] = {}
         self._clock = clock
         self._depth = 0
+        self.is_damaged = False
+        """SQLite found damage since it was opened; :meth:`restore` mends it."""
+        self._is_unfilled = False
+        self._running: Callable[[], Collection[str]] = tuple
         self._numbers = Numbers(root.state / "numbers", opened.last_number, lost=opened.fresh)
         self.notes = list(opened.notes)
         """What opening it found and did (a damaged file kept aside, a rebuild, a migration), for the log."""
@@ -78,9 +82,13 @@ class Store(Queries):
             raise
         return store
 
+    def follow(self, running: Callable[[], Collection[str]]) -> None:
+        """Be given the ids of the jobs that have a worker: they stay ``running`` when they are taken from their folders."""
+        self._running = running
+
     def _fill(self, opened: Opened) -> None:
         """Fill new tables from the job folders."""
-        jobs, problems = adopt_folders(self, self._root.evolution)
+        jobs, problems = adopt_folders(self, self._root.evolution, self._running())
         with self._transaction():
             records.set_sequence(self._db, "jobs", self._numbers.last)
             if not (jobs or problems or opened.notes):
@@ -100,21 +108,25 @@ class Store(Queries):
             for number, what in damaged.items():
                 self._db.execute("DELETE FROM jobs WHERE number = ?", (number,))
                 self.notes.append(f"job {number:04d}: {what}")
-        jobs, problems = adopt_folders(self, self._root.evolution)
+        jobs, problems = adopt_folders(self, self._root.evolution, self._running())
         note = f"{len(damaged)} damaged rows, {len(jobs)} jobs taken from their folders"
         with self._transaction():
             self._record("rebuilt", None, "", "", note)
         self.notes += [note, *problems]
 
     def restore(self) -> bool:
-        """Write the database to its place again if its file was removed or replaced; return whether it was.
+        """Bring the database in order if something happened to its file while it was open; return whether it did.
 
-        :attr:`notes` has what was found.
+        One that was removed or replaced is written again. One that SQLite found damaged since is opened as at a
+        start: kept aside, and filled from the folders in ``evolution/``. :attr:`notes` has what was found.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: it cannot be written or opened.
             StorageRefuses: the disk does not take it.
         """
+        if self.is_damaged:
+            self._open_again()
+            return True
         if self._inode is not None and inode_of(self._root.database) == self._inode:
             return False
         if self._inode is not None:
@@ -127,6 +139,17 @@ class Store(Queries):
             raise writers_error(error, self._root.database) from error
         self._inode = inode_of(self._root.database)
         return True
+
+    def _open_again(self) -> None:
+        self.close()
+        opened = open_database(self._root, is_suspect=True)
+        self._db, self._inode, self._counted_at = opened.db, inode_of(self._root.database), -1
+        self._numbers = Numbers(self._root.state / "numbers", opened.last_number, lost=opened.fresh)
+        self.notes += opened.notes
+        self._is_unfilled = self._is_unfilled or opened.fresh  # the last try may have come as far as this
+        if self._is_unfilled:
+            self._fill(opened)
+        self._is_unfilled = self.is_damaged = False
 
     def close(self) -> None:
         """Fold the log into the database and let go of it."""
@@ -261,10 +284,11 @@ class Store(Queries):
             now: as :meth:`claim_next` will be given it; by another clock a job would be due that is not given.
         """
         latest = now + _LONGEST_WAIT_S
-        row = self._db.execute(
-            "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
-            (latest,),
-        ).fetchone()
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
+                (latest,),
+            ).fetchone()
         return None if row[0] is None else float(row[0])
 
     def requeue_running(self, reason: str) -> list[Job]:
@@ -343,9 +367,9 @@ class Store(Queries):
 
     def first_seen(self, digest: str) -> tuple[int, str] | None:
         """Return number and id of the job that first had this digest."""
-        row: tuple[int, str] | None = self._db.execute(
-            "SELECT number, id FROM seen WHERE digest = ?", (digest,)
-        ).fetchone()
+        row: tuple[int, str] | None
+        with self._reading() as db:
+            row = db.execute("SELECT number, id FROM seen WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else (row[0], records.readable(row[1]))
 
     def mark_seen(self, digest: str, job: Job) -> None:
@@ -355,7 +379,8 @@ class Store(Queries):
 
     def taken(self) -> dict[str, str]:
         """Return path in the inbox → text of :class:`styled.inbox.claiming.taken.Taken`, of files that could not be moved."""
-        return dict(self._db.execute("SELECT path, signature FROM taken"))
+        with self._reading() as db:
+            return dict(db.execute("SELECT path, signature FROM taken"))
 
     def set_taken(self, path: str, taken: str | None) -> None:
         """Remember, or with None forget, a file that is a job and could not be moved."""
@@ -388,7 +413,11 @@ class Store(Queries):
         try:
             yield self._db
         except sqlite3.Error as error:
-            raise writers_error(error, self._root.database) from error
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error) -> StyledError:
+        self.is_damaged = self.is_damaged or is_damage(error)
+        return writers_error(error, self._root.database)
 
     @contextmanager
     def _transaction(self, *, durable: bool = True, revision: bool = True) -> Iterator[None]:
@@ -414,7 +443,7 @@ class Store(Queries):
                 if outer and not durable:
                     self._db.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
-            raise writers_error(error, self._root.database) from error
+            raise self._translated(error) from error
 
     @staticmethod
     def _check_names(changes: dict[str, Any]) -> None:

@@ -113,6 +113,30 @@ def test_a_lost_database_is_rebuilt_from_the_folders_in_the_same_order(root: Roo
     check_invariant(root, set(names))
 
 
+@pytest.mark.faults
+def test_a_database_that_is_damaged_under_the_daemon_is_rebuilt_and_nothing_is_painted_twice(root: Root) -> None:
+    names = [f"pair-{number}" for number in range(12)]
+    with DaemonProcess(root) as daemon:
+        daemon.drop("slow", settings={"steps": 60})
+        job = daemon.until_step("slow", 2)
+        for number, name in enumerate(names):
+            daemon.drop(name, levels=(number, 200))
+        daemon.until(names[-1], JobState.WAITING)
+        data = root.database.read_bytes()
+        with contextlib.closing(sqlite3.connect(root.database, isolation_level=None)) as other:  # empties its cache
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.execute("INSERT INTO meta VALUES ('x', 'y')")
+            with root.database.open("r+b") as file:
+                file.seek(4096)
+                file.write(os.urandom(max(len(data), 65536)))
+        wait_until(lambda: bool(list(root.state.glob("queue.db.corrupt-*"))), "nobody noticed")
+        for name in ("slow", *names):
+            daemon.until(name, JobState.DONE)
+        daemon.end()
+    assert starts(JobFolder(root.evolution / job.id)) == [0]
+    check_invariant(root, {"slow", *names})
+
+
 def test_a_database_from_the_future_is_not_touched(root: Root) -> None:
     with DaemonProcess(root) as daemon:
         daemon.end()

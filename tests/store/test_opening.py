@@ -19,7 +19,7 @@ from styled.job import Job, JobState
 from styled.root import Root
 from styled.settings import Settings
 from styled.store import schema
-from styled.store.adoption import save_state
+from styled.store.adoption import adopt_folders, save_state
 from styled.store.reader import StoreReader
 from styled.store.store import Store
 from tests.daemon.workshop import add_job
@@ -288,3 +288,39 @@ def test_a_database_that_is_written_again_but_not_renamed_is_not_lost(
                     store.restore()
         assert store.restore()
         assert [job.name for job in store.jobs()] == ["harbour"]
+
+
+@pytest.mark.parametrize("damage", ["page", "truncated"])
+def test_a_database_that_is_damaged_under_its_writer_is_rebuilt_and_what_is_painted_stays_running(
+    root: Root, damage: str
+) -> None:
+    with Store.open(root) as store:
+        for number in range(1, 41):
+            write_folder(root, number, state=JobState.RUNNING if number < 3 else JobState.WAITING)
+        adopt_folders(store, root.evolution, {"20261122-201501-harbour", "20261122-201502-harbour"})
+        store.follow(lambda: {"20261122-201502-harbour"})
+        assert not store.is_damaged
+        with closing(sqlite3.connect(root.database, isolation_level=None)) as other:  # empties its cache
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.execute("INSERT INTO meta VALUES ('x', 'y')")
+            data = root.database.read_bytes()
+            with root.database.open("r+b") as file:
+                if damage == "page":
+                    file.seek(4096)
+                    file.write(os.urandom(len(data) - 4096))
+                else:
+                    file.truncate(4096)
+            with pytest.raises(StoreError):
+                store.jobs()
+        assert store.is_damaged
+        assert store.restore()
+        assert not store.is_damaged
+        assert kept_aside(root)
+        assert [job.number for job in store.jobs()] == list(range(1, 41))
+        assert [job.number for job in store.jobs([JobState.RUNNING])] == [2]
+        assert store.get(2).attempts == 1
+        assert any("damaged" in note for note in store.notes)
+        assert not store.restore()
+        claimed = store.claim_next()
+        assert claimed is not None
+        assert claimed.number == 1
