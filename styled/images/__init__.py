@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from styled.images.opening import MAX_PIXELS as MAX_PIXELS
     from styled.images.opening import ImageInfo as ImageInfo
     from styled.images.opening import check_shape as check_shape
+    from styled.images.opening import open_file as open_file
     from styled.images.opening import probe as probe
     from styled.images.resizing import AnyPicture as AnyPicture
     from styled.images.resizing import resize as resize
@@ -51,6 +52,7 @@ _MODULES = {
     "MAX_BYTES": "opening",
     "MAX_PIXELS": "opening",
     "ImageInfo": "opening",
+    "open_file": "opening",
     "probe": "opening",
     "AnyPicture": "resizing",
     "fit": "fitting",

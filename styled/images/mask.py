@@ -65,14 +65,20 @@ class Regions(NamedTuple):
 
     def picture(self) -> Pixels:
         """Return the regions in false colours, the photo's part grey: uint8, shape (H, W, 3)."""
-        palette = np.array(
-            [_GREY if style is None else _COLOURS[style % len(_COLOURS)] for style in self.styles], np.uint8
-        )
+        palette = np.array([_PALETTE[colour] for colour in self.colours], np.uint8)
         return palette[self.labels]
 
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """The name of each region's colour in the picture."""
+        return tuple("grey" if style is None else _COLOURS[style % len(_COLOURS)] for style in self.styles)
 
-_GREY = (110, 110, 110)
-_COLOURS = ((230, 97, 1), (94, 60, 153), (26, 152, 80), (33, 102, 172), (253, 184, 99), (197, 27, 125), (140, 81, 10))
+
+_PALETTE = {
+    "grey": (110, 110, 110), "orange": (230, 97, 1), "violet": (94, 60, 153), "green": (26, 152, 80), "blue": (33, 102, 172),
+    "apricot": (253, 184, 99), "pink": (197, 27, 125), "brown": (140, 81, 10),
+}  # fmt: skip
+_COLOURS = tuple(_PALETTE)[1:]
 """Of the styles, in order; told apart also by eyes that mix up red and green."""
 
 

@@ -3,9 +3,10 @@
     .venv/bin/python -m tests.tools.corpus FOLDER [--paint N] [--only PART-OF-NAME] > report.txt
 
 Each file is checked in the checking child as the daemon does, decoded in a process of its own kind, and shrunk to 256 px; N
-files, evenly chosen among those that were read, are painted (-1: all). A line for each file on standard output, then the
-tables: what crashed, what was refused and why, what took long or much memory, what printed something, and what libvips
-shows otherwise. Needs the extra "dev" (pyvips). Not part of the suite: what a corpus holds is not ours.
+files, evenly chosen among those that were read, are painted (-1: all), some hundred in one process with one network. A line
+for each file on standard output, then the tables: what crashed, what was refused and why, what took long or much memory,
+what printed something, and what libvips shows otherwise. Needs the extra "dev" (pyvips). Not part of the suite: what a corpus
+holds is not ours.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,10 @@ DISAGREE_LEVELS = 8.0
 """Mean difference to libvips from which a file is listed."""
 SLOW_S = 5.0
 LARGE_MB = 400.0
-_FILE_SECONDS = 120.0
+_FILE_SECONDS = 300.0
+"""Of waiting for a file: the machine may be at work."""
+_FILES_PER_PROCESS = 300
+"""After so many a process is replaced: what TensorFlow has compiled for each shape stays in it."""
 _VIPS_PIXELS = 60_000_000
 """libvips has no limit, and takes minutes for a small file that promises a large picture."""
 
@@ -39,7 +43,8 @@ class Seen(NamedTuple):
     path: str
     format: str
     outcome: str
-    """``read``, ``refused``, ``crashed`` or ``error``: an exception that is not of the tree."""
+    """``read``, ``refused``, ``crashed`` or ``error``: an exception that is not of the tree; of a painting ``painted``, or
+    ``odd``: of another size, or of one colour that the file does not have."""
     words: str
     """Of a refusal or an error; else the remarks."""
     seconds: float
@@ -57,30 +62,38 @@ def main() -> None:
     parser.add_argument("--paint", type=int, default=0, metavar="N")
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    paths = sorted(path for path in options.folder.rglob("*") if path.is_file() and options.only in str(path))
+    paths = sorted(str(path) for path in options.folder.rglob("*") if path.is_file() and options.only in str(path))
     seen = []
-    for each in _looked_at(paths):
+    for each in _looked_at(paths, _look):
         seen.append(each)
         _line(
             f"{each.outcome:8} {each.format:9} {each.seconds:6.2f} s {each.megabytes:6.0f} MB  vips {each.vips:>6}  "
             f"{each.path}  {each.words}"
         )
     _report(seen)
-    _paint([each.path for each in seen if each.outcome == "read"], options.paint)
+    paintings = []
+    for each in _looked_at(_evenly([each.path for each in seen if each.outcome == "read"], options.paint), _painted):
+        paintings.append(each)
+        _line(f"{each.outcome:8} {each.seconds:6.2f} s {each.megabytes:6.0f} MB  {each.path}  {each.words}")
+    _report_paintings(paintings)
 
 
-def _looked_at(paths: list[Path]) -> Iterator[Seen]:
+def _looked_at(paths: list[str], look: Callable[[Path, Any], Seen]) -> Iterator[Seen]:
     """Yield what happened to each file; a process that dies costs its file and is replaced."""
     context = multiprocessing.get_context("spawn")
     process = connection = None
-    for path in paths:
+    for number, path in enumerate(paths):
+        if process is not None and number % _FILES_PER_PROCESS == 0:
+            process.kill()
+            process.join()
+            process = None
         if process is None:
             connection, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs,), daemon=True)
+            process = context.Process(target=_serve, args=(theirs, look), daemon=True)
             process.start()
             theirs.close()
         assert connection is not None
-        connection.send(str(path))
+        connection.send(path)
         try:
             if not connection.poll(_FILE_SECONDS):
                 process.kill()
@@ -88,14 +101,14 @@ def _looked_at(paths: list[Path]) -> Iterator[Seen]:
             yield connection.recv()
         except EOFError:
             process.join()
-            yield Seen(str(path), "?", "crashed", f"exit code {process.exitcode}", 0.0, 0.0, "", "-")
+            yield Seen(path, "?", "crashed", f"exit code {process.exitcode}", 0.0, 0.0, "", "-")
             process = None
     if process is not None:
         process.kill()
         process.join()
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, look: Callable[[Path, Any], Seen]) -> None:
     from styled.images import Checker
 
     with tempfile.TemporaryFile() as printed, Checker() as checker:
@@ -104,7 +117,11 @@ def _serve(connection: Connection) -> None:
             path = Path(connection.recv())
             printed.seek(0)
             printed.truncate()
-            seen = _look(path, checker)
+            Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+            began, before = time.process_time(), _status("VmRSS")
+            seen = look(path, checker)
+            if not seen.seconds:  # a look that goes on to compare has taken them itself
+                seen = seen._replace(seconds=time.process_time() - began, megabytes=(_status("VmHWM") - before) / 1024)
             printed.seek(0)
             text = printed.read().decode(errors="replace").strip()
             connection.send(seen._replace(printed=text.replace("\n", " | ")[:300]))
@@ -114,9 +131,7 @@ def _look(path: Path, checker: Any) -> Seen:
     from styled import images
     from styled.errors import ImageError
 
-    began, pixels, alpha = time.process_time(), None, None
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    before = _status("VmRSS")
+    began, before, pixels, alpha = time.process_time(), _status("VmRSS"), None, None
     kind = ""
     try:
         kind = checker.check(path).format
@@ -204,31 +219,49 @@ def _report(seen: list[Seen]) -> None:
     _table(f"took more than {LARGE_MB} MB", [f"{s.megabytes:.0f} MB {s.path}" for s in seen if s.megabytes > LARGE_MB])
 
 
-def _paint(paths: list[str], count: int) -> None:
-    """Paint some of them, each as content and as style of itself."""
-    chosen = paths if count < 0 else paths[:: max(1, len(paths) // count)][:count] if count else []
-    if not chosen:
-        return
+def _painted(path: Path, _checker: Any) -> Seen:
+    """Paint a file in the style of itself."""
     import numpy as np
 
     import styled
     from styled.errors import StyledError
 
-    outcomes: Counter[str] = Counter()
-    for path in chosen:
-        try:
-            picture = styled.stylize(
-                path, path, size=64, steps=2, style_layers={"block1_conv1": 1.0}, content_layers={"block2_conv1": 1.0}
-            )
-            outcome = "painted" if np.isfinite(np.asarray(picture)).all() else "not finite"
-        except StyledError as error:
-            outcome = f"refused: {type(error).__name__}"
-            _line(f"not painted {path}: {error}")
-        except Exception as error:  # noqa: BLE001  # that is what this looks for
-            outcome = "error"
-            _line(f"ERROR {path}: {type(error).__name__}: {error}")
-        outcomes[outcome] += 1
-    _line(f"\n{len(chosen)} paintings: {dict(outcomes)}")
+    one_layer: dict[str, Any] = {"style_layers": {"block1_conv1": 1.0}, "content_layers": {"block2_conv1": 1.0}}
+    outcome, words = "painted", ""
+    try:
+        picture = styled.stylize(path, path, size=64, steps=2, **one_layer)
+        levels = np.asarray(picture.convert("RGB"))
+        if max(picture.size) > 64 or (np.ptp(levels) == 0 and "one colour" not in " ".join(picture.info["remarks"])):
+            outcome, words = "odd", f"{picture.size}, levels {levels.min()} to {levels.max()}"
+    except StyledError as error:
+        outcome, words = "refused", f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  # that is what this looks for
+        outcome, words = "error", f"{type(error).__name__}: {error}"
+    return Seen(str(path), "", outcome, words, 0.0, 0.0, "", "-")
+
+
+def _evenly(paths: list[str], count: int) -> list[str]:
+    """Return ``count`` of the paths, from all parts of the list; all where it is negative."""
+    if count < 0 or count >= len(paths):
+        return paths
+    return [paths[index * len(paths) // count] for index in range(count)]
+
+
+def _report_paintings(seen: list[Seen]) -> None:
+    if not seen:
+        return
+    _line(f"\n{len(seen)} paintings: {dict(Counter(s.outcome for s in seen))}")
+    seconds, megabytes = sorted(s.seconds for s in seen), sorted(s.megabytes for s in seen)
+    middle = len(seen) // 2
+    _line(
+        f"a painting took {seconds[middle]:.1f} s of processor (median; {seconds[-1]:.1f} s at most), and "
+        f"{megabytes[middle]:.0f} MB above what the process had (median; {megabytes[-1]:.0f} MB at most)"
+    )
+    _table("not painted", [f"{s.outcome} {s.path}: {s.words}" for s in seen if s.outcome != "painted"])
+    _table(
+        f"painting took more than {LARGE_MB} MB",
+        [f"{s.megabytes:.0f} MB {s.path}" for s in seen if s.megabytes > LARGE_MB],
+    )
 
 
 def _table(title: str, lines: list[str]) -> None:

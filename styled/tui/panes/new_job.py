@@ -99,10 +99,8 @@ class NewJob:
 
     def lines(self, cells: int, glyphs: Glyphs) -> list[Line]:
         """Return the images and the settings in ``cells`` columns: four rows."""
-        more = f"  (and {len(self.styles) - 1} more)" if len(self.styles) > 1 else ""
-        mask = f"  mask {inert(self.mask.name, ascii_only=not glyphs.unicode)}" if self.mask is not None else ""
-        extra = cut(more + mask, cells // 2)
-        label, first = ("styles" if more else "style"), (self.styles[0] if self.styles else None)
+        extra = f"  (and {len(self.styles) - 1} more)" if len(self.styles) > 1 else ""
+        label, first = ("styles" if extra else "style"), (self.styles[0] if self.styles else None)
         style = _path_line(label, first, cells - cell_len(extra), glyphs)
         preset = self.preset or "as configured"
         about = f"   {_ABOUT[self.preset]}" if self.preset else ""
@@ -119,6 +117,15 @@ class NewJob:
                 ("   n: next", "muted"),
             ),
         ]
+
+    def mask_line(self, understood: Line, cells: int, glyphs: Glyphs) -> Line:
+        """Return the mask, and what was understood of it."""
+        if self.mask is None:
+            return (_label("mask"), ("-   m: where each style is painted", "muted"))
+        name = inert(self.mask.name, ascii_only=not glyphs.unicode)
+        if not understood:
+            return (_label("mask"), (cut(name, cells // 2), ""), ("   reading it...", "muted"))
+        return (_label("mask"), *understood, (f"   {name}", "muted"))
 
     def ready_line(self) -> Line:
         """Return what is still needed, or how to add it."""

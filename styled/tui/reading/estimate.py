@@ -22,7 +22,10 @@ def estimate(job: NewJob, *, may_measure: bool) -> tuple[Line, bool]:
     if job.content is None:
         return (), True
     try:
-        return estimated(job.content, job.styles, settings_from(job.resolved), may_measure=may_measure)
+        has_mask = job.mask is not None
+        return estimated(
+            job.content, job.styles, settings_from(job.resolved), may_measure=may_measure, has_mask=has_mask
+        )
     except StyledError as error:
         return ((inert(error.message), "bad"),), True
 

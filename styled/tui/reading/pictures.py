@@ -11,7 +11,7 @@ from styled.evolution import open_input
 from styled.tui.cells import kitty, preview
 from styled.tui.model.snapshot import Canvas, Graphic, Picture
 
-_MAX_PIXELS = 250_000_000
+MAX_PIXELS = 250_000_000
 
 
 class PictureMaker:
@@ -52,18 +52,21 @@ def draw(path: Path, canvas: Canvas, *, caption: str, step: int | None = None, d
     scale = kitty.CELL[0] if canvas.mode == "kitty" else 4
     long_side = scale * max(canvas.columns, 2 * canvas.rows)
     with open_input(path, digest) as file:
-        loaded = images.load(file, name=path.name, max_pixels=_MAX_PIXELS, long_side=long_side)
-    picture = Image.fromarray(loaded.pixels)
-    columns, rows = preview.fit_cells(picture.width, picture.height, canvas.columns, canvas.rows)
-    info = loaded.info
+        loaded = images.load(file, name=path.name, max_pixels=MAX_PIXELS, long_side=long_side)
+    size = loaded.info.width, loaded.info.height
+    return drawn(Image.fromarray(loaded.pixels), size, canvas, caption=caption, step=step)
+
+
+def drawn(
+    picture: Image.Image, size: tuple[int, int], canvas: Canvas, *, caption: str, step: int | None = None
+) -> Picture:
+    """Draw pixels as large as they fit on ``canvas``, in their aspect; ``size`` is that of the file, px."""
+    rows_at_most = min(canvas.rows, kitty.MAX_ROWS) if canvas.mode == "kitty" else canvas.rows
+    columns, rows = preview.fit_cells(picture.width, picture.height, canvas.columns, rows_at_most)
     if canvas.mode == "kitty":
-        columns, rows = preview.fit_cells(
-            picture.width, picture.height, canvas.columns, min(canvas.rows, kitty.MAX_ROWS)
-        )
-        graphic = Graphic(kitty.encode(picture, columns, rows), columns, rows)
-        return Picture(caption, info.width, info.height, step, graphic=graphic)
+        return Picture(caption, *size, step, graphic=Graphic(kitty.encode(picture, columns, rows), columns, rows))
     if canvas.mode == "ascii":
-        text = preview.ascii_art(picture, columns, rows)
-        return Picture(caption, info.width, info.height, step, text=text)
-    blocks = preview.half_blocks(picture, columns, rows, few_colours=canvas.few_colours)
-    return Picture(caption, info.width, info.height, step, blocks=blocks)
+        return Picture(caption, *size, step, text=preview.ascii_art(picture, columns, rows))
+    return Picture(
+        caption, *size, step, blocks=preview.half_blocks(picture, columns, rows, few_colours=canvas.few_colours)
+    )

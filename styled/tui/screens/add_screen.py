@@ -51,7 +51,14 @@ class AddScreen(Screen[str]):
         ),
         Binding("c", "content", "content", id="add.content", tooltip="Take the image as the content."),
         Binding("s", "style", "style", id="add.style", tooltip="Take the image as a style too, or no longer."),
-        Binding("m", "mask", "mask", show=False, id="add.mask", tooltip="Take the image as the mask, or no longer."),
+        Binding(
+            "m",
+            "mask",
+            "mask",
+            show=False,
+            id="add.mask",
+            tooltip="Take the image as the mask, or no longer; the preview shows its regions.",
+        ),
         Binding(
             "p", "preset", "preset", id="add.preset", tooltip="Choose the next preset: draft, balanced, fine, print."
         ),
@@ -67,6 +74,13 @@ class AddScreen(Screen[str]):
         def __init__(self, path: Path, picture: Picture | None, words: str) -> None:
             super().__init__()
             self.path, self.picture, self.words = path, picture, words
+
+    class MaskRead(Message, bubble=False):
+        """The mask of a choice was read: its regions as a picture, or none, and which style is where."""
+
+        def __init__(self, job: NewJob, canvas: Canvas, picture: Picture | None, words: Line) -> None:
+            super().__init__()
+            self.job, self.canvas, self.picture, self.words = job, canvas, picture, words
 
     class Configured(Message, bubble=False):
         """The settings that jobs start from were read, or could not be."""
@@ -99,6 +113,8 @@ class AddScreen(Screen[str]):
         self._plan: Line = ()
         self._is_measuring = False
         self._adding = False
+        self._mask: AddScreen.MaskRead | None = None
+        """Of the choice and the canvas as they are, or as they were a moment ago."""
 
     @property
     def shell(self) -> Shell:
@@ -135,6 +151,7 @@ class AddScreen(Screen[str]):
 
     def on_resize(self, _event: Resize) -> None:
         """Draw for the new size."""
+        self.call_after_refresh(self._look_at_mask)
         self.call_after_refresh(self._moved)
         self.call_after_refresh(self._draw)
 
@@ -146,10 +163,16 @@ class AddScreen(Screen[str]):
         if entry is None or entry.is_folder:
             self._show_preview(None, "")
             return
-        size = self.query_one(PictureView).size
-        canvas = self.shell.canvas(size.width - 1, max(0, size.height - 1), self.shell.first_mode)
+        if entry.path == self.new_job.mask and self._mask is not None and self._mask.picture is not None:
+            self._show_preview(self._mask.picture, "")
+            return
+        canvas = self._canvas()
         if canvas.wanted:
             in_background(self, "preview", lambda: self._preview(entry.path, canvas))
+
+    def _canvas(self) -> Canvas:
+        size = self.query_one(PictureView).size
+        return self.shell.canvas(size.width - 1, max(0, size.height - 1), self.shell.first_mode)
 
     def _preview(self, path: Path, canvas: Canvas) -> PreviewDrawn:
         """Draw an image; runs on a thread."""
@@ -163,20 +186,53 @@ class AddScreen(Screen[str]):
             return self.PreviewDrawn(path, None, f"{path.name}: {error.strerror}")
 
     def on_add_screen_preview_drawn(self, message: PreviewDrawn) -> None:
-        """Show the preview, unless the cursor has moved on."""
+        """Show the preview, unless the cursor has moved on, or the mask's regions are there."""
         entry = self.query_one(FileList).entry
-        if entry is not None and entry.path == message.path:
-            self._show_preview(message.picture, message.words)
+        if entry is None or entry.path != message.path:
+            return
+        if entry.path == self.new_job.mask and self._mask is not None and self._mask.picture is not None:
+            return
+        self._show_preview(message.picture, message.words)
 
     def _show_preview(self, picture: Picture | None, words: str) -> None:
         view = self.query_one(PictureView)
         size = f"{picture.width}x{picture.height}" if picture is not None else ""
-        view.show_picture(picture, inert(words), heading("preview", view.size.width - 1, self.shell.glyphs, extra=size))
+        is_mask = self._mask is not None and picture is not None and picture is self._mask.picture
+        title = picture.caption if picture is not None and is_mask else "preview"
+        view.show_picture(picture, inert(words), heading(title, view.size.width - 1, self.shell.glyphs, extra=size))
+
+    # -- mask ---------------------------------------------------------------------------------------------------
+
+    def _look_at_mask(self) -> None:
+        """Read the mask of the choice, unless that was done for it and for this size of the screen."""
+        if self.new_job.mask is None:
+            self._mask = None
+            return
+        job, canvas = self.new_job.copy(), self._canvas()
+        if self._mask is not None and self._mask.canvas == canvas and _same_images(self._mask.job, job):
+            return
+        self._mask = self.MaskRead(job, canvas, None, ())
+        in_background(self, "mask", partial(self._read_mask, job, canvas))
+
+    def _read_mask(self, job: NewJob, canvas: Canvas) -> MaskRead:
+        """Find the regions of a mask; runs on a thread."""
+        from styled.tui.reading.mask_reading import read_mask
+
+        return self.MaskRead(job, canvas, *read_mask(job, canvas))
+
+    def on_add_screen_mask_read(self, message: MaskRead) -> None:
+        """Show what was understood of the mask, unless something else was chosen meanwhile."""
+        if self._mask is None or self._mask.canvas != message.canvas or not _same_images(self._mask.job, message.job):
+            return
+        self._mask = message
+        self._moved()
+        self._draw()
 
     # -- choice -------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
         """Draw the choice, and work out again what it will take."""
+        self._look_at_mask()
         if self.new_job != self._planned:
             self._planned, self._plan = self.new_job.copy(), ()
             if self.new_job.is_whole:
@@ -212,9 +268,10 @@ class AddScreen(Screen[str]):
         glyphs = self.shell.glyphs
 
         plan: Line = (("plan      ", "muted"), *self._plan)
-        view.show(
-            [heading("new job", cells, glyphs), *self.new_job.lines(cells, glyphs), plan, self.new_job.ready_line()]
-        )
+        content, style, *settings = self.new_job.lines(cells, glyphs)
+        mask = self.new_job.mask_line(self._mask.words if self._mask is not None else (), cells, glyphs)
+        title = heading("new job", cells, glyphs)
+        view.show([title, content, style, mask, *settings, plan, self.new_job.ready_line()])
         self.query_one(FileList).mark(self.new_job.marks())
         self.query_one("#event", LineView).show([self._said])
 
@@ -254,6 +311,7 @@ class AddScreen(Screen[str]):
         if image is not None:
             self.new_job.toggle_mask(image)
             self._changed()
+            self._moved()  # it is shown in false colours, or no longer
 
     def action_preset(self) -> None:
         """Choose the next preset."""
@@ -303,6 +361,10 @@ class AddScreen(Screen[str]):
     def action_back(self) -> None:
         """Go back without adding."""
         self.dismiss("")
+
+
+def _same_images(one: NewJob, other: NewJob) -> bool:
+    return (one.content, one.styles, one.mask) == (other.content, other.styles, other.mask)
 
 
 def _current_folder(root: Root) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -134,7 +135,7 @@ async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, albu
         assert "preset    print   p: next   for posters" in shown
         assert "4096 px" in shown
         assert "steps  500" in shown
-        assert "mask alps.png" in shown
+        await until(pilot, lambda: "1 region: orange boat.png 100%   alps.png" in screen_text(app))
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, MainScreen))
     dropped = root.inbox / "alps"
@@ -144,6 +145,48 @@ async def test_a_preset_a_mask_and_one_setting_more(desk: Desk, root: Root, albu
         "steps": 500,
         "names": {"content": "alps.png", "styles": ["boat.png"], "mask": "alps.png"},
     }
+
+
+def drawn_mask(path: Path) -> None:
+    mask = Image.new("L", (60, 40), 0)
+    mask.paste(128, (15, 0, 30, 40))
+    mask.paste(255, (30, 0, 60, 40))
+    mask.save(path)
+
+
+@pytest.mark.parametrize(
+    ("ascii_only", "words"),
+    [
+        (False, "3 regions: grey the photo 25%, orange boat.png 25%, violet wave.jpg 50%"),
+        (True, "3 regions: . the photo 25%, 1 boat.png 25%, 2 wave.jpg 50%"),
+    ],
+)
+async def test_the_preview_of_a_mask_shows_what_was_understood(
+    desk: Desk, root: Root, album: Path, ascii_only: bool, words: str
+) -> None:
+    drawn_mask(album / "where.png")
+    (album / "paintings/wave.jpg").rename(album / "wave.jpg")
+    async with make_app(root, ascii=ascii_only).run_test(size=(120, 30)) as pilot:
+        app = pilot.app
+        files = await open_add(pilot)
+        await choose_two(pilot, files)
+        await go_to(pilot, files, "where.png")
+        await pilot.press("m")
+        await until(pilot, lambda: "the mask has 3 colours for 1 style" in screen_text(app))
+        await go_to(pilot, files, "wave.jpg")
+        await pilot.press("s")
+        await until(pilot, lambda: words in screen_text(app))
+        await go_to(pilot, files, "where.png")
+        await until(pilot, lambda: "mask: 3 regions" in screen_text(app))
+        preview = app.screen.query_one(PictureView)
+        if ascii_only:
+            assert re.search(r" \.{5,}1{5,}2{10,} *$", screen_text(app), re.MULTILINE)
+        else:
+            colours = {run.top for row in preview.picture.blocks for run in row}
+            assert {(112, 112, 112), (232, 96, 0), (96, 64, 152)} <= colours
+        await pilot.press("m")  # no mask any more: its own picture again
+        await until(pilot, lambda: "mask: 3 regions" not in screen_text(app))
+        assert "where each style is painted" in screen_text(app)
 
 
 async def choose_two(pilot, files: FileList) -> None:
