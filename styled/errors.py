@@ -198,6 +198,19 @@ class NoSuchJob(QueueError):
     advice_default = "List the jobs with: styled status."
 
 
+class NoSuchPair(QueueError):
+    """Nothing of that name lies in the inbox, or several do."""
+
+    exit_code = 4
+    advice_default = "See what is incomplete, ignored or rejected with: styled status."
+
+
+class NotMoved(QueueError):
+    """What lies in the inbox could not be moved as asked. It is where it was."""
+
+    exit_code = 5
+
+
 class IllegalMove(QueueError):
     """The job's state does not allow the move, or somebody else moved it first."""
 

@@ -25,6 +25,7 @@ from styled.daemon.control.requests import Requests
 from styled.daemon.control.server import ControlServer
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.hooks import Hooks
+from styled.daemon.inbox_commands import InboxCommands
 from styled.daemon.job_commands import JobCommands
 from styled.daemon.process.footing import explain
 from styled.daemon.process.lock import RootLock
@@ -236,7 +237,9 @@ class Daemon:
             notifier=self._notifier,
             troubles=self._supervisor.troubles,
         )
-        requests = Requests(self, job_commands, store, str(root.path))
+        inbox_commands = InboxCommands(root, store, self._inbox)
+        stack.callback(inbox_commands.close)
+        requests = Requests(self, job_commands, inbox_commands, store, str(root.path))
         self._server = ControlServer(root.socket, config.control, requests, self._events, self._selector)
         self._supervisor.watch(Part.INTAKE, lambda: self._inbox.trouble or self._inbox.warning)
         self._supervisor.watch(Part.DISPATCH, lambda: self._evolution_watch.trouble or self._dispatcher.trouble)

@@ -24,9 +24,10 @@ class Awaited:
         """Remember what is awaited, as long as the file at ``path`` has this signature."""
         self._notes[key] = _Note(path, signature, missing)
 
-    def drop(self, key: str) -> None:
-        """Forget it."""
-        self._notes.pop(key, None)
+    def drop(self, *keys: str) -> None:
+        """Forget them."""
+        for key in keys:
+            self._notes.pop(key, None)
 
     def current(self, signature: Callable[[str], Signature | None]) -> dict[str, str]:
         """Return what is awaited still, by the files as they were last observed."""

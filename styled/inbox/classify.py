@@ -34,6 +34,8 @@ class InboxState:
     incomplete: list[Incomplete] = field(default_factory=list)
     """The oldest first, at most ``LISTED``."""
     incomplete_count: int = 0
+    waiting: list[tuple[str, Collection[str]]] = field(default_factory=list)
+    """The name of each incomplete pair, and the paths of its files and folders."""
     idle: list[Pair] = field(default_factory=list)
     """Quiet hot folders without a picture, whose style is to be checked once."""
     left_alone: list[group.Ignored] = field(default_factory=list)
@@ -129,6 +131,7 @@ class _Sorter:
 
     def wait(self, name: str, missing: str, paths: Collection[str]) -> None:
         self._waiting.append((self._since(paths), name, missing))
+        self.found.waiting.append((name, paths))
 
     def _since(self, paths: Collection[str]) -> float:
         # The tracker's times begin with the daemon. The files' own times are only shown, never decided by: a

@@ -204,6 +204,11 @@ class Inbox:
         mend_in = self._recovery_schedule.due_in()
         return min(self._scanner.due_in(), self._config.rescan_s if mend_in is None else mend_in)
 
+    def look_again(self, paths: Sequence[str]) -> None:
+        """Look now, and check anew what is held back at these paths."""
+        self._awaited.drop(*paths)
+        self._scanner.check_now(paths)
+
     # -- what it does --------------------------------------------------------------------------------------
 
     def turn(
@@ -296,8 +301,6 @@ class Inbox:
                     self._gone.update(order.paths)
             case SweepOrder():
                 return  # the next look will do: what could not be removed would have them go on for ever
-            case _:
-                pass
         if isinstance(outcome, Failed):
             self._note_failure(outcome)
         if not isinstance(outcome, Claimed):
@@ -307,22 +310,22 @@ class Inbox:
         order, error = outcome.order, outcome.error
         match order:
             case ClaimOrder():
-                self._not_claimed(order.prepared.task.pair, error)
+                self._not_claimed(order.prepared.task.pair, error, outcome.words)
             case RejectOrder() if not isinstance(error, DiskFull):
-                why = f"and it cannot be moved to inbox/rejected/: {_words(error)}"
+                why = f"and it cannot be moved to inbox/rejected/: {outcome.words}"
                 for path in order.paths:
                     self._scanner.tracker.postpone(path, _BLOCKED_S)
                 self._keep_note(order.key, order.paths[0], f"{order.reason} ({why})")
-                reason = escaped(_words(error))
+                reason = escaped(outcome.words)
                 self._log.warning("cannot be rejected; it stays", pair=escaped(order.name), reason=reason)
             case _:
                 pass  # what could not be removed stays and is reported, what had no room is tried again
 
-    def _not_claimed(self, pair: Pair, error: Exception) -> None:
+    def _not_claimed(self, pair: Pair, error: Exception, words: str) -> None:
         if isinstance(error, PairChanged):
             self._log.info("a pair changed while it was claimed; waiting for it", pair=pair.name, reason=error.message)
         elif not isinstance(error, DiskFull):
-            self._trouble = f"pairs cannot be claimed: {escaped(_words(error))}"
+            self._trouble = f"pairs cannot be claimed: {escaped(words)}"
             self._log.error("a pair could not be claimed; trying again", pair=pair.name, reason=str(error))
             self._recovery_schedule.plan_recovery()
 
@@ -493,7 +496,3 @@ class Inbox:
     def _reject(self, name: str, reason: str, paths: Sequence[str], *, key: str) -> None:
         self._moving.update(paths)
         self._mover.submit(RejectOrder(name, reason, tuple(paths), key))
-
-
-def _words(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)

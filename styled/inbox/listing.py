@@ -11,7 +11,7 @@ from styled.files.moves import GONE
 from styled.files.signature import Signature
 from styled.files.untrusted import folder_at
 from styled.inbox.group import Kind
-from styled.inbox.names import REJECTED_FOLDER
+from styled.inbox.names import PUT_ASIDE
 from styled.inbox.pairs import passed_over
 
 
@@ -45,7 +45,7 @@ def look_into(inbox: Path, *, mounts: Collection[str] = ()) -> Look:
         look = Look((status.st_dev, status.st_ino))
         _list(base, "", look, mounts)
         for name in [name for name, kind in look.kinds.items() if kind is Kind.FOLDER]:
-            if name == REJECTED_FOLDER or passed_over(name):
+            if name in PUT_ASIDE or passed_over(name):
                 continue
             try:
                 with folder_at(name, inside=base) as folder:
@@ -79,7 +79,7 @@ def _list(folder: int, prefix: str, look: Look, mounts: Collection[str]) -> None
 
 
 def _leave(path: str, look: Look) -> None:
-    if path != REJECTED_FOLDER and not passed_over(path.rpartition("/")[2]):
+    if path not in PUT_ASIDE and not passed_over(path.rpartition("/")[2]):
         look.foreign.append(path)
 
 

@@ -55,6 +55,9 @@ _NEAR = 0.8
 CONTENT_FOLDER = "content"
 STYLE_FOLDER = "style"
 REJECTED_FOLDER = "rejected"
+DISMISSED_FOLDER = "dismissed"
+PUT_ASIDE = frozenset({REJECTED_FOLDER, DISMISSED_FOLDER})
+"""Folders of the inbox whose contents are no pairs."""
 SETTINGS_NAME = "job.toml"
 SETTINGS_SUFFIX = ".toml"
 READY_SUFFIX = ".ready"

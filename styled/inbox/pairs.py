@@ -55,7 +55,8 @@ def pair_up(listing: Listing) -> Pairing:
             folders[folder].add(name, kind, pairing)
     inbox = folders.pop("")
     inbox.index_companions()
-    folders.pop(names.REJECTED_FOLDER, None)
+    for name in names.PUT_ASIDE:
+        folders.pop(name, None)
     _pair_across([folders.pop(name) for name in sorted(folders) if names.role_of_folder(name)], pairing)
     for found in folders.values():
         if not passed_over(found.name):

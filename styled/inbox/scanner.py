@@ -135,6 +135,12 @@ class InboxScanner:
         self._again = True
         self._due_at = max(min(self._due_at, self._clock()), self._earliest)
 
+    def check_now(self, paths: Collection[str]) -> None:
+        """Look again, and hold these files back no longer than their quiet time."""
+        for path in paths:
+            self.tracker.postpone(path, 0.0)
+        self.look_soon()
+
     def look(
         self, *, busy: Collection[str], taken: Mapping[str, Taken], notes: Mapping[str, str], wall: float
     ) -> InboxState | None:

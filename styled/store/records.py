@@ -25,7 +25,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     """Unix seconds."""
     kind: str
-    """``added``, ``moved``, ``priority``, ``removed``, ``rejected``, ``duplicate``, ``incomplete``, ``ignored`` or ``rebuilt``;
+    """``added``, ``moved``, ``priority``, ``removed``, ``rejected``, ``duplicate``, ``incomplete``, ``ignored``,
+    ``rechecked``, ``dismissed`` or ``rebuilt``;
     ``damaged`` where the row cannot be read."""
     number: int | None
     """The job's, None where none is meant."""

@@ -13,6 +13,7 @@ import structlog
 from styled.config import RetentionConfig
 from styled.daemon.control.peer import Peer
 from styled.daemon.control.protocol import Request
+from styled.daemon.inbox_commands import InboxCommands
 from styled.daemon.job_commands import JobCommands
 from styled.errors import ControlError, StyledError
 from styled.job import Job
@@ -36,6 +37,10 @@ class _OneJob(_Args, frozen=True, kw_only=True):
 
 class _JobOrQueue(_Args, frozen=True, kw_only=True):
     job: str | int | None = None
+
+
+class _OnePair(_Args, frozen=True, kw_only=True):
+    pair: str
 
 
 class _Retry(_Args, frozen=True, kw_only=True):
@@ -92,11 +97,14 @@ class Requests:
     Args:
         owner: the daemon.
         job_commands: what concerns single jobs.
+        inbox_commands: what concerns pairs that are no jobs.
         store: answers questions.
         root: path of the root, for ``ping``.
     """
 
-    def __init__(self, owner: Owner, job_commands: JobCommands, store: Store, root: str) -> None:
+    def __init__(
+        self, owner: Owner, job_commands: JobCommands, inbox_commands: InboxCommands, store: Store, root: str
+    ) -> None:
         self._owner = owner
         self._job_commands = job_commands
         self._store = store
@@ -113,6 +121,8 @@ class Requests:
             "edit": self._edit,
             "priority": self._priority,
             "remove": lambda request, _: _of(job_commands.remove(_args(request, _OneJob).job)),
+            "recheck": lambda request, _: inbox_commands.recheck(_args(request, _OnePair).pair),
+            "dismiss": lambda request, by: inbox_commands.dismiss(_args(request, _OnePair).pair, by=by),
             "clean": self._clean,
             "stop": self._stop,
             "reload": self._reload,

@@ -114,6 +114,11 @@ class Failed(NamedTuple):
     order: Order
     error: Exception
 
+    @property
+    def words(self) -> str:
+        """Why."""
+        return (isinstance(self.error, OSError) and self.error.strerror) or str(self.error)
+
 
 Outcome = Claimed | Rejected | Removed | Swept | Mended | Failed
 

@@ -29,6 +29,11 @@ from styled.store.status import LISTED, Rejected
 REASON = "REASON.txt"
 _PLANS = "rejections"
 """Folder of the plans in ``.styled/``."""
+DONE = "done"
+"""Folder of the plans that were carried out, in that of the plans, each by the name of its folder in ``rejected/``.
+
+From them it is known where a file came from. What lies beside it in ``rejected/`` may be anybody's.
+"""
 _PREFIX = ".reject-"
 _NAME_BYTES = 200
 _REASON_BYTES = 4096
@@ -70,19 +75,19 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
         _Move(encoded(source), encoded(target)) for source, target in zip(sources, _targets(sources), strict=True)
     )
     plan = _Plan(_file_name(name), _text(reason, sources), moves, encoded(folder))
-    with _rejected_folder(root, make=True) as rejected_folder:
+    with rejected_folder(root, make=True) as base:
         plans = root.state / _PLANS
         plans.mkdir(mode=0o700, parents=True, exist_ok=True)
         token = secrets.token_hex(8)
         record = plans / f"{token}.json"
         durable.write_json(record, plan)
         try:
-            os.mkdir(_PREFIX + token, dir_fd=rejected_folder)
+            os.mkdir(_PREFIX + token, dir_fd=base)
         except OSError:
             record.unlink()
             raise
-        durable.sync_open_folder(rejected_folder)
-        return _go_forward(root, record, plan, rejected_folder)
+        durable.sync_open_folder(base)
+        return _go_forward(root, record, plan, base)
 
 
 def finish_rejections(root: Root) -> list[str]:
@@ -98,6 +103,8 @@ def finish_rejections(root: Root) -> list[str]:
     records = sorted(plans.glob("*.json")) if plans.is_dir() else []
     if plans.is_dir():
         durable.sweep(plans)
+        with suppress(OSError):  # a closed folder, say: each scan of the inbox reports that
+            _forget_gone(root, plans)
     notes = []
     for record in records:
         try:
@@ -108,8 +115,8 @@ def finish_rejections(root: Root) -> list[str]:
             notes.append(f"a rejection that was cut off cannot be finished, its plan {record.name} is damaged: {error}")
             continue
         try:
-            with _rejected_folder(root) as rejected_folder:
-                place = _go_forward(root, record, plan, rejected_folder)
+            with rejected_folder(root) as base:
+                place = _go_forward(root, record, plan, base)
         except FileNotFoundError:
             record.unlink()  # killed before the first move, or after the last one
         except OSError as error:
@@ -120,7 +127,7 @@ def finish_rejections(root: Root) -> list[str]:
 
 
 @contextmanager
-def _rejected_folder(root: Root, *, make: bool = False) -> Iterator[int]:
+def rejected_folder(root: Root, *, make: bool = False) -> Iterator[int]:
     """Open ``inbox/rejected/``, following no link on the way."""
     with folder_at(root.inbox) as inbox:
         if make:
@@ -133,7 +140,7 @@ def _rejected_folder(root: Root, *, make: bool = False) -> Iterator[int]:
 def _unplanned(root: Root) -> list[str]:
     """Return a note for each hidden folder that looks like a rejection that was cut off, and has no plan of ours."""
     try:
-        with _rejected_folder(root) as descriptor:
+        with rejected_folder(root) as descriptor:
             found = sorted(name for name in os.listdir(descriptor) if name.startswith(_PREFIX))  # noqa: PTH208  # a descriptor, not a path
     except OSError:
         return []  # no such folder, or a closed one: each scan of the inbox reports that
@@ -163,7 +170,7 @@ def reason_of(root: Root, name: str) -> str | None:
     """Return the first line of why the pair ``name`` was rejected; None if none of that name was."""
     try:
         with (
-            _rejected_folder(root) as base,
+            rejected_folder(root) as base,
             parent_of(name, base=base) as (parent, last),
             folder_at(last, inside=parent),
         ):
@@ -172,9 +179,9 @@ def reason_of(root: Root, name: str) -> str | None:
         return None
 
 
-def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> str:
+def _go_forward(root: Root, record: Path, plan: _Plan, base: int) -> str:
     work = _PREFIX + record.stem
-    with folder_at(work, inside=rejected_folder) as target:
+    with folder_at(work, inside=base) as target:
         problem: OSError | None
         try:
             # Before the first move: on a full disk the files shall stay where their sender sees them.
@@ -186,15 +193,44 @@ def _go_forward(root: Root, record: Path, plan: _Plan, rejected_folder: int) -> 
         if problem is not None and not _holds_files(target):
             with suppress(FileNotFoundError):
                 os.unlink(REASON, dir_fd=target)
-            os.rmdir(work, dir_fd=rejected_folder)
+            os.rmdir(work, dir_fd=base)
             record.unlink()
             raise problem
         durable.sync_open_folder(target)
         if plan.folder:
             _remove_folder(root, decoded(plan.folder))
-    name = _give_name(work, plan.name, rejected_folder)
-    record.unlink()
+    name = _give_name(work, plan.name, base)
+    done = record.parent / DONE
+    done.mkdir(mode=0o700, exist_ok=True)
+    record.rename(done / f"{name}.json")
     return f"inbox/rejected/{name}"
+
+
+def origins_of(root: Root, name: str) -> dict[str, str]:
+    """Return where each file in ``inbox/rejected/<name>/`` came from, relative to the inbox, as far as that is known."""
+    try:
+        plan = _checked(read_json(root.state / _PLANS / DONE / f"{name}.json", _Plan))
+    except (OSError, DataDamaged, ValueError):
+        return {}  # it was rejected by an earlier version, or by hand
+    origins = {decoded(move.target): decoded(move.source).partition("/") for move in plan.moves}
+    return {target: path for target, (place, _, path) in origins.items() if place == "inbox"}
+
+
+def forget_origins(root: Root, name: str) -> None:
+    """Drop what :func:`origins_of` returns: the folder is gone."""
+    (root.state / _PLANS / DONE / f"{name}.json").unlink(missing_ok=True)
+
+
+def _forget_gone(root: Root, plans: Path) -> None:
+    """Drop the plans of rejections whose folders somebody has taken away."""
+    try:
+        with rejected_folder(root) as folder:
+            there = set(os.listdir(folder))  # noqa: PTH208  # a descriptor, not a path
+    except FileNotFoundError:
+        there = set()
+    for record in (plans / DONE).glob("*.json"):
+        if record.stem not in there:
+            record.unlink(missing_ok=True)
 
 
 def _checked(plan: _Plan) -> _Plan:
@@ -277,19 +313,20 @@ def _remove_folder(root: Root, path: str) -> None:
         return  # something new is in it, or it may not be removed: it stays
 
 
-def _give_name(work: str, name: str, rejected_folder: int) -> str:
+def _give_name(work: str, name: str, base: int) -> str:
     """Rename the folder to ``name``, or ``name-2`` … if that is taken; durably."""
-    for candidate in _candidates(name):
+    for candidate in free_names(name):
         try:
-            rename_new(work, candidate, source_folder=rejected_folder, target_folder=rejected_folder)
+            rename_new(work, candidate, source_folder=base, target_folder=base)
         except FileExistsError:
             continue
-        durable.sync_open_folder(rejected_folder)
+        durable.sync_open_folder(base)
         return candidate
     raise AssertionError("candidates never end")
 
 
-def _candidates(name: str) -> Iterator[str]:
+def free_names(name: str) -> Iterator[str]:
+    """Yield ``name``, then ``name-2``, ``name-3`` … without end."""
     yield name
     count = 2
     while True:
