@@ -128,10 +128,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[str, ...] = ()
     """What was done to its files or settings, or not done with them, that its user may not expect: colours guessed, a
     file not used. Each one printable line."""
-    pid: int | None = None
-    """Process id of its worker while running."""
-    pid_started: float | None = None
-    """When that process started (``psutil.Process.create_time``): distinguishes it from a later one with the same pid."""
+    attempt: str = ""
+    """Token of the latest attempt: no other attempt, of this job or another, ever has it."""
+    handle: str = ""
+    """What the back end knows that attempt by while it runs: ``local:<pid>:<started>``, ``slurm:<id>``."""
+    node: str = ""
+    """Name of the machine that paints it, where that is not the daemon's."""
     content_digest: str = ""
     """SHA-256 of the content file, hexadecimal."""
     style_digests: tuple[str, ...] = ()

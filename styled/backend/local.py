@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import psutil
 import structlog
 
 from styled.backend import launch
-from styled.backend.runner import Ended, Process, Report, Task
+from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
 from styled.config import QueueConfig
 from styled.errors import ControlError
@@ -39,13 +40,41 @@ _KILL_AFTER_S = 30.0
 _LOOK_S = 0.02
 """Between two looks at a process that is no child of ours, and so cannot be waited for."""
 
+_HANDLE = "local"
+"""What the handles of this back end begin with."""
+
 _BUSY_STALL = 10.0
 """A silent worker that uses the processor is given this many times the limit: a step may simply be long."""
+
+
+class Process(NamedTuple):
+    """The process that paints a job, so that a later daemon can recognise it."""
+
+    pid: int
+    started_at: float
+    """Unix seconds; a pid alone is used again."""
+
+    @property
+    def handle(self) -> str:
+        """The process as a text."""
+        return f"{_HANDLE}:{self.pid}:{self.started_at:.3f}"
+
+    @classmethod
+    def of(cls, handle: str) -> Process | None:
+        """Return the process that a handle means; None if it is that of another back end, or damaged."""
+        kind, _, rest = handle.partition(":")
+        pid, _, started_at = rest.partition(":")
+        try:
+            process = cls(int(pid), float(started_at))
+        except ValueError:
+            return None
+        return process if kind == _HANDLE and process.pid > 0 else None
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
     task: Task
+    slot: int
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     heard_at: float
@@ -71,8 +100,8 @@ class LocalRunner:
 
     Args:
         selector: is given the workers' output to watch; None for a caller that polls on its own.
-        stall_s: seconds without a sign of life after which a worker is ended.
-        nice: niceness of the workers.
+        config: how many at once, how patient, how nice.
+        devices: one ``CUDA_VISIBLE_DEVICES`` value per GPU; empty without GPUs.
         module: what to run instead of the real worker; for tests, as is ``$STYLED_TEST_WORKER``.
         clock: monotonic seconds.
     """
@@ -80,39 +109,53 @@ class LocalRunner:
     def __init__(
         self,
         selector: selectors.BaseSelector | None = None,
+        config: QueueConfig | None = None,
         *,
-        stall_s: float = 900.0,
-        nice: int = 0,
+        devices: Sequence[str] = (),
         module: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stall_s = stall_s
-        self._nice = nice
+        self._config = config or QueueConfig()
+        self._devices = devices
         self._module = module or os.environ.get(TEST_WORKER, "styled.painting.worker")
         self._selector = selector
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
         self._log = structlog.get_logger("runner")
 
+    trouble = ""
+    """This machine can always be reached."""
+
     def reconfigure(self, config: QueueConfig) -> None:
         """Go on by another configuration; running workers keep their niceness."""
-        self._stall_s, self._nice = config.stall_s, config.nice
+        self._config = config
 
-    def submit(self, task: Task) -> Process:
+    def capacity(self) -> int:
+        """Return ``[queue] parallel``."""
+        return self._config.parallel
+
+    def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
+        """End the workers that outlived the last daemon: none runs on."""
+        end_orphans(attempts)
+        return frozenset()
+
+    def submit(self, task: Task) -> str:
         """Start a worker in the job's folder.
 
         Raises:
             OSError: no process could be started, or the job's log cannot be opened.
         """
         log = JobFolder(task.folder).open_log()
+        taken = {worker.slot for worker in self._workers.values()}
+        slot = next(number for number in itertools.count() if number not in taken)
         try:
             process = subprocess.Popen(
-                launch.command(self._module, str(task.folder), nice=self._nice),
+                launch.command(self._module, str(task.folder), nice=self._config.nice),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=task.folder,
-                env={**clean_search_path(os.environ), **task.environment},
+                env={**clean_search_path(os.environ), **self._variables(slot)},
                 start_new_session=True,
                 bufsize=0,
             )
@@ -121,12 +164,24 @@ class LocalRunner:
         assert process.stdout is not None  # noqa: S101  # asked for above
         os.set_blocking(process.stdout.fileno(), False)
         now = self._clock()
-        worker = _Worker(task, process, process.stdout, heard_at=now, oom_kills=_oom_kills(), cpu_seen_at=now)
+        worker = _Worker(task, slot, process, process.stdout, heard_at=now, oom_kills=_oom_kills(), cpu_seen_at=now)
         self._workers[task.id] = worker
         if self._selector is not None:
             # Only a wake-up: poll() does the reading.
             self._selector.register(worker.output, selectors.EVENT_READ, lambda: None)
-        return Process(process.pid, _started_at(process.pid))
+        return Process(process.pid, _started_at(process.pid)).handle
+
+    def _variables(self, slot: int) -> dict[str, str]:
+        """Return what is added to a worker's environment: the GPU it may use, the threads it may start."""
+        if self._devices:
+            return {
+                "CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)],
+                "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+            }
+        if self._config.parallel == 1:
+            return {}
+        threads = str(max(1, len(os.sched_getaffinity(0)) // self._config.parallel))
+        return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
 
     def poll(self) -> list[Report]:
         """Return what the workers said since the last call, and which have ended."""
@@ -153,6 +208,14 @@ class LocalRunner:
         kill_at = self._clock() + grace_s
         worker.kill_at = kill_at if worker.kill_at is None else min(worker.kill_at, kill_at)
 
+    def detach(self, grace_s: float) -> None:
+        """Stop all workers: they end with the daemon."""
+        for job in self.running():
+            self.stop(job, grace_s)
+
+    def close(self) -> None:
+        """Let go of nothing: a worker that is left is sent SIGTERM by the kernel when this process ends."""
+
     def progress(self, job: str) -> Progress | None:
         """Return the latest progress of a running job."""
         worker = self._workers.get(job)
@@ -176,7 +239,7 @@ class LocalRunner:
 
     def _limit(self, worker: _Worker) -> float:
         """Return how many seconds of silence are normal: much more than a step takes."""
-        return max(self._stall_s, 20.0 * worker.progress.step_seconds if worker.progress else 0.0)
+        return max(self._config.stall_s, 20.0 * worker.progress.step_seconds if worker.progress else 0.0)
 
     def _read(self, worker: _Worker, reports: list[Report], *, to_the_end: bool) -> None:
         taken = 0
@@ -293,6 +356,15 @@ class LocalRunner:
             if self._selector is not None:
                 self._selector.unregister(worker.output)
             worker.output.close()
+
+
+def end_orphans(attempts: Sequence[Attempt]) -> None:
+    """End the workers of this machine among the attempts of an earlier daemon."""
+    for attempt in attempts:
+        process = Process.of(attempt.handle)
+        if process is not None and end_orphan(process):
+            log = structlog.get_logger("runner")
+            log.warning("ended a worker that outlived its daemon", job=attempt.task.id, pid=process.pid)
 
 
 def end_orphan(process: Process, *, patience_s: float = 10.0) -> bool:

@@ -40,6 +40,8 @@ class Verdict(StrEnum):
     """It goes on from its checkpoint with less memory, a few times."""
     DISK_FULL = "disk-full"
     """Or it is broken, or read-only: it goes on from its checkpoint when the disk works."""
+    LOST = "lost"
+    """The machine it ran on is gone: it goes on from its checkpoint elsewhere, at once."""
     CRASHED = "crashed"
     """It is tried again, if it has attempts left."""
 
@@ -82,6 +84,12 @@ def judge(ended: Ended) -> tuple[Verdict, str]:
         return Verdict.OUT_OF_MEMORY, _said(ended) or str(killed)
     if ended.asked_to_stop and not ended.stalled:
         return Verdict.STOPPED, ""
+    if ended.lost:
+        return Verdict.LOST, f"{ended.lost} was lost"
+    if ended.stopped_by and not ended.progressed and not kind:
+        return Verdict.CRASHED, f"{ended.stopped_by} stopped it before its first checkpoint"
+    if ended.stopped_by and not kind:
+        return Verdict.STOPPED, f"{ended.stopped_by} stopped it; it goes on from its checkpoint"
     if ended.returncode == STOPPED_EXIT_CODE and not ended.stalled and not kind:
         return Verdict.STOPPED, "somebody stopped the worker"
     return Verdict.CRASHED, _crash(ended)

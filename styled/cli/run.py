@@ -21,7 +21,7 @@ from styled.cli.settings_options import SHORTCUTS, settings_options, settings_va
 from styled.errors import StyledError, class_of
 from styled.evolution import MAX_STEP_DOWNS, step_down
 from styled.job import JobState
-from styled.messages import Progress, Started, Stopped
+from styled.messages import Message, Progress, Started, Stopped
 from styled.painting import one_picture
 from styled.painting.one_picture import OneShot
 
@@ -167,7 +167,8 @@ def _paint(job: OneShot, display: Display) -> tuple[Ended, Stopped | None]:
                     stopped = report.what
                 if isinstance(report.what, Started):
                     one_picture.record_remarks(job, report.what.remarks)
-                display.show(report.what)
+                if isinstance(report.what, Message):
+                    display.show(report.what)
             progress = runner.progress(job.folder.id)
             if progress is not None and progress is not told:
                 told = progress

@@ -196,16 +196,16 @@ class Daemon:
         stack.callback(self._gallery_refresher.close)
         self._runner = LocalRunner(
             self._selector,
-            stall_s=config.queue.stall_s,
-            nice=config.queue.nice,
+            config.queue,
+            devices=_devices(),
         )
+        stack.callback(self._runner.close)
         self._dispatcher = Dispatcher(
             root,
             self._store,
             self._runner,
             config.queue,
             may_start=self._may_start,
-            devices=_devices(),
             wake=self._signals.wake,
             ended=self._hooks.ended,
             disk_full=self._no_room,
@@ -442,7 +442,7 @@ class Daemon:
         self._stop_by = time.monotonic() + grace_s + _SLOWEST_STOP_S
         self._log.info("stopping", seconds=grace_s)
         self._notifier.stopping(grace_s + _SLOWEST_STOP_S)
-        self._dispatcher.stop_running(grace_s)
+        self._dispatcher.detach(grace_s)
 
     def clean(self, config: RetentionConfig) -> None:
         """Thin and remove ended jobs now, by settings other than the usual ones."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -14,8 +13,7 @@ from contextlib import contextmanager, suppress
 import structlog
 
 from styled import images
-from styled.backend.local import end_orphan
-from styled.backend.runner import Ended, Process, Report, Runner, Task
+from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Runner, Task
 from styled.backend.verdict import Blame, Verdict, blame, judge, of_the_machine
 from styled.config import QueueConfig
 from styled.daemon.environment import Environment
@@ -62,7 +60,6 @@ class Dispatcher:
         runner: paints.
         config: slots, attempts, back-off.
         may_start: asked before each start.
-        devices: one ``CUDA_VISIBLE_DEVICES`` value per GPU; empty without GPUs.
         wake: called from another thread when :meth:`turn` has something to do.
         ended: called with each job that is done or has failed.
         disk_full: called with the reason when a worker had no room to write.
@@ -78,7 +75,6 @@ class Dispatcher:
         config: QueueConfig,
         *,
         may_start: Callable[[], bool] = lambda: True,
-        devices: Sequence[str] = (),
         wake: Callable[[], None] = lambda: None,
         ended: Callable[[Job], None] = lambda _: None,
         disk_full: Callable[[str], None] = lambda _: None,
@@ -92,15 +88,15 @@ class Dispatcher:
         self._root = root
         self._store = store
         self._may_start = may_start
-        self._devices = devices
         self._wake = wake
         self._ended = ended
         self._disk_full = disk_full
         self._is_away = is_away
         self._clock = clock
-        self._slots: dict[str, int] = {}
         self._step_downs: Counter[str] = Counter()
         """How often memory ran out for a job since it last made progress."""
+        self._losses: Counter[str] = Counter()
+        """How often the machine was lost that painted a job since it last made progress."""
         self._reports: deque[Report] = deque()
         self._checking: dict[str, tuple[Result, Future[None]]] = {}
         self._checker: Executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
@@ -122,18 +118,21 @@ class Dispatcher:
         self.changed()
 
     def recover(self) -> None:
-        """At start: end workers that outlived the last daemon, then queue their jobs again."""
-        for job in self._store.jobs(_LIVE_STATES):
-            if job.pid is None:
-                continue
-            if end_orphan(Process(job.pid, job.pid_started or 0.0)):
-                self._log.warning("ended a worker that outlived its daemon", job=job.id, pid=job.pid)
-            self._store.change(job.id, pid=None, pid_started=None)
+        """At start: take over the workers that run on without a daemon, and queue the jobs of all others again."""
+        live = [job for job in self._store.jobs(_LIVE_STATES) if job.handle or job.state is JobState.RUNNING]
+        adopted = self.runner.attach(
+            [Attempt(self._task(job), job.handle, wanted=job.state is JobState.RUNNING) for job in live]
+        )
+        for job in live:
+            if job.id in adopted:
+                self._log.info("its worker runs on", job=job.id, handle=job.handle)
+            elif job.handle:
+                self._store.change(job.id, handle="", node="")
         latest = self._clock() + max(self._config.backoff_s)
         for job in self._store.jobs([JobState.WAITING]):
             if job.not_before > latest:  # the clock was set back since
                 self._store.change(job.id, not_before=latest)
-        for job in self._store.requeue_running("the daemon ended; it goes on from its checkpoint"):
+        for job in self._store.requeue_running("the daemon ended; it goes on from its checkpoint", but=adopted):
             self._log.info("queued again", job=job.id, step=job.step)
             record(self._root, job)
 
@@ -175,8 +174,8 @@ class Dispatcher:
 
     @property
     def trouble(self) -> str:
-        """Why the queue is held though nobody holds it: no worker can begin on this machine. Empty if it is not."""
-        return self._environment.trouble
+        """Why the queue is held though nobody holds it: no worker can begin, the back end is away. Empty if it is not."""
+        return self._environment.trouble or self.runner.trouble
 
     def changed(self) -> None:
         """Note that a job may have become due."""
@@ -191,7 +190,7 @@ class Dispatcher:
         waits = [self.runner.wake_after()]
         if self._due_at is not None and self._has_free_slot():
             waits.append(max(0.0, self._due_at - self._clock()))
-        elif self._due_at is not None and self.trouble:
+        elif self._due_at is not None and self._environment.trouble:
             waits.append(max(self._environment.probe_in(), _PROBE_LOOK_S))
         if self.runner.running():
             waits.append(PROGRESS_S)
@@ -201,6 +200,10 @@ class Dispatcher:
         """Ask all workers to write their checkpoint and end; their jobs go back to waiting."""
         for job in self.runner.running():
             self.runner.stop(job, grace_s)
+
+    def detach(self, grace_s: float) -> None:
+        """Prepare for the daemon's end: workers that cannot outlive it stop, and their jobs go back to waiting."""
+        self.runner.detach(grace_s)
 
     def close(self) -> None:
         """Let go of the thread that checks results; a check in progress is waited for."""
@@ -220,7 +223,7 @@ class Dispatcher:
             self._start(job)
 
     def _has_free_slot(self) -> bool:
-        return len(self.busy()) < self._config.parallel and self._may_start() and self._environment.may_start()
+        return len(self.busy()) < self.runner.capacity() and self._may_start() and self._environment.may_start()
 
     def _is_due(self) -> bool:
         return self._due_at is not None and self._clock() >= self._due_at
@@ -240,10 +243,9 @@ class Dispatcher:
             else:
                 self._fail(job, f"its input is gone: {folder / job.content}" if folder.is_dir() else LOST)
             return
-        slot = next(number for number in range(self._config.parallel) if number not in self._slots.values())
         try:
             record(self._root, job)
-            process = self.runner.submit(Task(job.id, folder, self._variables(slot)))
+            handle = self.runner.submit(self._task(job))
         except OSError as error:
             trouble = passing_trouble(error, "its worker could not be started")
             if isinstance(trouble, StorageRefuses):
@@ -254,21 +256,12 @@ class Dispatcher:
                 self._try_again(job, f"its worker could not be started: {error}")
             return
         self._environment.started(job.id)
-        self._slots[job.id] = slot
-        if process is not None:
-            self._store.update_progress(job.id, pid=process.pid, pid_started=process.started_at)
-        self._log.info("started", job=job.id, attempt=job.attempts, pid=process and process.pid)
+        if handle:
+            self._store.update_progress(job.id, handle=handle)
+        self._log.info("started", job=job.id, attempt=job.attempts, handle=handle)
 
-    def _variables(self, slot: int) -> dict[str, str]:
-        if self._devices:
-            return {
-                "CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)],
-                "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-            }
-        if self._config.parallel == 1:
-            return {}
-        threads = str(max(1, len(os.sched_getaffinity(0)) // self._config.parallel))
-        return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
+    def _task(self, job: Job) -> Task:
+        return Task(job.id, self._root.evolution / job.id, job.number, job.attempt)
 
     # -- hearing -------------------------------------------------------------------------------------------
 
@@ -282,6 +275,11 @@ class Dispatcher:
                 self._keep_remarks(report.id, remarks)
             case Checkpointed(step=step):
                 self._store.update_progress(report.id, attempts=0)
+            case Queued(reason=reason):
+                self._store.update_progress(report.id, reason=reason)
+            case Placed(node=node):
+                self._log.info("placed", job=report.id, node=node)
+                self._store.update_progress(report.id, node=node, reason="")
             case Noted(note=note):
                 self._log.warning("a worker notes", job=report.id, note=note)
 
@@ -309,7 +307,7 @@ class Dispatcher:
         verdict, reason = judge(ended)
         self.ends[verdict] += 1
         self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
-        if verdict is Verdict.DISK_FULL:
+        if verdict is Verdict.DISK_FULL and not ended.elsewhere:
             self._disk_full(reason)
 
     def _end(self, job_id: str, ended: Ended) -> None:
@@ -319,29 +317,33 @@ class Dispatcher:
             job = self._store.get(job_id)
         except NoSuchJob:  # its row was damaged, and its folder had nothing to take it from
             self._log.warning("a worker ended whose job is gone", job=job_id)
-            self._slots.pop(job_id, None)
             return
         verdict, reason = judge(ended)
         whose = blame(ended)
         if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was asked to stop
-            self._slots.pop(job_id, None)
-            self._store.change(job_id, pid=None, pid_started=None)
+            self._store.change(job_id, handle="", node="")
             return
         if verdict is Verdict.DONE and ended.result is not None:
-            # Its slot stays taken until the picture is seen to decode.
+            # It stays busy until the picture is seen to decode.
             self._checking[job_id] = (ended.result, self._checker.submit(self._check, job_id))
             return
-        self._slots.pop(job_id, None)
         if ended.progressed:
             job = self._store.change(job_id, attempts=0)
             self._step_downs.pop(job_id, None)
+            self._losses.pop(job_id, None)
         if whose is not Blame.NOBODY and self._blame_machine(job, reason, whose):
             return
         match verdict:
             case Verdict.STOPPED:
-                self._wait_on(job, reason, 0.0 if ended.asked_to_stop else self._config.backoff_s[0])
+                asked = ended.asked_to_stop or bool(ended.stopped_by)
+                self._wait_on(job, reason, 0.0 if asked else self._config.backoff_s[0])
             case Verdict.DISK_FULL:
-                self._wait_on(job, reason, 0.0)
+                self._wait_on(job, reason, self._config.backoff_s[0] if ended.elsewhere else 0.0)
+            case Verdict.LOST:
+                self._losses[job_id] += 1
+                # At once: it is no fault of the job's. Later each time if there is never any progress in between.
+                times = self._losses[job_id] - 1
+                self._wait_on(job, f"{reason}; it goes on from its checkpoint", self._delay(times) if times else 0.0)
             case Verdict.OUT_OF_MEMORY:
                 self._step_down(job, reason)
             case Verdict.HOPELESS:
@@ -365,7 +367,6 @@ class Dispatcher:
             self._checking[job_id] = (result, self._checker.submit(self._check, job_id))  # it is looked at again
             raise trouble or error
         self._due_at = 0.0
-        self._slots.pop(job_id, None)
         try:
             job = self._store.get(job_id)
             if isinstance(error, ImageError | OSError):
@@ -469,6 +470,7 @@ class Dispatcher:
 
     def _fail(self, job: Job, reason: str) -> None:
         self._step_downs.pop(job.id, None)
+        self._losses.pop(job.id, None)
         failed = self._store.move(job.id, JobState.FAILED, expect=JobState.RUNNING, reason=reason)
         self._log.error("failed", job=job.id, reason=reason)
         record(self._root, failed)

@@ -51,7 +51,9 @@ class JobCommands:
             IllegalMove: it has ended, or is paused.
         """
         job = self._store.get(ref)
-        paused = self._store.move(job.id, JobState.PAUSED, expect=job.state, reason=f"paused by {by}", **self._pid(job))
+        paused = self._store.move(
+            job.id, JobState.PAUSED, expect=job.state, reason=f"paused by {by}", **self._handle(job)
+        )
         # As long as at the daemon's own end, or as three steps take: the memory is wanted back, the steps too.
         progress = self._runner.progress(job.id)
         grace_s = max(self._dispatcher.stop_grace_s, 3.0 * progress.step_seconds if progress else 0.0)
@@ -76,7 +78,7 @@ class JobCommands:
         """
         job = self._store.get(ref)
         cancelled = self._store.move(
-            job.id, JobState.CANCELLED, expect=job.state, reason=f"cancelled by {by}", **self._pid(job)
+            job.id, JobState.CANCELLED, expect=job.state, reason=f"cancelled by {by}", **self._handle(job)
         )
         self._runner.stop(job.id, CANCEL_GRACE_S)
         return self._moved(cancelled)
@@ -157,10 +159,10 @@ class JobCommands:
             raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
         return job
 
-    def _pid(self, job: Job) -> dict[str, Any]:
-        """Keep the pid of a worker that lives on for a while, so that not even a crash of the daemon leaves it behind."""
+    def _handle(self, job: Job) -> dict[str, Any]:
+        """Keep the handle of a worker that lives on for a while, so that not even a crash of the daemon leaves it behind."""
         live = job.id in self._runner.running()
-        return {"pid": job.pid, "pid_started": job.pid_started} if live else {}
+        return {"handle": job.handle, "node": job.node} if live else {}
 
     def _moved(self, job: Job) -> Job:
         record(self._root, job)

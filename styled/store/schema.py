@@ -19,7 +19,7 @@ from styled.files import durable
 APPLICATION_ID = 0x5354594C
 """``STYL``: marks the file as ours (``PRAGMA application_id``)."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """``PRAGMA user_version`` of what this code writes."""
 
 BUSY_MS = 5000
@@ -49,11 +49,12 @@ CREATE TABLE jobs (
     loss REAL,
     reason TEXT NOT NULL,
     remarks TEXT NOT NULL,           -- JSON list
-    pid INTEGER,
-    pid_started REAL,
     content_digest TEXT NOT NULL,
     style_digests TEXT NOT NULL,     -- JSON list
-    names TEXT NOT NULL DEFAULT '{}' -- JSON object
+    names TEXT NOT NULL DEFAULT '{}', -- JSON object
+    attempt TEXT NOT NULL DEFAULT '',
+    handle TEXT NOT NULL DEFAULT '',
+    node TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX jobs_next ON jobs (state, priority DESC, number);
 
@@ -89,7 +90,16 @@ def _add_remarks_and_names(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN names TEXT NOT NULL DEFAULT '{}'")
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_remarks_and_names}
+def _name_attempts(db: sqlite3.Connection) -> None:
+    for column in ("attempt", "handle", "node"):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    # The workers of a daemon that was killed and then upgraded are still to be ended.
+    db.execute("UPDATE jobs SET handle = printf('local:%d:%.3f', pid, pid_started) WHERE pid IS NOT NULL")
+    for column in ("pid", "pid_started"):
+        db.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_remarks_and_names, 2: _name_attempts}
 """From each older version, the step to the next one; run in one transaction, after a backup."""
 
 _PROBE = 64 * 1024

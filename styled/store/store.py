@@ -213,7 +213,7 @@ class Store(Queries):
         """Move a job to another state, with other changes in the same transaction, and return it as it is now.
 
         Unless given among ``changes``: ``reason`` is emptied; ``finished_at`` is set when the job ends and emptied
-        when it is queued again, as are ``attempts`` and ``not_before``; ``pid`` is emptied when it stops running.
+        when it is queued again, as are ``attempts`` and ``not_before``; ``handle`` and ``node`` are emptied.
 
         Args:
             ref: the job.
@@ -231,7 +231,7 @@ class Store(Queries):
                 raise IllegalMove(f"job {job.number:04d} is {job.state}, not {expect} any more", "Look again.")
             check_move(job.state, to)
             now = self._clock()
-            implied: dict[str, Any] = {"reason": "", "pid": None, "pid_started": None}
+            implied: dict[str, Any] = {"reason": "", "handle": "", "node": ""}
             if to in ENDED:
                 implied["finished_at"] = max(now, job.started_at or now)  # the clock may have been set back meanwhile
             if job.state in ENDED:
@@ -243,7 +243,7 @@ class Store(Queries):
         return moved
 
     def claim_next(self, now: float | None = None) -> Job | None:
-        """Move the next waiting job to ``running``, count the attempt, and return it; None if none is due."""
+        """Move the next waiting job to ``running``, count and name the attempt, and return it; None if none is due."""
         now = self._clock() if now is None else now
         try:
             return self._claim_next(now)
@@ -255,7 +255,7 @@ class Store(Queries):
         with self._transaction():
             row = self._db.execute(
                 f"UPDATE jobs SET state = 'running', attempts = attempts + 1, reason = '',"  # noqa: S608  # only our own words
-                "  started_at = coalesce(started_at, :started)"
+                "  attempt = lower(hex(randomblob(6))), handle = '', node = '', started_at = coalesce(started_at, :started)"
                 " WHERE number = (SELECT number FROM jobs WHERE state = 'waiting'"
                 "   AND (not_before <= :now OR not_before > :now + :longest)"
                 "   ORDER BY priority DESC, number LIMIT 1) AND state = 'waiting'"
@@ -291,17 +291,17 @@ class Store(Queries):
             ).fetchone()
         return None if row[0] is None else float(row[0])
 
-    def requeue_running(self, reason: str) -> list[Job]:
-        """Move every running job back to ``waiting``, due at once: at start, after the orphans of the last daemon are gone.
+    def requeue_running(self, reason: str, *, but: Collection[str] = ()) -> list[Job]:
+        """Move every running job, but some, back to ``waiting``, due at once: at start, when no worker of theirs is left.
 
         When it was due last means nothing any more, and is in the future if the clock was set back since.
         """
         with self._transaction():
-            running = self.jobs([JobState.RUNNING])
+            running = [job for job in self.jobs([JobState.RUNNING]) if job.id not in but]
             return [self.move(job.id, JobState.WAITING, reason=reason, not_before=0.0) for job in running]
 
     def update_progress(self, ref: str | int, **changes: Any) -> None:
-        """Note fields of a running job such as ``step``, ``steps``, ``loss``, ``attempts``, ``pid``.
+        """Note fields of a running job such as ``step``, ``steps``, ``loss``, ``attempts``, ``handle``.
 
         No event, and no flush to the disk: callers do this every few seconds, and losing the last one to a
         power cut costs nothing. A job that is gone or no longer running is left alone.

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from styled.backend import local as runner_module
-from styled.backend.local import LocalRunner, end_orphan
-from styled.backend.runner import Ended, Process, Report, Task
+from styled.backend.local import LocalRunner, Process, end_orphan
+from styled.backend.runner import Ended, Report, Task
 from styled.config import QueueConfig
 from styled.messages import Checkpointed, Frame, Result, Started
 from tests.deadlines import patience, wait_until
@@ -38,22 +38,25 @@ def progress(step, step_seconds=0.01):
 class Bench:
     """A runner whose workers are small scripts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, search: pytest.MonkeyPatch) -> None:
         self.folder = folder
+        self.search = search
         self.selector = selectors.DefaultSelector()
         self.shift = 0.0
         self.runner = LocalRunner(
-            self.selector, stall_s=5.0, module="script_worker", clock=lambda: time.monotonic() + self.shift
+            self.selector, QueueConfig(stall_s=5.0), module="script_worker", clock=lambda: time.monotonic() + self.shift
         )
         self.reports: list[Report] = []
 
-    def start(self, script: str, job: str = "job", **environment: str) -> Process:
+    def start(self, script: str, job: str = "job") -> Process:
         folder = self.folder / job
         folder.mkdir()
         (self.folder / f"modules-{job}").mkdir()
         (self.folder / f"modules-{job}" / "script_worker.py").write_text(PRELUDE + textwrap.dedent(script))
-        environment = {"PYTHONPATH": str(self.folder / f"modules-{job}"), **environment}
-        return self.runner.submit(Task(job, folder, environment))
+        self.search.setenv("PYTHONPATH", str(self.folder / f"modules-{job}"))
+        process = Process.of(self.runner.submit(Task(job, folder)))
+        assert process is not None
+        return process
 
     def poll_until(self, condition: Callable[[], object]) -> None:
         until = time.monotonic() + patience(20)
@@ -71,8 +74,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    bench = Bench(tmp_path, monkeypatch)
     yield bench
     for job in bench.runner.running():
         bench.runner.stop(job, 0.0)
@@ -214,15 +217,24 @@ def test_a_worker_without_a_module_ends_with_its_reason_in_the_log(bench: Bench,
     assert "no_such_module" in (tmp_path / "job" / "log.txt").read_text()
 
 
-def test_the_environment_and_niceness_reach_the_worker(bench: Bench) -> None:
-    bench.runner.reconfigure(QueueConfig(nice=3))
-    bench.start(
-        f"""
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1" and os.nice(0) == {os.nice(0) + 3} and os.getsid(0) == os.getpid()
-        """,
-        CUDA_VISIBLE_DEVICES="1",
-    )
-    assert bench.ended().returncode == 0
+def test_each_worker_has_its_own_gpu_and_niceness(bench: Bench) -> None:
+    bench.runner = LocalRunner(bench.selector, QueueConfig(nice=3), devices=["0", "GPU-7"], module="script_worker")
+    for number, device in enumerate(["0", "GPU-7", "0"]):
+        bench.start(
+            f"""
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == "{device}" and os.nice(0) == {os.nice(0) + 3}
+            assert os.getsid(0) == os.getpid()
+            send(Frame(step=1, path=''))
+            sys.stdin.read()
+            """,
+            job=f"job-{number}",
+        )
+    bench.poll_until(lambda: {report.id for report in bench.reports} == {"job-0", "job-1", "job-2"})
+    assert [type(report.what) for report in bench.reports] == [Frame] * 3
+    bench.runner.stop("job-1", 0.0)
+    bench.ended("job-1")
+    bench.start("assert os.environ['CUDA_VISIBLE_DEVICES'] == 'GPU-7'", job="next")  # the one that is free again
+    assert bench.ended("next").returncode == 0
 
 
 def test_a_log_that_is_a_link_is_not_written_through(bench: Bench, tmp_path: Path) -> None:
@@ -253,7 +265,7 @@ def test_a_worker_ends_when_its_daemon_is_killed(tmp_path: Path) -> None:
     daemon = f"""
 import time; from pathlib import Path; from styled.backend.local import *
 runner = LocalRunner(module="script_worker")
-print(runner.submit(Task("job", Path({str(tmp_path / "job")!r}))).pid, flush=True)
+print(Process.of(runner.submit(Task("job", Path({str(tmp_path / "job")!r})))).pid, flush=True)
 while True: time.sleep(1)
 """
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -13,9 +13,9 @@ import pytest
 import structlog
 from PIL import Image
 
+from styled.backend.local import Process
 from styled.config import QueueConfig
 from styled.daemon import dispatch
-from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
 from styled.job import Job, JobState
@@ -32,7 +32,7 @@ def test_a_waiting_job_becomes_a_result(workshop: Workshop) -> None:
     folder = JobFolder(workshop.root.evolution / job.id)
     with Image.open(folder.result) as result:
         assert result.size == (32, 24)
-    assert (done.step, done.attempts, done.pid) == (20, 0, None)
+    assert (done.step, done.attempts, done.handle) == (20, 0, "")
     assert done.loss == pytest.approx(read_losses(folder).losses[-1].loss)
     assert [read_job_file(folder).state, workshop.ended] == [JobState.DONE, [done]]
     assert not folder.checkpoint.exists()
@@ -54,25 +54,16 @@ def test_jobs_run_by_priority_then_by_order_one_at_a_time(workshop: Workshop) ->
 
 
 def test_parallel_slots_share_the_processors(workshop: Workshop) -> None:
-    workshop.dispatcher.reconfigure(QueueConfig(parallel=2))
+    workshop.reconfigure(QueueConfig(parallel=2))
     jobs = [workshop.add("a-slow"), workshop.add("b-slow")]
     workshop.turn_until(lambda: len(workshop.runner.running()) == 2)
-    workers = [psutil.Process(workshop.store.get(job.id).pid) for job in jobs]
+    workers = [psutil.Process(workshop.pid(job)) for job in jobs]
 
     def shown() -> set[str | None]:
         return {worker.environ().get("OMP_NUM_THREADS") for worker in workers}
 
     workshop.turn_until(lambda: None not in shown())  # a process that has just begun may have nothing to show yet
     assert shown() == {str(os.cpu_count() // 2)}
-
-
-def test_each_slot_has_its_own_gpu(workshop: Workshop) -> None:
-    dispatcher = Dispatcher(
-        workshop.root, workshop.store, workshop.runner, QueueConfig(parallel=3), devices=["0", "GPU-7"]
-    )
-    given = [dispatcher._variables(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)]
-    dispatcher.close()
-    assert given == ["0", "GPU-7", "0"]
 
 
 def test_a_crash_is_tried_again_and_goes_on(workshop: Workshop) -> None:
@@ -270,7 +261,7 @@ def test_a_stopped_job_waits_with_its_checkpoint_and_goes_on_from_it(workshop: W
     checkpoint = load_checkpoint(JobFolder(workshop.root.evolution / job.id))
     assert checkpoint is not None
     assert checkpoint.meta["step"] >= 5
-    assert (waiting.attempts, waiting.pid) == (0, None)
+    assert (waiting.attempts, waiting.handle) == (0, "")
     workshop.may_start = True
     workshop.dispatcher.changed()
     workshop.until(job, JobState.DONE)
@@ -282,7 +273,7 @@ def test_a_worker_stopped_by_a_stranger_is_started_again(workshop: Workshop) -> 
     job = workshop.add("slow", steps=24)
     workshop.dispatcher.reconfigure(QueueConfig(backoff_s=(0.01,)))
     workshop.until_step(job, 2)
-    os.kill(workshop.store.get(job.id).pid or 0, signal.SIGTERM)
+    os.kill(workshop.pid(job), signal.SIGTERM)
     workshop.until(job, JobState.DONE)
 
 
@@ -291,12 +282,11 @@ def test_recovery_ends_orphans_and_queues_their_jobs(workshop: Workshop) -> None
     orphans = [stranger() for _ in jobs]
     for job, orphan in zip(jobs, orphans, strict=True):
         workshop.store.claim_next()
-        workshop.store.update_progress(job.id, pid=orphan.pid, pid_started=orphan.create_time())
-    kept = {"pid": orphans[1].pid, "pid_started": orphans[1].create_time()}
-    workshop.store.move(jobs[1].id, JobState.PAUSED, **kept)
+        workshop.store.update_progress(job.id, handle=Process(orphan.pid, orphan.create_time()).handle)
+    workshop.store.move(jobs[1].id, JobState.PAUSED, handle=workshop.store.get(jobs[1].id).handle)
     workshop.dispatcher.recover()
     found = [workshop.store.get(job.id) for job in jobs]
-    assert [(job.state, job.pid) for job in found] == [(JobState.WAITING, None), (JobState.PAUSED, None)]
+    assert [(job.state, job.handle) for job in found] == [(JobState.WAITING, ""), (JobState.PAUSED, "")]
     assert psutil.wait_procs(orphans, timeout=patience(5))[1] == []
     workshop.until(jobs[0], JobState.DONE)
 

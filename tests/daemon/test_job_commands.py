@@ -18,12 +18,12 @@ pytestmark = pytest.mark.processes
 def test_pausing_a_running_job_frees_its_process_and_resuming_goes_on(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)
     workshop.until_step(job, 5)
-    pid = workshop.store.get(job.id).pid
+    pid, handle = workshop.pid(job), workshop.store.get(job.id).handle
     paused = workshop.job_commands.pause(job.number, by="ada")
-    assert (paused.state, paused.reason, paused.pid) == (JobState.PAUSED, "paused by ada", pid)
+    assert (paused.state, paused.reason, paused.handle) == (JobState.PAUSED, "paused by ada", handle)
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
-    assert not psutil.pid_exists(pid or 0)
-    assert workshop.store.get(job.id).pid is None
+    assert not psutil.pid_exists(pid)
+    assert workshop.store.get(job.id).handle == ""
     assert workshop.state(job) is JobState.PAUSED
     workshop.job_commands.resume(job.number)
     workshop.until(job, JobState.DONE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
-from styled.backend.runner import Ended, Process, Report, Task
+from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.job_commands import JobCommands
@@ -51,18 +51,46 @@ ORDERS = ["pause", "resume", "cancel", "retry", "retry from start"]
 
 
 class Puppet:
-    """A runner whose workers do what the test says."""
+    """A runner whose workers do what the test says.
 
-    def __init__(self) -> None:
+    Args:
+        parallel: how many it takes at once.
+        outlives: its workers run on when the daemon is killed, as a cluster's do, and are adopted by the next one.
+    """
+
+    trouble = ""
+
+    def __init__(self, parallel: int, *, outlives: bool) -> None:
+        self.parallel, self.outlives = parallel, outlives
+        self.attempts: set[str] = set()
         self.live: dict[str, bool] = {}
         """Job to whether it was asked to stop."""
         self.reports: list[Report] = []
 
-    def submit(self, task: Task) -> Process | None:
+    def capacity(self) -> int:
+        return self.parallel
+
+    def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
+        self.reports = []  # what was said and not heard is lost with the daemon; its end is found out again
+        for job in self.live:
+            self.live[job] = False
+        expected = {attempt.task.id: attempt for attempt in attempts}
+        for job in list(self.live):
+            if not self.outlives or job not in expected:
+                del self.live[job]
+            elif not expected[job].wanted:
+                self.live[job] = True
+        return frozenset(self.live)
+
+    def submit(self, task: Task) -> str:
         assert task.id not in self.running(), "two workers for one job"
+        assert task.attempt not in self.attempts, "one name for two attempts"
+        self.attempts.add(task.attempt)
         self.live[task.id] = False
+        if self.outlives:
+            self.reports += [Report(task.id, Queued("in line: Priority")), Report(task.id, Placed("node1"))]
         self.reports.append(Report(task.id, Started(step=0, steps=9, width=9, height=9, device="cpu")))
-        return None
+        return ""
 
     def poll(self) -> list[Report]:
         reports, self.reports = self.reports, []
@@ -71,6 +99,13 @@ class Puppet:
     def stop(self, job: str, grace_s: float) -> None:
         if job in self.live:
             self.live[job] = True
+
+    def detach(self, grace_s: float) -> None:
+        for job in self.live:
+            self.stop(job, grace_s)
+
+    def close(self) -> None:
+        pass
 
     def progress(self, job: str) -> Progress | None:
         return None
@@ -121,10 +156,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.known: set[str] = set()
         self.held = False
         self.config = QueueConfig(max_attempts=MAX_ATTEMPTS, backoff_s=(0.0,))
+        self.puppet: Puppet = Puppet(1, outlives=False)
         self.start_daemon()
 
     def start_daemon(self) -> None:
-        self.puppet = Puppet()
         self.dispatcher = Dispatcher(
             self.root,
             self.store,
@@ -176,11 +211,11 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- what users do -------------------------------------------------------------------------------------
 
-    @initialize(target=jobs, parallel=st.integers(1, 3))
-    def three_jobs(self, parallel: int) -> MultipleResults[str]:
+    @initialize(target=jobs, parallel=st.integers(1, 3), outlives=st.booleans())
+    def three_jobs(self, parallel: int, outlives: bool) -> MultipleResults[str]:
         """Few jobs, so that much happens to each; a removed one is an unknown one from then on."""
         self.config = msgspec.structs.replace(self.config, parallel=parallel)
-        self.dispatcher.reconfigure(self.config)
+        self.puppet.parallel, self.puppet.outlives = parallel, outlives
         jobs = [add_job(self.root, self.store, "job") for _ in range(3)]
         self.known = {job.id for job in jobs}
         self.dispatcher.changed()
@@ -244,6 +279,15 @@ class QueueMachine(RuleBasedStateMachine):
             self.puppet.reports.append(Report(job, Checkpointed(step=3)))
         self.puppet.end(job, Ended(-11, asked_to_stop=self.puppet.live[job], progressed=progressed))
 
+    @precondition(lambda self: self.puppet.live and self.puppet.outlives)
+    @rule(data=st.data())
+    def node_is_lost(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(sorted(self.puppet.live)))
+        before = self.store.get(job).attempts
+        self.puppet.end(job, Ended(-1, lost="node1", asked_to_stop=self.puppet.live[job]))
+        self.turn()
+        assert self.store.get(job).attempts <= max(before, 1)
+
     @precondition(lambda self: any(self.puppet.live.values()))
     @rule(data=st.data())
     def worker_obeys(self, data: st.DataObject) -> None:
@@ -279,7 +323,7 @@ class QueueMachine(RuleBasedStateMachine):
         if what == "kill":
             self.stop_daemon()
             self.start_daemon()
-            assert not self.store.jobs([JobState.RUNNING])
+            assert {job.id for job in self.store.jobs([JobState.RUNNING])} <= self.puppet.live.keys()
         elif what == "check results":
             self.turn()
             self.checks.run()
@@ -294,8 +338,7 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def slots_are_not_exceeded(self) -> None:
         assert len(self.puppet.live) <= self.config.parallel
-        assert len(self.dispatcher._slots) <= self.config.parallel
-        assert set(self.dispatcher._slots) <= self.dispatcher.busy()
+        assert len(self.dispatcher.busy()) <= self.config.parallel
 
     @invariant()
     def running_jobs_have_a_worker_or_a_check(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from styled.backend.local import LocalRunner
+from styled.backend.local import LocalRunner, Process
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.job_commands import JobCommands
@@ -60,7 +60,7 @@ class Workshop:
         self.shift = 0.0
         self.store = Store.open(root, clock=self.clock)
         self.selector = selectors.DefaultSelector()
-        self.runner = LocalRunner(self.selector, module="synthetic_worker", stall_s=config.stall_s)
+        self.runner = LocalRunner(self.selector, config, module="synthetic_worker")
         self.ended: list[Job] = []
         self.full: list[str] = []
         self.may_start = True
@@ -76,6 +76,17 @@ class Workshop:
         )
         self.trash = Trash(root)
         self.job_commands = JobCommands(root, self.store, self.dispatcher, self.runner, self.trash)
+
+    def reconfigure(self, config: QueueConfig) -> None:
+        """Go on by another configuration, as the daemon does at a reload."""
+        self.runner.reconfigure(config)
+        self.dispatcher.reconfigure(config)
+
+    def pid(self, job: Job) -> int:
+        """Return the process that paints a job."""
+        process = Process.of(self.store.get(job.id).handle)
+        assert process is not None
+        return process.pid
 
     def clock(self) -> float:
         """Unix time, moved by ``shift``."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from styled.backend.local import Process
 from styled.errors import DiskFull, StorageRefuses, StoreError
 from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.job import Job, JobState
@@ -174,6 +175,17 @@ def test_the_first_release_s_database_still_opens(root: Root):
         assert store.next_number() == 3
         store.move(2, JobState.WAITING)
         assert store.change(2, remarks=("colours guessed",)).remarks == ("colours guessed",)
+
+
+def test_the_process_of_a_worker_that_an_older_styled_started_is_still_known(root: Root):
+    root.state.mkdir()
+    shutil.copy(Path(__file__).parent / "queue_v1.db", root.database)
+    with closing(sqlite3.connect(root.database)) as db:
+        db.execute("UPDATE jobs SET pid = 4711, pid_started = 1700000000.25 WHERE number = 2")
+        db.commit()
+    with Store.open(root) as store:
+        assert Process.of(store.get(2).handle) == (4711, 1700000000.25)
+        assert [job.handle for job in store.jobs() if job.number != 2] == [""] * (len(store.jobs()) - 1)
 
 
 def test_a_network_filesystem_is_refused(root: Root, monkeypatch: pytest.MonkeyPatch):

@@ -65,10 +65,10 @@ def test_a_job_put_off_for_years_is_due_because_the_clock_was_set_back(store: St
 def test_a_move_writes_the_row_and_one_event(store: Store, add_job: AddJob, clock: FakeClock):
     job = add_job()
     store.claim_next()
-    store.update_progress(job.id, pid=17, pid_started=3.5, step=4)
+    store.update_progress(job.id, handle="local:17:3.5", node="n1", step=4)
     clock.pass_by(60)
     done = store.move(job.id, JobState.DONE, loss=1.5)
-    assert (done.finished_at, done.loss, done.step, done.pid, done.pid_started) == (clock.now, 1.5, 4, None, None)
+    assert (done.finished_at, done.loss, done.step, done.handle, done.node) == (clock.now, 1.5, 4, "", "")
     event = store.events(0)[-1]
     assert (event.kind, event.number, event.before, event.after) == ("moved", job.number, "running", "done")
 
