@@ -158,6 +158,10 @@ class GalleryConfig(Section, frozen=True, kw_only=True):
     auto: Annotated[bool, Meta(description="write it again after jobs have ended; else: styled gallery")] = True
 
 
+Theme = Literal["auto", "dark", "light"]
+THEMES: tuple[Theme, ...] = ("auto", "dark", "light")
+
+
 class TuiConfig(Section, frozen=True, kw_only=True):
     """``[tui]``: the terminal UI."""
 
@@ -165,6 +169,10 @@ class TuiConfig(Section, frozen=True, kw_only=True):
         Literal["characters", "kitty"],
         Meta(description="real pictures by kitty's protocol, in terminals that have it (kitty, Ghostty; not in tmux)"),
     ] = "characters"
+    theme: Annotated[
+        Theme,
+        Meta(description="colours for a dark or a light terminal; auto goes by COLORFGBG, which some terminals set"),
+    ] = "auto"
     keys: Annotated[dict[str, str], Meta(description='other keys, by the name in the help: "job.pause" = "space"')] = {}
 
 

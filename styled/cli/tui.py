@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import locale
 import os
 import signal
 import sys
 
 import click
 
+from styled.cli.character_set import has_plain_font, speaks_utf8
 from styled.cli.options import root_option
-from styled.config import load_config
+from styled.config import THEMES, load_config
 from styled.root import Root
 from styled.tui.options import Options
 
@@ -19,7 +18,17 @@ from styled.tui.options import Options
 @click.command()
 @root_option
 @click.option("--readonly", is_flag=True, help="Look, but change nothing; starts no daemon.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only (automatic without UTF-8).")
+@click.option(
+    "--ascii/--unicode",
+    "ascii_only",
+    default=None,
+    help="Draw with ASCII only, or not  [default: as the locale (LC_ALL, LC_CTYPE, LANG) is UTF-8 or not]",
+)
+@click.option(
+    "--theme",
+    type=click.Choice(THEMES),
+    help="Colours for a dark or a light terminal; auto goes by COLORFGBG  [default: [tui] theme, else auto]",
+)
 @click.option("--slow", is_flag=True, help="For a slow link: fewer and smaller updates.")
 @click.option("--mouse", is_flag=True, help="Take the mouse (the terminal's own selection then needs shift).")
 @click.option(
@@ -40,7 +49,8 @@ def tui(
     root_path: str | None = None,
     *,
     readonly: bool = False,
-    ascii_only: bool = False,
+    ascii_only: bool | None = None,
+    theme: str | None = None,
     slow: bool = False,
     mouse: bool = False,
     refresh: float = 0.5,
@@ -56,10 +66,12 @@ def tui(
         click.echo(f"styled: {why_not}, so here is the status as text. (styled --help lists all commands.)", err=True)
         _print_status(ctx, root_path)
         return
-    config = load_config(root.config, flags={"tui.pictures": pictures})
+    config = load_config(root.config, flags={"tui.pictures": pictures, "tui.theme": theme})
     options = Options(
         readonly=readonly,
-        ascii=ascii_only or not speaks_utf8(),
+        ascii=not speaks_utf8() if ascii_only is None else ascii_only,
+        plain_font=has_plain_font() and ascii_only is None,
+        light=is_light(config.tui.theme),
         no_colour=bool(os.environ.get("NO_COLOR")),
         slow=slow,
         mouse=mouse,
@@ -79,10 +91,14 @@ def no_terminal() -> str:
     return ""
 
 
-def speaks_utf8() -> bool:
-    """Return whether the locale of the terminal is UTF-8."""
-    # Not the encoding of a stream: that is UTF-8 in Python's UTF-8 mode, which file names need in every locale.
-    return codecs.lookup(locale.getencoding()).name == "utf-8"
+def is_light(theme: str) -> bool:
+    """Return whether colours for a light terminal are wanted: ``auto`` goes by what the terminal left in COLORFGBG.
+
+    It is not asked: over a slow link its answer could come when it is read as keys.
+    """
+    # "15;0" or "0;default;15": the last is the background's number; 7 and those above 8 are light (as in vim and mutt).
+    background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
+    return theme == "light" or (theme == "auto" and (background == "7" or background in map(str, range(9, 16))))
 
 
 def _open(root: Root, options: Options) -> None:

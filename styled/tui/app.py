@@ -26,7 +26,7 @@ from styled.root import Root
 from styled.settings import nearest
 from styled.store.status import STALE_S
 from styled.tui import theme
-from styled.tui.cells.glyphs import ASCII, UNICODE
+from styled.tui.cells.glyphs import ASCII, CONSOLE, UNICODE
 from styled.tui.cells.lines import Line, Tone, inert
 from styled.tui.hangup_watch import HangupWatch
 from styled.tui.model.history import TERMS, Term
@@ -112,10 +112,10 @@ class StyledApp(App[None]):
     ) -> None:
         super().__init__(ansi_color=True if options.no_colour else None)
         self._choose_theme(options)
-        self.set_class(options.ascii, "-ascii")
+        self.set_class(options.ascii or options.plain_font, "-ascii")
         self.root = root
         self.options = options
-        self.glyphs = ASCII if options.ascii else UNICODE
+        self.glyphs = ASCII if options.ascii else CONSOLE if options.plain_font else UNICODE
         self.snapshot: Snapshot | None = None
         self.term: Term = "total"
         self.lost_terminal = False
@@ -130,13 +130,12 @@ class StyledApp(App[None]):
         self._hangup_watch: HangupWatch | None = None
 
     def _choose_theme(self, options: Options) -> None:
-        self.register_theme(theme.DARK)
-        self.register_theme(theme.ANSI)
-        if options.no_colour or self.console.color_system == "standard":
-            self.ansi_color = True
-            self.theme = theme.ANSI.name
-        else:
-            self.theme = theme.DARK.name
+        own, of_terminal = (theme.LIGHT, theme.ANSI_LIGHT) if options.light else (theme.DARK, theme.ANSI_DARK)
+        is_few = options.no_colour or self.console.color_system == "standard"
+        chosen = of_terminal if is_few else own
+        self.register_theme(chosen)
+        self.ansi_color = is_few or self.ansi_color
+        self.theme = chosen.name
 
     @property
     def first_mode(self) -> PictureMode:
@@ -144,7 +143,7 @@ class StyledApp(App[None]):
         if self.options.kitty and self.no_kitty == "":
             return "kitty"
         few_colours = self.console.color_system not in {"256", "truecolor"}
-        plain = self.options.ascii or self.options.slow or self.options.no_colour or few_colours
+        plain = not self.glyphs.blocks or self.options.slow or self.options.no_colour or few_colours
         return "ascii" if plain else "blocks"
 
     @property
@@ -154,13 +153,13 @@ class StyledApp(App[None]):
             return "not inside tmux or screen"
         if self.console.color_system != "truecolor" or self.options.no_colour:
             return "only with COLORTERM=truecolor and colours"
-        return "not with ASCII" if self.options.ascii else ""
+        return "" if self.glyphs.blocks else "not with ASCII"
 
     @property
     def picture_modes(self) -> tuple[PictureMode, ...]:
         """The ways to draw pictures that the key goes through."""
         can_kitty = self.options.kitty and not self.no_kitty
-        can = {"kitty": can_kitty, "blocks": self.glyphs.unicode}
+        can = {"kitty": can_kitty, "blocks": self.glyphs.blocks}
         return tuple(mode for mode in PICTURE_MODES if can.get(mode, True))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -169,7 +168,8 @@ class StyledApp(App[None]):
 
     def canvas(self, columns: int, rows: int, mode: PictureMode) -> Canvas:
         """Return a canvas of that size for this terminal's colours."""
-        return Canvas(columns, rows, mode, few_colours=self.console.color_system != "truecolor")
+        few_colours = self.console.color_system != "truecolor"
+        return Canvas(columns, rows, mode, few_colours=few_colours, on_light=self.options.light)
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -382,7 +382,7 @@ class StyledApp(App[None]):
     def get_key_display(self, binding: Binding) -> str:
         """Show keys by characters that the terminal has."""
         shown = super().get_key_display(binding)
-        if self.glyphs.unicode:
+        if self.glyphs.blocks:
             return shown
         return "".join(_ASCII_KEYS.get(character, character) for character in shown)
 

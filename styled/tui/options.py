@@ -14,6 +14,10 @@ class Options:
     """Hide and refuse whatever changes the queue."""
     ascii: bool = False
     """Draw with ASCII only."""
+    plain_font: bool = False
+    """The terminal's font has letters and lines, but no braille and no blocks, as the Linux console's."""
+    light: bool = False
+    """The terminal is light, not dark."""
     no_colour: bool = False
     """``NO_COLOR`` is set."""
     slow: bool = False

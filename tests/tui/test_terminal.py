@@ -225,15 +225,50 @@ def test_no_colour_sends_no_colour(desk: Desk, root: Root, terminals: list[Termi
     assert "▀".encode() not in shown
 
 
-def test_no_utf8_means_ascii(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({"LANG": "C"}, id="C"),
+        pytest.param(
+            {"LANG": "C", "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            id="not-hidden-by-python",
+            marks=pytest.mark.faults,
+        ),
+    ],
+)
+def test_no_utf8_means_ascii(desk: Desk, root: Root, terminals: list[Terminal], environment: dict[str, str]) -> None:
     show(desk)
-    terminal = Terminal(
-        "tui", "--readonly", "--root", str(root.path), LANG="C", LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"
-    )
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path), **environment)
     terminals.append(terminal)
     assert b"> > running" in terminal.read(30.0, b"> > running")
     terminal.read_all()
     assert bytes(terminal.output).isascii()
+
+
+@pytest.mark.faults
+def test_the_linux_console_gets_no_braille_and_no_blocks(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
+    """Its names are in any script; the picture and the plot are characters, and the colours its own sixteen."""
+    show(desk)
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path), TERM="linux", COLORTERM="")
+    terminals.append(terminal)
+    terminal.read(30.0, b"portrait")
+    shown = terminal.output + terminal.read_all()
+    beyond = {character for character in shown.decode() if not character.isascii()}
+    assert beyond <= set("─┴│·×")
+    assert b"\x1b[38;" not in shown
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("arguments", [("--theme", "light"), ()], ids=["asked", "colorfgbg"])
+def test_a_light_terminal_gets_light_colours(
+    desk: Desk, root: Root, terminals: list[Terminal], arguments: tuple[str, ...]
+) -> None:
+    show(desk)
+    environment = {} if arguments else {"COLORFGBG": "0;15"}
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path), *arguments, **environment)
+    terminals.append(terminal)
+    terminal.read(30.0, b"portrait")
+    assert b"48;2;253;253;251" in terminal.output
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])

@@ -7,8 +7,13 @@ import itertools
 import pytest
 from rich.color import Color, ColorSystem
 
+from styled.root import Root
 from styled.tui import theme
+from styled.tui.app import StyledApp
+from styled.tui.screens.add_screen import AddScreen
+from tests.tui.conftest import Desk, make_app, settled, until
 
+OWN = {"dark": (theme.DARK, theme.TONE_COLOURS), "light": (theme.LIGHT, theme.LIGHT_TONE_COLOURS)}
 TONES = [name for name in theme.TONE_COLOURS if not name.startswith("tone-cursor")]
 
 
@@ -28,18 +33,81 @@ def contrast(one: str, other: str, system: ColorSystem) -> float:
 
 
 @pytest.mark.parametrize("system", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])
-@pytest.mark.parametrize("tone", TONES)
-@pytest.mark.parametrize("background", ["background", "surface", "panel"])
-def test_every_tone_can_be_read(tone: str, background: str, system: ColorSystem) -> None:
-    behind = getattr(theme.DARK, background)
-    assert contrast(theme.TONE_COLOURS[tone], behind, system) >= 4.5
-    assert contrast(theme.DARK.foreground or "", behind, system) >= 4.5
+@pytest.mark.parametrize("name", OWN)
+def test_every_tone_can_be_read(name: str, system: ColorSystem) -> None:
+    chosen, tones = OWN[name]
+    for ground in (chosen.background, chosen.surface, chosen.panel):
+        for colour in (*(tones[tone] for tone in TONES), chosen.foreground):
+            assert contrast(colour or "", ground or "", system) >= 4.5, (colour, ground)
+    assert contrast(tones["tone-cursor"], tones["tone-cursor-background"], system) >= 4.5
 
 
-@pytest.mark.parametrize("system", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])
-def test_the_cursor_row_can_be_read(system: ColorSystem) -> None:
-    colours = theme.TONE_COLOURS
-    assert contrast(colours["tone-cursor"], colours["tone-cursor-background"], system) >= 4.5
+# The sixteen colours of xterm, of the Linux console (VGA), and of GNOME's terminal (Tango): those that the tones use.
+SIXTEEN = {
+    "ansi_red": ("#cd0000", "#aa0000", "#cc0000"),
+    "ansi_green": ("#00cd00", "#00aa00", "#4e9a06"),
+    "ansi_blue": ("#0000ee", "#0000aa", "#3465a4"),
+    "ansi_magenta": ("#cd00cd", "#aa00aa", "#75507b"),
+    "ansi_cyan": ("#00cdcd", "#00aaaa", "#06989a"),
+    "ansi_bright_red": ("#ff0000", "#ff5555", "#ef2929"),
+    "ansi_bright_yellow": ("#ffff00", "#ffff55", "#fce94f"),
+}
+
+
+@pytest.mark.parametrize(("chosen", "ground"), [(theme.ANSI_DARK, "#000000"), (theme.ANSI_LIGHT, "#ffffff")])
+def test_the_terminals_own_colours_are_chosen_so_that_they_can_be_read(chosen: theme.Theme, ground: str) -> None:
+    used = {chosen.variables[tone] for tone in TONES} - {"ansi_default"}  # that is the terminal's own text
+    for name in used:
+        for colour in SIXTEEN[name]:
+            assert contrast(colour, ground, ColorSystem.TRUECOLOR) >= 4.5, name
+
+
+def styles_in_use(app: StyledApp) -> set[tuple[str, str, str]]:
+    """Return (colour, ground, sample of a text) of everything on the screen."""
+    found = {}
+    for strip in app.screen._compositor.render_strips():
+        for segment in strip:
+            style = segment.style
+            if style is None or not segment.text.strip():
+                continue
+            assert style.color is not None, segment
+            assert style.bgcolor is not None, segment
+            colours = (style.color.get_truecolor().hex, style.bgcolor.get_truecolor().hex)
+            found[colours[::-1] if style.reverse else colours] = segment.text.strip()
+    return {(*colours, text) for colours, text in found.items()}
+
+
+@pytest.mark.parametrize("name", OWN)
+async def test_all_that_is_on_the_screens_can_be_read(desk: Desk, root: Root, name: str) -> None:
+    """Contrast of at least 4.5:1 of every style in use on the ground it is on, pictures aside."""
+    desk.usual()
+    app = make_app(root, light=name == "light", slow=True)  # slow: pictures are characters
+    used = set()
+    async with app.run_test(size=(160, 50)) as pilot:
+        app = await settled(pilot)
+        await until(pilot, lambda: app.snapshot and app.snapshot.focus)
+        used |= styles_in_use(app)
+        for keys, back in ((("slash", "x"), "escape"), (("x",), "n"), (("question_mark",), "escape")):
+            await pilot.press(*keys)
+            used |= styles_in_use(app)
+            await pilot.press(back)
+        for keys in (("ctrl+p",), ("ctrl+p", "z", "q")):
+            await pilot.press(*keys)
+            used |= styles_in_use(app)
+            await pilot.press("escape")
+        await pilot.press("j", "e")
+        used |= styles_in_use(app)
+        await pilot.press("shift+home")  # selected text
+        used |= styles_in_use(app)
+        await pilot.press("escape", "enter", "4")
+        used |= styles_in_use(app)
+        await pilot.press("escape", "a")
+        await until(pilot, lambda: isinstance(app.screen, AddScreen))
+        used |= styles_in_use(app)
+    assert len(used) > 8
+    for system in (ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT):
+        bad = [(one, round(contrast(*one[:2], system), 1)) for one in used if contrast(*one[:2], system) < 4.5]
+        assert not bad
 
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0, on linear RGB.
@@ -59,9 +127,10 @@ def seen(colour: str, kind: str) -> list[float]:
     return [sum(weight * value for weight, value in zip(row, linear, strict=True)) for row in BLINDNESS[kind]]
 
 
+@pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("kind", BLINDNESS)
-def test_failed_done_and_running_differ_for_colour_blind_eyes(kind: str) -> None:
-    """State is told by glyph and word first; still no two of these colours may fall together."""
-    colours = [theme.TONE_COLOURS[f"tone-{name}"] for name in ("bad", "good", "accent", "warn")]
+def test_failed_done_and_running_differ_for_colour_blind_eyes(kind: str, name: str) -> None:
+    """Glyph and word of a state come first; still no two of these colours may fall together."""
+    colours = [OWN[name][1][f"tone-{tone}"] for tone in ("bad", "good", "accent", "warn")]
     for one, other in itertools.combinations(colours, 2):
         assert max(abs(a - b) for a, b in zip(seen(one, kind), seen(other, kind), strict=True)) > 0.08

@@ -64,7 +64,7 @@ def root(tmp_path: Path) -> Iterator[Root]:
 
 @pytest.fixture
 def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
-    for name, value in synthetic().items():  # VGG19 is in test_end_to_end.py
+    for name, value in {**synthetic(), "LC_ALL": "C.UTF-8"}.items():  # VGG19 is in test_end_to_end.py
         monkeypatch.setenv(name, value)
     tmux = Tmux(tmp_path / "s", f"{sys.executable} -m styled tui --root {root.path}")
     yield tmux

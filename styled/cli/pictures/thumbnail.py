@@ -10,6 +10,7 @@ from typing import TextIO
 from PIL import Image
 
 from styled import images
+from styled.cli.character_set import has_plain_font, speaks_utf8
 from styled.tui.cells import preview
 from styled.tui.cells.lines import Run
 
@@ -28,9 +29,9 @@ def thumbnail(path: Path, stream: TextIO) -> str:
 
 
 def _takes_colour(stream: TextIO) -> bool:
+    can_draw = speaks_utf8() and not has_plain_font() and os.environ.get("TERM") != "dumb"
     # https://no-color.org: any value that is not empty.
-    speaks_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-    return stream.isatty() and speaks_utf8 and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and can_draw and not os.environ.get("NO_COLOR")
 
 
 def _coloured(row: tuple[Run, ...]) -> str:

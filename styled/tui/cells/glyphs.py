@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from styled.job import JobState
 from styled.tui.cells.lines import Tone
@@ -13,6 +13,9 @@ class Glyphs:
     """The drawing characters of one kind of terminal."""
 
     unicode: bool
+    """Whether names may be written in any script."""
+    blocks: bool
+    """Whether there are half blocks and braille, for pictures and plots."""
     states: dict[str, str]
     """Job state, or ``incomplete``, ``ignored`` and ``rejected``, to one character."""
     cursor: str
@@ -32,6 +35,7 @@ class Glyphs:
 
 UNICODE = Glyphs(
     unicode=True,
+    blocks=True,
     states={
         JobState.RUNNING: "►",
         JobState.WAITING: "·",
@@ -56,6 +60,7 @@ UNICODE = Glyphs(
 
 ASCII = Glyphs(
     unicode=False,
+    blocks=False,
     states={
         JobState.RUNNING: ">",
         JobState.WAITING: ".",
@@ -77,6 +82,9 @@ ASCII = Glyphs(
     axis="|",
     dot="|",
 )
+
+CONSOLE = replace(ASCII, unicode=True, rule="─", tick="┴", axis="│", dot="·")
+"""For the Linux console: its fonts have lines and letters, of other drawing characters only some."""
 
 STATE_TONES: dict[str, Tone] = {
     JobState.RUNNING: "accent",

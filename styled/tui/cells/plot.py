@@ -143,11 +143,11 @@ def plot(
     ``columns_for`` has two columns a cell with Unicode, one with ASCII.
     """
     span = limits(columns_for)
-    cells = len(columns_for) // 2 if glyphs.unicode else len(columns_for)
+    cells = len(columns_for) // 2 if glyphs.blocks else len(columns_for)
     if span is None:
         return [(("no loss yet", "muted"),)]
     body_rows = max(1, rows - 2)
-    body = (braille if glyphs.unicode else ascii_plot)(columns_for, body_rows, span)
+    body = (braille if glyphs.blocks else ascii_plot)(columns_for, body_rows, span)
     low, high = span
     lines: list[Line] = []
     for index, text in enumerate(body):

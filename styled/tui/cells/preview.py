@@ -17,6 +17,8 @@ from styled.tui.cells.lines import Run
 
 ASCII_RAMP = " .:-=+*#%@"
 """From dark to bright, for a dark background."""
+LIGHT_RAMP = ASCII_RAMP[::-1]
+"""The same for a light background."""
 
 _LEVEL_STEP = 8
 # Colours are rounded to this many levels: neighbouring cells then share a colour more often, and each

@@ -36,6 +36,8 @@ class Canvas:
     mode: PictureMode = "blocks"
     few_colours: bool = False
     """The terminal has 256 colours, not all of them."""
+    on_light: bool = False
+    """Characters are dark on a light ground."""
 
     @property
     def wanted(self) -> bool:

@@ -31,7 +31,7 @@ def plot_cells(cells: int, rows: int) -> int:
 def plot_columns(cells: int, rows: int, glyphs: Glyphs) -> int:
     """Return how many columns of values that plot shows."""
     wide = plot_cells(cells, rows)
-    return wide * 2 if glyphs.unicode and _has_axes(rows) else wide
+    return wide * 2 if glyphs.blocks and _has_axes(rows) else wide
 
 
 def _plot_rows(rows: int) -> int:

@@ -66,7 +66,8 @@ def drawn(
     if canvas.mode == "kitty":
         return Picture(caption, *size, step, graphic=Graphic(kitty.encode(picture, columns, rows), columns, rows))
     if canvas.mode == "ascii":
-        return Picture(caption, *size, step, text=preview.ascii_art(picture, columns, rows))
+        ramp = preview.LIGHT_RAMP if canvas.on_light else preview.ASCII_RAMP
+        return Picture(caption, *size, step, text=preview.ascii_art(picture, columns, rows, ramp))
     return Picture(
         caption, *size, step, blocks=preview.half_blocks(picture, columns, rows, few_colours=canvas.few_colours)
     )
