@@ -14,7 +14,7 @@ from styled.errors import UnreadableImage
 from styled.images import cmyk, encodings
 from styled.images.encodings import ADOBE_GAMMA, ADOBE_RGB, Encoding, by_h273
 from styled.images.opening import PILLOW_ERRORS
-from styled.images.reading.info_keys import CICP, NCLX
+from styled.images.reading.info_keys import CALIBRATED, CICP, NCLX
 
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 """Pillow's mode to the name of the colour space in a profile's header."""
@@ -149,6 +149,8 @@ def _encoding(image: ImageFile.ImageFile, base: str) -> tuple[Encoding | None, s
         return None, ""
     if isinstance(nclx := image.info.get(NCLX), tuple):
         return by_h273(*nclx)
+    if isinstance(calibrated := image.info.get(CALIBRATED), tuple):
+        return _calibrated(calibrated)
     if "gamma" in image.info and "srgb" not in image.info:
         return _png_encoding(image)
     if base == "RGB" and _is_adobe_rgb(image):
@@ -184,6 +186,17 @@ def _png_encoding(image: ImageFile.ImageFile) -> tuple[Encoding | None, str]:
     return encoding, f"colours were converted by its gamma of {gamma:g}" + (
         "" if primaries == encodings.PRIMARIES[1] else " and its primaries"
     )
+
+
+def _calibrated(numbers: tuple[float, ...]) -> tuple[Encoding | None, str]:
+    """Return the colours of a BMP's header; nothing where they are sRGB's but for its rounding."""
+    *primaries, gamma = numbers
+    if not _is_plausible((*encodings.D65, *primaries)):
+        return None, "the primaries in its header are not plausible; colours are taken as sRGB"
+    encoding = Encoding((*primaries, *encodings.D65), 13 if abs(gamma / 2.2 - 1) < 0.05 else gamma)
+    if encoding.is_srgb:
+        return None, ""
+    return encoding, f"colours were converted by the primaries and the gamma of {gamma:.3g} in its header"
 
 
 def _is_plausible(chromaticity: tuple[float, ...]) -> bool:

@@ -14,7 +14,7 @@ _STRIPS_BYTES = 30 * 2**20
 """Strips on their way to sRGB, whatever the picture's size."""
 
 _LAYOUT_PX = 16
-"""Bytes for each pixel of a TIFF that Pillow does not read: the whole of it in an array, and in one of 8 bits."""
+"""Bytes for each pixel of a TIFF of whole numbers that Pillow does not read: all of it in an array, and in one of 8 bits."""
 
 _ONE_BYTE = frozenset({"1", "L", "P"})
 """Modes of which Pillow holds a byte a pixel; of I;16 two, of all others four."""
@@ -67,7 +67,7 @@ def _tiff_part_bytes(image: ImageFile.ImageFile) -> int:
     """Return the bytes of the strips or tiles that libtiff holds while it decodes one; all are if none is compressed."""
     tags = getattr(image, "tag_v2", None)
     if tags is None:
-        return image.width * image.height * _LAYOUT_PX
+        return image.width * image.height * getattr(image, "layout_px", _LAYOUT_PX)
     if tags.get(259, 1) == 1:
         return 0
     bits = tags.get(258, (8,))

@@ -100,7 +100,7 @@ def to_srgb(encoding: Encoding, strip: Image.Image) -> Image.Image:
         ]  # BT.2100, table 5: gamma 1.2 at 1000 cd/m2
         light *= np.float32(_PEAK_NITS / _WHITE_NITS)
     if encoding.is_hdr:
-        light = _rolled_off(light)
+        light = rolled_off(light)
     if encoding.primaries != PRIMARIES[1]:
         light = light @ _matrix(encoding.primaries).T
     return Image.fromarray(levels_of_light(light))
@@ -160,8 +160,8 @@ def _to_pq(nits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return level
 
 
-def _rolled_off(light: Floats) -> Floats:
-    """Bring light beyond white below it, each pixel by its brightest channel, so that hues stay."""
+def rolled_off(light: Floats) -> Floats:
+    """Bring light beyond white below it, each pixel by its brightest channel, so that hues stay. Shape (..., channels)."""
     brightest = light.max(axis=-1)
     at, factor = _roll_off()
     rolled: Floats = light * np.interp(brightest, at, factor).astype(np.float32)[..., None]

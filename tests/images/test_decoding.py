@@ -178,9 +178,8 @@ def test_16_bit_colour_is_read(tmp_path: Path, picture: npt.NDArray[np.float32],
     np.testing.assert_allclose(pixels_of(tmp_path / f"a.{suffix}").astype(float), picture, atol=1)
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.int32])
-def test_numbers_without_a_known_white_are_refused(tmp_path: Path, kind: type) -> None:
-    Image.fromarray(np.ones((4, 4), kind)).save(tmp_path / "a.tif")
+def test_numbers_without_a_known_white_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((4, 4), np.int32)).save(tmp_path / "a.tif")
     with pytest.raises(UnreadableImage, match="without a known white"):
         images.load(tmp_path / "a.tif")
 

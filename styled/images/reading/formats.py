@@ -7,8 +7,9 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from styled.errors import UnreadableImage
+from styled.images.reading.bmp_colours import colours_of
 from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
-from styled.images.reading.info_keys import NCLX, REMARKS
+from styled.images.reading.info_keys import CALIBRATED, NCLX, REMARKS
 from styled.images.reading.isobmff import nclx_of
 from styled.images.reading.wholeness import with_end_mark
 
@@ -52,6 +53,8 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     image.info.setdefault(REMARKS, [])
     if whole is not file:
         image.info[REMARKS].append("it has no end mark, as if it were cut off; every row is there")
+    if image.format == "BMP":
+        _add_bmp_colours(file, image)
     if head[4:8] == b"ftyp" and image.format in {"AVIF", "HEIF"}:
         image.info[NCLX] = nclx_of(file)
     return image
@@ -70,6 +73,18 @@ def _open(file: BinaryIO, name: str, head: bytes) -> ImageFile.ImageFile:
     if heif_brand(head) and b"avif" not in head[8:64]:
         return _open_heif(file, name)
     return Image.open(file, formats=[*FORMATS, *_weakly_marked(file, name, head)])
+
+
+def _add_bmp_colours(file: BinaryIO, image: ImageFile.ImageFile) -> None:
+    at = file.tell()
+    found = colours_of(file)
+    file.seek(at)
+    if found.profile:
+        image.info["icc_profile"] = found.profile
+    if found.primaries:
+        image.info[CALIBRATED] = (*found.primaries, found.gamma)
+    if found.remark:
+        image.info[REMARKS].append(found.remark)
 
 
 def _unidentified(file: BinaryIO, name: str, head: bytes) -> UnreadableImage:

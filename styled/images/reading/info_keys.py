@@ -10,3 +10,5 @@ CICP = "styled.cicp"
 
 NCLX = "styled.nclx"
 """The same of HEIF and AVIF, where there is no profile."""
+CALIBRATED = "styled.calibrated"
+"""x and y of red, green and blue, and the gamma, seven numbers, where a BMP's header names them."""

@@ -19,6 +19,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from tifffile import TiffFile, TiffPage
 
 from styled.errors import UnreadableImage
+from styled.images.reading import float_levels
 from styled.images.reading.file_kinds import RAW
 from styled.images.reading.info_keys import REMARKS
 
@@ -35,6 +36,8 @@ _RAW_CODECS = frozenset({34713, 32767, 32769, 65535, 65000})  # Nikon, Sony, pac
 _REDUCED = 1
 _TRANSPARENCY_MASK = 4
 _MOST_PAGES = 1000
+_FLOAT_ROWS = 64
+"""Rows of floating point numbers that are converted at once."""
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3, _ICC_LAB: 3}
 """Channels by photometric interpretation."""
 _MODES = {
@@ -45,6 +48,9 @@ _COLOUR_CODECS = frozenset({6, 7, 33003, 33005, 33007, 34712, 34887, 34892, 3493
 _WHOLE_NUMBERS = frozenset({1, 4})  # unsigned, and "undefined", which is written for unsigned
 _PILLOW_16 = frozenset({(_BLACK_IS_ZERO, 1), (_RGB, 3), (_RGB, 4), (_CMYK, 4)})
 """Photometric interpretation and channels of 16 bits that Pillow reads."""
+_FLOAT = 3
+_FLOAT_PHOTOMETRIC = frozenset({_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB})
+"""Photometric interpretations of which floating point numbers are read: of the others nobody writes any."""
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, OSError, struct.error)
 """What tifffile raises on damaged directories."""
@@ -69,7 +75,7 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
             raise UnidentifiedImageError
         _refuse_what_is_not_read(page, name)
         file.seek(0)
-        image = TiffLayout(file, page)
+        image = TiffLayout(file, page, name)
     image.info[REMARKS] = remarks
     return image
 
@@ -164,7 +170,8 @@ def _is_for_pillow(page: TiffPage) -> bool:
 def _refuse_what_is_not_read(page: TiffPage, name: str) -> None:
     """Refuse a page that has no defined white or black, or is of a kind that nobody has asked for yet."""
     bits = set(_bits(page))
-    if page.sampleformat not in _WHOLE_NUMBERS or max(bits) > 16:
+    is_float = page.sampleformat == _FLOAT and page.photometric in _FLOAT_PHOTOMETRIC
+    if not is_float and (page.sampleformat not in _WHOLE_NUMBERS or max(bits) > 16):
         kinds = {2: "signed whole", 3: "floating point", 5: "complex", 6: "complex"}
         kind = kinds.get(page.sampleformat, "whole")
         raise UnreadableImage(
@@ -188,8 +195,8 @@ class TiffLayout(ImageFile.ImageFile):
     format = "TIFF"
     format_description = "TIFF"
 
-    def __init__(self, file: BinaryIO, page: TiffPage) -> None:
-        self._page = page
+    def __init__(self, file: BinaryIO, page: TiffPage, name: str) -> None:
+        self._page, self._name = page, name
         self.alpha_plane: Image.Image | None = None
         """Mode L, once loaded; None when there is none."""
         super().__init__(file)
@@ -211,6 +218,12 @@ class TiffLayout(ImageFile.ImageFile):
         if (dpi := _dpi(page)) is not None:
             self.info["dpi"] = dpi
 
+    @property
+    def layout_px(self) -> int:
+        """The bytes of a pixel while it is decoded: floating point numbers twice, their levels, and Pillow's own."""
+        page = self._page
+        return 2 * page.samplesperpixel * max(_bits(page)) // 8 + 8 if page.sampleformat == _FLOAT else 16
+
     def getexif(self) -> Image.Exif:
         """Return the tags of the page; none of a big-endian BigTIFF, which Pillow does not read."""
         if self._exif is None:
@@ -230,12 +243,73 @@ class TiffLayout(ImageFile.ImageFile):
         """Decode all strips or tiles, each straight into its place."""
         if self._im is None:
             colours = _COLOURS[self._page.photometric]
-            planes = _decoded(self._page, colours, self._alpha)
+            if self._page.sampleformat == _FLOAT:
+                planes = self._levels_of_floats(colours)
+                colours = len(planes) - bool(self._alpha)
+                self._mode = "L" if colours == 1 else "RGB"
+            else:
+                planes = _decoded(self._page, colours, self._alpha)
             bands = [Image.fromarray(planes[channel]) for channel in range(len(planes))]
             if self._alpha:
                 self.alpha_plane = bands.pop()
             self.im = (bands[0] if colours == 1 else Image.merge(self._mode, bands)).im
         return Image.Image.load(self)
+
+    def _levels_of_floats(self, colours: int) -> Array:
+        """Return floating point numbers as planes of sRGB's levels: uint8, shape (channels, H, W).
+
+        Raises:
+            UnreadableImage: which of them is white cannot be known.
+        """
+        numbers = _numbers(self._page, colours, self._alpha)
+        profile = self.info.pop("icc_profile", b"")  # the levels are sRGB's
+        if profile and not float_levels.is_usable(profile, colours):
+            self.info[REMARKS].append("the colour profile cannot be used; colours are taken as sRGB")
+            profile = b""
+        meaning = float_levels.meaning_of(
+            float_levels.range_of(row[..., :colours] for row in numbers),
+            self._name,
+            is_grey=colours == 1,
+            has_profile=bool(profile),
+            limits=_float_limits(self._page),
+        )
+        if meaning.remark:
+            self.info[REMARKS].append(meaning.remark)
+        channels = 3 if meaning.kind == "profile" else colours
+        planes = np.empty((channels + bool(self._alpha), *numbers.shape[:2]), np.uint8)
+        for top in range(0, len(numbers), _FLOAT_ROWS):
+            rows = slice(top, top + _FLOAT_ROWS)
+            part = numbers[rows]
+            if self._alpha:
+                share = np.clip(np.nan_to_num(part[..., colours:]), 0.0, 1.0)
+                planes[channels, rows] = np.rint(share[..., 0] * 255.0)
+                if self._alpha == _ASSOCIATED:
+                    part = part[..., :colours] / np.maximum(share, 1e-6)
+            part = part[..., :colours]
+            if self._page.photometric == _WHITE_IS_ZERO:
+                part = meaning.white + meaning.black - part
+            planes[:channels, rows] = np.moveaxis(float_levels.levels_of(part, meaning, profile), -1, 0)
+        return planes
+
+
+def _numbers(page: TiffPage, colours: int, alpha: int) -> Array:
+    """Return the floating point numbers of a page's colours and alpha: shape (H, W, channels)."""
+    whole = np.asarray(page.asarray(maxworkers=1))
+    size = page.imagelength, page.imagewidth
+    if page.planarconfig != 1:
+        whole = np.moveaxis(whole.reshape(page.samplesperpixel, *size), 0, -1)
+    numbers: Array = whole.reshape(*size, page.samplesperpixel)[..., : colours + bool(alpha)]
+    return numbers
+
+
+def _float_limits(page: TiffPage) -> tuple[float, float] | None:
+    """Return the numbers that a file names as its smallest and largest, where they say what is black and white."""
+    low, high = (page.tags.valueof(code) for code in (340, 341))
+    try:
+        low, high = (float(np.max(value)) for value in (0.0 if low is None else low, high))
+    except (TypeError, ValueError):
+        return None
+    return (low, high) if np.isfinite(high - low) and high > low else None
 
 
 def _decoded(page: TiffPage, colours: int, alpha: int) -> Array:

@@ -152,7 +152,7 @@ def test_lab(tmp_path: Path, bits: int, photometric: Any) -> None:
     assert_is(tmp_path / "a.tif", expected, within=5)
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int16, np.int8, np.uint32, np.complex64])
+@pytest.mark.parametrize("kind", [np.int16, np.int8, np.uint32, np.complex64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_numbers_without_a_known_white_are_refused_by_what_they_are(
     tmp_path: Path, photo: Array, kind: Any, channels: int
