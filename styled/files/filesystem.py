@@ -18,6 +18,8 @@ _WITHOUT_PERMISSIONS = frozenset({
 })  # fmt: skip
 """Of FUSE's (``fuse``, ``fuse.*``, ``fuseblk``) many keep none."""
 
+_COPY_ON_WRITE = frozenset({"bcachefs", "btrfs"})
+
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
@@ -50,6 +52,14 @@ def filesystem_type(path: Path, *, ask: bool = True) -> str:
 def keeps_permissions(kind: str) -> bool:
     """Return whether a file's permissions mean something on that type of filesystem: not the mount's, for all files."""
     return kind not in _WITHOUT_PERMISSIONS and not kind.startswith("fuse")
+
+
+def copies_on_write(kind: str) -> bool:
+    """Return whether that type of filesystem takes new room for each byte that is written again.
+
+    A program that writes into a mapped file there is killed (SIGBUS) when the disk or a quota is full.
+    """
+    return kind in _COPY_ON_WRITE
 
 
 def mounts_in(folder: Path) -> frozenset[str]:

@@ -15,7 +15,7 @@ from styled.files.filesystem import filesystem_type, is_network
 from styled.root import Root
 from styled.store import schema
 
-_COMPANIONS = ("", "-wal", "-shm")
+_COMPANIONS = ("", "-wal", "-shm", "-journal")
 
 
 class Opened(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Literal
 
 from styled.errors import DiskFull, StoreError, StoreLocked, StoreRefused
 from styled.files import durable
+from styled.files.filesystem import copies_on_write, filesystem_type
 
 APPLICATION_ID = 0x5354594C
 """``STYL``: marks the file as ours (``PRAGMA application_id``)."""
@@ -132,9 +133,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     try:
         db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MS}")
         db.execute("PRAGMA trusted_schema = OFF")
-        # Setting the mode takes a lock even when it is set already.
-        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            db.execute("PRAGMA journal_mode = WAL")
+        _set_journal(db, path)
         db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits on power loss
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA cache_size = -8000")
@@ -145,6 +144,30 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _set_journal(db: sqlite3.Connection, path: Path) -> None:
+    """Choose how a commit is made safe: a write-ahead log, but where its index would kill its writer on a full disk.
+
+    SQLite maps that index (``-shm``) into memory, and each page of it wants new room where files are copied on write.
+    A journal that is removed can be let go of when nothing can be written; one that is emptied or marked cannot, and
+    would keep all readers out.
+    """
+    wanted = "delete" if copies_on_write(filesystem_type(path.parent)) else "wal"
+    # Setting the mode takes a lock even when it is set already.
+    if journal_of(db) == wanted:
+        return
+    try:
+        db.execute(f"PRAGMA journal_mode = {wanted}")
+    except sqlite3.OperationalError as error:
+        # Only one that nobody else reads can leave the log: the next opening tries again.
+        if wanted == "wal" or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+
+
+def journal_of(db: sqlite3.Connection) -> str:
+    """Return ``wal`` or ``delete``."""
+    return str(db.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def connect_reader(path: Path) -> tuple[sqlite3.Connection, bool]:
@@ -161,9 +184,17 @@ def connect_reader(path: Path) -> tuple[sqlite3.Connection, bool]:
     except sqlite3.OperationalError:
         # Reading in WAL mode needs the -shm file, which a reader without write permission cannot create.
         # With no -wal there is nothing to miss in the file itself.
-        if not path.exists() or Path(f"{path}-wal").exists():
+        # With a journal that is not empty the file is one of a change that was cut off: its writer undoes it.
+        if not path.exists() or Path(f"{path}-wal").exists() or _size(Path(f"{path}-journal")):
             raise
         return _reader(f"{path.absolute().as_uri()}?mode=ro&immutable=1"), False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _reader(uri: str) -> sqlite3.Connection:

@@ -24,7 +24,7 @@ from styled.store.numbers import Numbers
 from styled.store.opening import Opened, inode_of, open_database, put_back, write_again
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
-from styled.store.schema import connect_writer, is_damage, writers_error
+from styled.store.schema import connect_writer, is_damage, journal_of, writers_error
 from styled.store.status import DaemonStatus
 
 EVENTS_KEPT = 50_000
@@ -32,6 +32,9 @@ EVENTS_KEPT = 50_000
 
 _LONGEST_WAIT_S = 86_400.0
 """No back-off is longer. A job due later than that was put off before the clock was set back: it is due now."""
+
+_SLOW_BEAT_S = 4.0
+"""Between two reports where there is no write-ahead log; well below :data:`styled.store.status.STALE_S`."""
 
 _OUTER = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _INNER = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner"))
@@ -51,6 +54,7 @@ class Store(Queries):
         self._counts: dict[JobState, int] = {}
         self._clock = clock
         self._depth = 0
+        self._published: DaemonStatus | None = None
         self.is_damaged = False
         """SQLite found damage since it was opened; :meth:`restore` mends it."""
         self._is_unfilled = False
@@ -355,8 +359,13 @@ class Store(Queries):
 
     def publish(self, status: DaemonStatus) -> None:
         """Leave the daemon's state for readers. Not flushed to the disk: the next one comes in a second."""
+        last = self._published
+        is_new = last is None or last.state != status.state or not 0.0 <= status.beat_at - last.beat_at < _SLOW_BEAT_S
+        if not is_new and journal_of(self._db) != "wal":
+            return  # each change is flushed there: once in a few seconds is enough
         with self._transaction(durable=False, revision=False):
             self.set_meta("status", msgspec.json.encode(status).decode())
+        self._published = status
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a value under a key."""
