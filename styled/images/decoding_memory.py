@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 from PIL import ImageFile
 
 from styled.images.opening import ImageInfo
+from styled.images.reading.info_keys import FROM_JPEG_XL
 
 _STRIPS_BYTES = 30 * 2**20
 """Strips on their way to sRGB, whatever the picture's size."""
@@ -27,6 +28,9 @@ _BESIDE_PX = {"WEBP": 13, "AVIF": 11, "HEIF": 11, "JPEG2000": 20}
 
 _KEPT_PX = {"WEBP": 9, "AVIF": 4, "HEIF": 4}
 """What of that stays until the image is let go of."""
+
+_JPEG_XL_PX = 12
+"""Bytes for each pixel that it takes to have the JPEG back of a JPEG XL; both files come on top."""
 
 _WITH_FILE = frozenset({"WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "GIF", "TIFF"})
 """Formats whose file, or much of it, is read before it is decoded."""
@@ -50,6 +54,10 @@ def decoding_bytes(image: ImageFile.ImageFile, header: ImageInfo, factor: int, s
         beside = _tiff_part_bytes(image)
     else:
         beside = whole * _BESIDE_PX.get(image.format or "", 0)
+    before = 0
+    if image.info.get(FROM_JPEG_XL):
+        before = whole * _JPEG_XL_PX + 2 * _file_bytes(image)
+        beside += _file_bytes(image)
     if image.format in _WITH_FILE:
         beside += _file_bytes(image)
     channels = 4 if image.has_transparency_data else 3
@@ -59,7 +67,7 @@ def decoding_bytes(image: ImageFile.ImageFile, header: ImageInfo, factor: int, s
     # With alpha the picture is put together, and taken apart again, as one of four channels.
     copies = shrunk * (4 + 4 * (channels == 4)) + math.isqrt(shrunk * wanted) * 4 + wanted * (4 + channels)
     resizing = 0 if shrunk == wanted else copies
-    phases = (held + beside, held + kept + shrunk * channels, kept + shrunk * channels + resizing)
+    phases = (before, held + beside, held + kept + shrunk * channels, kept + shrunk * channels + resizing)
     return max(phases) + _STRIPS_BYTES
 
 

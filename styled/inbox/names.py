@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _SUFFIXES = {
-    "JPEG": ("jpg", "jpeg", "jpe", "jfif", "mpo"), "MPO": ("jpg", "jpeg", "jpe", "jfif", "mpo"), "PNG": ("png",),
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif", "mpo", "jxl"), "MPO": ("jpg", "jpeg", "jpe", "jfif", "mpo"), "PNG": ("png",),
     "WEBP": ("webp",), "TIFF": ("tif", "tiff"), "BMP": ("bmp", "dib"), "GIF": ("gif",), "AVIF": ("avif",),
     "HEIF": ("heic", "heif", "hif"), "JPEG2000": ("jp2", "j2k"), "PPM": ("ppm", "pgm", "pbm", "pnm"), "TGA": ("tga",),
     "PCX": ("pcx",), "SGI": ("sgi",), "QOI": ("qoi",), "ICO": ("ico",),
@@ -23,7 +23,7 @@ _RAW_SUFFIXES = frozenset({
     "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f",
 })  # fmt: skip
 _OTHER_PICTURES = frozenset({
-    "heics", "jxl", "jxr", "jpx", "jpc", "jps", "apng", "svg", "psd", "psb", "xcf", "kra", "ai", "eps", "exr",
+    "heics", "jxr", "jpx", "jpc", "jps", "apng", "svg", "psd", "psb", "xcf", "kra", "ai", "eps", "exr",
     "hdr", "dds", "cur", "icns", "pfm", "pam", "xbm", "xpm", "ras", "fits", "dcm", "emf", "wmf",
 })  # fmt: skip
 """Endings of pictures that may or may not be read: a file of such a name is tried, because its name may be wrong."""

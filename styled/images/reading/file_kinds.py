@@ -30,7 +30,9 @@ WEB_PAGE = FileKind(
     "The download failed, or saved the page around the picture: save the picture itself.",
 )
 RAW = FileKind("a camera's raw file", _RAW)
-JPEG_XL = FileKind("a JPEG XL image", "Convert it: djxl photo.jxl photo.png, or export it as PNG or JPEG.")
+JPEG_XL = FileKind(
+    "a JPEG XL image that was not made of a JPEG", "Convert it: djxl photo.jxl photo.png, or export it as PNG or JPEG."
+)
 ZEROS = FileKind("nothing but zeros where an image begins", "It was not written to its end: copy or download it again.")
 ICLOUD = FileKind(
     "a placeholder, the picture itself is in iCloud", "Open it on the Mac, or choose Download Now there; then copy it."

@@ -9,14 +9,15 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from styled.errors import UnreadableImage
 from styled.images.reading.bmp_colours import colours_of
 from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
-from styled.images.reading.info_keys import CALIBRATED, NCLX, REMARKS
+from styled.images.reading.info_keys import CALIBRATED, FROM_JPEG_XL, NCLX, REMARKS
 from styled.images.reading.isobmff import nclx_of
+from styled.images.reading.jpeg_xl import CONTAINER, jpeg_of
 from styled.images.reading.wholeness import with_end_mark
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO", "SGI")
 """Of Pillow, recognised by their bytes. Pillow has more, but some of those run programs (EPS starts Ghostscript)."""
 
-KNOWN = "Known are JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG 2000, PPM, QOI, ICO, SGI, PCX and TGA."
+KNOWN = "Known are JPEG (also as JPEG XL), PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG 2000, PPM, QOI, ICO, SGI, PCX and TGA."
 """Advice where it is something else."""
 
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -41,6 +42,10 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         Exception: what readers raise on damaged headers, see ``opening.PILLOW_ERRORS``.
     """
     head = file.read(HEAD_BYTES)
+    is_jpeg_xl = head.startswith(CONTAINER)
+    if is_jpeg_xl:
+        file = jpeg_of(file, name)
+        head = file.read(HEAD_BYTES)
     kind = foreign_kind(head)
     if kind is not None:
         raise UnreadableImage(f"{name} is {kind.what}", kind.advice)
@@ -51,6 +56,7 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     except UnidentifiedImageError as error:
         raise _unidentified(file, name, head) from error
     image.info.setdefault(REMARKS, [])
+    image.info[FROM_JPEG_XL] = is_jpeg_xl
     if whole is not file:
         image.info[REMARKS].append("it has no end mark, as if it were cut off; every row is there")
     if image.format == "BMP":

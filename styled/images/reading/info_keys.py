@@ -12,3 +12,6 @@ NCLX = "styled.nclx"
 """The same of HEIF and AVIF, where there is no profile."""
 CALIBRATED = "styled.calibrated"
 """x and y of red, green and blue, and the gamma, seven numbers, where a BMP's header names them."""
+
+FROM_JPEG_XL = "styled.from_jpeg_xl"
+"""True for a JPEG that a JPEG XL file gave back."""

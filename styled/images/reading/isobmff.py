@@ -1,15 +1,58 @@
-"""The colours of the primary picture of a HEIF or AVIF file (ISO/IEC 23008-12, section 6.5.5; 14496-12, 12.1.5)."""
+"""The boxes of a file (ISO/IEC 14496-12, 4.2), and the colours of a HEIF or AVIF picture (23008-12, 6.5.5; 14496-12, 12.1.5)."""
 
 from __future__ import annotations
 
 import io
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _MOST_META = 4 * 2**20
 """Bytes of the box ``meta``: it has some thousand."""
 _MOST_BOXES = 10_000
+
+
+class Box(NamedTuple):
+    """A box, as places in its file."""
+
+    kind: bytes
+    start: int
+    """Of its content."""
+    end: int
+    """It may be behind the file's: then the file is cut."""
+
+
+def boxes_of(file: BinaryIO, size: int) -> Iterator[Box]:
+    """Yield the outermost boxes of a file, as far as they are some.
+
+    Args:
+        file: left anywhere.
+        size: of the file, bytes.
+    """
+    at = 0
+    for _ in range(_MOST_BOXES):
+        file.seek(at)
+        head = file.read(16)
+        box = _box(head, at, size)
+        if box is None:
+            return
+        yield box
+        at = box.end
+
+
+def _box(head: bytes, at: int, size: int) -> Box | None:
+    """Read the head of a box at a place; None if there is none."""
+    if len(head) < 8:
+        return None
+    length, kind = struct.unpack(">I4s", head[:8])
+    start = 8
+    if length == 1 and len(head) >= 16:
+        length, start = struct.unpack(">Q", head[8:16])[0], 16
+    elif length == 0:  # to the end
+        length = size - at
+    if length < start or not kind.strip().isalnum():
+        return None  # 2 to 7 too: a box has at least its head
+    return Box(kind, at + start, at + length)
 
 
 def nclx_of(file: BinaryIO) -> tuple[int, int] | None:
@@ -27,22 +70,10 @@ def nclx_of(file: BinaryIO) -> tuple[int, int] | None:
 
 def _meta(file: BinaryIO) -> bytes | None:
     """Return the content of the first box ``meta``, without its version and flags."""
-    at = 0
-    for _ in range(_MOST_BOXES):
-        file.seek(at)
-        head = file.read(16)
-        if len(head) < 8:
-            return None
-        size, kind = struct.unpack(">I4s", head[:8])
-        start = 8
-        if size == 1:
-            size, start = struct.unpack(">Q", head[8:16])[0], 16
-        if kind == b"meta" and size <= _MOST_META:
-            file.seek(at + start)
-            return file.read(size - start)[4:]
-        if size < start:
-            return None
-        at += size
+    for kind, start, end in boxes_of(file, file.seek(0, io.SEEK_END)):
+        if kind == b"meta" and end - start <= _MOST_META:
+            file.seek(start)
+            return file.read(end - start)[4:]
     return None
 
 
@@ -76,15 +107,6 @@ def _associated(ipma: bytes, wanted: int) -> Iterator[int]:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = struct.unpack(">I4s", data[at : at + 8])
-        start = 8
-        if size == 1:
-            size, start = struct.unpack(">Q", data[at + 8 : at + 16])[0], 16
-        elif size == 0:
-            size = len(data) - at
-        if size < start:
-            return
-        yield kind, data[at + start : at + size]
-        at += size
+    """Yield kind and content of the boxes inside another."""
+    for kind, start, end in boxes_of(io.BytesIO(data), len(data)):
+        yield kind, data[start:end]

@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from styled.images.reading.isobmff import boxes_of
+
 _BLOCK = 2**20
 
 _FEW_ZEROS = 16
@@ -77,8 +79,10 @@ def doubt(file: BinaryIO, image_format: str) -> str:
         file: a real file; left anywhere.
         image_format: as Pillow names it.
     """
+    file.seek(0)
+    is_jpeg = file.read(len(_JPEG)) == _JPEG  # of a JPEG inside a JPEG XL the format is the same
     size = file.seek(0, io.SEEK_END)
-    if image_format in {"JPEG", "MPO"} and not _ends_in_eoi(file) and jpeg_end(file) is None:
+    if is_jpeg and not _ends_in_eoi(file) and jpeg_end(file) is None:
         return "it has no end mark"
     if image_format == "PNG" and _png_end(file) is None:
         return "it has no end mark"
@@ -228,19 +232,10 @@ def _webp_pixels(file: BinaryIO) -> int | None:
 
 
 def _boxes_end(file: BinaryIO) -> int | None:
-    """Return where the last box of an AVIF or HEIF file ends (ISO/IEC 14496-12, 4.2); None if that is not said."""
+    """Return where the last box of an AVIF or HEIF file ends; None if that is not said, or behind the file's end."""
     size = file.seek(0, io.SEEK_END)
-    at = 0
-    while at + 8 <= size:
-        file.seek(at)
-        head = file.read(16)
-        length, kind = struct.unpack(">I4s", head[:8])
-        if length == 1 and len(head) == 16:
-            length = struct.unpack(">Q", head[8:])[0]
-        if length < 8 or not kind.strip().isalnum():
-            break
-        at += length
-    return at if 0 < at <= size else None
+    ends = [box.end for box in boxes_of(file, size)]
+    return ends[-1] if ends and ends[-1] <= size else None
 
 
 def _check_end(file: BinaryIO, end: int | None) -> None:
