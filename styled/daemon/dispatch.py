@@ -7,8 +7,9 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 
@@ -24,6 +25,7 @@ from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
 from styled.files.durable import passing_trouble
 from styled.inbox.claiming.recovery import LOST
 from styled.job import Job, JobState, joined_remarks
+from styled.lasting_thread import LastingThread
 from styled.messages import Checkpointed, Noted, Result, Started
 from styled.root import Root
 from styled.store.store import Store
@@ -36,6 +38,9 @@ PROGRESS_S = 2.0
 
 _PROBE_LOOK_S = 0.05
 """Between two looks at a queue that is held, at least: its probe may be under way."""
+
+_CLOSE_S = 10.0
+"""That closing waits for the pictures that are being checked: their disk may hang."""
 
 _LIVE_STATES = (JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED, JobState.WAITING)
 
@@ -99,7 +104,7 @@ class Dispatcher:
         """How often the machine was lost that painted a job since it last made progress."""
         self._reports: deque[Report] = deque()
         self._checking: dict[str, tuple[Result, Future[None]]] = {}
-        self._checker: Executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="result-check")
+        self._checker = LastingThread("styled-result-check")
         self._noted_at = 0.0
         self._due_at: float | None = 0.0
         self._environment = Environment(lambda: self._config.backoff_s, clock=clock)
@@ -206,8 +211,8 @@ class Dispatcher:
         self.runner.detach(grace_s)
 
     def close(self) -> None:
-        """Let go of the thread that checks results; a check in progress is waited for."""
-        self._checker.shutdown()
+        """Let go of the thread that checks results. A job whose picture is not checked by then goes on from its checkpoint."""
+        self._checker.close(time.monotonic() + _CLOSE_S)
 
     # -- starting ------------------------------------------------------------------------------------------
 
@@ -325,7 +330,7 @@ class Dispatcher:
             return
         if verdict is Verdict.DONE and ended.result is not None:
             # It stays busy until the picture is seen to decode.
-            self._checking[job_id] = (ended.result, self._checker.submit(self._check, job_id))
+            self._checking[job_id] = (ended.result, self._checker.submit(partial(self._check, job_id)))
             return
         if ended.progressed:
             job = self._store.change(job_id, attempts=0)
@@ -364,7 +369,10 @@ class Dispatcher:
         trouble = passing_trouble(error, "a result cannot be read") if isinstance(error, OSError) else None
         foreseen = error is None or isinstance(error, ImageError | OSError)
         if error is not None and (trouble is not None or not foreseen):
-            self._checking[job_id] = (result, self._checker.submit(self._check, job_id))  # it is looked at again
+            self._checking[job_id] = (
+                result,
+                self._checker.submit(partial(self._check, job_id)),
+            )  # it is looked at again
             raise trouble or error
         self._due_at = 0.0
         try:

@@ -14,8 +14,8 @@ from styled.files import durable
 from styled.files.printable import escaped
 from styled.inbox.claiming.second_look import dismiss_files, dismiss_rejected, put_back
 from styled.inbox.intake import Inbox
-from styled.inbox.lasting_thread import LastingThread
 from styled.inbox.names import REJECTED_FOLDER
+from styled.lasting_thread import LastingThread
 from styled.root import Root
 from styled.store.store import Store
 

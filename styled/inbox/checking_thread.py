@@ -19,7 +19,7 @@ from styled.config import InboxConfig
 from styled.errors import SlowImage
 from styled.images.checking import SECONDS
 from styled.inbox.checking import CheckResult, NotYet, PairChecker, Task
-from styled.inbox.lasting_thread import LastingThread
+from styled.lasting_thread import LastingThread
 
 QUICK_S = 3.0
 """In which an image is decoded unless it is huge: a JPEG of 24 Mpx takes a third of a second, a PNG of 250 Mpx ten."""

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from styled.files.printable import escaped, is_hostile
 from styled.inbox import names
 from styled.inbox.group import Group, Half, Ignored, Kind, Listing, Misfit, Pair, not_a_file
-from styled.inbox.lasting_thread import gradually_sorted
 from styled.inbox.names import Part
+from styled.lasting_thread import gradually_sorted
 
 _SURELY_A_SLIP = 0.9
 """Likeness of a name in a hot folder to a part's from which it is not painted: every picture there is a content."""

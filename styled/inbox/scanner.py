@@ -23,12 +23,12 @@ from styled.inbox.claiming.rejection import rejected
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.classify import InboxState, classify
 from styled.inbox.group import Ignored
-from styled.inbox.lasting_thread import LastingThread
 from styled.inbox.listing import Look, look_into
 from styled.inbox.names import REJECTED_FOLDER
 from styled.inbox.pairs import Pairing, pair_up
 from styled.inbox.tracker import NETWORK_SETTLE_S, Tracker
 from styled.inbox.watcher import POLL_S, Watcher
+from styled.lasting_thread import LastingThread
 from styled.root import Root
 
 _HINT_DELAY_S = 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from styled.daemon.upkeep.trash import Trash
 from styled.errors import IllegalMove, NoSuchJob
 from styled.evolution import JobFolder
 from styled.job import ENDED, Job, JobState
+from styled.lasting_thread import LastingThread
 from styled.messages import Checkpointed, Failure, Progress, Result, Started
 from styled.root import Root
 from styled.store.reader import StoreReader
@@ -122,23 +123,26 @@ class Puppet:
         self.reports.append(Report(job, ended))
 
 
-class Later(Executor):
+class Later(LastingThread):
     """Runs what was submitted when it is told to, so that every run of an example is the same."""
 
     def __init__(self) -> None:
         self.tasks: list[tuple[Future[Any], Callable[[], Any]]] = []
 
-    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, do: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
-        self.tasks.append((future, lambda: function(*args, **kwargs)))
+        self.tasks.append((future, do))
         return future
+
+    def close(self, until: float) -> None:
+        pass
 
     def run(self) -> None:
         tasks, self.tasks = self.tasks, []
         for future, function in tasks:
             try:
                 future.set_result(function())
-            except Exception as error:  # noqa: BLE001  # as an executor does
+            except Exception as error:  # noqa: BLE001  # as the thread does
                 future.set_exception(error)
 
 
@@ -168,7 +172,7 @@ class QueueMachine(RuleBasedStateMachine):
             may_start=lambda: not self.held,
         )
         self.checks = Later()
-        self.dispatcher._checker.shutdown()
+        self.dispatcher._checker.close(0.0)
         self.dispatcher._checker = self.checks
         self.trash = Trash(self.root)
         self.job_commands = JobCommands(self.root, self.store, self.dispatcher, self.puppet, self.trash)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import structlog
 
-from styled.inbox.lasting_thread import LastingThread
 from styled.job import ENDED, JobState
+from styled.lasting_thread import LastingThread
 from styled.root import Root
 from styled.store.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from styled.daemon.upkeep.retention import Step, deleted, plan, surplus_frames
 from styled.errors import ControlError, IllegalMove, NoSuchJob, StoreError
 from styled.evolution import JobFolder
 from styled.job import ENDED
+from styled.lasting_thread import LastingThread
 from styled.root import Root
 from styled.store.store import Store
 
@@ -24,6 +25,9 @@ EVERY_S = 3600.0
 
 _PER_TURN = 10
 """Jobs removed before the loop goes on."""
+
+_CLOSE_S = 1.0
+"""That closing waits for the look in progress: its disk may hang."""
 
 
 class Janitor:
@@ -63,7 +67,7 @@ class Janitor:
         """Why not all is removed that the settings say; one line."""
         self._plan: Future[list[Step]] | None = None
         self._steps: deque[Step] = deque()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="janitor")
+        self._thread = LastingThread("styled-janitor")
         self._log = structlog.get_logger("retention")
 
     def reconfigure(self, config: RetentionConfig) -> None:
@@ -95,7 +99,7 @@ class Janitor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._thread.close(time.monotonic() + _CLOSE_S)
 
     def _look(self) -> None:
         config, self._once = self._once or self._believed(self._config), None

@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from styled.lasting_thread import LastingThread
 from styled.root import Root
+
+_CLOSE_S = 1.0
+"""That closing waits for a folder that is being deleted: its disk may hang."""
 
 PREFIX = ".trash-"
 """Of a job's folder on its way out; whatever in ``evolution/`` has such a name may be deleted."""
@@ -27,7 +32,8 @@ class Trash:
 
     def __init__(self, root: Root) -> None:
         self._root = root
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trash")
+        self._thread = LastingThread("styled-trash")
+        self._is_closed = False
         self._log = structlog.get_logger("trash")
 
     def put(self, job_id: str) -> None:
@@ -64,22 +70,25 @@ class Trash:
             raise
         if trash == folder:
             (folder / "job.json").unlink(missing_ok=True)  # without it nobody takes the rest for a job
-        self._thread.submit(self._delete, trash)
+        self._thread.submit(partial(self._delete, trash))
 
     def empty(self) -> None:
         """Delete what an earlier daemon had no time for."""
         for trash in self._root.evolution.glob(f"{PREFIX}*"):
             if trash.is_dir() and not trash.is_symlink():
-                self._thread.submit(self._delete, trash)
+                self._thread.submit(partial(self._delete, trash))
 
     def __enter__(self) -> Trash:
         return self
 
     def __exit__(self, *_: object) -> None:
         # What is not deleted yet is found by the next daemon.
-        self._thread.shutdown(cancel_futures=True)
+        self._is_closed = True
+        self._thread.close(time.monotonic() + _CLOSE_S)
 
     def _delete(self, trash: Path) -> None:
+        if self._is_closed:
+            return
         # rmtree does not follow links, also when a folder is swapped for one while it works.
         try:
             shutil.rmtree(trash)

@@ -24,7 +24,7 @@ from styled.inbox.claiming.recovery import FilesMended, flush_inbox, mend_files
 from styled.inbox.claiming.recovery_schedule import Recovery
 from styled.inbox.claiming.rejection import reject
 from styled.inbox.claiming.taken import Taken
-from styled.inbox.lasting_thread import LastingThread
+from styled.lasting_thread import LastingThread
 from styled.root import Root
 
 BURST = 200

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styled.inbox import lasting_thread
-from styled.inbox.lasting_thread import LastingThread, gradually_sorted
+from styled import lasting_thread
+from styled.lasting_thread import LastingThread, gradually_sorted
 from tests.deadlines import patience, wait_until
 
 
