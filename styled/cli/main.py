@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "service": ("styled.cli.machine.service:service", "Run the daemon under systemd: show or install its unit."),
     "doctor": ("styled.cli.machine.doctor:doctor", "Check the root and this machine."),
     "gallery": ("styled.cli.pictures.gallery:gallery", "Write a page with all results: evolution/index.html."),
+    "web": ("styled.cli.pictures.web:web", "Show in a browser what is being painted, as it changes."),
     "sheet": ("styled.cli.pictures.sheet:sheet", "Draw a contact sheet of jobs, as one PNG."),
     "timelapse": ("styled.cli.pictures.timelapse:timelapse", "Make a film of a job's frames, WebP or MP4."),
     "completion": ("styled.cli.machine.completion:completion", "Print the completion script of bash, zsh or fish."),

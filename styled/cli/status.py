@@ -13,13 +13,11 @@ import msgspec
 from styled import figures
 from styled.cli.options import root_option
 from styled.cli.watch import watch
-from styled.daemon.control.protocol import Client, status_from
-from styled.daemon.process.lock import holder_of
-from styled.errors import DaemonNotRunning, StyledError
+from styled.daemon.control.seen import see_daemon
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
-from styled.store.status import OVERDUE_S, STALE_S, DaemonStatus
+from styled.store.status import OVERDUE_S
 
 VERSION = 1
 """Of the JSON's shape: fields are only ever added under one version."""
@@ -66,11 +64,11 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         jobs = reader.jobs([JobState.RUNNING, JobState.WAITING, JobState.PAUSED], order="queue")
         jobs += reader.jobs(ENDED, order="queue", limit=limit)
         counts = {str(state): count for state, count in reader.counts().items()}
-    daemon, told = _daemon(root, told)
+    seen, told = see_daemon(root, told)
     return {
         "version": VERSION,
         "root": str(root.path),
-        "daemon": daemon,
+        "daemon": msgspec.to_builtins(seen),
         "counts": counts,
         "jobs": [msgspec.to_builtins(job) for job in jobs],
         "incomplete": msgspec.to_builtins(told.incomplete) if told else [],
@@ -81,36 +79,6 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         "rejected_count": told.rejected_count if told else 0,
         "memory": msgspec.to_builtins(told.memory) if told else None,
     }
-
-
-def _daemon(root: Root, told: DaemonStatus | None) -> tuple[dict[str, Any], DaemonStatus | None]:
-    """Return the daemon's part, and its report: the one that it gives now where it can, else the one that it left."""
-    state, note, pid = (told.state, told.note, told.pid) if told else ("off", "", None)
-    parts = told.parts if told else []
-    try:
-        # Asked, not read: it can still answer what it could not write to its disk.
-        told = status_from(Client(root, timeout=2.0).request("status"))
-        state, note, parts, pid = told.state, told.note, told.parts, told.pid
-    except DaemonNotRunning:
-        parts, holder = [], holder_of(root)
-        if holder is None:
-            state, note, pid = "off", "", None
-        else:
-            state, note, pid = "starting", holder.waits and f"it waits to begin: {holder.waits}", holder.pid
-    except StyledError as error:
-        # It does not answer, or not us; its heartbeat decides which.
-        if told is None or time.time() - told.beat_at > STALE_S:
-            state, note = "stuck", error.message
-    daemon = {
-        "state": state,
-        "note": note,
-        "parts": msgspec.to_builtins(parts),
-        "pid": pid,
-        "version": told.version if told else None,
-        "started_at": told.started_at if told else None,
-        "beat_at": told.beat_at if told else None,
-    }
-    return daemon, told
 
 
 def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:

@@ -39,15 +39,15 @@ def page(shown: Sequence[tuple[GalleryEntry, EntryViews]], *, without_result: in
         written_at: Unix seconds.
     """
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             shown=shown,
             without_result=without_result,
             written_at=written_at,
             version=__version__,
-            style=_asset("gallery.css", "style"),
-            script=_asset("gallery.js", "script"),
+            style=style(),
+            script=script(),
         )
     )
 
@@ -58,39 +58,52 @@ def relative_url(parts: Sequence[str]) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment(*folders: Path) -> Environment:
+    """Return what fills in templates, each value escaped: those of ``folders``, then those of this room."""
+    made = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([*folders, _TEMPLATES]),
     )  # fmt: skip
-    environment.filters |= {
+    made.filters |= {
         "url": relative_url,
         "day": _day,
         "json": lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        "duration": figures.duration,
         "loss": figures.loss,
-        "csp_hash": _csp_hash,
+        "csp_hash": csp_hash,
         "loss_plot": loss_plot,
         "player_frames": _player_frames,
         "facts": _facts,
         "settings": _setting_rows,
     }
-    return environment
+    return made
+
+
+def style() -> Markup:
+    """Return the page's style."""
+    return asset(_TEMPLATES / "gallery.css", "style")
+
+
+def script() -> Markup:
+    """Return the page's script."""
+    return asset(_TEMPLATES / "gallery.js", "script")
 
 
 @cache
-def _asset(name: str, element: str) -> Markup:
+def asset(path: Path, element: str) -> Markup:
     """Return a file that stands inside a ``style`` or ``script`` element, where nothing is escaped.
 
     Raises:
         ValueError: the text would end the element.
     """
-    text = "\n" + (_TEMPLATES / name).read_text(encoding="utf-8")
+    text = "\n" + path.read_text(encoding="utf-8")
     if f"</{element}" in text.lower():
-        raise ValueError(f"{name} would end its {element} element")
+        raise ValueError(f"{path.name} would end its {element} element")
     return Markup(text)  # noqa: S704  # a file of this package
 
 
-def _csp_hash(text: str) -> str:
+def csp_hash(text: str) -> str:
+    """Return how a content security policy names an inline script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

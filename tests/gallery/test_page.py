@@ -20,7 +20,7 @@ page = importlib.import_module("styled.gallery.page")
 def test_text_and_attributes_come_back_as_they_were(text: str, value: str) -> None:
     """Whatever a name holds, it is one element with one attribute and that text."""
     reader = Reader()
-    reader.feed(page._environment().from_string('<p title="{{ value }}">{{ text }}</p>').render(text=text, value=value))
+    reader.feed(page.environment().from_string('<p title="{{ value }}">{{ text }}</p>').render(text=text, value=value))
     reader.close()
     assert reader.tags == [("p", {"title": value})]
     assert reader.text == text
@@ -30,7 +30,7 @@ def test_a_script_cannot_be_ended_from_inside(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(page, "_TEMPLATES", tmp_path)
     (tmp_path / "own.js").write_text("x = '</SCRIPT>'")  # type: ignore[operator]
     with pytest.raises(ValueError, match="script"):
-        page._asset("own.js", "script")
+        page.asset(tmp_path / "own.js", "script")
 
 
 @given(name=plain.filter(lambda text: text.strip("./") and "/" not in text))

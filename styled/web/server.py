@@ -1,0 +1,205 @@
+"""``styled web``: the application, its socket on this machine's own address, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing, suppress
+from types import FrameType
+
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from styled.errors import OutOfResources
+from styled.root import Root
+from styled.web.daemon_events import follow_events
+from styled.web.files import GALLERY, Served, open_served
+from styled.web.guard import Guard
+from styled.web.look import Look
+from styled.web.page import gallery_policy, live_page, live_policy, parts_of
+from styled.web.stream import Stream
+
+HOST = "127.0.0.1"
+
+WATCHERS_MOST = 32
+"""Pages that are open at once."""
+
+_CONNECTIONS_MOST = 200
+_BACKLOG = 64
+_PIECE_BYTES = 256 * 1024
+_END_S = 2
+"""Seconds that answers under way are given at the end."""
+
+
+class LivePage:
+    """Answers requests below the token's path.
+
+    Args:
+        root: whose queue is shown.
+        stream: what the page is told when something changes.
+    """
+
+    def __init__(self, root: Root, stream: Stream) -> None:
+        self._root, self._stream = root, stream
+
+    def app(self, token: str) -> ASGIApp:
+        """Return the application, which answers nobody who does not know the token."""
+        routes = [
+            Route("/", self._page),
+            Route("/events", self._events),
+            Route("/evolution/{path:path}", self._file),
+        ]
+        return Guard(Starlette(routes=routes), token)
+
+    async def _page(self, _request: Request) -> Response:
+        return HTMLResponse(live_page(), headers={"Content-Security-Policy": live_policy()})
+
+    async def _events(self, _request: Request) -> Response:
+        if self._stream.watchers >= WATCHERS_MOST:
+            return PlainTextResponse("Too many pages are open.\n", 503)
+        return StreamingResponse(self._stream.messages(), media_type="text/event-stream")
+
+    async def _file(self, request: Request) -> Response:
+        names = request.path_params["path"].split("/")
+        try:
+            served = await anyio.to_thread.run_sync(open_served, self._root.evolution, names)
+        except OSError:
+            return PlainTextResponse("There is nothing here.\n", 404)
+        # Asked for anew each time: a job that is painted again has other pictures of the same names.
+        headers = {"ETag": served.mark, "Cache-Control": "private, no-cache"}
+        if names == [GALLERY]:
+            headers["Content-Security-Policy"] = gallery_policy()
+        if request.headers.get("if-none-match") == served.mark:
+            os.close(served.descriptor)
+            return Response(status_code=304, headers=headers)
+        return _FileResponse(served, headers)
+
+
+class _FileResponse(StreamingResponse):
+    """The bytes of an open file, which is closed at the end, also where nobody has waited for it."""
+
+    def __init__(self, served: Served, headers: dict[str, str]) -> None:
+        super().__init__(
+            _pieces(served), media_type=served.media_type, headers={**headers, "Content-Length": str(served.size)}
+        )
+        self._descriptor = served.descriptor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            os.close(self._descriptor)
+
+
+async def _pieces(served: Served) -> AsyncIterator[bytes]:
+    """Yield what was announced; of a file that has become shorter less, and the connection ends."""
+    left = served.size
+    while left > 0 and (piece := await anyio.to_thread.run_sync(os.read, served.descriptor, min(left, _PIECE_BYTES))):
+        left -= len(piece)
+        yield piece
+
+
+class _Server(uvicorn.Server):
+    """A server that also ends when it is interrupted while pages are open."""
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End; what is being sent to open pages first."""
+        super().handle_exit(sig, frame)
+        self._on_exit()
+
+
+def listening(port: int) -> socket.socket:
+    """Return a socket that listens on this machine's own address.
+
+    Args:
+        port: 0 for any that is free.
+
+    Raises:
+        OutOfResources: the port is taken, or may not be used.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((HOST, port))
+        made.listen(_BACKLOG)
+    except OSError as error:
+        made.close()
+        raise OutOfResources(
+            f"port {port} cannot be used: {error.strerror}", "Leave --port out to get a free one."
+        ) from error
+    return made
+
+
+def serve(root: Root, listener: socket.socket, token: str) -> None:
+    """Serve a root's live page until SIGINT or SIGTERM.
+
+    Args:
+        root: whose queue is shown.
+        listener: from :func:`listening`; it is closed at the end.
+        token: the first part of the address.
+    """
+    # The server raises what has ended it once more when it has ended: that is no error here.
+    before = {number: signal.signal(number, _nothing) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        asyncio.run(run(root, listener, token))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def run(
+    root: Root, listener: socket.socket, token: str, *, ready: Callable[[uvicorn.Server], None] | None = None
+) -> None:
+    """Serve until the server is told to end.
+
+    Args:
+        root: whose queue is shown.
+        listener: listens already; it is closed at the end.
+        token: the first part of the address.
+        ready: gets the server before it begins.
+    """
+    loop = asyncio.get_running_loop()
+    with closing(Look(root)) as look:
+        stream = Stream(lambda: parts_of(look()))
+        config = uvicorn.Config(
+            LivePage(root, stream).app(token), lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
+            server_header=False, limit_concurrency=_CONNECTIONS_MOST, timeout_graceful_shutdown=_END_S, timeout_keep_alive=30, backlog=_BACKLOG,
+        )  # fmt: skip
+
+        def end() -> None:
+            loop.call_soon_threadsafe(lambda: loop.create_task(stream.end()))
+
+        server = _Server(config, end)
+        if ready is not None:
+            ready(server)
+        follower = asyncio.create_task(follow_events(root, stream.hurry))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+            await stream.end()
+
+
+def new_token() -> str:
+    """Return a token that nobody can guess: 128 bits, as text that any terminal marks with a double click."""
+    return secrets.token_hex(16)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal that has been dealt with."""
