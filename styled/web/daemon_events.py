@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from styled.daemon.control.protocol import MAX_LINE, VERSION, Request, encode, short_path
+from styled.errors import StyledError
 from styled.root import Root
 from styled.store.reader import StoreReader
 
@@ -25,8 +26,8 @@ async def follow_events(root: Root, on_change: Callable[[], None], *, again_s: f
         again_s: seconds between two tries to reach it.
     """
     while True:
-        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
-            # none there, ended, or a line of no end: it is tried again
+        with contextlib.suppress(OSError, ValueError, StyledError):
+            # None there, ended, a line of no end, a store that cannot be read (which the page shows): it is tried again.
             with short_path(root.socket) as address:
                 reader, writer = await asyncio.open_unix_connection(address, limit=MAX_LINE)
             try:

@@ -8,7 +8,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from types import FrameType
 
 import anyio.to_thread
@@ -36,6 +36,8 @@ WATCHERS_MOST = 32
 _CONNECTIONS_MOST = 200
 _BACKLOG = 64
 _PIECE_BYTES = 256 * 1024
+_LOOK_S = 0.1
+"""Between two looks at whether the server is told to end; it looks as often itself."""
 _END_S = 2
 """Seconds that answers under way are given at the end."""
 
@@ -68,7 +70,7 @@ class LivePage:
             return PlainTextResponse("Too many pages are open.\n", 503)
         return StreamingResponse(self._stream.messages(), media_type="text/event-stream")
 
-    async def _file(self, request: Request) -> Response:
+    async def _file(self, request: Request) -> ASGIApp:
         names = request.path_params["path"].split("/")
         try:
             served = await anyio.to_thread.run_sync(open_served, self._root.evolution, names)
@@ -81,24 +83,21 @@ class LivePage:
         if request.headers.get("if-none-match") == served.mark:
             os.close(served.descriptor)
             return Response(status_code=304, headers=headers)
-        return _FileResponse(served, headers)
+        return _File(served, headers)
 
 
-class _FileResponse(StreamingResponse):
-    """The bytes of an open file, which is closed at the end, also where nobody has waited for it."""
+class _File:
+    """Answers with the bytes of an open file, and closes it at the end, also where nobody has waited for it."""
 
     def __init__(self, served: Served, headers: dict[str, str]) -> None:
-        super().__init__(
-            _pieces(served), media_type=served.media_type, headers={**headers, "Content-Length": str(served.size)}
-        )
-        self._descriptor = served.descriptor
+        self._served, self._headers = served, {**headers, "Content-Length": str(served.size)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
         try:
-            await super().__call__(scope, receive, send)
+            answer = StreamingResponse(_pieces(self._served), media_type=self._served.media_type, headers=self._headers)
+            await answer(scope, receive, send)
         finally:
-            os.close(self._descriptor)
+            os.close(self._served.descriptor)
 
 
 async def _pieces(served: Served) -> AsyncIterator[bytes]:
@@ -107,19 +106,6 @@ async def _pieces(served: Served) -> AsyncIterator[bytes]:
     while left > 0 and (piece := await anyio.to_thread.run_sync(os.read, served.descriptor, min(left, _PIECE_BYTES))):
         left -= len(piece)
         yield piece
-
-
-class _Server(uvicorn.Server):
-    """A server that also ends when it is interrupted while pages are open."""
-
-    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_exit = on_exit
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End; what is being sent to open pages first."""
-        super().handle_exit(sig, frame)
-        self._on_exit()
 
 
 def listening(port: int) -> socket.socket:
@@ -172,7 +158,6 @@ async def run(
         token: the first part of the address.
         ready: gets the server before it begins.
     """
-    loop = asyncio.get_running_loop()
     with closing(Look(root)) as look:
         stream = Stream(lambda: parts_of(look()))
         config = uvicorn.Config(
@@ -180,20 +165,27 @@ async def run(
             server_header=False, limit_concurrency=_CONNECTIONS_MOST, timeout_graceful_shutdown=_END_S, timeout_keep_alive=30, backlog=_BACKLOG,
         )  # fmt: skip
 
-        def end() -> None:
-            loop.call_soon_threadsafe(lambda: loop.create_task(stream.end()))
-
-        server = _Server(config, end)
+        server = uvicorn.Server(config)
         if ready is not None:
             ready(server)
-        follower = asyncio.create_task(follow_events(root, stream.hurry))
+        beside = [
+            asyncio.create_task(follow_events(root, stream.hurry)),
+            asyncio.create_task(_end_with(server, stream)),
+        ]
         try:
             await server.serve(sockets=[listener])
         finally:
-            follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await follower
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await stream.end()
+
+
+async def _end_with(server: uvicorn.Server, stream: Stream) -> None:
+    """End what is sent to open pages when the server is told to end: it waits for them."""
+    while not server.should_exit:
+        await asyncio.sleep(_LOOK_S)
+    await stream.end()
 
 
 def new_token() -> str:
