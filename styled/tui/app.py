@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import ClassVar, cast
+from typing import ClassVar, Literal, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -18,22 +18,22 @@ from textual.message import Message
 from textual.screen import Screen
 
 from styled import memory
-from styled.daemon.process.service import start_detached
+from styled.daemon.process.service import replace_silent, start_detached
 from styled.errors import StyledError
 from styled.job import JobState
 from styled.memory import MemorySample
 from styled.root import Root
 from styled.settings import nearest
-from styled.store.status import STALE_S
 from styled.tui import theme
 from styled.tui.cells.glyphs import ASCII, CONSOLE, UNICODE
 from styled.tui.cells.lines import Line, Tone, inert
 from styled.tui.hangup_watch import HangupWatch
 from styled.tui.model.history import TERMS, Term
-from styled.tui.model.snapshot import PICTURE_MODES, Canvas, PictureMode, Snapshot, View
+from styled.tui.model.snapshot import PICTURE_MODES, Canvas, PictureMode, Pulse, Snapshot, View
 from styled.tui.options import Options
 from styled.tui.panes.status_lines import event_lines, status_line
 from styled.tui.reading.poller import Poller
+from styled.tui.reading.pulse import PulseTaker
 from styled.tui.reading.requests import Answer, Request, Requests
 from styled.tui.screens.add_screen import AddScreen
 from styled.tui.screens.compare_screen import CompareScreen
@@ -44,6 +44,7 @@ from styled.tui.widgets.background import post
 from styled.tui.widgets.file_list import FileList
 from styled.tui.widgets.pager import Pager
 from styled.tui.widgets.palette import Command, Palette, commands_of
+from styled.tui.widgets.question import Notice, Question
 from styled.tui.widgets.queue_table import QueueTable
 
 BLURRED_S = 5.0
@@ -65,6 +66,7 @@ class StyledApp(App[None]):
         start_daemon: start a daemon if none answers.
         clock: Unix seconds; tests freeze it.
         measure: returns the memory.
+        pulse: returns whether the daemon answers; None asks it.
     """
 
     CSS_PATH = "styled.tcss"
@@ -109,6 +111,7 @@ class StyledApp(App[None]):
         start_daemon: bool = True,
         clock: Callable[[], float] = time.time,
         measure: Callable[[], MemorySample | None] = memory.sample,
+        pulse: Callable[[], Pulse] | None = None,
     ) -> None:
         super().__init__(ansi_color=True if options.no_colour else None)
         self._choose_theme(options)
@@ -124,7 +127,10 @@ class StyledApp(App[None]):
         self._frozen = False
         self._said: tuple[float, Line] | None = None
         interval = max(options.refresh_s, 2.0) if options.slow else options.refresh_s
-        self._poller = Poller(root, self._publish, interval=interval, clock=clock, measure=measure)
+        self._pulse_taker = PulseTaker(root, self._hurry, clock=clock) if pulse is None else None
+        pulse = pulse or (lambda: self._pulse_taker.pulse)  # type: ignore[union-attr]  # it was made just above
+        self._poller = Poller(root, self._publish, interval=interval, clock=clock, measure=measure, pulse=pulse)
+        self._is_starting = False
         self._interval = interval
         self._requests = Requests(root, self._answered)
         self._hangup_watch: HangupWatch | None = None
@@ -182,11 +188,13 @@ class StyledApp(App[None]):
         self._map_keys()
         self._watch_terminal()
         self._poller.start()
+        if self._pulse_taker is not None:
+            self._pulse_taker.start()
         if self.options.kitty and self.no_kitty:
             self.say(f"No real pictures: {self.no_kitty}; characters instead.", "warn")
         self.set_interval(1.0, self._tick)
         if self._start_daemon:
-            threading.Thread(target=self._ensure_daemon, name="styled-start", daemon=True).start()
+            self._run_daemon(start_detached, "")
 
     def _map_keys(self) -> None:
         """Give actions the keys of ``[tui] keys``; a name that no action has is said, with the nearest."""
@@ -199,6 +207,8 @@ class StyledApp(App[None]):
     def on_unmount(self) -> None:
         """Let the threads go."""
         self._poller.stop()
+        if self._pulse_taker is not None:
+            self._pulse_taker.stop()
         if self._hangup_watch is not None and not self.lost_terminal:  # else it sees to it that the program ends
             self._hangup_watch.release()
 
@@ -221,11 +231,51 @@ class StyledApp(App[None]):
         self.lost_terminal = True
         self.exit()
 
-    def _ensure_daemon(self) -> None:
-        try:
-            start_detached(self.root)
-        except StyledError as error:
-            self._answered(Answer(f"no daemon: {error}", "bad"))
+    def _run_daemon(self, start: Callable[[Root], int], done: str) -> None:
+        """Start a daemon on a thread; ``done`` is said when it answers, or the error that it ended with."""
+        self._is_starting = True
+
+        def run() -> None:
+            answer = Answer(done, "good")
+            try:
+                start(self.root)
+            except StyledError as error:
+                answer = Answer(f"no daemon: {error}", "bad")
+            self._is_starting = False
+            if self._pulse_taker is not None:
+                self._pulse_taker.hurry()
+            if answer.text:
+                self._answered(answer)
+
+        threading.Thread(target=run, name="styled-start", daemon=True).start()
+
+    @property
+    def daemon_trouble(self) -> Literal["", "silent", "gone"]:
+        """Whether a daemon is missing, or does not answer, and none is being started."""
+        if self.snapshot is None or self._is_starting:
+            return ""
+        return self.snapshot.daemon_trouble(self._clock())
+
+    def start_daemon(self) -> None:
+        """Start a daemon in the place of one that is gone; of one that does not answer, ask first."""
+        if self.daemon_trouble == "gone":
+            self._run_daemon(start_detached, "The daemon is running.")
+            return
+        if self.daemon_trouble != "silent":
+            self.say("The daemon is running.", "")
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._run_daemon(replace_silent, "The daemon was started again.")
+
+        self.push_screen(
+            Question(
+                "End the daemon, and start another?",
+                "It does not respond. What is being painted goes on from its last checkpoint.",
+            ),
+            answered,
+        )
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 
@@ -236,8 +286,11 @@ class StyledApp(App[None]):
     def _publish(self, snapshot: Snapshot) -> None:
         self._post(self.SnapshotReady(snapshot))
 
-    def _answered(self, answer: Answer) -> None:
+    def _hurry(self) -> None:
         self._poller.hurry()
+
+    def _answered(self, answer: Answer) -> None:
+        self._hurry()
         self._post(self.Answered(answer))
 
     def _post(self, message: Message) -> None:
@@ -267,18 +320,23 @@ class StyledApp(App[None]):
 
     def on_app_blur(self) -> None:
         """Look rarely while nobody does."""
-        self._poller.set_interval(max(self._interval, BLURRED_S))
+        self._set_interval(max(self._interval, BLURRED_S))
 
     def on_app_focus(self) -> None:
         """Look at once and often again."""
-        self._poller.set_interval(self._interval)
+        self._set_interval(self._interval)
         self._poller.hurry()
+
+    def _set_interval(self, seconds: float) -> None:
+        self._poller.set_interval(seconds)
+        if self._pulse_taker is not None:
+            self._pulse_taker.set_interval(seconds)
 
     # -- words ------------------------------------------------------------------------------------------------------
 
     def status(self, cells: int) -> Line:
         """Return the status row."""
-        line = status_line(self.snapshot, self._clock(), cells, self.glyphs)
+        line = status_line(self.snapshot, self._clock(), cells, self.glyphs, is_starting=self._is_starting)
         if self._frozen:
             return (line[0], (" FROZEN (z goes on) ", "warn"), *line[1:])
         if self.snapshot is not None and self._clock() - self.snapshot.taken_at > SILENT_S:
@@ -294,10 +352,15 @@ class StyledApp(App[None]):
             return ()
         if self.snapshot.trouble:
             return ((" " + self._words(self.snapshot.trouble), "bad"),)
+        if self.daemon_trouble:
+            key = self.options.keys.get("app.start-daemon", "U")
+            words = {
+                "gone": f" The daemon is not running, so nothing is painted. {key} starts it.",
+                "silent": f" The daemon does not respond. {key} ends it and starts another.",
+            }[self.daemon_trouble]
+            return ((words, "warn"),)
         daemon = self.snapshot.daemon
-        if daemon is None or self._clock() - daemon.beat_at > STALE_S:
-            return ((" No daemon works here now. Start it with: styled daemon", "warn"),)
-        if daemon.words:
+        if daemon is not None and daemon.words:
             return ((" " + self._words(daemon.words), "warn"),)
         if not with_happenings:
             return ()
@@ -308,8 +371,10 @@ class StyledApp(App[None]):
         """Return what to print after leaving: that the daemon runs on, and how to stop it."""
         snapshot = self.snapshot
         daemon = snapshot.daemon if snapshot is not None else None
-        if snapshot is None or daemon is None or self._clock() - daemon.beat_at > STALE_S:
+        if snapshot is None or daemon is None or snapshot.daemon_trouble(self._clock()) == "gone":
             return f"No daemon runs here. Start it with: styled daemon{self._root_flag()}"
+        if snapshot.daemon_trouble(self._clock()):
+            return f"The daemon (pid {daemon.pid}) does not respond. See {self.root.log}."
         waiting = snapshot.counts.get(JobState.WAITING, 0)
         running = snapshot.counts.get(JobState.RUNNING, 0)
         counts = f"{running} running, {waiting} waiting"
@@ -336,8 +401,11 @@ class StyledApp(App[None]):
         self._requests.send(*requests)
 
     def on_styled_app_answered(self, message: Answered) -> None:
-        """Show how a request ended."""
-        self.say(message.answer.text, message.answer.tone)
+        """Show how a request ended; a refusal that is too long for the row in a window, whole."""
+        answer = message.answer
+        self.say(answer.text, answer.tone)
+        if answer.tone == "bad" and len(answer.text) >= self.size.width:
+            self.push_screen(Notice("That was not done:", self._words(answer.text)))
 
     # -- actions ------------------------------------------------------------------------------------------------------
 

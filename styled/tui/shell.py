@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from styled.root import Root
 from styled.tui.cells.glyphs import Glyphs
@@ -50,6 +50,13 @@ class Shell(Protocol):
 
     def ask(self, *requests: Request) -> None:
         """Ask the daemon; the answer appears in the event line."""
+
+    @property
+    def daemon_trouble(self) -> Literal["", "silent", "gone"]:
+        """Whether a daemon is missing, or does not answer, and none is being started."""
+
+    def start_daemon(self) -> None:
+        """Start a daemon in the place of one that is gone or does not answer."""
 
     def next_term(self) -> None:
         """Go on to the next loss term."""

@@ -25,6 +25,7 @@ from styled.root import Root
 from styled.store.status import DaemonStatus, Incomplete, Rejected
 from styled.store.store import Store
 from styled.tui.app import StyledApp
+from styled.tui.model.snapshot import UNKNOWN_PULSE
 from styled.tui.options import Options
 from tests.deadlines import patience
 
@@ -232,7 +233,14 @@ def desk(root: Root) -> Iterator[Desk]:
 def make_app(root: Root, memory: MemorySample | None = HOST, *, now: float = NOW, **options: Any) -> StyledApp:
     """An app on ``root`` with a frozen clock and a known memory; it starts no daemon."""
     options.setdefault("refresh_s", 0.1)
-    return StyledApp(root, Options(**options), start_daemon=False, clock=lambda: now, measure=lambda: memory)
+    return StyledApp(
+        root,
+        Options(**options),
+        start_daemon=False,
+        clock=lambda: now,
+        measure=lambda: memory,
+        pulse=lambda: UNKNOWN_PULSE,
+    )
 
 
 def screen_text(app: StyledApp) -> str:

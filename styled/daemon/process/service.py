@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from styled.children import clean_search_path, python_command
 from styled.daemon.control.protocol import Client
 from styled.daemon.process.lock import holder_of
@@ -27,6 +29,18 @@ _LONG_WAIT_S = 60.0
 
 _WAITING_S = 3.0
 """After which a daemon that waits to begin is not waited for any more."""
+
+
+_ASKED_S = 3.0
+"""A daemon that has not answered before is asked once more, for so long, before it is ended."""
+
+
+_KILLED_S = 10.0
+"""After which a killed process that is still there hangs in the kernel."""
+
+
+_SAME_START_S = 2.0
+"""Clocks differ by less, two processes with one pid start at times that differ by more."""
 
 
 class Notifier:
@@ -116,6 +130,40 @@ def start_detached(root: Root, *, timeout_s: float = START_TIMEOUT_S) -> int:
             raise DaemonError(f"the daemon of {root.path} (pid {holder.pid}) waits to begin: {holder.waits}", advice)
         time.sleep(0.02)
     raise DaemonError(f"the daemon of {root.path} does not answer after {timeout_s:g} s", f"See {root.log}.")
+
+
+def replace_silent(root: Root) -> int:
+    """End the daemon of ``root`` if it does not answer, by force, and start another; return its pid.
+
+    Its workers end with it; what they paint goes on from their checkpoints.
+
+    Raises:
+        DaemonError: it cannot be ended from here, or the new one did not start.
+        SettingsError: the configuration is wrong.
+    """
+    client = Client(root, timeout=_ASKED_S)
+    with contextlib.suppress(DaemonNotRunning, ControlError):
+        return int(client.request("ping")["pid"])
+    holder = holder_of(root)
+    if holder is not None:
+        if holder.host not in ("", socket.gethostname()):
+            raise DaemonError(f"the daemon runs on {holder.host} (pid {holder.pid})", "Start it again there.")
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(holder.pid)
+            if abs(process.create_time() - holder.started_at) > _SAME_START_S:
+                raise DaemonError(f"{root.lock} is held by a process that did not write it", "Find it with: fuser -v.")
+            try:
+                process.kill()
+                process.wait(_KILLED_S)
+            except psutil.AccessDenied as error:
+                raise DaemonError(
+                    f"process {holder.pid} belongs to another user", "Ask its owner to end it."
+                ) from error
+            except psutil.TimeoutExpired as error:
+                raise DaemonError(
+                    f"process {holder.pid} does not end: its disk may hang", "It ends when the disk answers."
+                ) from error
+    return start_detached(root)
 
 
 def _spawn(command: list[str], output: Path) -> int:

@@ -12,7 +12,7 @@ from styled.job import Job, JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.store.queries import Order
-from styled.store.status import DaemonStatus, Ignored, Incomplete, Rejected
+from styled.store.status import STALE_S, DaemonStatus, Ignored, Incomplete, Rejected
 from styled.tui.cells.lines import Run
 from styled.tui.cells.plot import Column
 from styled.tui.model.history import ScaleStart, Term
@@ -153,6 +153,21 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """Whether the daemon answers."""
+
+    State = Literal["up", "silent", "gone", "unknown"]
+
+    state: State
+    """``silent``: it is there and does not answer; ``unknown``: it cannot be asked from here, its report counts."""
+    since: float
+    """Unix seconds."""
+
+
+UNKNOWN_PULSE = Pulse("unknown", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything on the screen."""
 
@@ -160,6 +175,8 @@ class Snapshot:
     taken_at: float
     """Unix seconds."""
     daemon: DaemonStatus | None = None
+    """Its last report."""
+    pulse: Pulse = UNKNOWN_PULSE
     trouble: str = ""
     """Why the store could not be read; empty when it could."""
     counts: dict[JobState, int] = field(default_factory=dict)
@@ -181,3 +198,14 @@ class Snapshot:
     memory: MemorySample | None = None
     happenings: tuple[Happening, ...] = ()
     """Newest last."""
+
+    def daemon_trouble(self, now: float) -> Literal["", "silent", "gone"]:
+        """Return whether a daemon is missing or does not answer, as far as is known at ``now``, Unix seconds."""
+        if self.pulse.state in ("silent", "gone"):
+            return self.pulse.state
+        age = now - self.daemon.beat_at if self.daemon is not None else 0.0
+        if self.daemon is None or (
+            self.daemon.state == "stopping" and age > STALE_S
+        ):  # its last word was that it stops
+            return "" if self.pulse.state == "up" else "gone"
+        return "silent" if age > STALE_S else ""

@@ -9,7 +9,6 @@ from styled import figures
 from styled.job import JobState
 from styled.memory import MemorySample
 from styled.store.records import Event
-from styled.store.status import STALE_S
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, Span, inert, line_width
 from styled.tui.model.snapshot import Happening, Snapshot
@@ -18,13 +17,24 @@ FRESH_S = 5.0
 """Below this age the daemon's heartbeat is shown as one word, so that an idle screen sends no bytes."""
 
 
-def status_line(snapshot: Snapshot | None, now: float, cells: int, glyphs: Glyphs, *, title: str = "styled") -> Line:
-    """Return the status row: daemon and heartbeat, memory, counts. The counts win the room."""
+def status_line(
+    snapshot: Snapshot | None,
+    now: float,
+    cells: int,
+    glyphs: Glyphs,
+    *,
+    title: str = "styled",
+    is_starting: bool = False,
+) -> Line:
+    """Return the status row: daemon and heartbeat, memory, counts. The counts win the room.
+
+    ``is_starting``: a daemon is being started from here.
+    """
     head: Line = ((f" {title} ", "strong"),)
     if snapshot is None:
         return (*head, (" reading the queue…" if glyphs.unicode else " reading the queue...", "muted"))
     counts = _counts(snapshot, cells, glyphs)
-    state = _daemon(snapshot, now)
+    state = _daemon(snapshot, now, is_starting=is_starting)
     room = cells - line_width(state) - line_width(counts) - 4
     memory = memory_spans(snapshot.memory, room - line_width(head))
     if not memory:  # the memory matters more than our own name
@@ -34,15 +44,21 @@ def status_line(snapshot: Snapshot | None, now: float, cells: int, glyphs: Glyph
     return (*head, *state, ("  ", ""), *memory, (" " * gap, ""), *counts)
 
 
-def _daemon(snapshot: Snapshot, now: float) -> Line:
+def _daemon(snapshot: Snapshot, now: float, *, is_starting: bool) -> Line:
     daemon = snapshot.daemon
     if snapshot.trouble:
         return ((" store unreadable ", "bad"),)
+    trouble = snapshot.daemon_trouble(now)
+    if trouble and is_starting:
+        return ((" starting the daemon ", "accent"),)
+    if trouble == "gone":
+        return ((" the daemon is not running ", "bad"),)
     beat = now - daemon.beat_at if daemon is not None else 0.0
-    if daemon is None or (daemon.state == "stopping" and beat > STALE_S):  # its last word was that it stops
-        return ((" [OFF] no daemon ", "bad"),)
-    if beat > STALE_S:
-        return ((f" STALE {figures.age(beat)} ", "bad"), ("beat lost", "bad"))
+    if trouble == "silent":
+        since = max(beat, now - snapshot.pulse.since if snapshot.pulse.state == "silent" else 0.0)
+        return ((f" the daemon does not respond ({figures.age(since)}) ", "bad"),)
+    if daemon is None:  # it answers, and has not reported yet
+        return ((" the daemon begins ", "accent"),)
     tone = {"running": "accent", "paused": "warn", "stopping": "warn", "degraded": "bad"}[daemon.state]
     fresh = f"beat <{FRESH_S:.0f}s" if beat < FRESH_S else f"beat {figures.age(beat)}"
     return ((f" {daemon.state} ", tone), (fresh, "muted"))  # type: ignore[return-value]  # the dict's values are tones

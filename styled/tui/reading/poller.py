@@ -24,7 +24,7 @@ from styled.messages import Progress
 from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.store.status import OVERDUE_S, STALE_S, DaemonStatus, Incomplete
-from styled.tui.model.snapshot import Compared, Focus, Happening, Snapshot, View
+from styled.tui.model.snapshot import UNKNOWN_PULSE, Compared, Focus, Happening, Pulse, Snapshot, View
 from styled.tui.panes.status_lines import happening
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Poller(threading.Thread):
         interval: seconds between two looks.
         clock: Unix seconds.
         measure: returns the memory.
+        pulse: returns whether the daemon answers.
     """
 
     def __init__(
@@ -61,12 +62,13 @@ class Poller(threading.Thread):
         interval: float = 0.5,
         clock: Callable[[], float] = time.time,
         measure: Callable[[], MemorySample | None] = memory.sample,
+        pulse: Callable[[], Pulse] = lambda: UNKNOWN_PULSE,
     ) -> None:
         super().__init__(name="styled-poller", daemon=True)
         self._publish = publish
         self._interval = interval
         self._clock = clock
-        self._maker = SnapshotMaker(root, clock=clock, measure=measure)
+        self._maker = SnapshotMaker(root, clock=clock, measure=measure, pulse=pulse)
         self._view = View()
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -116,10 +118,18 @@ class Poller(threading.Thread):
 class SnapshotMaker:
     """Reads the store, the focused job's files and the memory, keeping what did not change."""
 
-    def __init__(self, root: Root, *, clock: Callable[[], float], measure: Callable[[], MemorySample | None]) -> None:
+    def __init__(
+        self,
+        root: Root,
+        *,
+        clock: Callable[[], float],
+        measure: Callable[[], MemorySample | None],
+        pulse: Callable[[], Pulse],
+    ) -> None:
         self._root = root
         self._clock = clock
         self._measure = measure
+        self._pulse = pulse
         self._reader = StoreReader.open(root)
         self._client = Client(root, timeout=ASK_S)
         self._queue = _Queue()
@@ -139,8 +149,9 @@ class SnapshotMaker:
         """Look once. Never raises one of styled's own errors: they become words on the screen."""
         trouble = ""
         status = None
+        pulse = self._pulse()
         try:
-            status = self._fresh(self._reader.status())
+            status = self._fresh(self._reader.status(), pulse)
             self._read_queue(view)
         except StyledError as error:
             trouble = str(error)
@@ -153,13 +164,14 @@ class SnapshotMaker:
             view=view,
             taken_at=self._clock(),
             daemon=status,
+            pulse=pulse,
             trouble=trouble,
             counts=queue.counts,
             total=queue.total,
             top_priority=queue.top_priority,
             jobs=tuple(queue.jobs),
             progress=progress,
-            foreseen={} if queue_only else self._foreseen(status),
+            foreseen={} if queue_only else self._foreseen(status, pulse),
             incomplete=tuple(self._with_age(entry) for entry in status.incomplete) if status is not None else (),
             ignored=tuple(status.ignored) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
@@ -169,9 +181,10 @@ class SnapshotMaker:
             happenings=tuple(self._happenings),
         )
 
-    def _fresh(self, status: DaemonStatus | None) -> DaemonStatus | None:
+    def _fresh(self, status: DaemonStatus | None, pulse: Pulse) -> DaemonStatus | None:
         """Return the daemon's last report, or its answer where it cannot write one: its disk is full, say."""
-        if status is None or status.state == "stopping" or self._clock() - status.beat_at <= STALE_S:
+        is_there = pulse.state in ("up", "unknown")
+        if status is None or not is_there or status.state == "stopping" or self._clock() - status.beat_at <= STALE_S:
             return status
         try:
             return status_from(self._client.request("status"))
@@ -186,9 +199,11 @@ class SnapshotMaker:
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
 
-    def _foreseen(self, status: DaemonStatus | None) -> dict[str, float]:
+    def _foreseen(self, status: DaemonStatus | None, pulse: Pulse) -> dict[str, float]:
         """Estimate when the waiting jobs end; nothing while no daemon works on them."""
-        if status is None or status.state == "paused" or self._clock() - status.beat_at > STALE_S:
+        if status is None or status.state == "paused" or pulse.state in ("silent", "gone"):
+            return {}
+        if self._clock() - status.beat_at > STALE_S:
             return {}
         if self._forecaster is None:
             from styled.tui.reading.forecast import Forecaster

@@ -90,6 +90,13 @@ class JobScreen(Screen[None]):
             tooltip="Pause the whole queue, or let it go on: nothing starts while it is paused.",
         ),
         Binding(
+            "U",
+            "start_daemon",
+            "start daemon",
+            id="app.start-daemon",
+            tooltip="Start the daemon; asks first if one does not respond.",
+        ),
+        Binding(
             "t",
             "picture_mode",
             "picture",
@@ -195,7 +202,13 @@ class JobScreen(Screen[None]):
     def refresh_keys(self) -> None:
         """Write the row of keys again if other keys are useful now."""
         job, queue_is_paused = self.job, self._queue_is_paused
-        useful_for = (job.id if job is not None else None, job.state if job is not None else None, queue_is_paused)
+        trouble = self.shell.daemon_trouble
+        useful_for = (
+            job.id if job is not None else None,
+            job.state if job is not None else None,
+            queue_is_paused,
+            trouble,
+        )
         if useful_for != self._keys_for:
             self._keys_for = useful_for
             self.refresh_bindings()
@@ -203,6 +216,8 @@ class JobScreen(Screen[None]):
     def useful(self, action: str) -> str | None:
         """Return the word for an action in the row of keys; None where it would do nothing now."""
         name = action.partition("(")[0].rpartition(".")[2]
+        if name == "start_daemon":
+            return None if self.shell.options.readonly or not self.shell.daemon_trouble else ""
         if name not in COMMANDS:
             return ""
         if self.shell.options.readonly:
@@ -269,6 +284,11 @@ class JobScreen(Screen[None]):
             return
         op, done = ("resume", "the queue goes on") if self._queue_is_paused else ("pause", "the queue is paused")
         self.shell.ask(Request(op, {}, done))
+
+    def action_start_daemon(self) -> None:
+        """Start the daemon where there is none that answers."""
+        if not self._refused("start the daemon"):
+            self.shell.start_daemon()
 
     def action_cancel(self) -> None:
         """Cancel the job, after a question."""

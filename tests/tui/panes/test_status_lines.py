@@ -10,7 +10,7 @@ from styled.store.records import Event
 from styled.store.status import DaemonStatus, Incomplete, Rejected
 from styled.tui.cells.glyphs import ASCII, UNICODE
 from styled.tui.cells.lines import line_width, plain
-from styled.tui.model.snapshot import Focus, Snapshot, View
+from styled.tui.model.snapshot import Focus, Pulse, Snapshot, View
 from styled.tui.panes.loss_lines import loss_lines
 from styled.tui.panes.queue_rows import header, queue_row
 from styled.tui.panes.status_lines import happening, memory_spans, status_line
@@ -52,9 +52,12 @@ def test_the_status_row_fits_and_always_has_state_and_counts(cells: int, memory:
     [
         ({}, "beat <5s"),
         ({"beat_at": NOW - 7.0}, "beat 7s"),
-        ({"beat_at": NOW - 42.0}, "STALE 42s"),
-        ({"daemon": None}, "[OFF] no daemon"),
-        ({"state": "stopping", "beat_at": NOW - 42.0}, "[OFF] no daemon"),
+        ({"beat_at": NOW - 42.0}, "the daemon does not respond (42s)"),
+        ({"daemon": None}, "the daemon is not running"),
+        ({"state": "stopping", "beat_at": NOW - 42.0}, "the daemon is not running"),
+        ({"pulse": Pulse("gone", NOW - 1.0)}, "the daemon is not running"),
+        ({"pulse": Pulse("silent", NOW - 2.0)}, "the daemon does not respond (2s)"),
+        ({"pulse": Pulse("up", NOW - 2.0), "daemon": None}, "the daemon begins"),
         ({"trouble": "broken"}, "store unreadable"),
         ({"state": "paused"}, "paused"),
     ],

@@ -13,7 +13,7 @@ from styled.memory import MemorySample
 from styled.root import Root
 from styled.store.status import DaemonStatus, PartTrouble
 from styled.store.store import Store
-from styled.tui.model.snapshot import View
+from styled.tui.model.snapshot import UNKNOWN_PULSE, View
 from styled.tui.reading.poller import SnapshotMaker
 
 BROKEN = PartTrouble(part="retention", trouble="OSError: Input/output error", since=5.0, retry_at=70.0)
@@ -27,7 +27,7 @@ def status(beat_at: float, *parts: PartTrouble) -> DaemonStatus:
 def maker(root: Root) -> SnapshotMaker:
     with Store.open(root) as store:
         store.publish(status(100.0))
-    return SnapshotMaker(root, clock=lambda: 150.0, measure=MemorySample)
+    return SnapshotMaker(root, clock=lambda: 150.0, measure=MemorySample, pulse=lambda: UNKNOWN_PULSE)
 
 
 def test_a_daemon_whose_disk_refuses_its_reports_is_asked(
