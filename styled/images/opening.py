@@ -25,6 +25,7 @@ from styled.files.printable import escaped
 from styled.files.untrusted import NOT_A_FILE, open_regular
 from styled.images.reading.formats import open_format
 from styled.images.reading.pixel_shape import square_size
+from styled.images.reading.placeholders import placeholder_at
 
 MAX_PIXELS = 250_000_000
 """Default limit on width x height: a 200 Mpx panorama passes."""
@@ -128,6 +129,10 @@ def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> It
         except Image.DecompressionBombError as error:
             # More than twice the limit. For WebP Pillow looks before it makes room for the canvas, before we could.
             raise _too_large(name, "", max_pixels) from error
+        except OSError as error:
+            if error.errno in _OF_IMAGES or (kind := placeholder_at(file)) is None:
+                raise
+            raise UnreadableImage(f"{shown(name)} is {kind.what}", kind.advice) from error
         with image:
             if image.width * image.height > max_pixels:
                 raise _too_large(name, f" ({image.width}x{image.height})", max_pixels)
@@ -217,6 +222,8 @@ def check_size(descriptor: int, name: str, max_bytes: int) -> None:
     """
     status = os.fstat(descriptor)
     if status.st_size == 0:
+        if (kind := placeholder_at(descriptor)) is not None:
+            raise UnreadableImage(f"{name} is {kind.what}", kind.advice)
         raise UnreadableImage(f"{name} is empty", "The copy or the download failed: do it again.")
     if status.st_size > max_bytes:
         raise ImageTooLarge(

@@ -12,6 +12,7 @@ from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_bran
 from styled.images.reading.info_keys import CALIBRATED, FROM_JPEG_XL, NCLX, REMARKS
 from styled.images.reading.isobmff import nclx_of
 from styled.images.reading.jpeg_xl import CONTAINER, jpeg_of
+from styled.images.reading.placeholders import placeholder_at
 from styled.images.reading.wholeness import with_end_mark
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO", "SGI")
@@ -48,6 +49,7 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         head = file.read(HEAD_BYTES)
     kind = foreign_kind(head)
     if kind is not None:
+        kind = placeholder_at(file) or kind
         raise UnreadableImage(f"{name} is {kind.what}", kind.advice)
     file.seek(0)
     whole = with_end_mark(file, head)
