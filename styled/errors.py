@@ -42,6 +42,8 @@
         ├── RootAway               the root's folder is not where the daemon found it
         └── ControlError           a request or reply on the socket was malformed or refused
 
+Beside the tree there is one warning, :class:`RemarkWarning`: what Python programs are told of a painting that is no error.
+
 Each error carries ``advice``: one sentence on what to do next. ``kind`` is the class's word in
 JSON. ``exit_code`` is what the command line exits with (sysexits.h where a number fits).
 """
@@ -307,6 +309,15 @@ class RootAway(DaemonError):
 
 class ControlError(DaemonError):
     """A request or reply on the control socket was malformed, too large or refused."""
+
+
+class RemarkWarning(UserWarning):
+    """What :func:`styled.stylize` or :func:`styled.paint` did to images or settings that one may not expect; once a call.
+
+    The same lines are ``remarks`` of each iterate, and of the picture's ``info``. To silence it::
+
+        warnings.simplefilter("ignore", styled.RemarkWarning)
+    """
 
 
 def class_of(kind: str, default: type[StyledError] = StyledError) -> type[StyledError]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from styled.images.opening import MAX_BYTES as MAX_BYTES
     from styled.images.opening import MAX_PIXELS as MAX_PIXELS
     from styled.images.opening import ImageInfo as ImageInfo
+    from styled.images.opening import check_mask as check_mask
     from styled.images.opening import check_shape as check_shape
     from styled.images.opening import open_file as open_file
     from styled.images.opening import probe as probe
@@ -46,6 +47,7 @@ _MODULES = {
     "MASK_BYTES_PX": "mask",
     "MOST_MASK_PIXELS": "mask",
     "Regions": "mask",
+    "check_mask": "opening",
     "check_shape": "opening",
     "find_regions": "mask",
     "read_metadata": "metadata",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -97,7 +97,7 @@ def load(
         header = info(image)
         turn = orientation(image)
         width, height = _wanted(header, long_side, size)
-        factor = _drafted(image, header, (height, width) if turn in {5, 6, 7, 8} else (width, height))
+        factor = _drafted(image, header, (height, width) if turn in pixel_shape.TURNED else (width, height))
         check_pixels(source)
         image.load()
         frames = _frames(image)
@@ -114,10 +114,20 @@ def load(
     return Loaded(pixels, alpha, header, exif, tuple(remarks))
 
 
+class DecodingNeed(NamedTuple):
+    """What it takes to decode an image."""
+
+    header: ImageInfo
+    size: tuple[int, int]
+    """Width and height that it is shrunk to, px."""
+    bytes: int
+    """That :func:`load` would hold at most."""
+
+
 def decoding_need(
     file: BinaryIO, name: str, *, max_pixels: int, size: Callable[[int, int], tuple[int, int]]
-) -> tuple[ImageInfo, int]:
-    """Return what the header says, and the bytes that :func:`load` would hold at most; arguments and errors as there.
+) -> DecodingNeed:
+    """Return what it takes to decode an image; arguments and errors as :func:`load`.
 
     Args:
         file: at its start, where it is left.
@@ -128,10 +138,10 @@ def decoding_need(
     with open_image(file, name, max_pixels=max_pixels) as image:
         header = info(image)
         wanted = size(header.width, header.height)
-        factor = _drafted(image, header, wanted[::-1] if orientation(image) in {5, 6, 7, 8} else wanted)
+        factor = _drafted(image, header, wanted[::-1] if orientation(image) in pixel_shape.TURNED else wanted)
         needed = decoding_bytes(image, header, factor, wanted)
     file.seek(0)
-    return header, needed
+    return DecodingNeed(header, wanted, needed)
 
 
 def _drafted(image: ImageFile.ImageFile, header: ImageInfo, stored: tuple[int, int]) -> int:
@@ -188,7 +198,7 @@ def _upright(image: ImageFile.ImageFile, turn: int, factor: int, name: str) -> t
     plane: Image.Image | None = None if is_opaque else getattr(image, "alpha_plane", None)
     remarks += [note] if note else []
     width, height = -(-image.width // factor), -(-image.height // factor)
-    shape = (width, height) if turn in {5, 6, 7, 8} else (height, width)
+    shape = (width, height) if turn in pixel_shape.TURNED else (height, width)
     upright = np.empty((*shape, 3), np.uint8)
     alpha = None if is_opaque else np.empty(shape, np.uint8)
     stored = _as_stored(upright, turn)
@@ -217,7 +227,7 @@ def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:
 
 def _as_stored(upright: Pixels, turn: int) -> Pixels:
     """Return a view on ``upright`` in the file's own order of rows and columns (EXIF orientation 1..8)."""
-    if turn in {5, 6, 7, 8}:
+    if turn in pixel_shape.TURNED:
         transposed = upright.swapaxes(0, 1)
         return {5: transposed, 6: transposed[::-1], 7: transposed[::-1, ::-1], 8: transposed[:, ::-1]}[turn]
     return {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1]}[turn]

@@ -24,7 +24,7 @@ from styled.errors import ImageTooLarge, SettingsError, UnreadableImage
 from styled.files.printable import escaped
 from styled.files.untrusted import NOT_A_FILE, open_regular
 from styled.images.reading.formats import open_format
-from styled.images.reading.pixel_shape import square_size
+from styled.images.reading.pixel_shape import TURNED, square_size
 from styled.images.reading.placeholders import placeholder_at
 
 MAX_PIXELS = 250_000_000
@@ -47,7 +47,6 @@ _OF_IMAGES = frozenset({None, errno.EINVAL, errno.EOVERFLOW})
 header points."""
 
 _ORIENTATION = 0x0112
-_TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _pillow_limit = threading.RLock()
 
 
@@ -57,6 +56,8 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     """Of the upright picture with square pixels, px."""
     height: int
+    stored: tuple[int, int]
+    """Width and height of the upright picture before its pixels were made square."""
     format: str
     """``JPEG``, ``PNG``, … as Pillow names it."""
     mode: str
@@ -141,16 +142,29 @@ def open_image(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> It
 
 def info(image: ImageFile.ImageFile) -> ImageInfo:
     """Return the facts in the header of an opened image."""
-    width, height = square_size(image)
-    if orientation(image) in _TURNED:
-        width, height = height, width
+    square, stored = square_size(image), image.size
+    if orientation(image) in TURNED:
+        square, stored = square[::-1], stored[::-1]
     return ImageInfo(
-        width=width,
-        height=height,
+        width=square[0],
+        height=square[1],
+        stored=stored,
         format=image.format or "",
         mode=image.mode,
         has_alpha=image.has_transparency_data,
     )
+
+
+def check_mask(mask: ImageInfo, content: ImageInfo) -> None:
+    """Refuse a mask of another shape than the content's.
+
+    One that was drawn on the content's pixels as they are stored, which are not square, lies right too.
+
+    Raises:
+        SettingsError: it has one.
+    """
+    if not _is_same_shape(mask.stored, content.stored):
+        check_shape(mask.width, mask.height, content.width, content.height)
 
 
 def check_shape(width: int, height: int, content_width: int, content_height: int) -> None:
@@ -159,11 +173,15 @@ def check_shape(width: int, height: int, content_width: int, content_height: int
     Raises:
         SettingsError: it has one.
     """
-    if abs(width * content_height - height * content_width) > 0.03 * height * content_width:
+    if not _is_same_shape((width, height), (content_width, content_height)):
         raise SettingsError(
             f"the mask has {width}x{height} px, the content {content_width}x{content_height}: another shape",
             "Give a mask of the content's width to height, of any size.",
         )
+
+
+def _is_same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return abs(one[0] * other[1] - one[1] * other[0]) <= 0.03 * one[1] * other[0]
 
 
 def orientation(image: ImageFile.ImageFile) -> int:

@@ -22,7 +22,7 @@ from styled.files.moves import GONE
 from styled.files.printable import escaped
 from styled.files.signature import Signature
 from styled.files.untrusted import NOT_A_FILE, file_at, folder_at, is_being_written, parent_of
-from styled.images import ImageInfo, check_shape
+from styled.images import ImageInfo, check_mask
 from styled.inbox import job_toml, names
 from styled.inbox.claiming.claim_record import Member
 from styled.inbox.group import Pair
@@ -259,7 +259,7 @@ def _check_shape(infos: Mapping[str, ImageInfo], pair: Pair) -> None:
     """
     mask, content = infos.get(pair.mask or ""), infos.get(pair.content)
     if mask is not None and content is not None:
-        check_shape(mask.width, mask.height, content.width, content.height)
+        check_mask(mask, content)
 
 
 def _targets(pair: Pair) -> list[tuple[str, str]]:

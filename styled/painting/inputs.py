@@ -79,12 +79,11 @@ class _Decoding:
 
     def add(self, file: BinaryIO, name: str, size: Callable[[int, int], tuple[int, int]]) -> tuple[int, int]:
         """Count an image that is decoded to ``size`` of its own; return what that is, px."""
-        header, needed = images.decoding_need(file, name, max_pixels=self._max_pixels, size=size)
-        self.size_of_file = header.width, header.height
-        self.needs[name] = self._held + needed
-        width, height = size(header.width, header.height)
-        self._held += PIXEL_BYTES * width * height
-        return width, height
+        need = images.decoding_need(file, name, max_pixels=self._max_pixels, size=size)
+        self.size_of_file = need.header.width, need.header.height
+        self.needs[name] = self._held + need.bytes
+        self._held += PIXEL_BYTES * need.size[0] * need.size[1]
+        return need.size
 
     def add_mask(self, file: BinaryIO, name: str) -> None:
         """Count a mask, which is decoded at its full size, and of which only its regions are kept."""
@@ -172,7 +171,7 @@ def load_mask(
     """
     loaded = images.load(source, name=name, max_pixels=settings.max_pixels)
     height, width = content.pixels.shape[:2]
-    images.check_shape(loaded.info.width, loaded.info.height, content.info.width, content.info.height)
+    images.check_mask(loaded.info, content.info)
     found = images.find_regions(loaded.pixels, loaded.alpha, styles)
     picture = found.picture()
     rows, columns = picture.shape[:2]

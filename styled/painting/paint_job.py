@@ -200,6 +200,12 @@ class _Run:
         self.start = self._find_start()
         self._began = clock()
         self._told_at = -PROGRESS_S
+        mask = inputs.mask
+        self._remarks = joined_remarks(
+            job.remarks,
+            remarks_on(inputs.content, inputs.styles, job.settings, mask.remarks if mask else ()),
+            filter(None, [self.start.note, MEMORY_RAN_OUT if job.step_down else ""]),
+        )
 
     def _find_start(self) -> _Start:
         try:
@@ -226,11 +232,7 @@ class _Run:
             width=last.width,
             height=last.height,
             device=device.name(),
-            remarks=joined_remarks(
-                self._job.remarks,
-                remarks_on(self._inputs.content, self._inputs.styles, self._settings, mask.remarks if mask else ()),
-                filter(None, [self.start.note, MEMORY_RAN_OUT if self._job.step_down else ""]),
-            ),
+            remarks=self._remarks,
         )
 
     def paint(self, paint: Paint, log: LossLog, should_stop: Callable[[], bool]) -> Iterator[WorkerMessage]:
@@ -341,6 +343,7 @@ class _Run:
             "versions": evolution.versions(),
             "steps": result.step,
             "seconds": round(result.seconds, 1),
+            **({"remarks": self._remarks} if self._remarks else {}),
         }
 
     def _seconds(self) -> float:

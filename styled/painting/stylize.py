@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image
 
 from styled import images, tensorflow_import
 from styled.engine import iterate as engine_iterate
-from styled.errors import Diverged
+from styled.errors import Diverged, RemarkWarning
 from styled.images import ImageLike
 from styled.job import joined_remarks
 from styled.painting.inputs import Mask, load_content, load_mask, load_picture, load_styles
@@ -92,11 +93,11 @@ def paint(
         WeightsError: the weights cannot be had; on the first step, as what follows.
         DoesNotFit: there is not enough memory.
         Diverged: the loss is no longer finite; the iterate before has the last good picture.
+
+    Warns:
+        RemarkWarning: once, at the call, if there are remarks.
     """
-    word = init if isinstance(init, str) and init in INIT_WORDS else None
-    wanted = settings_from({**{name: _plain(value) for name, value in settings.items()}, "init": word or "image"})
-    inputs = _read(content, styles, None if word else init, mask, wanted)
-    return _iterates(inputs, wanted)
+    return _paint(content, styles, init, mask, settings)
 
 
 def stylize(
@@ -126,11 +127,33 @@ def stylize(
 
     Raises:
         StyledError: as :func:`paint`.
+
+    Warns:
+        RemarkWarning: as :func:`paint`.
     """
-    for iterate in paint(content, styles, init=init, mask=mask, **settings):
+    for iterate in _paint(content, styles, init, mask, settings):
         if progress is not None and progress(iterate) is False and not iterate.last:
             break  # not at the last one: the loop ends by itself, with an error if the loss was no number
     return iterate.image()
+
+
+def _paint(
+    content: ImageLike,
+    styles: ImageLike | Sequence[ImageLike],
+    init: ImageLike,
+    mask: ImageLike | None,
+    settings: Mapping[str, Any],
+) -> Iterator[Iterate]:
+    """Do what :func:`paint` does, called by a function that is called by the user: the warning names that line."""
+    word = init if isinstance(init, str) and init in INIT_WORDS else None
+    wanted = settings_from({**{name: _plain(value) for name, value in settings.items()}, "init": word or "image"})
+    inputs = _read(content, styles, None if word else init, mask, wanted)
+    remarks = joined_remarks(
+        remarks_on(inputs.content, inputs.styles, wanted, inputs.mask.remarks if inputs.mask else ())
+    )
+    if remarks:
+        warnings.warn("; ".join(remarks), RemarkWarning, stacklevel=3)
+    return _iterates(inputs, wanted, remarks)
 
 
 class _Inputs(NamedTuple):
@@ -140,15 +163,12 @@ class _Inputs(NamedTuple):
     mask: Mask | None
 
 
-def _iterates(inputs: _Inputs, settings: Settings) -> Iterator[Iterate]:
+def _iterates(inputs: _Inputs, settings: Settings, remarks: tuple[str, ...]) -> Iterator[Iterate]:
     tensorflow_import.load_tensorflow()
     from styled.engine.engine import paint
     from styled.engine.network import device
 
     device.prepare()
-    remarks = joined_remarks(
-        remarks_on(inputs.content, inputs.styles, settings, inputs.mask.remarks if inputs.mask else ())
-    )
     try:
         for each in paint(
             inputs.content.pixels,

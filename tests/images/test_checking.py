@@ -27,7 +27,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def checker() -> Iterator[Checker]:
     with Checker() as checker:
         yield checker

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from styled import images
+from styled.engine.objective.regions import at_size
 from styled.errors import SettingsError, UnreadableImage
 from styled.evolution import JobFile, JobFolder, digest
-from styled.painting.inputs import load_content, load_style, load_styles
+from styled.painting.inputs import load_content, load_mask, load_style, load_styles
 from styled.painting.paint_job import load_inputs
 from styled.settings import Settings
 from styled.sizing.scales import has_outgrown, plan_scales, style_size
@@ -104,3 +105,41 @@ def test_an_error_names_the_users_file(files: tuple[Path, Path], job: JobFolder)
     )
     with pytest.raises(UnreadableImage, match=r"^holiday\.png is truncated"):
         load_inputs(job, described)
+
+
+FAX, SQUARE = (204, 98), (98, 98)
+"""Dots per inch across and down: a fax of 200x100 px is shown with 200x208."""
+
+
+@pytest.mark.parametrize(
+    ("mask_px", "mask_dpi"),
+    [
+        ((200, 100), None),  # drawn on the pixels as they are stored, by a program that knows no resolution
+        ((200, 100), FAX),
+        ((200, 208), SQUARE),  # drawn on the picture as it is shown
+        ((400, 416), None),
+    ],
+)
+def test_a_mask_of_a_picture_whose_pixels_are_not_square(
+    tmp_path: Path, mask_px: tuple[int, int], mask_dpi: tuple[int, int] | None
+) -> None:
+    """Its lower quarter is painted, whichever of the two it was drawn on."""
+    Image.effect_noise((200, 100), 60).save(tmp_path / "fax.tif", dpi=FAX)
+    mask = Image.new("L", mask_px)
+    mask.paste(255, (0, mask_px[1] * 3 // 4, *mask_px))
+    mask.save(tmp_path / "mask.tif", **({} if mask_dpi is None else {"dpi": mask_dpi}))
+    settings = Settings(size=104)
+    content = load_content(tmp_path / "fax.tif", settings)
+    assert content.pixels.shape == (104, 100, 3)
+    found = load_mask(tmp_path / "mask.tif", 1, content, settings)
+    (region,) = [region for region in at_size(found.regions, 100, 104) if region.style is not None]
+    painted = np.asarray(region.cover) > 0.5
+    np.testing.assert_array_equal(painted.any(axis=1), np.arange(104) >= 78)
+
+
+def test_a_mask_of_neither_shape_is_refused(tmp_path: Path) -> None:
+    Image.effect_noise((200, 100), 60).save(tmp_path / "fax.tif", dpi=FAX)
+    Image.new("L", (100, 200), 255).save(tmp_path / "mask.png")
+    content = load_content(tmp_path / "fax.tif", Settings(size=104))
+    with pytest.raises(SettingsError, match="the mask has 100x200 px, the content 200x208"):
+        load_mask(tmp_path / "mask.png", 1, content, Settings(size=104))

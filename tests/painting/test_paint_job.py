@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import math
 import re
 import shutil
@@ -142,6 +143,7 @@ class TestToTheEnd:
         assert metadata["inputs"]["input/style.jpg"] == evolution.digest(SAMPLES / "starry_night.jpg")
         assert len(metadata["weights"]) == 64
         assert metadata["versions"]["tensorflow"]
+        assert "remarks" not in metadata
 
     def test_the_animation_shows_the_frames(self, finished: Any) -> None:
         with Image.open(finished[0].timelapse) as animation:
@@ -306,11 +308,12 @@ class TestMemory:
         self, job: JobFolder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """By the memory of painting, and by that of decoding a large style; the named limit is enough for both."""
-        flat = Image.new("RGB", (9000, 9000))
+        flat = io.BytesIO()
+        Image.new("1", (9000, 9000)).save(flat, "PNG", compress_level=1)
 
         def refusal(limit: int) -> str:
             folder = make_job(job, memory_limit=limit / 1024)
-            flat.save(folder.input / "style.jpg", "PNG", compress_level=1)
+            (folder.input / "style.jpg").write_bytes(flat.getvalue())
             described = evolution.read_job_file(folder)
             evolution.write_job_file(folder, msgspec.structs.replace(described, digests={}))
             with pytest.raises(DoesNotFit) as caught:
@@ -443,7 +446,12 @@ class TestRemarks:
         [cmyk] = self.first(folder).remarks
         claimed = evolution.read_job_file(folder)
         evolution.write_job_file(folder, msgspec.structs.replace(claimed, remarks=("notes.txt is not used", cmyk)))
-        assert self.first(folder).remarks == ("notes.txt is not used", cmyk)
+        said = list(paint_job(folder, never, paint=iterates(1)))
+        assert isinstance(said[0], Started)
+        assert said[0].remarks == ("notes.txt is not used", cmyk)
+        metadata = images.read_metadata(folder.result)
+        assert metadata is not None
+        assert metadata["remarks"] == ["notes.txt is not used", cmyk]
 
 
 def forget_digests(folder: JobFolder) -> None:

@@ -14,7 +14,7 @@ from styled.settings import settings_from
 
 
 def photo(width: int = 1200, height: int = 800, *remarks: str) -> Loaded:
-    info = ImageInfo(width=width, height=height, format="PNG", mode="RGB", has_alpha=False)
+    info = ImageInfo(width=width, height=height, stored=(width, height), format="PNG", mode="RGB", has_alpha=False)
     side = max(width, height)
     shown = (round(height * 1024 / side), round(width * 1024 / side)) if side > 1024 else (height, width)
     return Loaded(np.zeros((*shown, 3), np.uint8), None, info, b"", remarks)

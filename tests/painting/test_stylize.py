@@ -6,6 +6,7 @@ import ctypes
 import gc
 import io
 import os
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,8 +65,35 @@ def test_an_unknown_setting_names_the_nearest() -> None:
 def test_one_colour_in_its_own_style_stays_as_it_is() -> None:
     """Its gradient is zero: there is no way to go."""
     black = np.zeros((43, 64, 3), np.uint8)  # as large as the rocket: compiled already
-    picture = styled.stylize(black, black, **WHOLE)
+    with pytest.warns(styled.RemarkWarning, match="one colour"):
+        picture = styled.stylize(black, black, **WHOLE)
     assert np.asarray(picture).max() <= 1
+
+
+class TestRemarks:
+    def paint(self, **settings: Any) -> Image.Image:
+        return styled.stylize(*PAIR, **{**TINY, **settings})
+
+    def test_they_are_a_warning_once_a_call_at_the_callers_line(self) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            pictures = [styled.stylize(*PAIR, **TINY, seed=number) for number in (1, 2)]
+        assert [warning.category for warning in caught] == [styled.RemarkWarning] * 2
+        assert {Path(warning.filename).name for warning in caught} == {"test_stylize.py"}
+        assert str(caught[0].message) == "; ".join(pictures[0].info["remarks"]) != ""
+
+    def test_paint_tells_at_the_call_and_not_at_the_first_step(self) -> None:
+        with pytest.warns(styled.RemarkWarning, match="seed has no effect") as caught:
+            styled.paint(*PAIR, **TINY, seed=1)
+        assert Path(caught[0].filename).name == "test_stylize.py"
+
+    def test_it_can_be_silenced(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", styled.RemarkWarning)
+            assert self.paint(seed=1).info["remarks"]
+
+    def test_without_remarks_there_is_none(self) -> None:
+        assert self.paint().info["remarks"] == ()
 
 
 def test_numpy_numbers_and_paths_are_settings_too() -> None:
@@ -198,7 +226,9 @@ class TestInputs:
         )
         plain = given if in_file == mode else given.convert(in_file)
         path = saved(plain, tmp_path, ".tif" if mode in {"CMYK", "LAB"} else ".png")
-        np.testing.assert_array_equal(decoded(given), decoded(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", styled.RemarkWarning)  # of inks without a profile
+            np.testing.assert_array_equal(decoded(given), decoded(path))
 
     def test_a_palette_with_a_transparent_colour(self, photo: Image.Image, tmp_path: Path) -> None:
         palette = photo.convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
@@ -214,10 +244,11 @@ class TestInputs:
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
         plain = decoded(photo)
         path = saved(photo, tmp_path, exif=exif, icc_profile=profile)
-        with Image.open(path) as opened:
+        with Image.open(path) as opened, pytest.warns(styled.RemarkWarning, match="colour profile is for Lab"):
             turned = decoded(opened)
         assert turned.size == (36, 48) != plain.size
-        np.testing.assert_array_equal(turned, decoded(path))
+        with pytest.warns(styled.RemarkWarning, match="colour profile is for Lab"):
+            np.testing.assert_array_equal(turned, decoded(path))
 
     def test_a_jpeg_by_path_as_file_as_image_and_as_array(self) -> None:
         path = SAMPLES / "rocket.jpg"
@@ -288,7 +319,7 @@ class TestInputs:
         (io.BytesIO(b"no image"), "the content image is a text, not an image"),
         (io.StringIO("text"), "mode 'rb'"),
         (Image.new("I", (8, 8)), "32-bit"),
-        (Image.new("F", (8, 8)), "floating point"),
+        (Image.linear_gradient("L").convert("F"), "floating point"),
         (Image.new("RGB", (0, 8)), "the content image"),
     ]
 
@@ -406,7 +437,7 @@ class TestManyPictures:
         monkeypatch.setattr(tf, "function", lambda *_, **__: traced.append(1))
         monkeypatch.setattr(objective.Loss, "terms", lambda *_: traced.append(1))
         for call in range(1, 4):
-            self.paint(64, call, content_weight=10.0 * call, style_weight=500.0 * call, seed=call)
+            self.paint(64, call, content_weight=10.0 * call, style_weight=500.0 * call)
         assert traced == []
         assert self.graphs() == graphs
 

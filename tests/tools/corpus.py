@@ -18,6 +18,7 @@ import re
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -228,6 +229,7 @@ def _painted(path: Path, _checker: Any) -> Seen:
 
     one_layer: dict[str, Any] = {"style_layers": {"block1_conv1": 1.0}, "content_layers": {"block2_conv1": 1.0}}
     outcome, words = "painted", ""
+    warnings.simplefilter("ignore", styled.RemarkWarning)
     try:
         picture = styled.stylize(path, path, size=64, steps=2, **one_layer)
         levels = np.asarray(picture.convert("RGB"))

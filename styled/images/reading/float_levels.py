@@ -178,6 +178,6 @@ def _linear_srgb() -> bytes:
 
 def _refusal(name: str, numbers: str) -> UnreadableImage:
     return UnreadableImage(
-        f"{name} is a TIFF of floating point numbers, {numbers}: which of them is white is not known",
+        f"{name} holds floating point numbers, {numbers}: which of them is white is not known",
         "Scale them to 0..1, or export it with 8 or 16 bits per channel.",
     )

@@ -6,6 +6,9 @@ import math
 
 from PIL import ImageFile
 
+TURNED = frozenset({5, 6, 7, 8})
+"""EXIF orientations that swap width and height."""
+
 _FROM = 1.05
 """A ratio of width to height below which nobody sees it, and resolutions are rounded."""
 _TO = 4.0
@@ -56,4 +59,4 @@ def _was_turned(image: ImageFile.ImageFile) -> bool:
     """Return whether Pillow has given a TIFF's size already turned on its side, but not its resolution."""
     tags = getattr(image, "tag_v2", None)
     is_pillows = image.format == "TIFF" and not hasattr(image, "alpha_plane")
-    return is_pillows and tags is not None and tags.get(274, 1) in {5, 6, 7, 8}
+    return is_pillows and tags is not None and tags.get(274, 1) in TURNED

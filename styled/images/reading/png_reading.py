@@ -7,7 +7,6 @@ of an ancillary chunk is wrong, or a chunk is too short.
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from typing import BinaryIO, NamedTuple
@@ -86,7 +85,7 @@ def _mend_transparency(image: ImageFile.ImageFile, header: bytes) -> None:
 
 def _walk(file: BinaryIO) -> _Chunks:
     """Look at each chunk; of those that may be left out also at what is in them."""
-    end = os.fstat(file.fileno()).st_size if _has_descriptor(file) else file.seek(0, io.SEEK_END)
+    end = file.seek(0, io.SEEK_END)
     kept, dropped, cicp, header, profile, frames = [], set[bytes](), b"", b"", b"", 1
     at = 8
     start = 0
@@ -138,14 +137,6 @@ def _large_profile(file: BinaryIO, at: int, length: int) -> bytes:
     except zlib.error:
         return b""
     return profile if decompressor.eof and rest[:1] == b"\0" else b""
-
-
-def _has_descriptor(file: BinaryIO) -> bool:
-    try:
-        file.fileno()
-    except (OSError, AttributeError):
-        return False
-    return True
 
 
 def _is_sound(file: BinaryIO, kind: bytes, length: int, header: bytes) -> bool:

@@ -33,8 +33,7 @@ def read_mask(job: NewJob, canvas: Canvas) -> tuple[Picture | None, Line]:
         with images.open_file(job.mask) as file:
             loaded = images.load(file, name=job.mask.name, max_pixels=MAX_PIXELS)
         if job.content is not None:
-            content = images.probe(job.content, max_pixels=MAX_PIXELS)
-            images.check_shape(loaded.info.width, loaded.info.height, content.width, content.height)
+            images.check_mask(loaded.info, images.probe(job.content, max_pixels=MAX_PIXELS))
         found = images.find_regions(loaded.pixels, loaded.alpha, len(job.styles))
     except StyledError as error:
         return None, ((inert(str(error)), "bad"),)

@@ -159,7 +159,7 @@ def test_transparency(tmp_path: Path, photo: Array, extra: str) -> None:
 def test_what_has_no_known_white_is_refused(tmp_path: Path, numbers: Array, found: str) -> None:
     with pytest.raises(UnreadableImage) as caught:
         images.load(write(tmp_path / "a.tif", numbers.astype(np.float32)))
-    assert str(caught.value).startswith(f"a.tif is a TIFF of floating point numbers, {found}: which of them is white")
+    assert str(caught.value).startswith(f"a.tif holds floating point numbers, {found}: which of them is white")
 
 
 @pytest.mark.processes
