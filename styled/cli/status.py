@@ -73,6 +73,8 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         "jobs": [msgspec.to_builtins(job) for job in jobs],
         "incomplete": msgspec.to_builtins(told.incomplete) if told else [],
         "incomplete_count": told.incomplete_count if told else 0,
+        "hot_folders": told.hot_folders if told else [],
+        "hot_folders_count": told.hot_folders_count if told else 0,
         "ignored": msgspec.to_builtins(told.ignored) if told else [],
         "ignored_count": told.ignored_count if told else 0,
         "rejected": msgspec.to_builtins(told.rejected) if told else [],
@@ -97,6 +99,12 @@ def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
     if report["incomplete"]:
         lines += ["", f"waiting in the inbox ({report['incomplete_count']}):"]
         lines += [line for entry in report["incomplete"] for line in _wrapped(_incomplete_line(entry), width)]
+    if report["hot_folders"]:
+        lines += [
+            "",
+            f"hot folders without an image ({report['hot_folders_count']}); each one dropped there is painted:",
+        ]
+        lines += [line for name in report["hot_folders"] for line in _wrapped(f"  {name}", width)]
     if report["ignored"]:
         lines += ["", f"left alone in the inbox ({report['ignored_count']}):"]
         lines += [line for entry in report["ignored"] for line in _wrapped(_reason_line(entry), width)]

@@ -90,6 +90,8 @@ class Reporter:
             parts=list(self._troubles()),
             incomplete=inbox.incomplete,
             incomplete_count=inbox.incomplete_count,
+            hot_folders=inbox.hot_folders,
+            hot_folders_count=inbox.hot_folders_count,
             ignored=inbox.ignored,
             ignored_count=inbox.ignored_count,
             rejected=inbox.rejected,

@@ -38,6 +38,9 @@ class InboxState:
     """The name of each incomplete pair, and the paths of its files and folders."""
     idle: list[Pair] = field(default_factory=list)
     """Quiet hot folders without a picture, whose style is to be checked once."""
+    hot_folders: list[str] = field(default_factory=list)
+    """Those of them whose style has no fault that is known, by name, at most ``LISTED``."""
+    hot_folders_count: int = 0
     left_alone: list[group.Ignored] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
     """The same with since when, the oldest first, at most ``LISTED``; :attr:`ignored_count` has them all."""
@@ -89,11 +92,8 @@ def classify(
         wall: Unix seconds now.
     """
     sorter = _Sorter(look, tracker, notes, wall)
-    faults: dict[tuple[str, ...], str] = {
-        (pair.name,): notes[pair.content] for pair in pairing.idle if pair.content in notes
-    }
     for half in pairing.halves:
-        sorter.wait(half.name, faults.get(half.paths, half.missing), half.paths)
+        sorter.wait(half.name, half.missing, half.paths)
     for folder, why in look.unreadable.items():
         sorter.wait(folder, f"permission to read it ({why})", (folder,))
     for path in look.foreign:
@@ -126,6 +126,7 @@ class _Sorter:
             if slash:
                 self._inside[folder].append(path)
         self._waiting: list[tuple[float, str, str]] = []
+        self._hot: list[str] = []
         self._unquiet: list[str] = []
         self.found = InboxState(signatures=look.signatures, inside=self._inside)
 
@@ -151,6 +152,11 @@ class _Sorter:
             self.found.ready.append(pair)
 
     def add_idle(self, pair: Pair) -> None:
+        note = self._notes.get(pair.content, "")
+        if note:
+            self.wait(pair.name, note, (pair.name,))
+        else:
+            self._hot.append(pair.name)
         if not self._still_changing(pair.paths):
             self.found.idle.append(pair)
 
@@ -173,6 +179,8 @@ class _Sorter:
         found = self.found
         found.ready.sort(key=lambda pair: (self._tracker.changed_at(pair.content), _natural(pair.content)))
         found.next_s = self._tracker.quiet_in_least(self._unquiet)
+        found.hot_folders_count = len(self._hot)
+        found.hot_folders = [escaped(name) for name in heapq.nsmallest(LISTED, self._hot)]
         found.incomplete_count = len(self._waiting)
         found.incomplete = [
             Incomplete(name=escaped(name), missing=escaped(missing), since=since)

@@ -233,7 +233,6 @@ def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
             pairing.pairs.append(group.pair(stem, content=path, kept=frozenset(group.paths)))
             pairs += 1
     if not pairs:
-        pairing.halves.append(Half(folder.name, "images to paint in this style", (folder.name,)))
         pairing.idle.append(group.pair(folder.name, content=group.first("style") or "", kept=frozenset(group.paths)))
 
 

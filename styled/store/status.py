@@ -81,6 +81,9 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     incomplete: list[Incomplete] = []
     """The oldest first, at most ``LISTED``."""
     incomplete_count: int = 0
+    hot_folders: list[str] = []
+    """Names of folders in the inbox with a style, ready for images, at most ``LISTED``; printable."""
+    hot_folders_count: int = 0
     ignored: list[Ignored] = []
     """What is left alone in the inbox, the oldest first, at most ``LISTED``; no hidden files, and no other programs' litter."""
     ignored_count: int = 0

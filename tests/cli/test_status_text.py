@@ -31,6 +31,7 @@ def report(**fields: Any) -> dict[str, Any]:
         "jobs": [msgspec.to_builtins(job)],
         "counts": {"waiting": 1},
         "incomplete": [],
+        "hot_folders": [],
         "ignored": [],
         "rejected": [],
     }
@@ -61,3 +62,9 @@ def test_remarks_and_what_lies_in_the_inbox_are_printed_to_their_end() -> None:
     for words in (f"note: {LONG}", f"IMG_1.MOV: a video; {LONG}", f"lonely: a style; {LONG}"):
         assert words in whole
     assert "left alone in the inbox (1):" in lines
+
+
+def test_a_hot_folder_without_an_image_is_said_to_be_one() -> None:
+    lines = _text(report(hot_folders=["starry"]), Root.at(Path("/x")), 80)
+    assert lines[-2:] == ["hot folders without an image (1); each one dropped there is painted:", "  starry"]
+    assert not any("waiting in the inbox" in line for line in lines)

@@ -47,7 +47,8 @@ def test_a_hot_folder_whose_style_cannot_be_used_says_so_before_a_picture_comes(
         (drive.root.inbox / name / "style.heic").write_bytes(data)
     drive.run(20)
     assert "style.heic" in drive.waits()["bad"]
-    assert drive.waits()["good"] == "images to paint in this style"
+    assert list(drive.waits()) == ["bad"]
+    assert (drive.inbox.found.hot_folders, drive.inbox.found.hot_folders_count) == (["good"], 1)
     drive.run(130)
     assert "style.heic" in drive.rejections()["bad"]
     assert drive.left() == ["good/style.heic"]

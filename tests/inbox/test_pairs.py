@@ -110,6 +110,12 @@ def test_rule_4_a_hot_folder_makes_a_pair_of_every_other_image_and_keeps_the_sty
     assert [entry.path for entry in pairing.ignored] == ["starry/notes.txt"]
 
 
+def test_a_hot_folder_without_an_image_waits_for_nothing():
+    pairing = pair_up(listing("starry/style.jpg"))
+    assert [pair.name for pair in pairing.idle] == ["starry"]
+    assert pairing.pairs == pairing.halves == pairing.misfits == pairing.ignored == []
+
+
 @pytest.mark.parametrize(
     ("paths", "name", "missing"),
     [
@@ -121,7 +127,6 @@ def test_rule_4_a_hot_folder_makes_a_pair_of_every_other_image_and_keeps_the_sty
         (["a.content.jpg", "a.style.jpg", "a.style-3.jpg"], "a", "style-2"),
         (["a/content.jpg"], "a", "a style"),
         (["a/photo.jpg"], "a", "a style: put style.jpg into its folder"),
-        (["a/style.jpg"], "a", "images to paint in this style"),
         (["style/a.jpg"], "a", "a content"),
         (["photo.jpg"], "photo.jpg", "a part in its name: photo.content.jpg or photo.style.jpg"),
         (
