@@ -33,6 +33,7 @@
     │   └── JobFileDamaged         a job's job.json is missing, damaged, or newer than this styled
     ├── Superseded             another worker has taken over the job's folder
     ├── OutputUnusable         the result cannot be written where it is asked for
+    ├── NoRoot                 the folder is no root, and nothing is made in it unasked
     ├── StorageRefuses         a disk does not take what is written: broken, read-only, away
     │   └── DiskFull               not enough free space to go on
     ├── OutOfResources         the system gives no more processes, threads, descriptors
@@ -253,6 +254,13 @@ class OutputUnusable(StyledError):
     """The result cannot be written where it is asked for: something is there, or the place is not writable."""
 
     exit_code = 73  # EX_CANTCREAT
+
+
+class NoRoot(StyledError):
+    """The folder is no root: nothing is made in it unasked."""
+
+    exit_code = 66  # EX_NOINPUT: systemd tries again, its disk may not be mounted yet
+    advice_default = "Give the right one with --root or $STYLED_ROOT, or make this one with: styled init."
 
 
 class StorageRefuses(StyledError):

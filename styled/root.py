@@ -23,6 +23,12 @@ class Root:
         return cls(Path(path or os.environ.get("STYLED_ROOT") or os.curdir).absolute())
 
     @property
+    def is_made(self) -> bool:
+        """Whether it is a root: one of ``inbox/``, ``evolution/``, ``.styled/`` or ``styled.toml`` is there, as a link too."""
+        marks = ("inbox", "evolution", self.state.name, self.config.name)
+        return any(os.path.lexists(self.path / name) for name in marks)
+
+    @property
     def inbox(self) -> Path:
         """Where users drop pairs."""
         return self._followed("inbox")

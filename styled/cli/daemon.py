@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli.init import require_root
 from styled.cli.options import root_option
 from styled.errors import SettingsError
 from styled.root import Root
@@ -47,6 +48,7 @@ def daemon(
     from styled.daemon.process.init import go_on_below_init
 
     root = Root.at(root_path)
+    require_root(root)
     if config_path is not None and not config_path.is_file():
         raise SettingsError(f"{config_path} is not there", "Check the path given to --config or in $STYLED_CONFIG.")
     flags = {"queue.parallel": parallel, **dict(parse_assignment(text) for text in assignments)}

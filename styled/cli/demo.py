@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli.init import make_root
 from styled.cli.options import root_option
 from styled.cli.pictures.thumbnail import thumbnail
 from styled.cli.progress import TextLines
@@ -51,6 +52,7 @@ def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
         signal.signal(number, signal.default_int_handler)  # as Ctrl-C: the daemon must not be left behind
     settings = layered(SETTINGS, dict(parse_assignment(text) for text in assignments))
     root = Root.at(root_path or tempfile.mkdtemp(prefix="styled-demo-"))
+    make_root(root)
     display = TextLines(sys.stderr)
     with _daemon(root, display):
         known = _jobs(root)

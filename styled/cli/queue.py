@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from styled.cli.init import require_root
 from styled.cli.options import job_ids, root_option
 from styled.cli.settings_options import own_settings, settings_options
 from styled.config import load_config
@@ -60,6 +61,7 @@ def add(
     if len(contents) > 1 and (mask or name):
         raise click.UsageError(f"{'--mask' if mask else '--name'} is of one photo; give one.")
     root = Root.at(root_path)
+    require_root(root)
     config = load_config(root.config)
     settings = own_settings(options)
     for content in contents:
@@ -210,4 +212,4 @@ def _ask_each(
 def _outcome(op: str, job: dict[str, Any]) -> str:
     if op == "priority":
         return f"priority {job['priority']}"
-    return f"{job['state']}; its worker is writing a checkpoint" if job["pid"] else str(job["state"])
+    return f"{job['state']}; its worker is writing a checkpoint" if job["handle"] else str(job["state"])

@@ -129,6 +129,8 @@ def _incomplete_line(entry: dict[str, Any]) -> str:
 
 
 def _daemon_line(daemon: dict[str, Any], root: Root) -> str:
+    if not root.is_made:
+        return f"{root.path} is no root; make it one with: styled init"
     if daemon["state"] == "off":
         return f"No daemon runs for {root.path}; start it with: styled daemon"
     line = f"The daemon of {root.path} is {daemon['state']} (pid {daemon['pid']})"

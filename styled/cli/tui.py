@@ -9,6 +9,7 @@ import sys
 import click
 
 from styled.cli.character_set import has_plain_font, speaks_utf8
+from styled.cli.init import require_root
 from styled.cli.options import root_option
 from styled.config import THEMES, load_config
 from styled.root import Root
@@ -66,6 +67,7 @@ def tui(
         click.echo(f"styled: {why_not}, so here is the status as text. (styled --help lists all commands.)", err=True)
         _print_status(ctx, root_path)
         return
+    require_root(root)
     config = load_config(root.config, flags={"tui.pictures": pictures, "tui.theme": theme})
     options = Options(
         readonly=readonly,

@@ -22,7 +22,7 @@ Styled = Callable[..., subprocess.CompletedProcess[str]]
 def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """An empty root, the same for all tests of a file."""
     root = Root.at(tmp_path_factory.mktemp("cli") / "root")
-    root.path.mkdir()
+    root.make_state()
     return root
 
 

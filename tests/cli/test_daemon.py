@@ -34,7 +34,7 @@ def test_every_command_has_help(styled: Styled, name: str) -> None:
         (("--parallel", "0"), 78, "queue.parallel = 0 is not allowed"),
         (("--set", "queue.paralel=2"), 78, "Did you mean queue.parallel?"),
         (("--config", "/no/such/file"), 78, "/no/such/file is not there"),
-        (("--root", "/proc/self/root-that-is-not"), 3, "cannot be opened"),
+        (("--root", "/proc/self/root-that-is-not"), 66, "make this one with: styled init"),
         (("--no-such-flag",), 2, "No such option"),
     ],
 )
@@ -112,12 +112,14 @@ def test_a_unit_is_installed_once_and_another_is_not_overwritten(
     styled: Styled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    Root.at(tmp_path).make_state()
     path = tmp_path / "config" / "systemd" / "user" / "styled.service"
     installed = styled("service", "install", "--root", tmp_path)
     assert installed.returncode == 0
     assert "systemctl --user daemon-reload && systemctl --user enable --now styled" in installed.stdout
     assert path.read_text() == styled("service", "show", "--root", tmp_path).stdout
     assert styled("service", "install", "--root", tmp_path).returncode == 0
+    Root.at(tmp_path / "other").make_state()
     other = styled("service", "install", "--root", tmp_path / "other")
     assert (other.returncode, "is there and differs" in other.stderr) == (1, True)
     assert styled("service", "install", "--root", tmp_path / "other", "--force").returncode == 0

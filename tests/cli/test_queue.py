@@ -78,10 +78,11 @@ def test_what_cannot_become_a_job_is_refused_before_it_is_copied(
 ) -> None:
     folder = pair[0].parent
     (folder / "notes.txt").write_text("hello")
+    Root.at(folder / "root").make_state()
     refused = styled("add", *arguments, "--root", folder / "root", cwd=folder)
     assert refused.returncode == code, refused.stderr
     assert words in refused.stderr
-    assert not (folder / "root").exists()
+    assert [path.name for path in (folder / "root").iterdir()] == [".styled"]
 
 
 def test_a_job_is_paused_resumed_cancelled_and_retried(daemon: DaemonProcess, styled: Styled) -> None:
@@ -188,6 +189,7 @@ def test_without_a_daemon_the_exit_code_is_3(styled: Styled, command: tuple[str,
 
 
 def test_adding_needs_no_daemon(styled: Styled, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    Root.at(tmp_path / "fresh").make_state()
     added = styled("add", *pair, "--root", tmp_path / "fresh")
     assert added.returncode == 0
     assert "No daemon runs here" in added.stderr
@@ -221,6 +223,7 @@ def test_with_style_every_image_is_a_photo_and_a_job(tmp_path: Path, pair: tuple
     photos = [tmp_path / f"photo-{number}.png" for number in range(3)]
     for photo in photos:
         shutil.copy(pair[0], photo)
+    Root.at(tmp_path / "fresh").make_state()
     invoke = CliRunner().invoke
     added = invoke(add, ["--root", str(tmp_path / "fresh"), "--style", str(pair[1]), *map(str, photos)])
     assert added.exit_code == 0, added.output

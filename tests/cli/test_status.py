@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from styled.cli import status
+from styled.daemon.control import seen
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.store import Store
@@ -24,7 +25,7 @@ from tests.store.many import add_copies
 pytestmark = pytest.mark.processes
 
 KEYS = {
-    "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "ignored", "ignored_count", "rejected",
+    "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "hot_folders", "hot_folders_count", "ignored", "ignored_count", "rejected",
     "rejected_count", "memory",
 }  # fmt: skip
 
@@ -32,7 +33,7 @@ KEYS = {
 def test_a_root_without_anything_has_a_status(styled: Styled, tmp_path: Path) -> None:
     told = styled("status", "--root", tmp_path)
     assert told.returncode == 0
-    assert told.stdout.startswith(f"No daemon runs for {tmp_path}; start it with: styled daemon\n0 waiting, 0 running")
+    assert told.stdout.startswith(f"{tmp_path} is no root; make it one with: styled init\n0 waiting, 0 running")
     report = json.loads(styled("status", "--json", "--root", tmp_path).stdout)
     assert report.keys() == KEYS
     assert report["daemon"]["state"] == "off"
@@ -78,7 +79,7 @@ def test_a_part_that_does_not_work_is_told_with_its_age() -> None:
 def test_a_daemon_that_hangs_is_told_from_one_that_runs(
     daemon: DaemonProcess, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(status, "STALE_S", 0.5)
+    monkeypatch.setattr(seen, "STALE_S", 0.5)
     daemon.signal(signal.SIGSTOP)
     try:
         time.sleep(0.6)

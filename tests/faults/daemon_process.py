@@ -68,7 +68,9 @@ class DaemonProcess:
         self.output = root.path.parent / "daemon-output.txt"
 
     def launch(self) -> subprocess.Popen[bytes] | Warm:
-        """Start it without waiting for an answer."""
+        """Start it without waiting for an answer; an empty folder becomes a root before."""
+        if self.root.path.is_dir() and not self.root.is_made:
+            self.root.make_state()
         environment = {**os.environ, **synthetic(), **QUICK, **self._environment}
         arguments = ["daemon", "--root", str(self.root.path), *self._flags]
         with self.output.open("ab") as output, Path(os.devnull).open() as nothing:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli.init import require_root
 from styled.cli.options import root_option
 from styled.errors import StyledError
 from styled.root import Root
@@ -44,7 +45,9 @@ def install(root_path: str | None, *, system: bool, user: str | None, name: str,
     from styled.daemon.process.unit import unit_path
 
     path = unit_path(name, system=system)
-    text = _unit(Root.at(root_path), system=system, user=user)
+    root = Root.at(root_path)
+    require_root(root)
+    text = _unit(root, system=system, user=user)
     _write(path, text, force=force)
     manager = "systemctl" if system else "systemctl --user"
     click.echo(f"Wrote {path}. Start it, now and at each boot, with:")

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from styled.cli.init import require_root
 from styled.cli.options import root_option
 from styled.files.printable import escaped
 from styled.root import Root
@@ -28,7 +29,9 @@ def gallery(root_path: str | None) -> None:
         if every >= _PROGRESS_FROM and sys.stderr.isatty():
             click.echo(f"\r{done}/{every} jobs" + ("\n" if done == every else ""), nl=False, err=True)
 
-    written = write_gallery(Root.at(root_path).evolution, on_job=show_progress)
+    root = Root.at(root_path)
+    require_root(root)
+    written = write_gallery(root.evolution, on_job=show_progress)
     for note in written.notes:
         click.echo(escaped(note), err=True)
     click.echo(f"{written.path}: {written.shown} result{'' if written.shown == 1 else 's'}")

@@ -8,6 +8,7 @@ import threading
 
 import click
 
+from styled.cli.init import require_root
 from styled.cli.options import root_option
 from styled.root import Root
 
@@ -27,6 +28,7 @@ def web(root_path: str | None, port: int) -> None:
     from styled.web.server import HOST, listening, new_token, serve
 
     root = Root.at(root_path)
+    require_root(root)
     token = new_token()
     listener = listening(port)
     click.echo(f"http://{HOST}:{listener.getsockname()[1]}/{token}/")
