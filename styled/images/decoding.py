@@ -42,6 +42,10 @@ _GAP = 2
 """Decoders and box filters shrink to no less than this times the size wanted; Lanczos does the rest, unseen."""
 
 
+_SEEN = 64
+"""Alpha from which a pixel's colour counts where colours are compared: below, it may be rounded to anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A decoded image."""
@@ -105,8 +109,9 @@ def load(
         remarks = [*image.info[REMARKS], *filter(None, [frames, pixel_shape.remark(image)]), *remarks]
         exif = carried_exif(image)
         image.close()  # what was decoded goes here, not at the end of this function
-    if _is_one_colour(pixels):
-        remarks.append("all of it is one colour")
+    if _is_one_colour(pixels, alpha):
+        # A logo, say: what it shows is in its transparency alone.
+        remarks.append(f"all of it{'' if alpha is None else ' that is not transparent'} is one colour")
     pixels = _resize_within(pixels, alpha, width, height)
     alpha = None if alpha is None else resize(alpha, width, height)
     if alpha is not None:
@@ -175,11 +180,16 @@ def _frames(image: ImageFile.ImageFile) -> str:
     return f"the first of {count} frames" if count > 1 else ""
 
 
-def _is_one_colour(pixels: Pixels) -> bool:
-    """Return whether no channel has more than two levels' difference: what a lossy codec makes of one colour."""
-    if np.ptp(pixels[0].astype(np.int16), axis=0).max() > 2:  # most are done with the first row
-        return False
-    return all(int(pixels[..., channel].max()) - int(pixels[..., channel].min()) <= 2 for channel in range(3))
+def _is_one_colour(pixels: Pixels, alpha: Pixels | None) -> bool:
+    """Return whether no channel of what is seen has more than two levels' difference: what a codec makes of one colour."""
+    low, high = np.full(3, 255), np.zeros(3, np.int64)
+    for row in range(len(pixels)):  # most are done with the first
+        seen = pixels[row] if alpha is None else pixels[row][alpha[row] >= _SEEN]
+        if len(seen):
+            low, high = np.minimum(low, seen.min(axis=0)), np.maximum(high, seen.max(axis=0))
+            if (high - low).max() > 2:
+                return False
+    return bool((high >= low).all())
 
 
 def _upright(image: ImageFile.ImageFile, turn: int, factor: int, name: str) -> tuple[Pixels, Pixels | None, list[str]]:

@@ -226,3 +226,21 @@ def test_chunks_of_a_png_are_left_as_they_are_where_nothing_is_wrong(tmp_path: P
     extra = struct.pack(">I", 1) + b"abCdx" + struct.pack(">I", zlib.crc32(b"abCdx"))
     (tmp_path / "a.png").write_bytes(data[:33] + extra + data[33:])
     assert images.load(tmp_path / "a.png").remarks == ()
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+@pytest.mark.parametrize("long_side", [None, 32])
+def test_a_shape_that_is_in_the_transparency_alone_is_remarked(
+    tmp_path: Path, hidden: int, long_side: int | None
+) -> None:
+    """Found by the corpus: icons and logos. What is hidden below counted as a second colour."""
+    pixels = np.full((64, 64, 4), (hidden, hidden, hidden, 0), np.uint8)
+    pixels[20:44, 20:44] = (200, 30, 30, 255)
+    pixels[19, 20:44] = (201, 30, 29, 90)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert images.load(tmp_path / "a.png", long_side=long_side).remarks == (
+        "all of it that is not transparent is one colour",
+    )
+    pixels[30, 30] = (0, 0, 0, 255)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert images.load(tmp_path / "a.png").remarks == ()
