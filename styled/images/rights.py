@@ -81,7 +81,8 @@ def _iptc(image: ImageFile.ImageFile) -> Mapping[str, str]:
     for name, key in _OF_IPTC.items():
         values = fields.get(key, b"")
         parts = values if isinstance(values, list) else [values]
-        found[name] = "; ".join(_decoded(part, is_utf8=is_utf8) for part in parts)
+        # Of an empty dataset Pillow gives None.
+        found[name] = "; ".join(_decoded(part, is_utf8=is_utf8) for part in parts if isinstance(part, bytes))
     return found
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
 from styled import images
@@ -25,7 +28,7 @@ XMP = f"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 PHOTO = Image.new("RGB", (40, 30), "teal")
 
 
-def iptc(*, utf8: bool) -> bytes:
+def iptc(*, utf8: bool, creator: str = "Zoë") -> bytes:
     """A segment APP13 (Adobe's image resource 0x0404) with the fields of IPTC-IIM."""
 
     def field(record: int, number: int, data: bytes) -> bytes:
@@ -33,7 +36,14 @@ def iptc(*, utf8: bool) -> bytes:
 
     encoding = "utf-8" if utf8 else "latin-1"
     fields = field(1, 90, b"\x1b%G") if utf8 else b""
-    for number, text in ((80, "Zoë"), (116, "© Zoë"), (120, WHAT), (25, "harbour"), (25, "dusk"), (90, "Secretville")):
+    for number, text in (
+        (80, creator),
+        (116, "© Zoë"),
+        (120, WHAT),
+        (25, "harbour"),
+        (25, "dusk"),
+        (90, "Secretville"),
+    ):
         fields += field(2, number, text.encode(encoding))
     fields += b"\0" * (len(fields) % 2)
     resource = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(fields)) + fields
@@ -111,3 +121,45 @@ def test_a_packet_that_is_damaged_or_large_costs_nothing_else(tmp_path: Path, pa
     loaded = images.load(tmp_path / "a.webp")
     np.testing.assert_array_equal(loaded.pixels, np.asarray(PHOTO))
     assert loaded.exif == b""
+
+
+def with_metadata(kind: str) -> tuple[bytes, int, int]:
+    """A JPEG or PNG, and where in it the bytes of its metadata begin and end, their lengths left out."""
+    written = io.BytesIO()
+    if kind == "iptc":
+        PHOTO.save(written, "JPEG")
+        segment = iptc(utf8=True)
+        data = written.getvalue()
+        return data[:2] + segment + data[2:], 2 + 18, 2 + len(segment)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist], exif[ExifTags.Base.Orientation] = "Zoe", 1
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.ColorSpace: 0xFFFF, ExifTags.Base.UserComment: b"ASCII\0\0\0comment"}
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    body = exif.tobytes()
+    PHOTO.save(written, "JPEG", exif=exif)
+    at = written.getvalue().index(body)
+    return written.getvalue(), at + 6, at + len(body)
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(["iptc", "exif"]),
+    st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=12),
+)
+def test_no_damage_to_metadata_costs_the_picture(kind: str, damage: list[tuple[float, int]]) -> None:
+    """What the check before the claim takes must not fail as a job."""
+    data, start, end = with_metadata(kind)
+    damaged = bytearray(data)
+    for place, byte in damage:
+        damaged[start + int(place * (end - start))] = byte
+    assert images.load(io.BytesIO(bytes(damaged)), name="a.jpg").pixels.size == 40 * 30 * 3
+
+
+def test_an_empty_text_of_iptc(tmp_path: Path) -> None:
+    """Found by the corpus (exiv2-bug447): the check took it, and its job failed."""
+    written = io.BytesIO()
+    PHOTO.save(written, "JPEG")
+    data = written.getvalue()
+    (tmp_path / "a.jpg").write_bytes(data[:2] + iptc(utf8=True, creator="") + data[2:])
+    found = carried(tmp_path / "a.jpg", tmp_path, ".png")
+    assert (found["Artist"], found["Copyright"]) == ("", "© Zoë")
