@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli import completing
 from styled.cli.init import require_root
 from styled.cli.options import root_option
 from styled.errors import SettingsError
@@ -30,6 +31,7 @@ from styled.settings import parse_assignment
     "assignments",
     multiple=True,
     metavar="SECTION.KEY=VALUE",
+    shell_complete=completing.configuration,
     help="Set one key; wins over file and environment.",
 )
 @click.option("--quiet", is_flag=True, help="Write the log to .styled/daemon.log only.")

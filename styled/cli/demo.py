@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli import completing
 from styled.cli.init import make_root
 from styled.cli.options import root_option
 from styled.cli.pictures.thumbnail import thumbnail
@@ -41,7 +42,14 @@ _POLL_S = 0.2
 
 @click.command()
 @root_option
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Another setting; repeat for more.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    shell_complete=completing.settings,
+    help="Another setting; repeat for more.",
+)
 def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
     """Drop a packaged pair into a fresh root and show the result.
 

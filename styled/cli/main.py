@@ -129,6 +129,10 @@ def main() -> None:
     """Run the command line; errors of the tree become one line on stderr and their exit code."""
     _have_streams()
     use_utf8()
+    if os.environ.get("_STYLED_COMPLETE"):
+        from styled.cli.completing import use_own_shells
+
+        use_own_shells()
     try:
         styled(prog_name="styled")
     except StyledError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from styled.cli import completing
 from styled.config import load_config
 from styled.presets import layered, presets
 from styled.root import Root
@@ -18,6 +19,7 @@ SHORTCUTS = ("preset", "size", "steps", "optimizer", "seed", "memory_limit")
 preset_option = click.option(
     "--preset",
     metavar="NAME",
+    shell_complete=completing.presets,
     help="Settings to start from: " + "; ".join(f"{each.name}, {each.description}" for each in presets()) + ".",
 )
 
@@ -28,7 +30,14 @@ _OPTIONS = (
     click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser."),
     click.option("--seed", type=int, help="Random seed."),
     click.option("--memory-limit", metavar="LIMIT", help="Memory it may use: auto, or for example 2GiB."),
-    click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Any setting; repeat for more."),
+    click.option(
+        "--set",
+        "assignments",
+        metavar="KEY=VALUE",
+        multiple=True,
+        shell_complete=completing.settings,
+        help="Any setting; repeat for more.",
+    ),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from styled.cli.completing import use_own_shells
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -19,6 +21,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     zsh:   echo 'eval "$(styled completion zsh)"' >> ~/.zshrc      (after compinit)
     fish:  styled completion fish > ~/.config/fish/completions/styled.fish
     """
+    use_own_shells()
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  # click has each of SHELLS
     click.echo(kind(ctx.find_root().command, {}, "styled", "_STYLED_COMPLETE").source())

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from styled.cli.main import COMMANDS
+from styled.cli.completing import _Bash
+from styled.cli.main import COMMANDS, styled
 from tests.deadlines import patience
 from tests.faults import warm
 
@@ -57,6 +58,31 @@ def test_options_are_completed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("styled run --preset dr", ["draft"]),
+        ("styled add --set norm", ["normalize="]),
+        ("styled add --set normalize=e", ["energy"]),
+        ("styled edit 1 --set keep_gps=", ["true", "false"]),
+        ("styled run --set=statistic=", ["gram", "wasserstein"]),
+        ("styled run --set nothing=", []),
+        ("styled demo --set checkp", ["checkpoint_s="]),
+        ("styled daemon --set queue.par", ["queue.parallel="]),
+        ("styled daemon --set ret", ["retention."]),
+        ("styled daemon --set nothing.", []),
+        ("styled tui --theme l", ["light"]),
+    ],
+)
+def test_settings_presets_and_keys_are_completed_as_bash_gives_them(
+    monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str]
+) -> None:
+    """In this process: what bash runs at Tab, with the line as it stands, since it takes ``a=b`` for three words."""
+    monkeypatch.setenv("COMP_LINE", line)
+    shell = _Bash(styled, {}, "styled", "_STYLED_COMPLETE")
+    assert [item.partition(",")[2] for item in shell.complete().splitlines()] == offered
+
+
+@pytest.mark.parametrize(
     "command",
     ["follow", "wait", "log", "pause", "resume", "cancel", "retry", "priority", "remove", "sheet", "timelapse"],
 )
@@ -73,7 +99,7 @@ def test_jobs_of_the_root_that_is_named(root: Path) -> None:
 
 def test_completing_loads_no_numpy() -> None:
     """A third of a second at each Tab."""
-    names = ("follow", "wait", "log", "pause", "sheet", "timelapse", "status")
+    names = ("follow", "wait", "log", "pause", "sheet", "timelapse", "status", "edit", "completion")
     modules = ", ".join(COMMANDS[name][0].partition(":")[0] for name in names)
     probe = f"import sys, {modules}; print({{'numpy', 'PIL', 'textual'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
