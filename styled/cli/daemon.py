@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from styled.cli import completing
 from styled.cli.init import require_root
+from styled.cli.machine import completing
 from styled.cli.options import root_option
 from styled.errors import SettingsError
 from styled.root import Root

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from styled.cli import completing
 from styled.cli.init import make_root
+from styled.cli.machine import completing
 from styled.cli.options import root_option
 from styled.cli.pictures.thumbnail import thumbnail
 from styled.cli.progress import TextLines

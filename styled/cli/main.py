@@ -130,7 +130,7 @@ def main() -> None:
     _have_streams()
     use_utf8()
     if os.environ.get("_STYLED_COMPLETE"):
-        from styled.cli.completing import use_own_shells
+        from styled.cli.machine.completing import use_own_shells
 
         use_own_shells()
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from styled.cli import completing
+from styled.cli.machine import completing
 from styled.config import load_config
 from styled.presets import layered, presets
 from styled.root import Root

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from styled.cli.completing import use_own_shells
+from styled.cli.machine.completing import use_own_shells
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from styled.cli.completing import _Bash
+from styled.cli.machine.completing import _Bash
 from styled.cli.main import COMMANDS, styled
 from tests.deadlines import patience
 from tests.faults import warm
