@@ -96,6 +96,13 @@ class QueueConfig(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=1000, description="daemon crashes within ten minutes that pause the queue; 0 = none"),
     ] = 3
+    warm: Annotated[
+        bool, Meta(description="a worker paints job after job; false: each job gets a process of its own")
+    ] = True
+    warm_s: Annotated[
+        float, Meta(ge=0.0, le=86400.0, description="seconds an idle worker waits for a job before it ends")
+    ] = 60.0
+    jobs_per_worker: Annotated[int, Meta(ge=1, le=10000, description="jobs after which a worker is replaced")] = 100
     nice: Annotated[int, Meta(ge=0, le=19, description="niceness of the workers; 19 yields to everything")] = 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,12 @@ def process_peak_bytes(pid: int | None = None) -> int | None:
     except (OSError, ValueError, IndexError):
         pass  # not Linux, or the process is gone
     return _own_peak() if pid is None else None
+
+
+def forget_peak() -> None:
+    """Have :func:`process_peak_bytes` of this process begin again, as far as the system can."""
+    with suppress(OSError):  # not Linux, or a container without it
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def process_bytes() -> int | None:

@@ -1,7 +1,8 @@
 """Messages from a worker to its parent: one JSON object a line on standard output.
 
-The parent can only ask the worker to stop: SIGTERM (or SIGINT), or closing its standard input.
+The parent can ask the worker to stop: SIGTERM (or SIGINT), or closing its standard input.
 The worker then writes a checkpoint between two steps, sends ``Stopped`` and exits.
+And it can name another job's folder to a worker that has sent ``Idle``.
 """
 
 from __future__ import annotations
@@ -113,6 +114,16 @@ class Stopped(Message, frozen=True, tag="stopped"):
     step: int
 
 
+class Idle(Message, frozen=True, tag="idle"):
+    """After ``Result``: nothing of the job is written any more, and the worker waits for another.
+
+    The parent writes its folder and a zero byte to the standard input of the worker, or closes it.
+    """
+
+    memory_bytes: int
+    """Resident now."""
+
+
 class Failure(Message, frozen=True, tag="error"):
     """The worker cannot go on. ``kind`` is a word of the error tree (``StyledError.kind``)."""
 
@@ -122,7 +133,7 @@ class Failure(Message, frozen=True, tag="error"):
     step: int = 0
 
 
-WorkerMessage = Started | Progress | Frame | Checkpointed | Noted | Result | Stopped | Failure
+WorkerMessage = Started | Progress | Frame | Checkpointed | Noted | Result | Stopped | Idle | Failure
 
 _encoder = msgspec.json.Encoder()
 _AnyMessage: Any = WorkerMessage  # a union is a type to msgspec, and to mypy none that can be handed over

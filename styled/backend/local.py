@@ -1,4 +1,4 @@
-"""Runs each job as a child process of this machine."""
+"""Runs jobs in child processes of this machine, one job after another in each while all goes well."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import psutil
 import structlog
 
 from styled.backend import launch
+from styled.backend.orphans import Process, end_orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
 from styled.config import QueueConfig
 from styled.errors import ControlError
 from styled.evolution.folder import JobFolder
-from styled.messages import Checkpointed, Failure, Progress, Result, Started, decode
+from styled.messages import Checkpointed, Failure, Idle, Progress, Result, Started, decode
 
 MAX_LINE = 64 * 1024
 """Longest line taken from a worker, bytes; its messages are far shorter."""
@@ -31,55 +32,47 @@ MAX_LINE = 64 * 1024
 TEST_WORKER = "STYLED_TEST_WORKER"
 """Environment variable that names another module to run as the worker; for tests."""
 
+WORKER = "styled.painting.worker"
+
+_STAY = "--stay"
+"""Has the worker wait for another job; see :mod:`styled.painting.worker`."""
+
+_KEPT_BYTES = 2 * 2**30
+"""A worker that holds more when its job is done is ended: what it keeps would save less than that memory is worth."""
+
 _READ_AT_ONCE = 256 * 1024
 """Bytes taken from one worker before the others get their turn."""
 
 _KILL_AFTER_S = 30.0
 """Between asking a worker that gives no sign of life and killing it."""
 
-_LOOK_S = 0.02
-"""Between two looks at a process that is no child of ours, and so cannot be waited for."""
-
-_HANDLE = "local"
-"""What the handles of this back end begin with."""
-
 _BUSY_STALL = 10.0
 """A silent worker that uses the processor is given this many times the limit: a step may simply be long."""
 
 
-class Process(NamedTuple):
-    """The process that paints a job, so that a later daemon can recognise it."""
+@dataclass(slots=True, eq=False)
+class _Child:
+    """A worker's process."""
 
-    pid: int
-    started_at: float
-    """Unix seconds; a pid alone is used again."""
-
-    @property
-    def handle(self) -> str:
-        """The process as a text."""
-        return f"{_HANDLE}:{self.pid}:{self.started_at:.3f}"
-
-    @classmethod
-    def of(cls, handle: str) -> Process | None:
-        """Return the process that a handle means; None if it is that of another back end, or damaged."""
-        kind, _, rest = handle.partition(":")
-        pid, _, started_at = rest.partition(":")
-        try:
-            process = cls(int(pid), float(started_at))
-        except ValueError:
-            return None
-        return process if kind == _HANDLE and process.pid > 0 else None
+    slot: int
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+    received: bytearray = field(default_factory=bytearray)
+    watched: bool = True
+    jobs: int = 1
+    """Given to it so far."""
+    idle_since: float = 0.0
+    """When it was done with its last job; once it is asked to end, when that was."""
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
+    """A process while it has a job."""
+
     task: Task
-    slot: int
-    process: subprocess.Popen[bytes]
-    output: IO[bytes]
+    child: _Child
     heard_at: float
     oom_kills: int
-    received: bytearray = field(default_factory=bytearray)
     first_step: int = 0
     progress: Progress | None = None
     result: Result | None = None
@@ -92,11 +85,15 @@ class _Worker:
     cpu_seconds: float = 0.0
     cpu_seen_at: float = 0.0
     garbled: bool = False
-    watched: bool = True
+    idle: Idle | None = None
+    """What it said when it was done with its job."""
 
 
 class LocalRunner:
-    """Runs each task as a child process of its own session on this machine.
+    """Runs each task in a child process of its own session on this machine.
+
+    A worker whose job is done waits for the next one (``[queue] warm``): the interpreter, TensorFlow, the network and
+    the graphs of some shapes are there already. One that failed, was stopped, or holds much memory is not used again.
 
     Args:
         selector: is given the workers' output to watch; None for a caller that polls on its own.
@@ -115,20 +112,27 @@ class LocalRunner:
         module: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config = config or QueueConfig()
+        self._config = config or QueueConfig(warm=False)
         self._devices = devices
-        self._module = module or os.environ.get(TEST_WORKER, "styled.painting.worker")
+        self._module = module or os.environ.get(TEST_WORKER, WORKER)
         self._selector = selector
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
+        self._idle: list[_Child] = []
+        self._leaving: list[_Child] = []
+        """Idle ones that were asked to end."""
         self._log = structlog.get_logger("runner")
 
     trouble = ""
     """This machine can always be reached."""
 
     def reconfigure(self, config: QueueConfig) -> None:
-        """Go on by another configuration; running workers keep their niceness."""
-        self._config = config
+        """Go on by another configuration; running workers keep their niceness, and paint nothing else afterwards."""
+        if config != self._config:
+            self._config = config
+            self._dismiss_idle()
+            for worker in self._workers.values():
+                worker.child.jobs = config.jobs_per_worker
 
     def capacity(self) -> int:
         """Return ``[queue] parallel``."""
@@ -145,12 +149,39 @@ class LocalRunner:
         Raises:
             OSError: no process could be started, or the job's log cannot be opened.
         """
+        child = None if task.is_delicate else self._given_to_idle(task)
+        if child is None:
+            child = self._start(task)
+        now = self._clock()
+        self._workers[task.id] = _Worker(task, child, heard_at=now, oom_kills=_oom_kills(), cpu_seen_at=now)
+        return Process.running_as(child.process.pid).handle
+
+    def _given_to_idle(self, task: Task) -> _Child | None:
+        """Give a task to an idle worker; return None if there is none that takes it."""
+        while self._idle:
+            child = self._idle.pop()
+            if has_ended(child.process.pid):
+                self._dismiss(child)
+                continue
+            assert child.process.stdin is not None  # noqa: S101  # asked for when it was started
+            try:
+                child.process.stdin.write(os.fsencode(task.folder.absolute()) + b"\0")
+            except BrokenPipeError:  # it has died meanwhile
+                self._dismiss(child)
+            else:
+                child.jobs += 1
+                return child
+        return None
+
+    def _start(self, task: Task) -> _Child:
+        self._dismiss_idle()  # its memory is wanted, a GPU's above all
         log = JobFolder(task.folder).open_log()
-        taken = {worker.slot for worker in self._workers.values()}
+        taken = {worker.child.slot for worker in self._workers.values()}
         slot = next(number for number in itertools.count() if number not in taken)
+        stay = [_STAY] if self._config.warm and self._module == WORKER else []
         try:
             process = subprocess.Popen(
-                launch.command(self._module, str(task.folder), nice=self._config.nice),
+                launch.command(self._module, str(task.folder.absolute()), *stay, nice=self._config.nice),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -163,13 +194,11 @@ class LocalRunner:
             os.close(log)
         assert process.stdout is not None  # noqa: S101  # asked for above
         os.set_blocking(process.stdout.fileno(), False)
-        now = self._clock()
-        worker = _Worker(task, slot, process, process.stdout, heard_at=now, oom_kills=_oom_kills(), cpu_seen_at=now)
-        self._workers[task.id] = worker
+        child = _Child(slot, process, process.stdout)
         if self._selector is not None:
             # Only a wake-up: poll() does the reading.
-            self._selector.register(worker.output, selectors.EVENT_READ, lambda: None)
-        return Process(process.pid, _started_at(process.pid)).handle
+            self._selector.register(child.output, selectors.EVENT_READ, lambda: None)
+        return child
 
     def _variables(self, slot: int) -> dict[str, str]:
         """Return what is added to a worker's environment: the GPU it may use, the threads it may start."""
@@ -188,14 +217,53 @@ class LocalRunner:
         reports: list[Report] = []
         for job, worker in list(self._workers.items()):
             # Looked at before reading: whatever a worker wrote before its end is then in the pipe.
-            gone = has_ended(worker.process.pid)
+            gone = has_ended(worker.child.process.pid)
             self._read(worker, reports, to_the_end=gone)
             if gone:
                 reports.append(Report(job, self._reap(worker)))
                 del self._workers[job]
+            elif worker.idle is not None and not worker.asked_to_stop and not worker.stalled:
+                reports.append(Report(job, _ended(worker, returncode=0)))
+                del self._workers[job]
+                self._keep(worker.child, worker.idle)
             else:
                 self._watch(worker)
+        self._look_at_idle()
         return reports
+
+    def _keep(self, child: _Child, idle: Idle) -> None:
+        """Keep a worker that is done with its job for the next one, or have it end."""
+        child.idle_since = self._clock()
+        self._idle.append(child)
+        if child.jobs >= self._config.jobs_per_worker or idle.memory_bytes > _KEPT_BYTES:
+            self._dismiss(child)
+
+    def _look_at_idle(self) -> None:
+        """End the workers that wait for longer than they shall, and collect those that have ended."""
+        for child in [child for child in self._idle if self._clock() >= child.idle_since + self._config.warm_s]:
+            self._dismiss(child)
+        for child in [child for child in (*self._idle, *self._leaving) if has_ended(child.process.pid)]:
+            self._dismiss(child)
+            self._leaving.remove(child)
+            self._unwatch(child)
+            kill_group(child.process.pid)
+            child.process.wait()
+        for child in self._leaving:
+            if self._clock() >= child.idle_since + _KILL_AFTER_S:
+                kill_group(child.process.pid)
+
+    def _dismiss_idle(self) -> None:
+        for child in list(self._idle):
+            self._dismiss(child)
+
+    def _dismiss(self, child: _Child) -> None:
+        """Have an idle worker end: it holds nothing that is wanted."""
+        if child in self._idle:
+            self._idle.remove(child)
+        if child not in self._leaving:
+            self._leaving.append(child)
+            child.idle_since = self._clock()
+            _ask(child)
 
     def stop(self, job: str, grace_s: float) -> None:
         """Ask a worker to stop; it is killed if it is still there after ``grace_s`` seconds."""
@@ -204,7 +272,7 @@ class LocalRunner:
             return
         if not worker.asked_to_stop:
             worker.asked_to_stop = True
-            self._ask(worker)
+            _ask(worker.child)
         kill_at = self._clock() + grace_s
         worker.kill_at = kill_at if worker.kill_at is None else min(worker.kill_at, kill_at)
 
@@ -212,6 +280,7 @@ class LocalRunner:
         """Stop all workers: they end with the daemon."""
         for job in self.running():
             self.stop(job, grace_s)
+        self._dismiss_idle()
 
     def close(self) -> None:
         """Let go of nothing: a worker that is left is sent SIGTERM by the kernel when this process ends."""
@@ -227,10 +296,9 @@ class LocalRunner:
 
     def wake_after(self) -> float | None:
         """Return in how many seconds a worker may have to be killed."""
-        if not self._workers:
-            return None
-        now = self._clock()
-        return max(0.0, min(self._due(worker) for worker in self._workers.values()) - now)
+        due = [self._due(worker) for worker in self._workers.values()]
+        due += [child.idle_since + self._config.warm_s for child in self._idle]
+        return max(0.0, min(due) - self._clock()) if due else None
 
     def _due(self, worker: _Worker) -> float:
         if worker.kill_at is not None:
@@ -243,21 +311,21 @@ class LocalRunner:
 
     def _read(self, worker: _Worker, reports: list[Report], *, to_the_end: bool) -> None:
         taken = 0
-        while worker.watched and (to_the_end or taken < _READ_AT_ONCE):
+        while worker.child.watched and (to_the_end or taken < _READ_AT_ONCE):
             try:
-                chunk = os.read(worker.output.fileno(), 65536)
+                chunk = os.read(worker.child.output.fileno(), 65536)
             except BlockingIOError:
                 return
             if not chunk:
-                self._unwatch(worker)
+                self._unwatch(worker.child)
                 return
             taken += len(chunk)
             worker.heard_at = self._clock()
-            worker.received += chunk
-            *lines, rest = worker.received.split(b"\n")
+            worker.child.received += chunk
+            *lines, rest = worker.child.received.split(b"\n")
             for line in lines:
                 self._take(worker, bytes(line), reports)
-            worker.received = rest
+            worker.child.received = rest
             if len(rest) > MAX_LINE:
                 self._garbled(worker, "a line without end")
                 rest.clear()
@@ -273,6 +341,9 @@ class LocalRunner:
                 worker.first_step, worker.began = step, True
             case Progress():
                 worker.progress = message
+                return
+            case Idle():
+                worker.idle = message
                 return
             case Checkpointed(step=step):
                 worker.progressed = worker.progressed or step > worker.first_step
@@ -292,7 +363,7 @@ class LocalRunner:
         now = self._clock()
         if worker.kill_at is not None:
             if now >= worker.kill_at:
-                kill_group(worker.process.pid)
+                kill_group(worker.child.process.pid)
             return
         silent = now - worker.heard_at
         limit = self._limit(worker)
@@ -303,112 +374,66 @@ class LocalRunner:
         self._log.warning("a worker gives no sign of life and is ended", job=worker.task.id, seconds=round(silent))
         worker.stalled = True
         worker.kill_at = now + _KILL_AFTER_S
-        self._ask(worker)
+        _ask(worker.child)
 
     def _is_busy(self, worker: _Worker, now: float, limit: float) -> bool:
         """Return whether a worker has used the processor within the limit, for at least a hundredth of it."""
         if now - worker.cpu_seen_at < limit:
             return True
         try:
-            used = sum(psutil.Process(worker.process.pid).cpu_times()[:2])
+            used = sum(psutil.Process(worker.child.process.pid).cpu_times()[:2])
         except psutil.Error:
             return False
         busy = used - worker.cpu_seconds > 0.01 * limit
         worker.cpu_seconds, worker.cpu_seen_at = used, now
         return busy
 
-    def _ask(self, worker: _Worker) -> None:
-        """Ask a worker to stop, in both ways it listens to.
-
-        The signal first: a worker that already ends because its input did has no handler left near the end of its
-        interpreter, and would die of the signal instead of giving its exit code.
-        """
-        with contextlib.suppress(ProcessLookupError):
-            worker.process.send_signal(signal.SIGTERM)
-        if worker.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                worker.process.stdin.close()
-
     def _reap(self, worker: _Worker) -> Ended:
         """Collect a dead worker, and end whatever it started and left behind."""
-        self._unwatch(worker)
+        child = worker.child
+        self._unwatch(child)
         # Before the wait: until then its pid, and so its group's number, cannot be used again.
-        kill_group(worker.process.pid)
-        returncode = worker.process.wait()
-        if worker.process.stdin is not None:
+        kill_group(child.process.pid)
+        returncode = child.process.wait()
+        if child.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
-                worker.process.stdin.close()
+                child.process.stdin.close()
         ours = worker.kill_at is not None and self._clock() >= worker.kill_at
-        return Ended(
-            returncode=returncode,
-            result=worker.result,
-            failure=worker.failure,
-            asked_to_stop=worker.asked_to_stop,
-            stalled=worker.stalled,
-            killed_by_kernel=returncode == -signal.SIGKILL and not ours and _oom_kills() > worker.oom_kills,
-            progressed=worker.progressed,
-            began=worker.began,
-        )
+        killed = returncode == -signal.SIGKILL and not ours and _oom_kills() > worker.oom_kills
+        return _ended(worker, returncode=returncode, killed_by_kernel=killed)
 
-    def _unwatch(self, worker: _Worker) -> None:
-        if worker.watched:
-            worker.watched = False
+    def _unwatch(self, child: _Child) -> None:
+        if child.watched:
+            child.watched = False
             if self._selector is not None:
-                self._selector.unregister(worker.output)
-            worker.output.close()
+                self._selector.unregister(child.output)
+            child.output.close()
 
 
-def end_orphans(attempts: Sequence[Attempt]) -> None:
-    """End the workers of this machine among the attempts of an earlier daemon."""
-    for attempt in attempts:
-        process = Process.of(attempt.handle)
-        if process is not None and end_orphan(process):
-            log = structlog.get_logger("runner")
-            log.warning("ended a worker that outlived its daemon", job=attempt.task.id, pid=process.pid)
+def _ended(worker: _Worker, *, returncode: int, killed_by_kernel: bool = False) -> Ended:
+    return Ended(
+        returncode=returncode,
+        result=worker.result,
+        failure=worker.failure,
+        asked_to_stop=worker.asked_to_stop,
+        stalled=worker.stalled,
+        killed_by_kernel=killed_by_kernel,
+        progressed=worker.progressed,
+        began=worker.began,
+    )
 
 
-def end_orphan(process: Process, *, patience_s: float = 10.0) -> bool:
-    """End a worker that outlived its daemon, with its whole group; return whether there was one.
+def _ask(child: _Child) -> None:
+    """Ask a worker to stop, in both ways it listens to.
 
-    Such a worker was stopped by the end of its daemon and may be writing its checkpoint: it is given
-    ``patience_s`` seconds for that. A process that merely has the same pid is left alone.
-
-    Raises:
-        psutil.TimeoutExpired: it cannot even be killed.
+    The signal first: a worker that already ends because its input did has no handler left near the end of its
+    interpreter, and would die of the signal instead of giving its exit code.
     """
-    try:
-        orphan = psutil.Process(process.pid)
-        if abs(orphan.create_time() - process.started_at) > 1.0 or orphan.status() == psutil.STATUS_ZOMBIE:
-            return False
-        orphan.terminate()
-    except psutil.NoSuchProcess:
-        return False
-    if not _ends_within(orphan, patience_s):
-        kill_group(process.pid)
-        if not _ends_within(orphan, patience_s):
-            raise psutil.TimeoutExpired(patience_s, process.pid)
-    return True
-
-
-def _ends_within(process: psutil.Process, seconds: float) -> bool:
-    """Return whether a process ends in time. A zombie has ended: not every container has somebody who collects it."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        if time.monotonic() >= until:
-            return False
-        time.sleep(_LOOK_S)
-
-
-def _started_at(pid: int) -> float:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return 0.0
+    with contextlib.suppress(ProcessLookupError):
+        child.process.send_signal(signal.SIGTERM)
+    if child.process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            child.process.stdin.close()
 
 
 def _oom_kills() -> int:

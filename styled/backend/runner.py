@@ -62,6 +62,8 @@ class Task:
     folder: Path
     number: int = 0
     """The job's."""
+    is_delicate: bool = False
+    """Its worker must have painted nothing before: it has a limit on memory, or an earlier attempt failed."""
     attempt: str = ""
     """Token of this attempt, ``[0-9a-f]+``; no other attempt ever has it."""
 

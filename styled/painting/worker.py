@@ -1,7 +1,8 @@
-"""The child process that paints one job: ``python -m styled.painting.worker FOLDER``.
+"""The child process that paints jobs, one after another: ``python -m styled.painting.worker FOLDER [--stay]``.
 
-Only here and in the engine does TensorFlow live, so that its memory is back when the job ends and a crash
-costs one job. The parent reads messages (:mod:`styled.messages`) from standard output, one JSON object a
+Only here and in the engine does TensorFlow live, so that its memory is back when the process ends and a crash
+costs one job. With ``--stay`` it waits for another job when one is done, with TensorFlow imported, and the network and
+the graphs of some shapes kept; after anything but a result it exits. The parent reads messages (:mod:`styled.messages`) from standard output, one JSON object a
 line; everything else that is printed, TensorFlow's chatter included, goes to the job's ``log.txt``.
 
 To stop: SIGTERM, SIGINT, or the end of standard input where that is a pipe, so that a worker never outlives
@@ -14,7 +15,9 @@ unusable input, 137 for memory, 1 otherwise).
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
+import queue
 import re
 import signal
 import stat
@@ -31,10 +34,12 @@ import structlog
 from styled.errors import InstallationBroken, OutOfMemory, StorageRefuses, StyledError
 from styled.evolution import JobFolder
 from styled.files.durable import passing_trouble
+from styled.memory import forget_peak, process_bytes
 from styled.messages import (
     STOPPED_EXIT_CODE,
     Checkpointed,
     Failure,
+    Idle,
     Noted,
     Progress,
     Result,
@@ -43,6 +48,9 @@ from styled.messages import (
     WorkerMessage,
     encode,
 )
+
+STAY = "--stay"
+"""Wait for another job when one is done."""
 
 _ONEDNN_OUT_OF_MEMORY = "Status: 1,"
 """Part of TensorFlow's message when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
@@ -55,6 +63,8 @@ class StopRequest:
         # Not an Event: its lock is no reentrant one, and a second signal may come inside the first one's handler.
         # It does when the daemon is killed: the kernel signals a child for each of its parent's threads that ends.
         self._made = False
+        # Its put() may be interrupted by another, from a signal's handler.
+        self._folders: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def listen(self) -> None:
         """Install the signal handlers and watch standard input if it is a pipe or a socket.
@@ -74,15 +84,24 @@ class StopRequest:
     def make(self) -> None:
         """Ask to stop."""
         self._made = True
+        self._folders.put(None)
+
+    def next_folder(self) -> Path | None:
+        """Wait until the parent names another job's folder, and return it; None if this worker is to stop."""
+        name = None if self._made else self._folders.get()
+        return None if name is None or self._made else Path(name)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._made = True
+        self.make()
 
     def _watch_input(self) -> None:
         # os.read, not sys.stdin: a thread inside a buffered read makes the interpreter abort on exit.
-        while os.read(0, 4096):
-            pass
-        self._made = True
+        received = b""
+        while chunk := os.read(0, 4096):
+            *lines, received = (received + chunk).split(b"\0")
+            for line in lines:
+                self._folders.put(os.fsdecode(line))
+        self.make()
 
 
 class Outlet:
@@ -154,18 +173,34 @@ class Outlet:
 
 
 def main() -> int:
-    """Paint the job in the folder named on the command line; return the exit code."""
-    folder = JobFolder(Path(sys.argv[1]))
+    """Paint the job in the folder named on the command line, and those named later; return the last one's exit code."""
+    path: Path | None = Path(sys.argv[1])
+    stays = STAY in sys.argv[2:]
     stop = StopRequest()
+    stop.listen()
+    # Descriptor 1 is the log's while a job is painted: TensorFlow's C++ prints past sys.stdout.
+    stream = os.fdopen(os.dup(1), "wb")
+    while path is not None:
+        code = _paint_one(JobFolder(path), stream, stop)
+        if code or not stays or stop.made():
+            return code
+        stream.write(encode(Idle(memory_bytes=_let_go())))
+        stream.flush()
+        path = stop.next_folder()
+        forget_peak()
+    return 0
+
+
+def _paint_one(folder: JobFolder, stream: BinaryIO, stop: StopRequest) -> int:
+    """Paint one job; return its exit code."""
     try:
-        stream, log = _redirect_output(folder)
+        os.chdir(folder.path)
+        log = _open_log(folder)
     except OSError as error:
         failure = _in_the_tree(error)
-        sys.stdout.buffer.write(
-            encode(Failure(kind=failure.kind, message=failure.message, advice=failure.advice, step=0))
-        )
+        stream.write(encode(Failure(kind=failure.kind, message=failure.message, advice=failure.advice, step=0)))
+        stream.flush()
         return failure.exit_code
-    stop.listen()
     outlet = Outlet(stream, log, stop)
     try:
         return _paint(folder, stop, outlet)
@@ -187,17 +222,31 @@ def _paint(folder: JobFolder, stop: StopRequest, outlet: Outlet) -> int:
     return STOPPED_EXIT_CODE if isinstance(message, Stopped) else 0
 
 
-def _redirect_output(folder: JobFolder) -> tuple[BinaryIO, TextIO]:
-    """Keep standard output for messages; send file descriptors 1 and 2 to the job's log.
+def _open_log(folder: JobFolder) -> TextIO:
+    """Send file descriptors 1 and 2, and what Python writes when it crashes, to the job's log.
 
     On the level of file descriptors, because TensorFlow's C++ prints past ``sys.stderr``.
     """
-    messages = os.fdopen(os.dup(1), "wb")
-    log = folder.log.open("a", encoding="utf-8", buffering=1)
+    log = os.fdopen(folder.open_log(), "a", encoding="utf-8", buffering=1)
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
     faulthandler.enable(log)
-    return messages, log
+    return log
+
+
+def _let_go() -> int:
+    """Hold nothing of the job that is done: no file of it, no memory; return the bytes that are resident still."""
+    from styled.engine.network import device
+
+    faulthandler.disable()  # it has the log
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+    os.chdir("/")
+    gc.collect()
+    device.give_back_freed_memory()
+    return process_bytes() or 0
 
 
 def _in_the_tree(error: Exception) -> StyledError:

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from styled.backend import local as runner_module
-from styled.backend.local import LocalRunner, Process, end_orphan
+from styled.backend.local import LocalRunner
+from styled.backend.orphans import Process, end_orphan
 from styled.backend.runner import Ended, Report, Task
 from styled.config import QueueConfig
 from styled.messages import Checkpointed, Frame, Result, Started

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from PIL import Image
 
-from styled.backend.local import Process
+from styled.backend.orphans import Process
 from styled.config import QueueConfig
 from styled.daemon import dispatch
 from styled.errors import DiskFull

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from styled.backend.local import LocalRunner, Process
+from styled.backend.local import LocalRunner
+from styled.backend.orphans import Process
 from styled.config import QueueConfig
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.job_commands import JobCommands
