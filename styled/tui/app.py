@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.screen import Screen
 
@@ -40,6 +41,7 @@ from styled.tui.screens.compare_screen import CompareScreen
 from styled.tui.screens.detail_screen import DetailScreen
 from styled.tui.screens.job_screen import JobScreen
 from styled.tui.screens.main_screen import MainScreen
+from styled.tui.suspension import go_on_after_any_stop
 from styled.tui.widgets.background import post
 from styled.tui.widgets.file_list import FileList
 from styled.tui.widgets.pager import Pager
@@ -82,6 +84,15 @@ class StyledApp(App[None]):
             tooltip="All commands, by name.",
         ),
         Binding("question_mark,f1", "help", "help", id="app.help", key_display="?", tooltip="This list of keys."),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "to the background",
+            show=False,
+            id="app.suspend",
+            key_display="^z",
+            tooltip="Go to the background of the shell; fg comes back.",
+        ),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; the daemon and its jobs run on."),
     ]
 
@@ -187,6 +198,9 @@ class StyledApp(App[None]):
         """Begin to look."""
         self._map_keys()
         self._watch_terminal()
+        if isinstance(self._driver, LinuxDriver):
+            go_on_after_any_stop(self._driver)
+            self.app_resume_signal.subscribe(self, self._resumed)
         self._poller.start()
         if self._pulse_taker is not None:
             self._pulse_taker.start()
@@ -226,6 +240,11 @@ class StyledApp(App[None]):
 
         self._hangup_watch = HangupWatch(sys.__stdin__.fileno(), lost)
         self._hangup_watch.start()
+
+    def _resumed(self, _app: App[object]) -> None:
+        """Draw all again: the shell has written on the terminal meanwhile."""
+        self.refresh(layout=True)
+        self.on_app_focus()
 
     def _terminal_lost(self) -> None:
         self.lost_terminal = True

@@ -307,3 +307,36 @@ def test_the_terminal_ui_loads_no_engine_and_its_command_no_toolkit(tmp_path: Pa
         "assert not {'tensorflow', 'keras', 'styled.engine', 'styled.painting.worker'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=patience(60))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("how", ["ctrl-z", "SIGSTOP"])
+def test_stopped_and_continued_it_gives_the_terminal_back_and_draws_again(
+    desk: Desk, root: Root, terminals: list[Terminal], how: str
+) -> None:
+    """By Ctrl-Z the terminal is as before while it sleeps; after any stop there is one reader of keys, and it ends well."""
+    show(desk)
+    terminal = Terminal("tui", "--readonly", "--root", str(root.path))
+    terminals.append(terminal)
+    cooked = termios.tcgetattr(terminal.master)[:4]
+    terminal.read(30.0, b"portrait")
+    terminal.read_all()
+    process = psutil.Process(terminal.process.pid)
+    threads = process.num_threads()
+    for _ in range(2):
+        if how == "ctrl-z":
+            terminal.type(b"\x1a")
+        else:
+            process.suspend()
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+        if how == "ctrl-z":
+            assert b"\x1b[?1049l" in terminal.read_all()
+            assert termios.tcgetattr(terminal.master)[:4] == cooked
+        process.resume()
+        assert b"portrait" in terminal.read(30.0, b"portrait")
+        terminal.read_all()
+        assert process.num_threads() == threads
+    terminal.type(b"q")
+    terminal.read(patience(10.0))
+    assert terminal.process.wait(patience(5)) == 0
+    assert termios.tcgetattr(terminal.master)[:4] == cooked

@@ -335,3 +335,13 @@ async def test_a_running_job_shows_its_time_left_also_when_the_cursor_is_elsewhe
         await pilot.press("j")
         app = await settled(pilot)
         assert "40/60 6.33e+5    0:10" in screen_text(app)
+
+
+async def test_a_click_on_the_row_of_keys_does_what_the_key_does(desk: Desk, root: Root) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        for words, shown in (("? help", "The job"), ("esc", "STATE")):
+            row = screen_text(app).splitlines()[-1]
+            await pilot.click("#keys", offset=(row.index(words) + 1, 0))
+            await until(pilot, lambda shown=shown: shown in screen_text(app))
