@@ -97,6 +97,7 @@ class Reporter:
             rejected=inbox.rejected,
             rejected_count=inbox.rejected_count,
             memory=self._sample(),
+            slots=self._dispatcher.runner.capacity(),
         )
 
     def _sample(self) -> memory.MemorySample:

@@ -118,6 +118,14 @@ class Queries(ABC):
             )
             return [to_event(row) for row in rows]
 
+    def begun_at(self, job_id: str) -> list[float]:
+        """Return when a worker began with the job, each time, Unix seconds; without what the record of events has lost."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT at FROM events WHERE id = ? AND kind = 'moved' AND after = 'running' ORDER BY seq", (job_id,)
+            )
+            return [float(row[0]) for row in rows]
+
     def last_event(self) -> int:
         """Return the number of the newest event, 0 if there never was one."""
         with self._reading() as db:

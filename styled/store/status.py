@@ -91,6 +91,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The newest first, at most ``LISTED``."""
     rejected_count: int = 0
     memory: MemorySample | None = None
+    slots: int = 1
+    """Jobs that are painted at once, at most."""
 
     @property
     def words(self) -> str:

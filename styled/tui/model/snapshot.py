@@ -190,6 +190,8 @@ class Snapshot:
     """Newest losses of the running jobs on the screen, by id; fresher than the store's."""
     foreseen: dict[str, float] = field(default_factory=dict)
     """Seconds until each waiting job is done, by id, as far as that can be foreseen."""
+    all_done: float | None = None
+    """Seconds until nothing runs or waits, as far as that can be foreseen."""
     incomplete: tuple[Incomplete, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     rejected: tuple[Rejected, ...] = ()

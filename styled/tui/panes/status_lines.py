@@ -13,6 +13,8 @@ from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, Span, inert, line_width
 from styled.tui.model.snapshot import Happening, Snapshot
 
+_DAY_S = 86_400.0
+
 FRESH_S = 5.0
 """Below this age the daemon's heartbeat is shown as one word, so that an idle screen sends no bytes."""
 
@@ -35,6 +37,10 @@ def status_line(
         return (*head, (" reading the queue…" if glyphs.unicode else " reading the queue...", "muted"))
     counts = _counts(snapshot, cells, glyphs)
     state = _daemon(snapshot, now, is_starting=is_starting)
+    if snapshot.all_done is not None:
+        ends = f"  all done ~{clock(now + snapshot.all_done)[:5]}" + _days(snapshot.all_done)
+        if line_width(state) + len(ends) + line_width(counts) < cells:
+            state = (*state, (ends, ""))
     room = cells - line_width(state) - line_width(counts) - 4
     memory = memory_spans(snapshot.memory, room - line_width(head))
     if not memory:  # the memory matters more than our own name
@@ -62,6 +68,11 @@ def _daemon(snapshot: Snapshot, now: float, *, is_starting: bool) -> Line:
     tone = {"running": "accent", "paused": "warn", "stopping": "warn", "degraded": "bad"}[daemon.state]
     fresh = f"beat <{FRESH_S:.0f}s" if beat < FRESH_S else f"beat {figures.age(beat)}"
     return ((f" {daemon.state} ", tone), (fresh, "muted"))  # type: ignore[return-value]  # the dict's values are tones
+
+
+def _days(seconds: float) -> str:
+    """Return how many days after today an end may be, where the time of day is not enough."""
+    return "" if seconds < _DAY_S else f" in {seconds / _DAY_S:.0f}d"
 
 
 def memory_spans(memory: MemorySample | None, cells: int) -> Line:

@@ -28,7 +28,7 @@ from styled.tui.model.snapshot import UNKNOWN_PULSE, Compared, Focus, Happening,
 from styled.tui.panes.status_lines import happening
 
 if TYPE_CHECKING:
-    from styled.tui.reading.forecast import Forecaster
+    from styled.planning.forecast import Forecast, Forecaster
     from styled.tui.reading.job_reader import JobReader
 
 MEMORY_S = 2.0
@@ -160,6 +160,7 @@ class SnapshotMaker:
         if now >= self._memory_due:
             self._memory, self._memory_due = self._measure(), now + MEMORY_S
         queue = self._queue
+        forecast = None if queue_only else self._foreseen(status, pulse)
         return Snapshot(
             view=view,
             taken_at=self._clock(),
@@ -171,7 +172,8 @@ class SnapshotMaker:
             top_priority=queue.top_priority,
             jobs=tuple(queue.jobs),
             progress=progress,
-            foreseen={} if queue_only else self._foreseen(status, pulse),
+            foreseen=forecast.left if forecast is not None else {},
+            all_done=forecast.all_done if forecast is not None else None,
             incomplete=tuple(self._with_age(entry) for entry in status.incomplete) if status is not None else (),
             ignored=tuple(status.ignored) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
@@ -199,20 +201,20 @@ class SnapshotMaker:
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
 
-    def _foreseen(self, status: DaemonStatus | None, pulse: Pulse) -> dict[str, float]:
+    def _foreseen(self, status: DaemonStatus | None, pulse: Pulse) -> Forecast | None:
         """Estimate when the waiting jobs end; nothing while no daemon works on them."""
         if status is None or status.state == "paused" or pulse.state in ("silent", "gone"):
-            return {}
+            return None
         if self._clock() - status.beat_at > STALE_S:
-            return {}
+            return None
         if self._forecaster is None:
-            from styled.tui.reading.forecast import Forecaster
+            from styled.planning.forecast import Forecaster  # loads NumPy, which the first screen must not wait for
 
             self._forecaster = Forecaster(self._root, self._reader, clock=self._clock)
         try:
-            return self._forecaster.left()
+            return self._forecaster.forecast(status.slots)
         except StyledError:
-            return {}  # what is wrong with the store was said by those who read it first
+            return None  # what is wrong with the store was said by those who read it first
 
     def _compare(self, view: View) -> tuple[Compared, ...]:
         """Read the jobs to compare; one that is gone is left out."""

@@ -58,6 +58,8 @@ def test_the_status_row_fits_and_always_has_state_and_counts(cells: int, memory:
         ({"pulse": Pulse("gone", NOW - 1.0)}, "the daemon is not running"),
         ({"pulse": Pulse("silent", NOW - 2.0)}, "the daemon does not respond (2s)"),
         ({"pulse": Pulse("up", NOW - 2.0), "daemon": None}, "the daemon begins"),
+        ({"all_done": 3600.0}, "running beat <5s  all done ~15:13  "),
+        ({"all_done": 3 * 86_400.0}, "all done ~14:13 in 3d  "),
         ({"trouble": "broken"}, "store unreadable"),
         ({"state": "paused"}, "paused"),
     ],

@@ -15,6 +15,7 @@ from styled.store.status import DaemonStatus, PartTrouble
 from styled.store.store import Store
 from styled.tui.model.snapshot import UNKNOWN_PULSE, View
 from styled.tui.reading.poller import SnapshotMaker
+from tests.tui.conftest import NOW, Desk, make_app, screen_text, settled, until
 
 BROKEN = PartTrouble(part="retention", trouble="OSError: Input/output error", since=5.0, retry_at=70.0)
 
@@ -54,3 +55,14 @@ def test_what_a_part_suffers_from_is_said_once_beside_why_the_queue_is_held() ->
     held = msgspec.structs.replace(status(1.0, BROKEN), state="paused", note="paused by ann")
     assert held.words == "paused by ann; retention: OSError: Input/output error"
     assert msgspec.structs.replace(held, note=held.words.partition("; ")[2]).words == held.words.partition("; ")[2]
+
+
+async def test_the_queue_shows_when_jobs_are_done_while_a_daemon_runs(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    for now, shown in ((NOW, True), (NOW + 60.0, False)):
+        app = make_app(root, now=now)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            await until(pilot, lambda app=app: app.snapshot.focus is not None)
+            row = next(line for line in screen_text(app).splitlines() if jobs[1].name in line)
+            assert ("~" in row) is shown, row
