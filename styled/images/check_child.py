@@ -115,7 +115,7 @@ def _read_mask(file: BinaryIO, request: Request) -> tuple[str, ...]:
 
     with os.fdopen(os.dup(file.fileno()), "rb") as again:  # whoever decodes may close it
         again.seek(0)
-        loaded = decoding.load(again, name=request.name, max_pixels=request.max_pixels)
+        loaded = decoding.load(again, name=request.name, max_pixels=request.max_pixels, is_mask=True)
     return mask.find_regions(loaded.pixels, loaded.alpha, request.mask_styles).remarks
 
 

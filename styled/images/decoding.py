@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageFile
 
-from styled.images.colour import to_srgb
+from styled.images.colour import ToSrgb, to_srgb
 from styled.images.decoding_memory import decoding_bytes
 from styled.images.fitting import fit
 from styled.images.metadata import carried_exif
@@ -41,6 +41,9 @@ _DRAFTED_FROM = 4_000_000
 _GAP = 2
 """Decoders and box filters shrink to no less than this times the size wanted; Lanczos does the rest, unseen."""
 
+
+_FEW_LEVELS = 16
+"""Of a mask's 16 bits up to which they are numbers of areas, and no shades."""
 
 _SEEN = 64
 """Alpha from which a pixel's colour counts where colours are compared: below, it may be rounded to anything."""
@@ -75,6 +78,7 @@ def load(
     max_pixels: int = MAX_PIXELS,
     long_side: int | None = None,
     size: Callable[[int, int], tuple[int, int]] | None = None,
+    is_mask: bool = False,
 ) -> Loaded:
     """Decode an image: JPEG, PNG, WebP, TIFF, BMP, GIF (its first frame) and what else ``opening.FORMATS`` names.
 
@@ -88,6 +92,7 @@ def load(
         max_pixels: limit on width x height in the header, checked before decoding.
         long_side: shrink to this long side at most, px, while decoding, which saves memory; None keeps the size.
         size: in its place: returns the width and height to shrink to, given those of the upright picture, px.
+        is_mask: levels that are no more than numbers of areas stay apart: 0, 1 and 2 of 16 bits are all black otherwise.
 
     Raises:
         UnreadableImage: not an image, truncated, damaged, or with numbers that are no colours.
@@ -105,7 +110,8 @@ def load(
         check_pixels(source)
         image.load()
         frames = _frames(image)
-        pixels, alpha, remarks = _upright(image, turn, factor, shown(name))
+        spread = _spread(image) if is_mask else None
+        pixels, alpha, remarks = _upright(image, turn, factor, shown(name), spread)
         remarks = [*image.info[REMARKS], *filter(None, [frames, pixel_shape.remark(image)]), *remarks]
         exif = carried_exif(image)
         image.close()  # what was decoded goes here, not at the end of this function
@@ -192,8 +198,24 @@ def _is_one_colour(pixels: Pixels, alpha: Pixels | None) -> bool:
     return bool((high >= low).all())
 
 
-def _upright(image: ImageFile.ImageFile, turn: int, factor: int, name: str) -> tuple[Pixels, Pixels | None, list[str]]:
+def _spread(image: ImageFile.ImageFile) -> Pixels | None:
+    """Return a level of 8 bits for each of 16 bits, as far apart as they can be; None where there are not few of them."""
+    if not image.mode.startswith("I;16"):
+        return None
+    there = np.flatnonzero(np.bincount(np.asarray(image).ravel(), minlength=65536))
+    if len(there) > _FEW_LEVELS:
+        return None
+    levels = np.zeros(65536, np.uint8)
+    levels[there] = np.linspace(0, 255, len(there)).astype(np.uint8)
+    return levels
+
+
+def _upright(
+    image: ImageFile.ImageFile, turn: int, factor: int, name: str, spread: Pixels | None
+) -> tuple[Pixels, Pixels | None, list[str]]:
     """Convert a decoded image strip by strip, shrunk by a whole ``factor``, straight to its upright place.
+
+    With ``spread`` its levels of 16 bits become those.
 
     Raises:
         UnreadableImage: all of it is transparent, and of one colour; or there is no known white.
@@ -215,7 +237,8 @@ def _upright(image: ImageFile.ImageFile, turn: int, factor: int, name: str) -> t
     stored_alpha = None if alpha is None else _as_stored(alpha, turn)
     for top, bottom in _strips(image.width, image.height, factor):
         box = (0, top, image.width, bottom)
-        strip = convert(image.crop(box))
+        part = image.crop(box)
+        strip = convert(part) if spread is None else _spread_strip(part, spread, convert)
         if plane is not None:
             strip.putalpha(plane.crop(box))
         strip_pixels = np.asarray(strip.reduce(factor) if factor > 1 else strip)
@@ -226,6 +249,14 @@ def _upright(image: ImageFile.ImageFile, turn: int, factor: int, name: str) -> t
     if alpha is not None and alpha.min() == 255:
         alpha = None
     return upright, alpha, remarks
+
+
+def _spread_strip(part: Image.Image, spread: Pixels, convert: ToSrgb) -> Image.Image:
+    colours = Image.fromarray(spread[np.asarray(part)]).convert("RGB")
+    converted = convert(part)
+    if converted.mode == "RGBA":
+        colours.putalpha(converted.getchannel("A"))
+    return colours
 
 
 def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:

@@ -169,7 +169,7 @@ def load_mask(
         ImageError: it cannot be used.
         SettingsError: its colours do not fit the styles, or its shape not the content.
     """
-    loaded = images.load(source, name=name, max_pixels=settings.max_pixels)
+    loaded = images.load(source, name=name, max_pixels=settings.max_pixels, is_mask=True)
     height, width = content.pixels.shape[:2]
     images.check_mask(loaded.info, content.info)
     found = images.find_regions(loaded.pixels, loaded.alpha, styles)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from styled import images
 from styled.errors import SettingsError
 from styled.images import Regions, check_shape, find_regions
 
@@ -144,3 +146,21 @@ def test_a_mask_of_another_shape_is_refused() -> None:
     check_shape(300, 200, 1500, 1001)
     with pytest.raises(SettingsError, match="300x200 px, the content 200x300"):
         check_shape(300, 200, 200, 300)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("levels", [(0, 1, 2), (7, 300, 40000), (1000, 1001, 1002)])
+def test_numbers_of_areas_in_16_bits_stay_apart(tmp_path: Path, suffix: str, levels: tuple[int, ...]) -> None:
+    """As programs write labels. In 8 bits they are one colour, and one style was painted over all."""
+    labels = np.repeat(np.array(levels, np.uint16), 20)[None].repeat(40, axis=0)
+    Image.fromarray(labels).save(tmp_path / f"mask.{suffix}")
+    loaded = images.load(tmp_path / f"mask.{suffix}", is_mask=True)
+    found = find_regions(loaded.pixels, loaded.alpha, 2)
+    assert found.styles == (None, 0, 1)
+    np.testing.assert_array_equal(found.labels, np.repeat([0, 1, 2], 20)[None].repeat(40, axis=0))
+
+
+def test_shades_of_16_bits_are_shades(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(0, 60000, 600, dtype=np.uint16)[None].repeat(40, axis=0)).save(tmp_path / "mask.png")
+    one, other = (images.load(tmp_path / "mask.png", is_mask=is_mask).pixels for is_mask in (True, False))
+    np.testing.assert_array_equal(one, other)

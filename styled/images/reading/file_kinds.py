@@ -21,6 +21,7 @@ class FileKind(NamedTuple):
 
 _EXPORT = "Export it as PNG or JPEG from the program that made it."
 _ARCHIVE = "Unpack it, and give the images in it."
+_TAKE_OUT = "Export the picture in it as PNG."
 _VIDEO = "Save one of its frames as an image."
 _RAW = "Develop it in a raw converter, and export it as TIFF or JPEG."
 _COPY = "Copy or download it again."
@@ -64,7 +65,7 @@ _MARKS: tuple[tuple[bytes, FileKind], ...] = (
     (b"\xd7\xcd\xc6\x9a", FileKind("a WMF drawing", _EXPORT)),
     (b"SIMPLE  =", FileKind("a FITS image", "Scale its values, and export it as PNG or TIFF with 16 bits.")),
     (b"\x93NUMPY", FileKind("a NumPy array", "Load it in Python, and give the array to styled.stylize().")),
-    (b"\x89HDF", FileKind("an HDF5 file", "Export the picture in it as PNG.")),
+    (b"\x89HDF", FileKind("an HDF5 file", _TAKE_OUT)),
     (b"BLENDER", FileKind("a Blender document", "Render it to a PNG.")),
     (b"\x06\x06\xed\xf5", FileKind("an InDesign document", _EXPORT)),
     (b"FUJIFILMCCD-RAW", RAW), (b"FOVb", RAW), (b"\0MRM", RAW), (b"IIU\0", RAW), (b"IIRO", RAW), (b"IIRS", RAW),
@@ -87,6 +88,12 @@ _MARKS: tuple[tuple[bytes, FileKind], ...] = (
     (b"fLaC", FileKind("a FLAC sound", "Give an image.")),
     (b"\x7fELF", FileKind("a program", "Give an image.")),
     (b"SQLite format 3\0", FileKind("a database", "Give an image.")),
+    (b"wOFF", FileKind("a font", "Give an image.")), (b"wOF2", FileKind("a font", "Give an image.")),
+    (b"OTTO", FileKind("a font", "Give an image.")), (b"\0\x01\0\0\0", FileKind("a font", "Give an image.")),
+    (b"PAR1", FileKind("a Parquet file", _TAKE_OUT)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind("an old Office document, or a database of thumbnails", _TAKE_OUT)),
+    (b"L\0\0\0\x01\x14\x02\0", FileKind("a link of Windows, not the picture", "Give the file that it leads to.")),
+    (b"\xff\xfb", FileKind("an MP3 sound", "Give an image.")), (b"\xff\xf3", FileKind("an MP3 sound", "Give an image.")),
     (b"\0\x05\x16\x07", FileKind("what macOS keeps beside a file (AppleDouble), not the picture", "Give the file of the same name without ._ in front.")),
     (b"bplist00", ICLOUD),
 )  # fmt: skip
@@ -115,6 +122,7 @@ _TEXTS: tuple[tuple[str, FileKind], ...] = (
     (r"\[internetshortcut\]", FileKind("a link to a web page", "Open it in a browser, and save the picture itself.")),
     (r"data:image/", FileKind("a picture as text (a data URL)", "Open it in a browser, and save the picture itself.")),
     (r"[{\[]\s*(\"|\]|\})", FileKind("JSON text, not an image", "If it was downloaded, it is an error message: save the picture itself.")),
+    (r"-----begin pgp", FileKind("an encrypted message", "Decrypt it first.")),
     (r"(#define \w+_width|/\* xpm)", FileKind("an X11 bitmap", _EXPORT)),
 )  # fmt: skip
 """Beginnings of texts, in lower case, white space left out."""

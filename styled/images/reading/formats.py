@@ -25,7 +25,7 @@ _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BEGINNINGS = (
     (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"), (b"BM", "BMP"), (b"II", "TIFF"),
     (b"MM", "TIFF"), (b"\0\0\0\x0cjP", "JPEG 2000"), (b"\xff\x4f\xff\x51", "JPEG 2000"), (b"qoif", "QOI"), (b"\0\0\1\0", "ICO"),
-    (b"\x01\xda", "SGI"), (b"P", "PPM"),
+    (b"\x01\xda", "SGI"), *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")),
 )  # fmt: skip
 """First bytes of the formats that are read, for those that cannot be."""
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"

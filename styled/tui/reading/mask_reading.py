@@ -31,7 +31,7 @@ def read_mask(job: NewJob, canvas: Canvas) -> tuple[Picture | None, Line]:
         return None, (("choose the styles first: it has a colour for each", "warn"),)
     try:
         with images.open_file(job.mask) as file:
-            loaded = images.load(file, name=job.mask.name, max_pixels=MAX_PIXELS)
+            loaded = images.load(file, name=job.mask.name, max_pixels=MAX_PIXELS, is_mask=True)
         if job.content is not None:
             images.check_mask(loaded.info, images.probe(job.content, max_pixels=MAX_PIXELS))
         found = images.find_regions(loaded.pixels, loaded.alpha, len(job.styles))
