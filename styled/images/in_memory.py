@@ -25,7 +25,7 @@ _ADVICE = (
 
 _AS_FILE = {
     "1": "1", "L": "L", "P": "P", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK", "LAB": "LAB", "I;16": "I;16",
-    "I;16L": "I;16", "I;16B": "I;16", "I;16N": "I;16", "I": "I", "F": "F", "La": "LA", "RGBa": "RGBA", "PA": "RGBA",
+    "I": "I", "F": "F", "La": "LA", "RGBa": "RGBA", "PA": "RGBA",
 }  # fmt: skip
 """Pillow's modes to those a TIFF can hold without loss; of the others (HSV, YCbCr, RGBX) RGB is made."""
 
@@ -80,6 +80,8 @@ def _from_array(array: npt.NDArray[Any], name: str) -> Image.Image:
         raise UnreadableImage(f"{name} is an array of shape {shape}", _ADVICE)
     if 0 in shape:
         raise UnreadableImage(f"{name} is an array without pixels: its shape is {shape}", _ADVICE)
+    if np.ma.is_masked(array):
+        raise UnreadableImage(f"{name} is an array with masked values", "Give them a colour: array.filled(0).")
     if array.dtype.kind == "f":
         array = _from_floats(array, name)
     elif array.dtype != np.uint8:
@@ -100,6 +102,8 @@ def _from_floats(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
 def _encoded(image: Image.Image, name: str) -> BinaryIO:
     """Return a PIL image as the bytes of a TIFF, with its colour profile and its EXIF, by which it is turned."""
     file = io.BytesIO()
+    if image.mode.startswith("I;16"):  # of its byte orders Pillow converts none right
+        image = _in_own_order(image)
     try:
         if "transparency" in image.info:  # a palette's or a colour's, which a TIFF cannot hold
             plain = image.convert("LA" if image.mode in {"1", "L"} else "RGBA")
@@ -119,6 +123,13 @@ def _encoded(image: Image.Image, name: str) -> BinaryIO:
         raise UnreadableImage(f"{name}, a PIL image of mode {image.mode}, cannot be used: {reason}", _ADVICE) from error
     file.seek(0)
     return file
+
+
+def _in_own_order(image: Image.Image) -> Image.Image:
+    turned = Image.fromarray(np.asarray(image).astype(np.uint16))
+    turned.info = image.info
+    turned.getexif().update(image.getexif())
+    return turned
 
 
 def _kind(value: object) -> str:

@@ -230,6 +230,14 @@ class TestInputs:
             warnings.simplefilter("ignore", styled.RemarkWarning)  # of inks without a profile
             np.testing.assert_array_equal(decoded(given), decoded(path))
 
+    @pytest.mark.parametrize("mode", ["I;16B", "I;16L", "I;16"])
+    def test_16_bits_in_each_order(self, photo: Image.Image, mode: str) -> None:
+        """Of the big-endian order all was white."""
+        levels = np.asarray(photo.convert("L")).astype(np.uint16) * 257
+        data = levels.astype(">u2" if mode == "I;16B" else "<u2").tobytes()
+        given = Image.frombytes(mode, photo.size, data)
+        np.testing.assert_array_equal(decoded(given), decoded(photo.convert("L")))
+
     def test_a_palette_with_a_transparent_colour(self, photo: Image.Image, tmp_path: Path) -> None:
         palette = photo.convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
         path = saved(palette, tmp_path, transparency=3)
@@ -318,6 +326,7 @@ class TestInputs:
         (io.BytesIO(), "nothing to read"),
         (io.BytesIO(b"no image"), "the content image is a text, not an image"),
         (io.StringIO("text"), "mode 'rb'"),
+        (np.ma.masked_array(np.zeros((8, 8), np.uint8), mask=np.eye(8)), "masked values"),
         (Image.new("I", (8, 8)), "32-bit"),
         (Image.linear_gradient("L").convert("F"), "floating point"),
         (Image.new("RGB", (0, 8)), "the content image"),
