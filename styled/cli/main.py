@@ -46,7 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("styled.cli.queue:remove", "Delete an ended job with its files."),
     "recheck": ("styled.cli.leftovers:recheck", "Look again at a rejected or incomplete pair."),
     "dismiss": ("styled.cli.leftovers:dismiss", "Move a pair that is no job out of sight."),
-    "log": ("styled.cli.log:log", "Print a job's log, or the daemon's."),
+    "log": ("styled.cli.logs.log:log", "Print a job's log, or the daemon's."),
     "stop": ("styled.cli.queue:stop", "Stop the daemon; the running job resumes later."),
     "reload": ("styled.cli.queue:reload", "Make the daemon read its configuration again."),
     "clean": ("styled.cli.clean:clean", "Thin and remove ended jobs."),

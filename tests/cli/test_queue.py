@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from styled.cli import log
+from styled.cli.logs import log
 from styled.cli.queue import add
 from styled.errors import StyledError
 from styled.job import JobState

@@ -1,0 +1,1 @@
+"""The command that prints logs, and how their lines are read."""
