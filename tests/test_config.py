@@ -107,8 +107,13 @@ def test_any_text_gives_a_configuration_or_a_settings_error(
 
 
 def test_the_mark_that_editors_on_windows_write_in_front_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "styled.toml").write_bytes(b"\xef\xbb\xbf[job]\r\nsteps = 7\r\n")
-    assert load_config(tmp_path / "styled.toml", environment={}).job["steps"] == 7
+    text = "[job]\r\nsteps = 7\r\n"
+    for data in (text.encode("utf-8-sig"), text.encode("utf-16"), b"\xfe\xff" + text.encode("utf-16-be")):
+        (tmp_path / "styled.toml").write_bytes(data)
+        assert load_config(tmp_path / "styled.toml", environment={}).job["steps"] == 7
+    (tmp_path / "styled.toml").write_bytes(text.encode("utf-16")[:-1])
+    with pytest.raises(SettingsError, match="not UTF-8 text"):
+        load_config(tmp_path / "styled.toml", environment={})
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])

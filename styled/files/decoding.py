@@ -7,6 +7,7 @@ only some of them was ended by the others.
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import tomllib
@@ -53,14 +54,14 @@ def from_json(data: bytes | bytearray | str, kind: type[_T]) -> _T:
 
 
 def from_toml(data: bytes | str) -> dict[str, Any]:
-    """Decode TOML. A mark of the byte order in front, as editors on Windows write it, is passed over.
+    """Decode TOML. A mark of the byte order in front, as editors on Windows write it, is passed over; UTF-16 has one.
 
     Raises:
         DataDamaged: not UTF-8, not TOML (both with the line), nested too deeply; an integer of more than 64 bits, a number
             that is not finite, a text with a NUL (these with the key).
     """
     try:
-        values = tomllib.loads(data if isinstance(data, str) else data.decode("utf-8-sig"))
+        values = tomllib.loads(data if isinstance(data, str) else _text(data))
         _check(values)
         return values
     except UnicodeDecodeError as error:
@@ -70,6 +71,12 @@ def from_toml(data: bytes | str) -> dict[str, Any]:
         raise DataDamaged("it is nested too deeply") from error
     except ValueError as error:  # also a number of thousands of digits
         raise DataDamaged(str(error)[:_SHOWN]) from error
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16").replace("\r\n", "\n")
+    return data.decode("utf-8-sig")
 
 
 def read_json(path: Path, kind: type[_T], *, most: int = 16 * 2**20) -> _T:

@@ -220,6 +220,11 @@ def readable(name: str) -> Iterator[None]:
             raise  # the disk, not the image
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
             raise UnreadableImage(f"{shown(name)} is truncated: the file ends before the picture does") from error
+        if str(error).startswith("decoder error -"):  # libtiff's, which says no more
+            raise UnreadableImage(
+                f"{shown(name)} is damaged, or not all there: its compressed pixels cannot be decoded",
+                "Copy or download it again.",
+            ) from error
         raise UnreadableImage(
             f"{shown(name)} cannot be decoded: {shown(str(error)) or type(error).__name__}"
         ) from error

@@ -264,17 +264,16 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
     sources = [*taken, *([taken_mask] if taken_mask else [])]
     settings = _with_paths(run.folder, settings)
     folder = run.folder
+    given = [content.name, *(style.name for style in styles), *([mask.name] if mask else [])]
     job = JobFile(
-        id=folder.id,
+        id=escaped(folder.id),  # of the output's name, which need not be UTF-8
         number=0,
         name=evolution.safe_name(content.stem),
         content=taken[0],
         styles=tuple(taken[1:]),
         mask=taken_mask,
         settings=settings,
-        names=dict(
-            zip(sources, [content.name, *(style.name for style in styles), *([mask.name] if mask else [])], strict=True)
-        ),
+        names=dict(zip(sources, map(escaped, given), strict=True)),
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
         weights_digest=digest_of(settings.weights),
         versions=evolution.versions(),

@@ -11,8 +11,8 @@ from PIL import Image
 
 from styled import images
 from styled.errors import ImageTooLarge, UnreadableImage
-from styled.evolution import JobFolder
-from styled.painting.one_picture import _checked, _from_record, _recorded, _with_paths
+from styled.evolution import JobFolder, read_job_file
+from styled.painting.one_picture import OneShot, _checked, _from_record, _recorded, _with_paths, _write_job
 from styled.settings import Settings
 
 
@@ -44,3 +44,18 @@ def test_the_limit_on_pixels_of_a_picture_to_start_from_is_that_of_the_settings(
     assert _with_paths(job, start).init == "input/init.png"
     with pytest.raises(ImageTooLarge, match=r"start\.png"):
         _with_paths(job, msgspec.structs.replace(start, max_pixels=199))
+
+
+def test_names_that_are_not_utf_8_are_escaped_in_the_record(tmp_path: Path) -> None:
+    """The output's name is the folder's, and that was the job's id: the run ended in a traceback."""
+    content, style = (tmp_path / os.fsdecode(name) for name in (b"caf\xe9.png", b"\xff.png"))
+    for path in (content, style):
+        Image.new("RGB", (20, 10)).save(path)
+    folder = JobFolder(tmp_path / os.fsdecode(b"\xfe.png.styled"))
+    folder.create()
+    _write_job(
+        OneShot(folder, tmp_path / os.fsdecode(b"\xfe.png"), overwrite=False), content, [style], None, Settings()
+    )
+    job = read_job_file(folder)
+    assert list(job.names.values()) == ["caf\\xe9.png", "\\xff.png"]
+    assert job.id.startswith("\\xfe.png")

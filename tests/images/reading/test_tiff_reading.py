@@ -258,3 +258,13 @@ def test_a_layout_that_is_cut_off_is_refused(tmp_path: Path, photo: Array) -> No
         (tmp_path / "b.tif").write_bytes(data[: int(len(data) * kept)])
         with pytest.raises(UnreadableImage, match=r"b\.tif"):
             images.load(tmp_path / "b.tif")
+
+
+def test_one_that_is_cut_within_its_tiles_is_told_in_words(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", noise, photometric="rgb", tile=(64, 64), compression="zlib")
+    data = (tmp_path / "a.tif").read_bytes()
+    half = len(data) // 2
+    (tmp_path / "a.tif").write_bytes(data[:half] + bytes(len(data) - half))
+    with pytest.raises(UnreadableImage, match=r"^a\.tif is damaged, or not all there"):
+        images.load(tmp_path / "a.tif")
