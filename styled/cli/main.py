@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one-line help)
     "init": ("styled.cli.init:init", "Make a folder a root, with its inbox/ and evolution/."),
-    "run": ("styled.cli.run:run", "Paint one content image in the style of others, now."),
+    "run": ("styled.cli.pictures.run:run", "Paint images in the style of others, now."),
     "plan": ("styled.cli.machine.plan:plan", "Estimate how long a job will take, and how much memory."),
     "score": ("styled.cli.pictures.score:score", "Measure a result against its photo and its paintings."),
     "bench": ("styled.cli.machine.bench:command", "Measure how fast this machine paints."),

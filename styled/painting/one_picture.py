@@ -188,6 +188,11 @@ def discard(run: OneShot) -> None:
         shutil.rmtree(run.folder.path)
 
 
+def settings_of(run: OneShot) -> Settings:
+    """Return the settings of a run."""
+    return evolution.read_job_file(run.folder).settings
+
+
 def record_state(run: OneShot, state: JobState, reason: str = "") -> None:
     """Write the state of the run into its ``job.json``."""
     job = evolution.read_job_file(run.folder)

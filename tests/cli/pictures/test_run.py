@@ -19,7 +19,7 @@ from PIL import Image
 
 from styled import evolution, images
 from styled.backend.runner import Ended
-from styled.cli import run
+from styled.cli.pictures.attended_run import Painter
 from styled.cli.progress import JsonLines
 from styled.evolution import JobFolder
 from styled.job import JobState
@@ -30,7 +30,7 @@ from tests.faults.daemon_process import synthetic
 
 pytestmark = pytest.mark.painting
 
-SAMPLES = Path(__file__).parent.parent.parent / "styled" / "data" / "samples"
+SAMPLES = Path(__file__).parents[3] / "styled" / "data" / "samples"
 PAIR = [str(SAMPLES / "rocket.jpg"), str(SAMPLES / "starry_night.jpg")]
 FAST = ["--size", "64", "--optimizer", "adam", "--set", "scales=[]"]
 STYLED = [sys.executable, "-m", "styled"]
@@ -209,6 +209,61 @@ class TestRefused:
         assert styled("run", *PAIR, "-o", "locked/out.png").returncode == 73
 
 
+class TestSeveral:
+    """``styled run a.jpg b.jpg --style s.jpg -o folder``."""
+
+    @pytest.fixture
+    def photos(self, here: Path, quick_worker: None) -> list[str]:
+        """Three photos of different sizes, the second one broken, and a folder for the results."""
+        for number, width in enumerate((40, 50, 60), start=1):
+            Image.linear_gradient("L").resize((width, 30)).convert("RGB").save(here / f"{number}.png")
+        (here / "2.png").write_bytes((here / "2.png").read_bytes()[:60])
+        (here / "out").mkdir()
+        return ["1.png", "2.png", "3.png"]
+
+    def test_each_has_its_result_and_what_failed_is_listed(self, here: Path, photos: list[str]) -> None:
+        command = ["run", *photos, "--style", PAIR[1], "-o", "out", *FAST, "--steps", "3"]
+        done = styled(*command)
+        assert done.returncode == 1
+        assert done.stdout.split() == ["out/1-starry_night.png", "out/3-starry_night.png"]
+        assert "1 of 3 failed:" in done.stderr
+        assert done.stderr.rstrip().splitlines()[-1].startswith("  2.png: ")
+        assert sorted(path.name for path in (here / "out").iterdir()) == ["1-starry_night.png", "3-starry_night.png"]
+        again = styled(*command)
+        assert again.stderr.count("exists; passed over") == 2
+        assert again.stdout == ""
+
+    def test_programs_are_told_which_image_messages_are_of(self, photos: list[str]) -> None:
+        done = styled("run", "1.png", "3.png", "--style", PAIR[1], "-o", "out", *FAST, "--steps", "3", "--json")
+        assert done.returncode == 0
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [line["event"] for line in lines if line["event"] in {"image", "result"}] == ["image", "result"] * 2
+        assert lines[0] == {
+            "event": "image", "content": "1.png", "output": "out/1-starry_night.png", "number": 1, "of": 2,
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["-o", "gone"], "gone is no folder"),
+            (["-o", "out", "--mask", "3.png"], "A mask belongs to one content image"),
+            (["-o", "out", "out/../1.png"], "2 results would be out/1-starry_night.png"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_before_anything_is_painted(
+        self, here: Path, photos: list[str], arguments: list[str], words: str
+    ) -> None:
+        done = styled("run", "1.png", "3.png", "--style", PAIR[1], *arguments)
+        assert done.returncode not in {0, 1}
+        assert words in done.stderr
+        assert not list((here / "out").iterdir())
+
+    def test_one_content_may_have_a_folder_too(self, here: Path, photos: list[str]) -> None:
+        assert styled(
+            "run", "1.png", PAIR[1], "-o", "out", *FAST, "--steps", "3"
+        ).stdout == "HERE/out/1-starry_night.png\n".replace("HERE", str(here))
+
+
 @pytest.mark.parametrize(
     ("ends", "steps_down", "code"),
     [
@@ -225,8 +280,9 @@ def test_when_memory_runs_out_it_goes_on_with_less(
     """The worker's ends are given; what the worker makes of ``step_down`` is tested where the engine is."""
     job = one_picture.prepare(Path(PAIR[0]), [Path(PAIR[1])], {}, output=here / "out.png")
     left = iter(ends)
-    monkeypatch.setattr(run, "_paint", lambda *_: (next(left), None))
-    ended, _ = run._paint_within_memory(job, JsonLines())
+    monkeypatch.setattr(Painter, "_paint", lambda *_, **__: (next(left), None))
+    with Painter(JsonLines()) as painter:
+        ended, _ = painter._paint_within_memory(job)
     assert ended.returncode == code
     assert next(left, None) is None
     assert evolution.read_job_file(job.folder).step_down == steps_down
