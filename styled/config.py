@@ -106,6 +106,50 @@ class QueueConfig(Section, frozen=True, kw_only=True):
     nice: Annotated[int, Meta(ge=0, le=19, description="niceness of the workers; 19 yields to everything")] = 0
 
 
+_RESERVED = (
+    "parsable", "job-name", "no-requeue", "requeue", "dependency", "signal", "output", "error", "input", "chdir",
+    "open-mode", "nodes", "ntasks", "array", "wrap", "wait", "test-only", "help", "usage", "version", "clusters", "quiet", "verbose",
+)  # fmt: skip
+"""Options of ``sbatch`` that the daemon gives itself, or that would keep a job from being found again."""
+
+
+class BackendConfig(Section, frozen=True, kw_only=True):
+    """``[backend]``: where jobs are painted: on this machine, or on a cluster's. Takes effect when the daemon is started again."""
+
+    kind: Annotated[
+        Literal["local", "slurm"], Meta(description="local: this machine; slurm: whatever sbatch reaches from here")
+    ] = "local"
+    slots: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="jobs given to the cluster at once; on this machine it is queue.parallel"),
+    ] = 8
+    python: Annotated[
+        str, Meta(description="python with styled on every node, an absolute path; empty: the daemon's own")
+    ] = ""
+    spool: Annotated[
+        str, Meta(description="folder that the daemon and every node see under the same absolute path")
+    ] = ""
+    options: Annotated[tuple[str, ...], Meta(description='options of sbatch, each as one text: "--gres=gpu:1"')] = ()
+    lost_after_s: Annotated[
+        float, Meta(ge=20.0, le=86400.0, description="seconds without a heartbeat after which a node is given up")
+    ] = 120.0
+
+    def __post_init__(self) -> None:
+        """Check the paths and options too: no more than what they say reaches the scheduler."""
+        super().__post_init__()
+        for name in ("python", "spool"):
+            path = getattr(self, name)
+            if path and not (path.startswith("/") and path.isprintable()):
+                raise ValueError(f"Expected an absolute path in {name}, got {path[:80]!r}")
+        for option in self.options:
+            name = option.partition("=")[0]
+            if not (name.startswith("--") and len(name) > 2 and option.isprintable()):
+                raise ValueError(f"Expected options such as --partition=gpu, got {option[:80]!r}")
+            # sbatch takes every beginning of a name that only one option has.
+            if any(reserved.startswith(name[2:]) for reserved in _RESERVED):
+                raise ValueError(f"Expected other options than {name}, which the daemon gives itself")
+
+
 class ControlConfig(Section, frozen=True, kw_only=True):
     """``[control]``: who may talk to the daemon through its socket."""
 
@@ -188,6 +232,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     inbox: InboxConfig = InboxConfig()
     queue: QueueConfig = QueueConfig()
+    backend: BackendConfig = BackendConfig()
     control: ControlConfig = ControlConfig()
     disk: DiskConfig = DiskConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -202,6 +247,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 SECTIONS: dict[str, type[Section]] = {
     "inbox": InboxConfig,
     "queue": QueueConfig,
+    "backend": BackendConfig,
     "control": ControlConfig,
     "disk": DiskConfig,
     "retention": RetentionConfig,
@@ -249,7 +295,13 @@ def load_config(
         for name in layers:
             layers[name] |= read[name]
     sections = {name: _section(kind, name, layers[name]) for name, kind in SECTIONS.items()}
-    return Config(**sections, job=_job(layers["job"]))  # type: ignore[arg-type]  # each name has its own type
+    config = Config(**sections, job=_job(layers["job"]))  # type: ignore[arg-type]  # each name has its own type
+    if config.backend.kind != "local" and not config.backend.spool:
+        raise SettingsError(
+            f"backend.kind = {config.backend.kind!r} needs backend.spool",
+            "Give a folder that this machine and all nodes see under the same path, and that is yours.",
+        )
+    return config
 
 
 def _from_file(path: Path) -> Iterator[tuple[str, str, _Value]]:

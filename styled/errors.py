@@ -21,6 +21,9 @@
     │   ├── CheckpointDamaged      checksum or content wrong, in both slots
     │   └── CheckpointMismatch     made from other images or settings
     ├── InstallationBroken     a module that painting needs is missing, or does not fit the others
+    ├── BackendError           what jobs are painted with
+    │   ├── BackendAway            it does not answer, and is asked again
+    │   └── BackendRefuses         it does not take a job
     ├── DataDamaged            stored or sent bytes are not what somebody wrote
     ├── PairRejected           what lies in the inbox can never become a job
     ├── PairChanged            a file of a pair was changed or removed while it was being claimed
@@ -137,6 +140,23 @@ class InstallationBroken(StyledError):
     """A module that painting needs is missing, or does not fit the others: an upgrade under way, or half done."""
 
     advice_default = "Finish the upgrade, or install styled again; styled doctor lists what is missing."
+
+
+class BackendError(StyledError):
+    """Something between the daemon and the scheduler of a cluster."""
+
+    advice_default = "Look into it with: styled doctor."
+
+
+class BackendAway(BackendError):
+    """The scheduler does not answer. Jobs that run go on; it is asked again."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+    may_pass = True
+
+
+class BackendRefuses(BackendError):
+    """The scheduler does not take a job, whatever the job: its options, an account, a partition."""
 
 
 class DataDamaged(StyledError):

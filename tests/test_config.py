@@ -138,3 +138,40 @@ def test_a_file_that_everybody_may_write_is_not_read(tmp_path: Path) -> None:
     assert "chmod o-w" in caught.value.advice
     path.chmod(0o664)
     assert load_config(path, environment={}).hooks.on_done == ("rm",)
+
+
+BACKEND = '[backend]\nkind = "slurm"\nspool = "/shared/spool"\n'
+
+
+def test_a_back_end_elsewhere_needs_a_spool(tmp_path: Path) -> None:
+    path = tmp_path / "styled.toml"
+    path.write_text('[backend]\nkind = "slurm"\n')
+    with pytest.raises(SettingsError, match=r"needs backend\.spool"):
+        load_config(path, environment={})
+    path.write_text(
+        BACKEND + 'options = ["--partition=gpu", "--gres=gpu:1", "--time=60", "--export=ALL", "--exclusive"]\n'
+    )
+    config = load_config(path, environment={})
+    assert (config.backend.kind, len(config.backend.options)) == ("slurm", 5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'spool = "relative/spool"',
+        'python = "/bin/python\\nrm"',
+        'options = ["--job-name=x"]',
+        'options = ["--job=x"]',  # sbatch takes the beginning of a name
+        'options = ["--output=/etc/passwd"]',
+        'options = ["--requeue"]',
+        'options = ["-p gpu"]',
+        'options = ["gpu"]',
+        'options = ["--"]',
+        'options = ["--comment=a\\nb"]',
+    ],
+)
+def test_what_would_change_a_clusters_job_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "styled.toml"
+    path.write_text(f"[backend]\n{line}\n")
+    with pytest.raises(SettingsError, match="not allowed: expected"):
+        load_config(path, environment={})

@@ -141,6 +141,9 @@ class LocalRunner:
     def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
         """End the workers that outlived the last daemon: none runs on."""
         end_orphans(attempts)
+        for attempt in attempts:
+            if attempt.handle and Process.of(attempt.handle) is None:
+                self._log.warning("an attempt elsewhere is let go", job=attempt.task.id, handle=attempt.handle)
         return frozenset()
 
     def submit(self, task: Task) -> str:
@@ -153,7 +156,7 @@ class LocalRunner:
         if child is None:
             child = self._start(task)
         now = self._clock()
-        self._workers[task.id] = _Worker(task, child, heard_at=now, oom_kills=_oom_kills(), cpu_seen_at=now)
+        self._workers[task.id] = _Worker(task, child, heard_at=now, oom_kills=oom_kills(), cpu_seen_at=now)
         return Process.running_as(child.process.pid).handle
 
     def _given_to_idle(self, task: Task) -> _Child | None:
@@ -276,7 +279,7 @@ class LocalRunner:
         kill_at = self._clock() + grace_s
         worker.kill_at = kill_at if worker.kill_at is None else min(worker.kill_at, kill_at)
 
-    def detach(self, grace_s: float) -> None:
+    def detach(self, grace_s: float, /) -> None:
         """Stop all workers: they end with the daemon."""
         for job in self.running():
             self.stop(job, grace_s)
@@ -399,7 +402,7 @@ class LocalRunner:
             with contextlib.suppress(BrokenPipeError):
                 child.process.stdin.close()
         ours = worker.kill_at is not None and self._clock() >= worker.kill_at
-        killed = returncode == -signal.SIGKILL and not ours and _oom_kills() > worker.oom_kills
+        killed = returncode == -signal.SIGKILL and not ours and oom_kills() > worker.oom_kills
         return _ended(worker, returncode=returncode, killed_by_kernel=killed)
 
     def _unwatch(self, child: _Child) -> None:
@@ -436,7 +439,7 @@ def _ask(child: _Child) -> None:
             child.process.stdin.close()
 
 
-def _oom_kills() -> int:
+def oom_kills() -> int:
     """Return how many processes the kernel has killed for memory since it started, 0 where it is not known."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()

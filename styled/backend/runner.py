@@ -123,7 +123,7 @@ class Runner(Protocol):
         A second call can only shorten the time. A job that does not run is passed over.
         """
 
-    def detach(self, grace_s: float) -> None:
+    def detach(self, grace_s: float, /) -> None:
         """Prepare for the daemon's end: what cannot run on without it is stopped, all else runs on, and is let go of."""
 
     def progress(self, job: str) -> Progress | None:

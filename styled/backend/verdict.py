@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from styled.backend.runner import Ended
 from styled.errors import (
+    BackendError,
     CheckpointMismatch,
     DiskFull,
     Diverged,
@@ -95,7 +96,7 @@ def judge(ended: Ended) -> tuple[Verdict, str]:
     return Verdict.CRASHED, _crash(ended)
 
 
-_OF_THE_MACHINE = _kinds(InstallationBroken, WeightsError)
+_OF_THE_MACHINE = _kinds(InstallationBroken, WeightsError, BackendError)
 """What a worker fails with before it starts where the installation is damaged or half upgraded."""
 
 

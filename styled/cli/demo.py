@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -50,7 +52,14 @@ _POLL_S = 0.2
     shell_complete=completing.settings,
     help="Another setting; repeat for more.",
 )
-def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "slurm"]),
+    default="local",
+    show_default=True,
+    help="slurm: on a throw-away cluster of two nodes, made on this machine for as long as the demo takes.",
+)
+def demo(root_path: str | None, assignments: tuple[str, ...], backend: str) -> None:
     """Drop a packaged pair into a fresh root and show the result.
 
     A rocket launch becomes a Starry Night: a daemon is started, takes the pair from the inbox, paints it and
@@ -62,7 +71,7 @@ def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
     root = Root.at(root_path or tempfile.mkdtemp(prefix="styled-demo-"))
     make_root(root)
     display = TextLines(sys.stderr)
-    with _daemon(root, display):
+    with _cluster(root, display) if backend == "slurm" else nullcontext(), _daemon(root, display):
         known = _jobs(root)
         name = add_pair(root, CONTENT, [STYLE], name="rocket", settings=settings)
         display.note(f"dropped {CONTENT.name} and {STYLE.name} into {root.inbox / name}")
@@ -73,6 +82,29 @@ def demo(root_path: str | None, assignments: tuple[str, ...]) -> None:
     if job.state is not JobState.DONE:
         raise StyledError(f"the job is {job.state}: {job.reason}", f"See {root.evolution / job.id / 'log.txt'}.")
     _show(JobFolder(root.evolution / job.id))
+
+
+@contextmanager
+def _cluster(root: Root, display: TextLines) -> Iterator[None]:
+    """Have a Slurm of two nodes, which the daemon that is started next paints on."""
+    from styled.backend.staged.small_slurm import SmallSlurm  # nothing else of this command needs it
+
+    if holder_of(root) is not None:
+        raise StyledError(f"a daemon runs for {root.path} already", "Give a fresh --root, or none.")
+    place = Path(tempfile.mkdtemp(prefix="styled-slurm-"))
+    try:
+        with SmallSlurm(place / "cluster") as cluster:
+            (place / "spool").mkdir(mode=0o700)
+            os.environ |= {
+                **cluster.environment,
+                "STYLED_BACKEND__KIND": "slurm",
+                "STYLED_BACKEND__SPOOL": str(place / "spool"),
+            }
+            display.note(f"started a Slurm of two nodes in {place}")
+            yield
+        display.note("stopped it")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
@@ -111,7 +143,7 @@ def _jobs(root: Root) -> dict[str, Job]:
 
 def _followed(root: Root, name: str, known: frozenset[str], display: TextLines) -> Job:
     """Show how the pair ``name`` becomes a job and the job a picture; return it when it has ended."""
-    client, state, offset = Client(root), None, 0
+    client, state, offset, node = Client(root), None, 0, ""
     display.note("waiting until the files have settled")
     while True:
         if (root.rejected / name).exists():
@@ -121,6 +153,9 @@ def _followed(root: Root, name: str, known: frozenset[str], display: TextLines) 
             if job.state is not state:
                 state = job.state
                 display.note(f"job {job.number:04d} is {state}")
+            if job.node != node and job.node:
+                display.note(f"job {job.number:04d} is painted by {job.node}")
+            node = job.node
             offset = _show_progress(JobFolder(root.evolution / job.id), offset, display)
             if state in ENDED:
                 return job

@@ -148,4 +148,5 @@ def _job_line(job: Job) -> str:
     step = f"{job.step}/{job.steps}" if job.steps else ""
     loss = "" if job.loss is None else f"{job.loss:.4g}"
     line = f"{job.number:04d}  {job.state:<9}  {step:>11}  {loss:>10}  {job.title}"
+    line += f"  on {job.node}" if job.node else ""
     return f"{line}: {job.reason}" if job.reason else line

@@ -42,7 +42,7 @@ class Finding:
 def examine(root: Root) -> Iterator[Finding]:
     """Make all checks, in an order in which the first problem is the one to mend first.
 
-    Writes small files into ``inbox/`` and ``.styled/`` and removes them again; changes nothing else.
+    Writes small files into ``inbox/`` and ``.styled/`` and removes them again; runs a small job where a cluster paints; changes nothing else.
     """
     config, finding = _config(root)
     yield finding
@@ -56,6 +56,7 @@ def examine(root: Root) -> Iterator[Finding]:
         lambda: _inotify(config),
         _sqlite,
         lambda: _weights(config),
+        lambda: _backend(config),
         _machine,
     )
     for check in checks:
@@ -230,6 +231,15 @@ def _weights(config: Config) -> Iterator[Finding]:
         yield Finding("weights", "ok", f"{spec}: {info.path}")
     else:
         yield Finding("weights", "problem", f"{spec}: {info.problem}", "Look at: styled weights")
+
+
+def _backend(config: Config) -> Iterator[Finding]:
+    if config.backend.kind == "local":
+        return
+    from styled.backend.staged import checkup  # with the images' libraries, which no other check needs
+
+    for found in checkup.examine(config.backend):
+        yield Finding(*found)
 
 
 def _machine() -> Iterator[Finding]:

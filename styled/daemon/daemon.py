@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from styled import memory
-from styled.backend.local import LocalRunner
+from styled.backend.choose import runner_for
 from styled.config import Config, RetentionConfig
 from styled.daemon.control.requests import Requests
 from styled.daemon.control.server import ControlServer
@@ -194,11 +194,7 @@ class Daemon:
             root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble
         )
         stack.callback(self._gallery_refresher.close)
-        self._runner = LocalRunner(
-            self._selector,
-            config.queue,
-            devices=_devices(),
-        )
+        self._runner = runner_for(root, config, self._selector, devices=_devices())
         stack.callback(self._runner.close)
         self._dispatcher = Dispatcher(
             root,
@@ -467,8 +463,9 @@ class Daemon:
         self._gallery_refresher.reconfigure(config.gallery)
         self._inbox.reconfigure(config.inbox, config.job)
         self._log_file = start_logging(self._root.log, config.log, terminal=self._terminal)
-        if config.control != self._config.control:
-            self._log.warning("[control] takes effect when the daemon is started again")
+        for section in ("control", "backend"):
+            if getattr(config, section) != getattr(self._config, section):
+                self._log.warning(f"[{section}] takes effect when the daemon is started again")
         self._config = config
         self._log.info("the configuration was read again")
 

@@ -17,6 +17,7 @@ file                      what                                        module
 """
 
 from styled.evolution.checkpoint import Checkpoint as Checkpoint
+from styled.evolution.checkpoint import check_slot as check_slot
 from styled.evolution.checkpoint import fingerprint as fingerprint
 from styled.evolution.checkpoint import load_checkpoint as load_checkpoint
 from styled.evolution.checkpoint import save_checkpoint as save_checkpoint

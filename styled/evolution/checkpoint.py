@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -159,6 +159,32 @@ def load_checkpoint(folder: JobFolder, *, fingerprint: str | None = None) -> Che
     return None
 
 
+class Slot(NamedTuple):
+    """What :func:`check_slot` found."""
+
+    serial: int
+    step: int
+
+
+def check_slot(file: BinaryIO, name: str) -> Slot:
+    """Read a slot to its end and check it without loading its arrays: one that another machine has sent.
+
+    Raises:
+        DataDamaged: it is no checkpoint, or not whole.
+    """
+    try:
+        with _archive(file) as archive:
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+            head = _head(archive)
+            if {f"{array}.npy" for array in head.arrays} | {"meta.json"} != set(archive.namelist()):
+                raise zipfile.BadZipFile("other members than its head names")
+            return Slot(head.serial, int(head.meta["step"]))
+    except _DAMAGE as error:
+        raise DataDamaged(f"{name} is no checkpoint that can be used: {error}") from error
+
+
 def _serial(slot: Path) -> int:
     """Return the slot's serial number; 0 when it is missing or its head cannot be read."""
     try:
@@ -170,8 +196,14 @@ def _serial(slot: Path) -> int:
 
 @contextmanager
 def _opened(slot: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a slot, whose members are stored as they are: none becomes larger than the file by being read."""
-    with os.fdopen(open_regular(slot, follow_links=True), "rb") as file, zipfile.ZipFile(file) as archive:
+    with os.fdopen(open_regular(slot, follow_links=True), "rb") as file, _archive(file) as archive:
+        yield archive
+
+
+@contextmanager
+def _archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """Open a slot's archive, whose members are stored as they are: none becomes larger than the file by being read."""
+    with zipfile.ZipFile(file) as archive:
         size = os.fstat(file.fileno()).st_size
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED or member.file_size > size:

@@ -252,8 +252,8 @@ def test_a_kernel_kill_is_told_from_any_other(bench: Bench, monkeypatch: pytest.
     bench.start("os.kill(os.getpid(), signal.SIGKILL)")
     assert not bench.ended().killed_by_kernel
     bench.start("sys.stdin.read()", job="second")
-    before = runner_module._oom_kills()
-    monkeypatch.setattr(runner_module, "_oom_kills", lambda: before + 1)
+    before = runner_module.oom_kills()
+    monkeypatch.setattr(runner_module, "oom_kills", lambda: before + 1)
     os.kill(next(child.pid for child in psutil.Process().children()), signal.SIGKILL)
     assert bench.ended("second").killed_by_kernel
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from styled.backend.local import Process
+from styled.backend.orphans import Process
 from styled.errors import DiskFull, StorageRefuses, StoreError
 from styled.evolution import JobFile, JobFolder, write_job_file
 from styled.job import Job, JobState

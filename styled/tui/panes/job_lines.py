@@ -36,6 +36,8 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = [
         ((left("state", _LABEL), "muted"), state, (f"   priority {job.priority}" if job.priority else "", "")),
     ]
+    if job.node:
+        lines.append(fact("node", job.node))
     if job.reason:
         lines += [
             (

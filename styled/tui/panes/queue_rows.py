@@ -19,6 +19,7 @@ Row = Job | Incomplete | Ignored | Rejected
 _STATE = 10  # the longest words: incomplete
 _NUMBER = 5
 _SIZE = 5
+_NODE = 8
 _STEP = 9
 _LOSS = 7
 _LEFT = 7
@@ -34,27 +35,42 @@ class Layout(NamedTuple):
     """0: not shown."""
     size: bool
     """Whether the size has a column."""
+    node: bool
+    """Whether the machines have one."""
 
 
-def layout(cells: int) -> Layout:
-    """Choose the columns for a table of ``cells`` cells."""
+def layout(cells: int, *, nodes: bool = False) -> Layout:
+    """Choose the columns for a table of ``cells`` cells.
+
+    Args:
+        cells: of the table.
+        nodes: whether some job is painted by a machine that has a name. Where there is no room the names of jobs come first.
+    """
     room = cells - _FIXED - _FIGURES - 1
+    node = nodes and room >= 12 + _NODE + 1
+    if node:
+        room -= _NODE + 1
     if room < 12:
-        return Layout(max(6, room + _SIZE + 1), 0, size=False)
+        return Layout(max(6, room + _SIZE + 1), 0, size=False, node=node)
     if room < 44:
-        return Layout(room, 0, size=True)
-    return Layout(room - room // 3 - 1, room // 3, size=True)
+        return Layout(room, 0, size=True, node=node)
+    return Layout(room - room // 3 - 1, room // 3, size=True, node=node)
 
 
-def header(cells: int, position: str = "") -> Line:
-    """Return the table's head; ``position`` (row of how many) stands in the name's column at its right."""
-    columns = layout(cells)
+def header(cells: int, position: str = "", *, nodes: bool = False) -> Line:
+    """Return the table's head; ``position`` (row of how many) stands in the name's column at its right.
+
+    ``nodes`` as for :func:`layout`.
+    """
+    columns = layout(cells, nodes=nodes)
     name = left("NAME", max(0, columns.name - len(position) - 1)) + " " + position if position else "NAME"
     text = f"    {left('STATE', _STATE)} {right('JOB', _NUMBER)} {left(name, columns.name)} "
     if columns.styles:
         text += left("STYLE", columns.styles) + " "
     if columns.size:
         text += right("SIZE", _SIZE) + " "
+    if columns.node:
+        text += left("NODE", _NODE) + " "
     text += f"{right('STEP', _STEP)} {right('LOSS', _LOSS)} {right('LEFT', _LEFT)}"
     return ((text, "muted"),)
 
@@ -67,6 +83,7 @@ def queue_row(
     progress: Progress | None = None,
     foreseen: float | None = None,
     picked: bool = False,
+    nodes: bool = False,
 ) -> Line:
     """Return one row of the table without its cursor.
 
@@ -77,21 +94,30 @@ def queue_row(
         progress: the job's newest losses, fresher than the store's.
         foreseen: seconds until a waiting job may be done.
         picked: the job was picked for a comparison.
+        nodes: as for :func:`layout`.
     """
     if isinstance(row, Job):
-        return _job_row(row, cells, glyphs, progress, foreseen, picked=picked)
+        return _job_row(row, cells, glyphs, progress, foreseen, picked=picked, nodes=nodes)
     if isinstance(row, Incomplete):
         return _words_row("incomplete", row.name, f"waits for {row.missing}", cells, glyphs)
     return _words_row("ignored" if isinstance(row, Ignored) else "rejected", row.name, row.reason, cells, glyphs)
 
 
 def _job_row(
-    job: Job, cells: int, glyphs: Glyphs, progress: Progress | None, foreseen: float | None, *, picked: bool
+    job: Job,
+    cells: int,
+    glyphs: Glyphs,
+    progress: Progress | None,
+    foreseen: float | None,
+    *,
+    picked: bool,
+    nodes: bool,
 ) -> Line:
     number = f"{'*' if picked else ''}{job.number:04d}"
-    if job.state in {JobState.FAILED, JobState.CANCELLED} and job.reason:
+    # A running job with a reason is one that its cluster has not begun.
+    if job.state in {JobState.FAILED, JobState.CANCELLED, JobState.RUNNING} and job.reason:
         return _words_row(job.state, job.title, job.reason, cells, glyphs, number=number, is_marked=bool(job.remarks))
-    columns = layout(cells)
+    columns = layout(cells, nodes=nodes)
     step, loss, steps = job.step, job.loss, job.steps
     remaining = figures.about(foreseen) if job.state is JobState.WAITING else figures.UNKNOWN
     if progress is not None and job.state is JobState.RUNNING:
@@ -101,6 +127,8 @@ def _job_row(
     middle = _names(job, columns, glyphs)
     if columns.size:
         middle += right(str(job.settings.get("size", default_values()["size"])), _SIZE) + " "
+    if columns.node:
+        middle += left(cut(inert(job.node, ascii_only=not glyphs.unicode), _NODE), _NODE) + " "
     tone = STATE_TONES[job.state]
     return (
         (f"{glyphs.states[job.state]} {left(job.state, _STATE)} ", tone),

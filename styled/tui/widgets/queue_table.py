@@ -188,14 +188,15 @@ class QueueTable(LineView, can_focus=True):
             return
         many = self.length > self.page_rows
         position = f"{self.cursor + 1} of {self.length}" if many else ""
-        lines: list[Line] = [header(cells, position)]
+        shown = range(self.top, min(self.top + self.page_rows, self.length))
+        nodes = any(isinstance(row := self._row_at(index), Job) and row.node for index in shown)
+        lines: list[Line] = [header(cells, position, nodes=nodes)]
         if not self.length:
             lines += [((f"  {text}", ""),) for text in self._words]
-        for index in range(self.top, min(self.top + self.page_rows, self.length)):
-            lines.append(self._draw_row(index, cells))
+        lines += [self._draw_row(index, cells, nodes=nodes) for index in shown]
         self.show(lines)
 
-    def _draw_row(self, index: int, cells: int) -> Line:
+    def _draw_row(self, index: int, cells: int, *, nodes: bool) -> Line:
         row = self._row_at(index)
         at_cursor = index == self.cursor
         mark = self._glyphs.cursor if at_cursor else " "
@@ -204,7 +205,7 @@ class QueueTable(LineView, can_focus=True):
         picked = isinstance(row, Job) and row.id == self.picked
         progress = self._progress.get(row.id) if isinstance(row, Job) else None
         foreseen = self._foreseen.get(row.id) if isinstance(row, Job) else None
-        line = queue_row(row, cells, self._glyphs, progress=progress, foreseen=foreseen, picked=picked)
+        line = queue_row(row, cells, self._glyphs, progress=progress, foreseen=foreseen, picked=picked, nodes=nodes)
         if at_cursor:
             # One tone for the whole row: every state's colour would have to contrast with the cursor's too.
             return ((plain(fit_line(((f"{mark} ", ""), *line), cells)), "cursor"),)

@@ -157,3 +157,23 @@ def test_events_are_one_inert_line() -> None:
         note="bad\x1b[31m",
     )
     assert happening(event).text == "0007 a-b failed: bad?[31m"
+
+
+@pytest.mark.parametrize("cells", [60, 78, 100, 140])
+def test_machines_have_a_column_where_a_job_is_painted_by_one(cells):
+    here = job(state=JobState.RUNNING, step=4, steps=9)
+    there = job(state=JobState.RUNNING, step=4, steps=9, node="gpu-node-17")
+    head = plain(header(cells, nodes=True))
+    rows = [plain(queue_row(each, cells, UNICODE, nodes=True)) for each in (here, there)]
+    assert len(rows[0]) == len(rows[1]) == len(head[2:])
+    if cells >= 78:
+        place = head.index("NODE") - 2
+        assert rows[1][place:].startswith("gpu-nod~ ")
+        assert rows[0][place:].startswith(" " * 8)
+    assert "NODE" not in plain(header(cells))
+
+
+def test_a_job_that_waits_in_a_clusters_queue_says_why():
+    waits = job(state=JobState.RUNNING, reason="in Slurm: Priority")
+    assert "running" in plain(queue_row(waits, 78, UNICODE))
+    assert "in Slurm: Priority" in plain(queue_row(waits, 78, UNICODE))

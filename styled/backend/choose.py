@@ -1,0 +1,55 @@
+"""Which back end a configuration means."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import selectors
+import socket
+from collections.abc import Sequence
+
+from styled.backend.local import LocalRunner
+from styled.backend.staged.remote import RemoteRunner
+from styled.backend.staged.spool import PREFIX
+from styled.config import Config
+from styled.errors import DataDamaged
+from styled.files import durable
+from styled.files.decoding import read_file
+from styled.root import Root
+
+_TOKEN_BYTES = 16
+
+
+def runner_for(
+    root: Root, config: Config, selector: selectors.BaseSelector, *, devices: Sequence[str] = ()
+) -> LocalRunner | RemoteRunner:
+    """Return the runner of ``[backend] kind``.
+
+    Args:
+        root: whose jobs.
+        config: of its daemon.
+        selector: of the daemon's loop.
+        devices: this machine's GPUs; see :class:`~styled.backend.local.LocalRunner`.
+
+    Raises:
+        StorageRefuses: the root's disk does not take what has to be remembered.
+    """
+    if config.backend.kind == "local":
+        return LocalRunner(selector, config.queue, devices=devices)
+    return RemoteRunner(selector, config.backend, config.queue, prefix_of(root))
+
+
+def prefix_of(root: Root) -> str:
+    """Return what the names of a root's attempts begin with, on every cluster.
+
+    A copy of a root, or one that was moved, has another: two daemons would end each other's jobs otherwise.
+    """
+    path = root.state / "token"
+    try:
+        token = read_file(path, most=2 * _TOKEN_BYTES)
+    except (FileNotFoundError, DataDamaged):
+        token = secrets.token_hex(_TOKEN_BYTES).encode()
+        with durable.waiting_for(path):
+            durable.write_bytes(path, token)
+    place = f"{socket.gethostname()}\0{root.path}".encode(errors="surrogateescape")
+    return f"{PREFIX}{hashlib.sha256(token + place).hexdigest()[:12]}-"

@@ -1,0 +1,9 @@
+"""Jobs painted on other machines: each attempt in a folder of its own, in a spool; only this side writes ``evolution/``.
+
+::
+
+    daemon ── RemoteRunner ──JSON lines──► bridge: StagedRunner ──► an engine (Slurm) ──► node: attempt ──► worker
+                                             │ mirror: checks, then renames                    │
+                                             ▼                                                 ▼
+                                       evolution/<job>/  ◄───────────── spool/<attempt>/ ──────┘
+"""

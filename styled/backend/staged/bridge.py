@@ -1,0 +1,127 @@
+"""The daemon's child that waits for schedulers and file servers in its place: ``python -m styled.backend.staged.bridge``.
+
+Orders come on standard input, notices go to standard output (:mod:`styled.backend.staged.protocol`). At the end of its
+input it ends too, and all jobs run on: who is started next takes them over.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from styled.backend.runner import Ended, Placed, Queued, Runner
+from styled.backend.staged import engines
+from styled.backend.staged.protocol import Notice, Open, Order, Stop, Submit
+from styled.backend.staged.staged import StagedRunner
+from styled.files.decoding import from_json
+
+_TURN_S = 0.5
+"""Between two looks at all attempts."""
+
+_AnyOrder: Any = Order  # a union is a type to msgspec, and to mypy none that can be handed over
+
+
+def main() -> int:
+    """Serve until the input ends."""
+    # The daemon's signals are the daemon's: it closes the input when it wants this process to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _serve()
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001  # the edge of the process: the daemon is told of every error
+        traceback.print_exc()
+        _send(Notice(crash=f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"))
+        return 1
+    return 0
+
+
+def _serve() -> None:
+    orders = _Orders()
+    runner: StagedRunner | None = None
+    told: str | None = None
+    try:
+        while not orders.ended:
+            for order in orders.within(_TURN_S):
+                match order:
+                    case Open():
+                        runner = _opened(order)
+                    case Submit() if runner is not None:
+                        runner.submit(order.attempt.taken().task)
+                    case Stop() if runner is not None:
+                        runner.stop(order.job, order.grace_s)
+            if runner is not None:
+                _tell(runner)
+                if runner.trouble != told:
+                    told = runner.trouble
+                    _send(Notice(trouble=told))
+                else:
+                    _send(Notice())
+    finally:
+        if runner is not None:
+            runner.close()
+
+
+def _opened(order: Open) -> StagedRunner:
+    runner = StagedRunner(
+        engines.engine_for(order.config, order.prefix),
+        order.config,
+        order.prefix,
+        python=order.python,
+        worker=order.worker,
+        stall_s=order.stall_s,
+    )
+    runner.attach([handed.taken() for handed in order.attempts])
+    return runner
+
+
+def _tell(runner: Runner) -> None:
+    before = {job: runner.progress(job) for job in runner.running()}
+    for report in runner.poll():
+        match report.what:
+            case Ended() as ended:
+                _send(Notice(job=report.id, ended=ended))
+            case Queued() as queued:
+                _send(Notice(job=report.id, queued=queued))
+            case Placed() as placed:
+                _send(Notice(job=report.id, placed=placed))
+            case message:
+                _send(Notice(job=report.id, message=message))
+    for job in runner.running():
+        progress = runner.progress(job)
+        if progress is not None and progress is not before.get(job):
+            _send(Notice(job=job, progress=progress))
+
+
+def _send(notice: Notice) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(notice) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+class _Orders:
+    """Orders as they come."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self.ended = False
+
+    def within(self, seconds: float) -> Iterator[Order]:
+        """Wait so long for orders at most; give those that came."""
+        if not select.select([0], [], [], seconds)[0]:
+            return
+        data = os.read(0, 1024 * 1024)
+        self.ended = not data
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            yield from_json(line, _AnyOrder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

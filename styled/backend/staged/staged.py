@@ -1,0 +1,432 @@
+"""Runs jobs on a scheduler's nodes: lays each attempt out in the spool, follows it, and brings over what it paints.
+
+All that may wait for a file server or a scheduler is here, in the bridge's process; see :mod:`styled.backend.staged`.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from styled import images
+from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
+from styled.backend.staged import spool
+from styled.backend.staged.engine import Engine, Outcome, Phase, Seen
+from styled.backend.staged.mirror import Mirror
+from styled.backend.staged.spool import End, Heartbeat, Order, Place
+from styled.config import BackendConfig
+from styled.errors import BackendAway, BackendRefuses, DataDamaged, StorageRefuses, StyledError
+from styled.evolution import JobFolder, read_job_file, versions
+from styled.files.decoding import read_file
+from styled.files.durable import passing_trouble
+from styled.messages import STOPPED_EXIT_CODE, Checkpointed, Failure, Progress, Result, Started, WorkerMessage
+
+LOOK_S = 1.0
+"""Between two questions to the scheduler, for all attempts at once."""
+
+_SWEEP_S = 60.0
+
+_FORGOTTEN_S = 10.0
+"""From when a scheduler no longer knows a command, or says that it has ended, until its end is given up as unwritten:
+file servers show a new file seconds later."""
+
+_MOST_LOG = 2**20
+
+_MOST_RESULT_PIXELS = 2_000_000_000
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    task: Task
+    name: str
+    place: Place
+    began_at: float
+    """When it was submitted or taken over."""
+    handle: str = ""
+    mirror: Mirror | None = None
+    told: str = ""
+    """The reason or the node that was reported last."""
+    node: str = ""
+    first_step: int = 0
+    began: bool = False
+    progressed: bool = False
+    progress: Progress | None = None
+    result: Result | None = None
+    failure: Failure | None = None
+    asked: bool = False
+    obeyed: bool = False
+    """The scheduler has been given the wish to stop."""
+    stalled: bool = False
+    kill_at: float | None = None
+    gone_at: float | None = None
+    """Since when the scheduler knows it no more, or as ended."""
+    beats: int = 0
+    beat_at: float = 0.0
+    heard_at: float = 0.0
+    cpu_seconds: float = 0.0
+    refused: StyledError | None = None
+    """Why it could not be begun, or not be gone on with."""
+    reports: list[Report] = field(default_factory=list)
+
+
+class StagedRunner:
+    """Behind the seam of :mod:`styled.backend.runner`, on any engine.
+
+    Args:
+        engine: the scheduler.
+        config: of ``[backend]``.
+        prefix: of the names of this root's attempts.
+        worker: module that a node runs.
+        stall_s: seconds without a sign of life of a worker, or use of its processor, after which it is ended.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: BackendConfig,
+        prefix: str,
+        *,
+        python: str,
+        worker: str = "styled.painting.worker",
+        stall_s: float = 900.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine, self._config, self._prefix = engine, config, prefix
+        self._python, self._worker, self._stall_s, self._clock = python, worker, stall_s, clock
+        self._spool = Path(config.spool)
+        self._running: dict[str, _Running] = {}
+        self._seen: dict[str, Seen] = {}
+        self._look_at = self._sweep_at = 0.0
+        self._away = ""
+        self._storage = ""
+        self._checker = images.Checker(max_pixels=_MOST_RESULT_PIXELS)
+        self._versions = versions()
+
+    # -- the seam ------------------------------------------------------------------------------------------
+
+    def capacity(self) -> int:
+        """Return ``[backend] slots``."""
+        return self._config.slots
+
+    @property
+    def trouble(self) -> str:
+        """Why the scheduler or the spool cannot be used now."""
+        return self._away or self._storage
+
+    def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
+        """Follow the attempts of an earlier daemon from their first message on; those unknown end as lost."""
+        for attempt in attempts:
+            running = self._follow(attempt.task)
+            if not attempt.wanted:
+                running.asked = True
+        return frozenset(self._running)
+
+    def submit(self, task: Task) -> str:
+        """Lay an attempt out and submit it. What goes wrong is reported as its end."""
+        running = self._follow(task)
+        command = [self._python, "-P", "-m", "styled.backend.staged.attempt", str(running.place.path)]
+        try:
+            spool.lay_out(
+                running.place, JobFolder(task.folder), Order(job=task.id, worker=self._worker, versions=self._versions)
+            )
+            running.handle = self._engine.submit(running.name, command, running.place.log)
+        except StyledError as error:
+            running.refused = error
+        except OSError as error:
+            running.refused = passing_trouble(error, f"cannot lay out {running.place.path}") or StorageRefuses(
+                f"cannot lay out {running.place.path}: {error.strerror or error}",
+                "Is [backend] spool there, and yours?",
+            )
+        return running.name
+
+    def poll(self) -> list[Report]:
+        """Return what happened; asks the scheduler at most once a second."""
+        self._look()
+        self._storage = ""
+        reports: list[Report] = []
+        for job, running in list(self._running.items()):
+            ended = self._turn(running)
+            reports += running.reports
+            running.reports = []
+            if ended is not None:
+                reports.append(Report(job, ended))
+                del self._running[job]
+                if running.mirror is not None:
+                    running.mirror.close()
+                spool.clear(running.place.path)
+        self._sweep()
+        return reports
+
+    def stop(self, job: str, grace_s: float) -> None:
+        """Ask an attempt to stop, at once."""
+        running = self._running.get(job)
+        if running is None:
+            return
+        kill_at = self._clock() + grace_s
+        running.kill_at = kill_at if running.kill_at is None else min(running.kill_at, kill_at)
+        running.asked = True
+        self._obey(running)
+
+    def detach(self, _grace_s: float, /) -> None:
+        """Let go of all attempts; they run on."""
+        for running in self._running.values():
+            if running.mirror is not None:
+                running.mirror.close()
+        self._running.clear()
+
+    def progress(self, job: str) -> Progress | None:
+        """Return the latest progress of a job."""
+        running = self._running.get(job)
+        return running.progress if running else None
+
+    def running(self) -> frozenset[str]:
+        """Return the jobs whose end was not yet reported."""
+        return frozenset(self._running)
+
+    def wake_after(self) -> float | None:
+        """Return when to look again."""
+        return LOOK_S if self._running else None
+
+    def close(self) -> None:
+        """End the child that decodes, and let go of all else."""
+        self.detach(0.0)
+        self._checker.close()
+
+    # -- following -----------------------------------------------------------------------------------------
+
+    def _follow(self, task: Task) -> _Running:
+        name = spool.name_of(self._prefix, task)
+        now = self._clock()
+        running = _Running(task, name, Place(self._spool / name, task.id), now, beat_at=now, heard_at=now)
+        self._running[task.id] = running
+        return running
+
+    def _look(self) -> None:
+        now = self._clock()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_S
+        try:
+            self._seen = self._engine.look()
+        except BackendAway as error:
+            self._away = f"{self._engine.name} does not answer: {error.message}"
+            return
+        self._away = ""
+        known = {running.name for running in self._running.values()}
+        for name, seen in self._seen.items():
+            if name not in known and seen.phase is not Phase.ENDED:
+                # Of an attempt that was given up, or that was submitted though the scheduler did not say so.
+                self._try(functools.partial(self._engine.kill, seen.handle))
+
+    def _try(self, order: Callable[[], None]) -> bool:
+        try:
+            order()
+        except BackendAway as error:
+            self._away = f"{self._engine.name} does not answer: {error.message}"
+            return False
+        return True
+
+    def _turn(self, running: _Running) -> Ended | None:
+        """Follow one attempt; return how it ended, if it has."""
+        if running.refused is not None:
+            return self._refused(running, running.refused)
+        seen = self._seen.get(running.name)
+        if seen is not None:
+            running.handle = seen.handle
+            self._tell(running, seen)
+        self._obey(running)
+        try:
+            # Looked at first: what was written before the end is then there, on this machine's view of the spool too.
+            end = spool.read_small(running.place.end, End)
+            self._bring(running)
+            if end is not None and not (running.mirror and running.mirror.is_behind):
+                return self._ended(running, end, seen)
+            self._feel(running, seen)
+        except DataDamaged as error:
+            running.refused = error
+            self._try(lambda: self._engine.kill(running.handle))
+            return None
+        except (StyledError, OSError) as error:
+            self._storage = error.message if isinstance(error, StyledError) else f"{running.place.path}: {error}"
+            return None
+        return self._gone(running, seen)
+
+    def _tell(self, running: _Running, seen: Seen) -> None:
+        if seen.phase is Phase.QUEUED:
+            reason = f"in {self._engine.name}: {seen.reason or 'queued'}"
+            if reason != running.told:
+                running.told = reason
+                running.reports.append(Report(running.task.id, Queued(reason)))
+        elif seen.phase is Phase.RUNNING and seen.node and seen.node != running.node:
+            running.node = running.told = seen.node
+            running.beat_at = self._clock()
+            running.reports.append(Report(running.task.id, Placed(seen.node)))
+
+    def _obey(self, running: _Running) -> None:
+        """Pass on a wish to stop, until the scheduler has it, and a kill when its time has come."""
+        if not running.asked or not running.handle:
+            return
+        if not running.obeyed:
+            running.obeyed = self._try(lambda: self._engine.ask(running.handle))
+        if running.kill_at is not None and self._clock() >= running.kill_at:
+            running.kill_at = self._clock() + LOOK_S * 5
+            self._try(lambda: self._engine.kill(running.handle))
+
+    def _bring(self, running: _Running) -> None:
+        if running.mirror is None:
+            if not running.place.folder.job_json.is_file():
+                return
+            job = read_job_file(JobFolder(running.task.folder))
+            running.mirror = Mirror(
+                running.place, JobFolder(running.task.folder), job.settings, self._checker.check_open
+            )
+        for message in running.mirror.turn():
+            self._hear(running, message)
+
+    def _hear(self, running: _Running, message: WorkerMessage) -> None:
+        running.heard_at = self._clock()
+        match message:
+            case Started(step=step):
+                running.first_step, running.began = step, True
+            case Progress():
+                running.progress = message
+                return
+            case Checkpointed(step=step):
+                running.progressed = running.progressed or step > running.first_step
+            case Result():
+                running.result = message
+            case Failure():
+                running.failure = message
+        running.reports.append(Report(running.task.id, message))
+
+    def _feel(self, running: _Running, seen: Seen | None) -> None:
+        """Note whether the node lives and its worker works; end what has been silent for too long."""
+        now = self._clock()
+        if self._away or seen is None or seen.phase is not Phase.RUNNING:
+            running.beat_at = running.heard_at = now
+            return
+        beat = spool.read_small(running.place.heartbeat, Heartbeat)
+        if isinstance(beat, Heartbeat):
+            if beat.beats != running.beats:
+                running.beats, running.beat_at = beat.beats, now
+            if beat.cpu_seconds > running.cpu_seconds + 1.0:
+                running.cpu_seconds, running.heard_at = beat.cpu_seconds, now
+        limit = max(self._stall_s, 20.0 * running.progress.step_seconds if running.progress else 0.0)
+        if now - running.heard_at > limit and running.beats and not running.stalled:
+            running.stalled = running.asked = True
+            running.kill_at = now + self._stall_s
+
+    # -- how it ends ---------------------------------------------------------------------------------------
+
+    def _ended(self, running: _Running, end: msgspec.Struct, seen: Seen | None) -> Ended:
+        """Return the facts that the node has written down."""
+        assert isinstance(end, End)  # noqa: S101  # read_small was asked for one
+        unasked = end.signalled and not running.asked and end.returncode == STOPPED_EXIT_CODE
+        return self._facts(
+            running,
+            end.returncode,
+            killed_by_kernel=end.killed_by_kernel or (seen is not None and seen.outcome is Outcome.OUT_OF_MEMORY),
+            stopped_by=f"{self._engine.name} (its time limit, or another job)" if unasked else "",
+        )
+
+    def _gone(self, running: _Running, seen: Seen | None) -> Ended | None:
+        """Return how an attempt ended that has not written it down, once that is sure."""
+        now = self._clock()
+        where = running.node or "its node"
+        if seen is not None and seen.phase is not Phase.ENDED:
+            running.gone_at = None
+            silent = now - running.beat_at
+            if seen.phase is Phase.RUNNING and silent > self._config.lost_after_s and not self._away:
+                self._try(lambda: self._engine.kill(running.handle))
+                return self._facts(running, -1, lost=where)
+            return None
+        if self._away:
+            return None
+        running.gone_at = running.gone_at or now
+        outcome = seen.outcome if seen is not None else Outcome.UNKNOWN
+        never_ran = running.asked and not (running.node or running.began)
+        if now - running.gone_at < _FORGOTTEN_S and outcome is not Outcome.LOST and not never_ran:
+            return None
+        if outcome is Outcome.UNKNOWN and running.handle:
+            outcome = self._engine.last_outcome(running.handle)
+        match outcome:
+            case Outcome.CANCELLED:
+                return self._facts(running, STOPPED_EXIT_CODE)
+            case Outcome.TIMED_OUT:
+                return self._facts(running, -signal.SIGKILL, stopped_by=f"the time limit of {self._engine.name}")
+            case Outcome.OUT_OF_MEMORY:
+                return self._facts(running, -signal.SIGKILL, killed_by_kernel=True)
+            case Outcome.FAILED:
+                if not running.began:
+                    return self._refused(running, _could_not_begin(running))
+                # What runs the worker was killed with it: by an administrator, or for its memory.
+                return self._facts(running, -signal.SIGKILL)
+        return self._facts(running, -1, lost=where)
+
+    def _facts(
+        self,
+        running: _Running,
+        returncode: int,
+        *,
+        killed_by_kernel: bool = False,
+        lost: str = "",
+        stopped_by: str = "",
+    ) -> Ended:
+        return Ended(
+            returncode=returncode,
+            result=running.result,
+            failure=running.failure,
+            asked_to_stop=running.asked and not running.stalled,
+            stalled=running.stalled,
+            killed_by_kernel=killed_by_kernel,
+            progressed=running.progressed,
+            began=running.began or bool(lost) or bool(stopped_by),
+            lost=lost,
+            stopped_by=stopped_by,
+            elsewhere=True,
+        )
+
+    def _refused(self, running: _Running, error: StyledError) -> Ended:
+        running.failure = Failure(kind=error.kind, message=error.message, advice=error.advice)
+        return self._facts(running, error.exit_code)
+
+    # -- tidiness ------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        """Remove what is left of attempts that were given up: a lost node may have gone on writing for a while."""
+        now = self._clock()
+        if now < self._sweep_at or self._away:
+            return
+        self._sweep_at = now + _SWEEP_S
+        known = {running.name for running in self._running.values()}
+        alive = {name for name, seen in self._seen.items() if seen.phase is not Phase.ENDED}
+        try:
+            left = [path for path in self._spool.iterdir() if path.name.startswith(self._prefix)]
+        except OSError as error:
+            self._storage = f"{self._spool}: {error.strerror or error}"
+            return
+        for path in left:
+            if path.name not in known | alive:
+                spool.clear(path)
+
+
+def _could_not_begin(running: _Running) -> BackendRefuses:
+    """Return what a node printed instead of running the attempt."""
+    try:
+        said = read_file(running.place.log, most=_MOST_LOG).decode(errors="replace").strip().splitlines()
+    except (OSError, DataDamaged):
+        said = []
+    last = (
+        "".join(character if character.isprintable() else " " for character in said[-1])[:300]
+        if said
+        else "it printed nothing"
+    )
+    where = running.node or "a node"
+    return BackendRefuses(f"{where} could not run it: {last}", "Is [backend] python the same program on all nodes?")
