@@ -10,12 +10,15 @@ import signal
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
+from styled.backend.staged.checkup import examine
 from styled.backend.staged.small_slurm import SmallSlurm
+from styled.config import BackendConfig
 from styled.evolution import JobFolder, frames, read_losses
 from styled.job import Job, JobState
 from styled.root import Root
@@ -190,7 +193,7 @@ def test_what_slurm_refuses_holds_the_queue_and_fails_no_job(root: Root, slurm: 
 
 def test_a_network_cut_of_a_node(daemon: ClusterDaemon, slurm: SmallSlurm) -> None:
     """The old worker paints on, and changes nothing: here its node stops answering Slurm, and nothing else."""
-    daemon.drop("slow", settings={"steps": 1200})
+    daemon.drop("slow", settings={"steps": 1000})
     job = daemon.until_step("slow", 20)
     old = workers_of(job)
     assert old
@@ -199,7 +202,7 @@ def test_a_network_cut_of_a_node(daemon: ClusterDaemon, slurm: SmallSlurm) -> No
         again = daemon.until_attempt("slow", but=job.attempt)
         assert again.node != job.node
         done = daemon.until("slow", JobState.DONE, seconds=120)
-        check_whole(daemon, done, 1200)
+        check_whole(daemon, done, 1000)
         psutil.wait_procs(old, timeout=20)
         assert not [each for each in old if each.is_running()], "a worker whose folder is gone paints on"
     finally:
@@ -207,6 +210,24 @@ def test_a_network_cut_of_a_node(daemon: ClusterDaemon, slurm: SmallSlurm) -> No
     wait_until(lambda: set(slurm.run("sinfo", "-h", "-N", "-o%T").split()) == {"idle"}, "the node does not come back")
     daemon.end()
     check_invariant(daemon.root, ["slow"])
+
+
+def test_the_doctor_runs_a_small_job(root: Root, slurm: SmallSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in slurm.environment.items():
+        monkeypatch.setenv(name, value)
+    place = root.path.parent / "spool"
+    place.chmod(0o700)
+    good = BackendConfig(kind="slurm", spool=str(place))
+    found = {each.name: each for each in examine(good)}
+    assert {each.level for each in found.values()} == {"ok"}
+    assert found["node"].text.startswith("node")
+    nowhere = {each.name: each for each in examine(msgspec.structs.replace(good, python="/nowhere/python"))}
+    assert (nowhere["node"].level, "/nowhere/python" in nowhere["node"].text) == ("problem", True)
+    refused = {each.name: each for each in examine(msgspec.structs.replace(good, options=("--partition=none",)))}
+    assert "invalid partition" in refused["node"].text
+    assert list(place.iterdir()) == []
+    place.chmod(0o777)
+    assert next(each for each in examine(good) if each.name == "spool").level == "problem"
 
 
 def events(daemon: DaemonProcess) -> list:  # type: ignore[type-arg]

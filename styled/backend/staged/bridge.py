@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ from styled.files.decoding import from_json
 
 _TURN_S = 0.5
 """Between two looks at all attempts."""
+
+_BEAT_S = 10.0
+"""Between two notices that tell nothing but that this process lives."""
 
 _AnyOrder: Any = Order  # a union is a type to msgspec, and to mypy none that can be handed over
 
@@ -47,6 +51,7 @@ def _serve() -> None:
     orders = _Orders()
     runner: StagedRunner | None = None
     told: str | None = None
+    beat_due = 0.0
     try:
         while not orders.ended:
             for order in orders.within(_TURN_S):
@@ -62,7 +67,8 @@ def _serve() -> None:
                 if runner.trouble != told:
                     told = runner.trouble
                     _send(Notice(trouble=told))
-                else:
+                elif time.monotonic() >= beat_due:
+                    beat_due = time.monotonic() + _BEAT_S
                     _send(Notice())
     finally:
         if runner is not None:

@@ -60,6 +60,8 @@ def examine(config: BackendConfig) -> Iterator[Found]:
     try:
         folder.mkdir(mode=0o700)
         yield from _node(engine, config, folder)
+    except BackendAway as error:
+        yield Found(config.kind, "problem", error.message, error.advice)
     except OSError as error:
         yield Found(
             "spool", "problem", f"{folder} cannot be written: {error.strerror}", "Look at its permissions and its disk."

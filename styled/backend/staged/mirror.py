@@ -90,9 +90,9 @@ class Mirror:
                 self._waiting = [message for line in self._read.lines() if (message := self._decoded(line)) is not None]
             while self._waiting:
                 message = self._waiting[0]
+                # The steps first: a checkpoint from which others are left out would be gone on from.
+                self._take_all_losses()
                 self._bring(message)
-                if not isinstance(message, Result):
-                    self._take_losses()
                 self._waiting.pop(0)
                 yield message
             self._take_losses()
@@ -137,8 +137,6 @@ class Mirror:
             case Result(path=path):
                 if path not in _RESULTS:
                     raise DataDamaged(f"a node sent a result named {path[:80]!r}")
-                while self._losses.is_behind:
-                    self._take_losses()
                 self._picture(path, most=self._pixels * _RESULT_BYTES_PX + _HEAD_BYTES)
                 self._folder.keep_result(Path(path).suffix)
                 if self._has("evolution.webp"):
@@ -158,6 +156,11 @@ class Mirror:
             self._last_step = started.step
         if self._has("regions.png"):
             self._picture("regions.png", most=self._pixels * 4 + _HEAD_BYTES)
+
+    def _take_all_losses(self) -> None:
+        self._take_losses()
+        while self._loss_log is not None and self._losses.is_behind:
+            self._take_losses()
 
     def _take_losses(self) -> None:
         if self._loss_log is None:
@@ -185,7 +188,7 @@ class Mirror:
         self._place.taken.write_text(str(self._logged))
 
     def _checkpoint(self, step: int) -> None:
-        """Bring over the slot of that step, or the one of a later step that has replaced it by now."""
+        """Bring over the slot of that step; one of a later step has a message of its own, after that step's frames."""
         most = self._pixels * _CHECKPOINT_BYTES_PX + _HEAD_BYTES
         self._folder.checkpoint.mkdir(exist_ok=True)
         for slot in _SLOTS:
@@ -195,7 +198,7 @@ class Mirror:
             with self._opened(name, most) as source:
                 there = check_slot(source, slot)
                 target = self._folder.checkpoint / slot
-                if there.step < step or (target.is_file() and _same_slot(target, there.serial)):
+                if there.step != step or (target.is_file() and _same_slot(target, there.serial)):
                     continue
                 source.seek(0)
                 with durable.replacing(target) as copy:

@@ -33,7 +33,7 @@ _READ_AT_ONCE = 1024 * 1024
 _MOST_LINE = 1024 * 1024
 
 _SILENT_S = 90.0
-"""Of the bridge, which speaks twice a second: longer than a scheduler's commands may take together."""
+"""Of the bridge, which speaks every ten seconds: longer than a scheduler's commands may take together."""
 
 _AGAIN_S = (1.0, 5.0, 30.0)
 """Before another bridge is started in place of one that died; the last one repeats."""

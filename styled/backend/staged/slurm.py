@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -113,12 +114,12 @@ class Slurm:
         self._cancel(_number(handle))
 
     def _cancel(self, *arguments: str) -> None:
+        """Run ``scancel``; a job that has ended meanwhile is what was wanted: without a word, or with these."""
         try:
             self._run("scancel", "--quiet", *arguments)
         except BackendAway as error:
-            if "Invalid job id" not in error.message and "already complet" not in error.message:
+            if error.message != "scancel: 1" and not re.search("Invalid job id|already complet", error.message):
                 raise
-            # It has ended meanwhile, which is what was wanted.
 
     def last_outcome(self, handle: str) -> Outcome:
         """Return how a job ended that Slurm has forgotten, as its accounting has it; UNKNOWN without accounting."""

@@ -30,6 +30,9 @@ from styled.messages import STOPPED_EXIT_CODE, Checkpointed, Failure, Progress, 
 LOOK_S = 1.0
 """Between two questions to the scheduler, for all attempts at once."""
 
+_IDLE_LOOK_S = 60.0
+"""The same while there are none: one may have been submitted though the scheduler did not say so."""
+
 _SWEEP_S = 60.0
 
 _FORGOTTEN_S = 10.0
@@ -206,13 +209,14 @@ class StagedRunner:
         now = self._clock()
         running = _Running(task, name, Place(self._spool / name, task.id), now, beat_at=now, heard_at=now)
         self._running[task.id] = running
+        self._look_at = 0.0
         return running
 
     def _look(self) -> None:
         now = self._clock()
         if now < self._look_at:
             return
-        self._look_at = now + LOOK_S
+        self._look_at = now + (LOOK_S if self._running else _IDLE_LOOK_S)
         try:
             self._seen = self._engine.look()
         except BackendAway as error:
@@ -268,6 +272,8 @@ class StagedRunner:
             running.node = running.told = seen.node
             running.beat_at = self._clock()
             running.reports.append(Report(running.task.id, Placed(seen.node)))
+        elif seen.phase is Phase.ENDED:
+            running.node = running.node or seen.node  # it was over between two looks
 
     def _obey(self, running: _Running) -> None:
         """Pass on a wish to stop, until the scheduler has it, and a kill when its time has come."""

@@ -103,6 +103,27 @@ def test_an_older_slot_does_not_replace_a_newer_one(node: Node, folder: JobFolde
     assert [path.name for path in folder.checkpoint.iterdir()] == ["b.npz"]
 
 
+def test_a_checkpoint_never_comes_before_the_frames_and_losses_of_its_steps(
+    node: Node, folder: JobFolder, mirror: Mirror
+) -> None:
+    """One that has replaced the slot which a message tells of: the node could be lost now."""
+    node.start()
+    node.step(1)
+    node.say(Checkpointed(step=1))
+    write_slot(node.place.folder.checkpoint / "a.npz", 3, 3)
+    list(mirror.turn())
+    assert load_checkpoint(folder) is None
+    for step in (2, 3):
+        node.step(step)
+    node.frame(3)
+    node.say(Checkpointed(step=3))
+    for message in mirror.turn():
+        if load_checkpoint(folder) is not None:
+            assert isinstance(message, Checkpointed)
+            assert [line.step for line in read_losses(folder).losses] == [1, 2, 3]
+            assert [step for step, _ in frames(folder)] == [3]
+
+
 def as_frame(name: str) -> Callable[[Node], None]:
     return lambda node: node.say(Frame(step=1, path=name))
 
