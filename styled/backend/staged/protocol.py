@@ -30,7 +30,7 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
 
     def taken(self) -> Attempt:
         """Return it as it was."""
-        return Attempt(Task(self.job, Path(self.folder), self.number, self.attempt), "", wanted=self.wanted)
+        return Attempt(Task(self.job, Path(self.folder), self.number, attempt=self.attempt), "", wanted=self.wanted)
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open", tag_field="order"):

@@ -218,7 +218,7 @@ def jobs(root: Root) -> Iterator[list[Job]]:
 
 
 def task_of(root: Root, job: Job) -> Task:
-    return Task(job.id, root.evolution / job.id, job.number, job.attempt)
+    return Task(job.id, root.evolution / job.id, job.number, attempt=job.attempt)
 
 
 def until(runner: Runner, condition: Callable[[list[Report]], object]) -> list[Report]:

@@ -46,7 +46,7 @@ class Bench:
         """Make a job, if there is none of that name yet; return an attempt at it."""
         with Store.open(self.root) as store:
             job = next((job for job in store.jobs() if job.name == name), None) or add_job(self.root, store, name)
-        return Task(job.id, self.root.evolution / job.id, job.number, attempt)
+        return Task(job.id, self.root.evolution / job.id, job.number, attempt=attempt)
 
     def submit(self, task: Task) -> Node:
         """Submit; return the node that is to paint."""
