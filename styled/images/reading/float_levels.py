@@ -24,6 +24,8 @@ _FAR_OVER = 1.5
 """A number above this is no edge."""
 _TYPICAL_LIGHT = 4.0
 """A median above this, white being 1, is no scene: its numbers have another white."""
+_STEEP = 1e-3
+"""Light of the first of 255 levels: of sRGB 3e-4, of a linear curve 4e-3, which is shown as level 13."""
 _SAMPLES = 100_000
 """Numbers of a part that the median is taken of."""
 
@@ -146,6 +148,16 @@ def is_usable(profile: bytes, channels: int) -> bool:
     except (RuntimeError, ValueError):
         return False
     return True
+
+
+def has_steep_shadows(profile: bytes, channels: int) -> bool:
+    """Return whether a profile's first level of 8 bits is light enough that the shadows below it are seen: a linear one's is.
+
+    Of 16 bits the levels between are there, and must not be dropped before the curve.
+    """
+    if not is_usable(profile, channels):
+        return False
+    return float(_by_profile(np.full((1, 1, channels), 1 / 255, np.float32), profile).mean()) > _STEEP
 
 
 def _by_profile(numbers: Floats, profile: bytes) -> Floats:

@@ -70,7 +70,26 @@ def open_png(file: BinaryIO) -> ImageFile.ImageFile:
     if found.cicp:
         image.info[CICP] = (found.cicp[0], found.cicp[1])
     _mend_transparency(image, found.header)
+    if _loses_shadows(image, found.header):
+        remarks.append(
+            "of its 16 bits of linear light 8 are read: its shadows have few levels, which a TIFF would keep"
+        )
     return image
+
+
+def _loses_shadows(image: ImageFile.ImageFile, header: bytes) -> bool:
+    """Return whether there are more than 8 bits, which Pillow drops, of numbers whose shadows need them."""
+    if header[8] != 16:  # the depth
+        return False
+    if profile := image.info.get("icc_profile"):
+        from styled.images.reading import float_levels  # NumPy
+
+        return float_levels.has_steep_shadows(profile, 1 if profile[16:20] == b"GRAY" else 3)
+    return bool(image.info.get("gamma", 0.0) > _NEARLY_LINEAR and "srgb" not in image.info)
+
+
+_NEARLY_LINEAR = 0.7
+"""A PNG's gamma above which 8 bits have too few levels in the shadows: 1 is linear, sRGB's 0.45."""
 
 
 def _mend_transparency(image: ImageFile.ImageFile, header: bytes) -> None:

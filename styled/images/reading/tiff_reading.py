@@ -158,13 +158,20 @@ def _bits(page: TiffPage) -> tuple[int, ...]:
 def _is_for_pillow(page: TiffPage) -> bool:
     """Return whether Pillow reads a layout right, if it takes it at all."""
     bits = set(_bits(page))
-    if page.compression not in _PILLOW_CODECS or page.sampleformat not in _WHOLE_NUMBERS:
+    if page.compression not in _PILLOW_CODECS or page.sampleformat not in _WHOLE_NUMBERS or _is_linear(page):
         return False
     if page.planarconfig != 1 and page.samplesperpixel > 1:
         return page.photometric not in _COLOURS or page.photometric == _YCBCR  # of two planes it makes garbage
     if bits <= {1, 2, 4, 8}:
         return True
     return bits == {16} and page.planarconfig == 1 and (page.photometric, page.samplesperpixel) in _PILLOW_16
+
+
+def _is_linear(page: TiffPage) -> bool:
+    """Return whether more than 8 bits of a page must reach its profile's curve: reduced before, its shadows have no levels."""
+    colours = _COLOURS.get(page.photometric)
+    is_plain = page.photometric in _FLOAT_PHOTOMETRIC and page.sampleformat in _WHOLE_NUMBERS and max(_bits(page)) > 8
+    return bool(is_plain and colours and page.iccprofile and float_levels.has_steep_shadows(page.iccprofile, colours))
 
 
 def _refuse_what_is_not_read(page: TiffPage, name: str) -> None:
@@ -207,6 +214,7 @@ class TiffLayout(ImageFile.ImageFile):
         self._size = (page.imagewidth, page.imagelength)
         self.tile = []
         extra = page.extrasamples[:1] if page.extrasamples else ()
+        self._is_linear = _is_linear(page)
         self._alpha = extra[0] if extra and extra[0] in (_ASSOCIATED, _UNASSOCIATED) else 0
         if page.iccprofile:
             self.info["icc_profile"] = page.iccprofile
@@ -222,7 +230,9 @@ class TiffLayout(ImageFile.ImageFile):
     def layout_px(self) -> int:
         """The bytes of a pixel while it is decoded: floating point numbers twice, their levels, and Pillow's own."""
         page = self._page
-        return 2 * page.samplesperpixel * max(_bits(page)) // 8 + 8 if page.sampleformat == _FLOAT else 16
+        if page.sampleformat != _FLOAT and not self._is_linear:
+            return 16
+        return 2 * int(page.samplesperpixel) * max(_bits(page)) // 8 + 8
 
     def getexif(self) -> Image.Exif:
         """Return the tags of the page; none of a big-endian BigTIFF, which Pillow does not read."""
@@ -243,7 +253,7 @@ class TiffLayout(ImageFile.ImageFile):
         """Decode all strips or tiles, each straight into its place."""
         if self._im is None:
             colours = _COLOURS[self._page.photometric]
-            if self._page.sampleformat == _FLOAT:
+            if self._page.sampleformat == _FLOAT or self._is_linear:
                 planes = self._levels_of_floats(colours)
                 colours = len(planes) - bool(self._alpha)
                 self._mode = "L" if colours == 1 else "RGB"
@@ -256,7 +266,7 @@ class TiffLayout(ImageFile.ImageFile):
         return Image.Image.load(self)
 
     def _levels_of_floats(self, colours: int) -> Array:
-        """Return floating point numbers as planes of sRGB's levels: uint8, shape (channels, H, W).
+        """Return floating point numbers, or whole ones of a linear profile, as planes of sRGB's levels: uint8, (channels, H, W).
 
         Raises:
             UnreadableImage: which of them is white cannot be known.
@@ -266,13 +276,11 @@ class TiffLayout(ImageFile.ImageFile):
         if profile and not float_levels.is_usable(profile, colours):
             self.info[REMARKS].append("the colour profile cannot be used; colours are taken as sRGB")
             profile = b""
-        meaning = float_levels.meaning_of(
-            float_levels.range_of(row[..., :colours] for row in numbers),
-            self._name,
-            is_grey=colours == 1,
-            has_profile=bool(profile),
-            limits=_float_limits(self._page),
-        )
+        if self._is_linear:
+            white = float(2 ** min(_bits(self._page)) - 1)
+            meaning = float_levels.Meaning(0.0, white, "profile", "")
+        else:
+            meaning = self._meaning(numbers, colours, has_profile=bool(profile))
         if meaning.remark:
             self.info[REMARKS].append(meaning.remark)
         channels = 3 if meaning.kind == "profile" else colours
@@ -281,7 +289,8 @@ class TiffLayout(ImageFile.ImageFile):
             rows = slice(top, top + _FLOAT_ROWS)
             part = numbers[rows]
             if self._alpha:
-                share = np.clip(np.nan_to_num(part[..., colours:]), 0.0, 1.0)
+                share = part[..., colours:].astype(np.float32) / (meaning.white if self._is_linear else 1.0)
+                share = np.clip(np.nan_to_num(share), 0.0, 1.0)
                 planes[channels, rows] = np.rint(share[..., 0] * 255.0)
                 if self._alpha == _ASSOCIATED:
                     part = part[..., :colours] / np.maximum(share, 1e-6)
@@ -291,9 +300,19 @@ class TiffLayout(ImageFile.ImageFile):
             planes[:channels, rows] = np.moveaxis(float_levels.levels_of(part, meaning, profile), -1, 0)
         return planes
 
+    def _meaning(self, numbers: Array, colours: int, *, has_profile: bool) -> float_levels.Meaning:
+        """Decide what floating point numbers mean; errors as :func:`float_levels.meaning_of`."""
+        return float_levels.meaning_of(
+            float_levels.range_of(row[..., :colours] for row in numbers),
+            self._name,
+            is_grey=colours == 1,
+            has_profile=has_profile,
+            limits=_float_limits(self._page),
+        )
+
 
 def _numbers(page: TiffPage, colours: int, alpha: int) -> Array:
-    """Return the floating point numbers of a page's colours and alpha: shape (H, W, channels)."""
+    """Return the numbers of a page's colours and alpha as they are stored: shape (H, W, channels)."""
     whole = np.asarray(page.asarray(maxworkers=1))
     size = page.imagelength, page.imagewidth
     if page.planarconfig != 1:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -268,3 +271,42 @@ def test_one_that_is_cut_within_its_tiles_is_told_in_words(tmp_path: Path) -> No
     (tmp_path / "a.tif").write_bytes(data[:half] + bytes(len(data) - half))
     with pytest.raises(UnreadableImage, match=r"^a\.tif is damaged, or not all there"):
         images.load(tmp_path / "a.tif")
+
+
+def linear_light(levels: Array) -> Array:
+    """16 bits of linear light of sRGB's levels."""
+    level = levels / 255.0
+    return np.rint(np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4) * 65535).astype(
+        np.uint16
+    )
+
+
+LINEAR = imagecodecs.cms_profile(
+    "rgb", whitepoint=[0.3127, 0.3290, 1.0], primaries=[0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0], gamma=1.0
+)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_16_bits_of_linear_light_keep_their_shadows(tmp_path: Path, photo: Array, planar: str, alpha: bool) -> None:
+    """Reduced to 8 bits before the profile's curve the darkest levels are 13 apart."""
+    dark = photo // 5
+    numbers = linear_light(dark)
+    numbers = np.dstack([numbers, np.full(numbers.shape[:2], 32768, np.uint16)]) if alpha else numbers
+    numbers = np.moveaxis(numbers, 2, 0) if planar == "separate" else numbers
+    extra: Any = {"extrasamples": ["unassalpha"]} if alpha else {}
+    tifffile.imwrite(tmp_path / "a.tif", numbers, photometric="rgb", planarconfig=planar, iccprofile=LINEAR, **extra)
+    loaded = assert_is(tmp_path / "a.tif", dark)
+    assert loaded.remarks == ()
+    assert loaded.alpha is None or set(np.unique(loaded.alpha)) == {128}
+    assert (loaded.alpha is not None) == alpha
+
+
+def test_of_a_png_that_is_remarked(tmp_path: Path, photo: Array) -> None:
+    data = imagecodecs.png_encode(linear_light(photo // 5))
+    gamma = b"gAMA" + struct.pack(">I", 100_000)
+    chunk = struct.pack(">I", 4) + gamma + struct.pack(">I", zlib.crc32(gamma))
+    (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])
+    assert "of its 16 bits of linear light 8 are read" in images.load(tmp_path / "a.png").remarks[0]
+    (tmp_path / "a.png").write_bytes(data)
+    assert images.load(tmp_path / "a.png").remarks == ()
