@@ -100,7 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "frequency"
 
     strength: Annotated[
-        float, _about("loss", "0 = nearly the photo, 1 = all painting; multiplies the weights", ge=0.0, le=1.0)
+        float, _about("loss", "0 = the photo, 1 = all painting; multiplies the weights", ge=0.0, le=1.0)
     ] = 0.5
     content_weight: Annotated[float, _about("loss", "factor of the content loss", ge=0.0, le=1e12)] = 40.0
     style_weight: Annotated[float, _about("loss", "factor of the style loss", ge=0.0, le=1e12)] = 1000.0

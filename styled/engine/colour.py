@@ -7,16 +7,47 @@ colours of the content back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from styled import images
+
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Rec. 601, the Y of YIQ and YCbCr, as the paper uses."""
+
+STRETCH = 6.0
+"""So many times the contrast of a photo may be made larger all over: an ordinary one needs up to five."""
+_GENTLE = 2.0
+"""So many times that of noise."""
+_NOISE = 4.0
+"""Levels that stand out half: the blocks of a JPEG of quality 60 have one or two."""
+_EVEN_PX = 12
+"""What is finer is detail, px."""
+
+GREY = 6.0
+"""Levels between a pixel's channels, in all but a hundredth of an image, up to which it is black and white."""
+
+APART = 60.0
+"""Levels between the mean luminances of styles up to which they are blended as they are."""
+
+_SAMPLES = 2**16
+"""Pixels that a distribution is taken from."""
+_KNOTS = 256
+"""Quantiles along an axis."""
+_TURNS = 16
+"""Sets of axes: after half as many nothing visible changes."""
+_NEAR = 8.0
+"""Levels between colours that count as the same."""
+_ROWS = 1024
+_CODE = np.array([65536, 256, 1])
+"""A colour as one number."""
 
 
 def match_linear(style: Array, content: Array) -> Floats:
@@ -32,27 +63,107 @@ def match_linear(style: Array, content: Array) -> Floats:
     Returns:
         float32, shape (H, W, 3); may reach outside 0..255, which the feature extractor does not mind.
     """
-    source, target = (_pixels(image) for image in (style, content))
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    matrix = _power(_covariance(target, target_mean), 0.5) @ _power(_covariance(source, source_mean), -0.5)
-    matched: Floats = ((source - source_mean) @ matrix.T + target_mean).reshape(style.shape).astype(np.float32)
+    matrix, source_mean, target_mean = _linear(style, content)
+    matched: Floats = ((_pixels(style) - source_mean) @ matrix.T + target_mean).reshape(style.shape).astype(np.float32)
     return matched
 
 
+def match_palette(content: Array, palette: Array) -> Floats:
+    """Return :func:`match_linear` of a photo to a palette, without the noise of a photo that has hardly any contrast.
+
+    Fog has a tenth of a painting's contrast: made as strong, the blocks of its JPEG would be a grid of tiles, and its sky
+    steps. So where colours would be stretched by more than :data:`STRETCH` anywhere, what is finer than some pixels is
+    stretched as far only where it stands out. Args and result as there.
+    """
+    matrix, source_mean, target_mean = _linear(content, palette)
+    left, stretch, right = np.linalg.svd(matrix)
+    if stretch[0] <= STRETCH:
+        return match_linear(content, palette)
+    height, width = content.shape[:2]
+    whole = content.astype(np.float32)
+    small = images.resize(whole, max(1, round(width / _EVEN_PX)), max(1, round(height / _EVEN_PX)))
+    even = images.resize(small, width, height)
+    fine = _pixels(whole - even)
+    height_of = np.square(fine).max(axis=1, keepdims=True)
+    stands_out = height_of**2 / (height_of**2 + _NOISE**4)
+    gentle = (left * np.minimum(stretch, _GENTLE)) @ right
+    matched = (_pixels(even) - source_mean) @ matrix.T + target_mean
+    matched += stands_out * (fine @ matrix.T) + (1.0 - stands_out) * (fine @ gentle.T)
+    return matched.reshape(content.shape).astype(np.float32)
+
+
+def stretch(content: Array, palette: Array) -> float:
+    """Return how many times the contrast of a photo is that of a palette, in the colour where it is most."""
+    return float(np.linalg.norm(_linear(content, palette)[0], 2))
+
+
+def _linear(style: Array, content: Array) -> tuple[Doubles, Doubles, Doubles]:
+    """Return the matrix of :func:`match_linear`, shape (3, 3), and the mean colours of both."""
+    source, target = (_pixels(image) for image in (style, content))
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    matrix = _power(_covariance(target, target_mean), 0.5) @ _power(_covariance(source, source_mean), -0.5)
+    return matrix, source_mean, target_mean
+
+
 def match_histogram(style: Array, content: Array) -> Floats:
-    """Give each channel of ``style`` the distribution of values that the channel has in ``content`` (section 4.2).
+    """Give ``style`` the distribution of colours that ``content`` has (section 4.2), in all three channels together.
+
+    Channel by channel, as the paper has it, a colour's parts come from three different places of the content: a night
+    photo of black, blue and lamps gets neon green. So the pixels are turned to one set of axes after another and matched
+    along these, until the whole distribution agrees (Pitié, Kokaram & Dahyot, "N-dimensional probability density function
+    transfer and its application to colour transfer", ICCV 2005). What is then still no colour of the content is moved to
+    the nearest that is.
 
     Args and result as for :func:`match_linear`; the result stays in 0..255.
     """
-    source, target = (_pixels(image) for image in (style, content))
-    matched = np.empty_like(source)
-    for channel in range(3):
-        values, positions, counts = np.unique(source[:, channel], return_inverse=True, return_counts=True)
-        # The middle of each value's share of the ranks, so that equal pixels stay equal.
-        ranks = (np.cumsum(counts) - 0.5 * counts) / source.shape[0]
-        wanted = np.quantile(target[:, channel], ranks)
-        matched[:, channel] = wanted.reshape(values.shape)[positions.reshape(-1)]
-    return matched.reshape(style.shape).astype(np.float32)
+    # A colour is moved as one, wherever it is: there are far fewer of them than pixels.
+    pixels = np.clip(np.rint(style.reshape(-1, 3)), 0, 255).astype(np.int64)
+    codes, places, counts = np.unique(pixels @ _CODE, return_inverse=True, return_counts=True)
+    colours = np.stack([codes // step % 256 for step in _CODE], axis=1).astype(np.float64)
+    target = _sample(content)
+    at = (np.arange(_KNOTS) + 0.5) / _KNOTS
+    generator = np.random.default_rng(0)
+    for _ in range(_TURNS):
+        axes, _triangle = np.linalg.qr(generator.normal(size=(3, 3)))
+        turned, wanted = colours @ axes, np.quantile(target @ axes, at, axis=0)
+        for axis in range(3):
+            turned[:, axis] = np.interp(
+                turned[:, axis], _weighted_quantiles(turned[:, axis], counts, at), wanted[:, axis]
+            )
+        colours = turned @ axes.T
+    colours = _into(colours, target)
+    return colours[places.reshape(-1)].reshape(style.shape).astype(np.float32)
+
+
+def _weighted_quantiles(values: Doubles, counts: npt.NDArray[np.int64], at: Doubles) -> Doubles:
+    order = np.argsort(values, kind="stable")
+    counted = counts[order]
+    # The middle of each value's share of the ranks, as of equal pixels.
+    ranks = (np.cumsum(counted) - 0.5 * counted) / counted.sum()
+    found: Doubles = np.interp(at, ranks, values[order])
+    return found
+
+
+def _into(colours: Doubles, target: Doubles) -> Doubles:
+    """Move what is farther than :data:`_NEAR` from all colours of ``target`` (M, 3) to that distance of the nearest."""
+    known = np.unique(np.rint(target / _NEAR), axis=0) * _NEAR
+    cells, places = np.unique(np.rint(colours / _NEAR), axis=0, return_inverse=True)
+    moves = np.zeros_like(cells)
+    for first in range(0, len(cells), _ROWS):
+        part = cells[first : first + _ROWS] * _NEAR
+        # |a - b|^2, shape (cells, colours)
+        apart = np.square(part).sum(axis=1)[:, None] - 2.0 * part @ known.T + np.square(known).sum(axis=1)
+        nearest = known[apart.argmin(axis=1)]
+        distance = np.sqrt(np.maximum(apart.min(axis=1), 1e-9))[:, None]
+        moves[first : first + _ROWS] = (nearest - part) * np.maximum(0.0, 1.0 - _NEAR / distance)
+    moved: Doubles = np.clip(colours + moves[places.reshape(-1)], 0.0, 255.0)
+    return moved
+
+
+def _sample(image: Array) -> Doubles:
+    """Return pixels on an even grid, shape (N, 3): enough for a distribution."""
+    step = max(1, round((image.shape[0] * image.shape[1] / _SAMPLES) ** 0.5))
+    return _pixels(image[::step, ::step])
 
 
 def with_colours_of(picture: Floats, content: Array) -> Floats:
@@ -67,20 +178,73 @@ def with_colours_of(picture: Floats, content: Array) -> Floats:
     return np.clip(content + luma[..., None], 0.0, 255.0)
 
 
-def _pixels(image: Array) -> npt.NDArray[np.float64]:
+def is_grey(image: Array) -> bool:
+    """Return whether an image (H, W, 3) is black and white, but for what a camera or a JPEG leaves of colour."""
+    pixels = _sample(image)
+    return bool(np.quantile(pixels.max(axis=1) - pixels.min(axis=1), 0.99) <= GREY)
+
+
+def made_grey(picture: Floats) -> Floats:
+    """Return a picture (H, W, 3) with the mean of its channels in each."""
+    return np.repeat(picture.mean(axis=-1, keepdims=True, dtype=np.float32), 3, axis=-1)
+
+
+def luminances(image: Array) -> Doubles:
+    """Return the luminances of an image's pixels on an even grid, shape (N,), 0..255."""
+    found: Doubles = _sample(image) @ _LUMA
+    return found
+
+
+def are_apart(styles: Sequence[Array], shares: Sequence[float]) -> bool:
+    """Return whether :func:`evened` changes any; arguments as there."""
+    return _apart([float(luminances(style).mean()) for style in styles], shares) > APART
+
+
+def _apart(means: Sequence[float], shares: Sequence[float]) -> float:
+    counted = [mean for mean, share in zip(means, shares, strict=True) if share > 0]
+    return max(counted) - min(counted)
+
+
+def evened(styles: Sequence[Array], shares: Sequence[float]) -> list[Array]:
+    """Return styles that are to be blended, as bright and as contrasted as their mean where they are far apart.
+
+    Of two styles one of which is pale, the moments that are half of each are best had by a picture that is white in one half
+    and dark in the other. Up to :data:`APART` levels between the mean luminances styles stay as they are; from twice that
+    on they have the same. Their hues stay.
+
+    Args:
+        styles: shape (H, W, 3), any size each.
+        shares: of each, adding up to 1.
+    """
+    lumas = [luminances(style) for style in styles]
+    means, spreads = [float(luma.mean()) for luma in lumas], [max(1.0, float(luma.std())) for luma in lumas]
+    towards = min(1.0, _apart(means, shares) / APART - 1.0)
+    if towards <= 0:
+        return list(styles)
+    mean, spread = (float(np.dot(each, shares)) for each in (means, spreads))
+    found: list[Array] = []
+    for style, own_mean, own_spread in zip(styles, means, spreads, strict=True):
+        gain = (spread / own_spread) ** towards
+        luma = style.astype(np.float32) @ _LUMA
+        moved = own_mean + towards * (mean - own_mean) + gain * (luma - own_mean) - luma
+        found.append(np.clip(style + moved[..., None], 0.0, 255.0).astype(np.float32))
+    return found
+
+
+def _pixels(image: Array) -> Doubles:
     return image.reshape(-1, 3).astype(np.float64)
 
 
-def _covariance(pixels: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _covariance(pixels: Doubles, mean: Doubles) -> Doubles:
     centred = pixels - mean
-    covariance: npt.NDArray[np.float64] = centred.T @ centred / pixels.shape[0]
+    covariance: Doubles = centred.T @ centred / pixels.shape[0]
     return covariance
 
 
-def _power(matrix: npt.NDArray[np.float64], exponent: float) -> npt.NDArray[np.float64]:
+def _power(matrix: Doubles, exponent: float) -> Doubles:
     """Return a power of a symmetric positive semidefinite matrix; directions without variance give 0."""
     values, vectors = np.linalg.eigh(matrix)
     kept = values > 1e-6 * max(float(values[-1]), 1e-6)
     powers = np.where(kept, np.where(kept, values, 1.0) ** exponent, 0.0)
-    result: npt.NDArray[np.float64] = (vectors * powers) @ vectors.T
+    result: Doubles = (vectors * powers) @ vectors.T
     return result

@@ -22,8 +22,10 @@ from styled.engine.network import device, graph_cache, precision
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.network.stepping import State
 from styled.engine.objective.gradient import extractor_for, gradient_for
+from styled.engine.objective.grey import kept_grey
 from styled.engine.objective.objective import layer_terms
 from styled.engine.objective.regions import Region, at_size, read_regions, unpainted
+from styled.engine.objective.style_target import style_weights
 from styled.engine.optimise.optimizers import optimizer_for
 from styled.engine.scale_run import ScaleRun
 from styled.engine.upscale_detail import with_detail
@@ -97,7 +99,9 @@ def paint(
         None if not regions else _size_of(regions[0].cover),
         None if init is None else _size_of(init),
     )
-    run = _Run(extractor, content, styles, settings, scales, sizes=sizes, regions=regions, step_down=step_down)
+    run = _Run(
+        extractor, content, styles, settings, scales, sizes=sizes, regions=regions, init=init, step_down=step_down
+    )
     left: dict[str, npt.NDArray[np.generic]] = {}
     if resume is None:
         first, step, picture = 0, 0, initial_picture.picture(content, run.styles, settings, init)
@@ -155,6 +159,7 @@ class _Run:
         *,
         sizes: InputSizes,
         regions: Sequence[Region] | None,
+        init: Array | None,
         step_down: int,
     ) -> None:
         # All before the first step: a job that cannot be finished must not be begun.
@@ -176,7 +181,9 @@ class _Run:
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
-        self.styles = [recoloured(style, content, settings) for style in styles]
+        self.styles = prepared(styles, content, settings, is_blended=regions is None)
+        # Nothing else keeps it so: the network sees tints that no eye would, and asks for them.
+        self._is_grey = all(map(colour.is_grey, [content, *self.styles, *([] if init is None else [init])]))
         self._style_sizes = sizes.styles
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
@@ -199,7 +206,7 @@ class _Run:
         gradient = gradient_for(
             self._extractor,
             _batch(content),
-            map(_batch, styles),  # one at a time in float32
+            (style[None] for style in styles),  # one piece at a time in float32
             self._settings,
             tiling=self._tilings[scale],
             regions=regions,
@@ -209,6 +216,8 @@ class _Run:
         if coarser is not None:
             start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
         start = self._with_photo(start, content)
+        if self._is_grey:
+            start, gradient = colour.made_grey(start), kept_grey(gradient)
         optimizer = optimizer_for(
             self._settings,
             _batch(start),
@@ -251,6 +260,8 @@ class _Run:
 
         def picture() -> Picture:
             shown: Picture = np.clip(scale.picture(diverged=diverged), 0.0, 255.0)
+            if self._is_grey:
+                shown = colour.made_grey(shown)  # the optimiser's transforms round each channel by itself
             keeps_colours = self._settings.preserve_color == "luminance"
             if not keeps_colours and self._unpainted is None:
                 return shown
@@ -326,6 +337,12 @@ def _resumed(snapshot: dict[str, npt.NDArray[np.generic]], scales: tuple[Scale, 
             "Start again without it, or start from its picture with init.",
         )
     return index, step, snapshot.pop("picture")
+
+
+def prepared(styles: Sequence[Array], content: Array, settings: Settings, *, is_blended: bool) -> list[Array]:
+    """Return the styles as they are compared with: recoloured, and evened where all blend everywhere; shapes stay."""
+    found = [recoloured(style, content, settings) for style in styles]
+    return colour.evened(found, style_weights(settings, len(found))) if is_blended and len(found) > 1 else found
 
 
 def recoloured(style: Array, content: Array, settings: Settings) -> Array:

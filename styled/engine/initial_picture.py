@@ -43,7 +43,7 @@ def picture(content: Array, styles: Sequence[Array], settings: Settings, init: A
     if settings.init == "recolored":
         # The style's mean and covariance of colours, before any step: after the same number of steps the loss is
         # about a fifth lower than from the photo's own colours, and a dark photo no longer makes a dark painting.
-        matched = np.clip(colour.match_linear(content, _palette(styles, settings)), 0.0, 255.0)
+        matched = np.clip(colour.match_palette(content, palette(styles, settings)), 0.0, 255.0)
         # Below half strength not all the way, down to the photo itself: what no step asks for shall not be there.
         start: Array = content + min(1.0, 2.0 * settings.strength) * (matched - content)
         return start
@@ -58,7 +58,7 @@ def _resized(content: Array, width: int, height: int) -> Array:
     return np.stack([*channels], axis=-1)
 
 
-def _palette(styles: Sequence[Array], settings: Settings) -> Array:
+def palette(styles: Sequence[Array], settings: Settings) -> Array:
     """Return pixels of all styles, shape (N, 1, 3), as many of each as its weight asks for."""
     parts = []
     for weight, style in zip(style_weights(settings, len(styles)), styles, strict=True):

@@ -26,6 +26,7 @@ from styled.images.opening import open_file
 from styled.job import joined_remarks
 from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
+from styled.painting.hard_pairs import ALGORITHM, was_painted_otherwise
 from styled.painting.inputs import Files, Mask, check_memory, load_content, load_mask, load_picture, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
 from styled.settings import INIT_WORDS, Settings
@@ -203,7 +204,7 @@ class _Run:
         mask = inputs.mask
         self._remarks = joined_remarks(
             job.remarks,
-            remarks_on(inputs.content, inputs.styles, job.settings, mask.remarks if mask else ()),
+            remarks_on(inputs.content, inputs.styles, job.settings, mask.remarks if mask else None),
             filter(None, [self.start.note, MEMORY_RAN_OUT if job.step_down else ""]),
         )
 
@@ -215,7 +216,21 @@ class _Run:
             return _Start(note=f"{error.message}; painting starts again")
         if checkpoint is None:
             return _Start()
-        return _Start(checkpoint.meta["step"], checkpoint.meta["seconds"], checkpoint.arrays, checkpoint.note)
+        notes = [checkpoint.note, self._note_of_algorithm(checkpoint.meta.get("algorithm", 1))]
+        note = "; ".join(filter(None, notes))
+        return _Start(checkpoint.meta["step"], checkpoint.meta["seconds"], checkpoint.arrays, note)
+
+    def _note_of_algorithm(self, algorithm: int) -> str:
+        """Return what a user must know of a checkpoint that was painted by ``algorithm``."""
+        pixels = [style.pixels for style in self._inputs.styles]
+        otherwise = was_painted_otherwise(
+            self._inputs.content.pixels,
+            pixels,
+            self._settings,
+            is_blended=self._inputs.mask is None,
+            algorithm=algorithm,
+        )
+        return "begun by an earlier version, which painted such a pair otherwise: it goes on by this one" * otherwise
 
     def started(self) -> Started:
         """Return the first message."""
@@ -314,7 +329,12 @@ class _Run:
 
     def _meta(self, iterate: Iterate) -> dict[str, Any]:
         """Return the metadata of a checkpoint."""
-        return {"fingerprint": self._fingerprint, "step": iterate.step, "seconds": self._seconds()}
+        return {
+            "algorithm": ALGORITHM,
+            "fingerprint": self._fingerprint,
+            "step": iterate.step,
+            "seconds": self._seconds(),
+        }
 
     def _finish(self, iterate: Iterate) -> Result:
         picture = iterate.picture()

@@ -8,16 +8,21 @@ import msgspec
 
 from styled.images import Loaded
 from styled.job import input_titles
+from styled.painting.hard_pairs import hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing.scales import plan_scales
+from styled.sizing.style_shape import shape_remarks
 
 MEMORY_RAN_OUT = "memory ran out, it is painted with less"
 """How often is in the daemon's log."""
 
 
 def remarks_on(
-    content: Loaded, styles: Sequence[Loaded], settings: Settings, of_mask: Sequence[str] = ()
+    content: Loaded,
+    styles: Sequence[Loaded],
+    settings: Settings,
+    of_mask: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """Return the remarks on decoded inputs and the settings they are painted with; each one printable line.
 
@@ -25,10 +30,17 @@ def remarks_on(
         content: as it is painted, no larger than ``settings.size``.
         styles: in order.
         settings: all of them.
-        of_mask: what its reading remarked.
+        of_mask: what its reading remarked; None without one.
     """
     images = _of_images(content, styles)
-    return (*images, *of_mask, *_of_size(content, settings), *_without_effect(settings, len(styles)))
+    return (
+        *images,
+        *(of_mask or ()),
+        *_of_size(content, settings),
+        *shape_remarks([style.size for style in styles]),
+        *hard_pair_remarks(content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None),
+        *_without_effect(settings, len(styles)),
+    )
 
 
 def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:

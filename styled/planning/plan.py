@@ -16,6 +16,7 @@ from styled.sizing.input_sizes import InputSizes
 from styled.sizing.memory_limit import budget
 from styled.sizing.memory_use import Precision, Scheme, TilingChoice
 from styled.sizing.scales import Scale, content_size, plan_scales, style_size
+from styled.sizing.style_shape import shape_remarks
 from styled.sizing.tiles import tiled_by
 
 _COMPILE_SECONDS = 1.5
@@ -70,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """That the convolutions run in."""
     machine: str
     """That the time is for."""
+    remarks: tuple[str, ...] = ()
+    """What the shapes of the images ask for that nobody has set."""
 
     @property
     def fits(self) -> bool:
@@ -159,6 +162,7 @@ def of_sizes(
         limit_source=allowed.source,
         precision=precision,
         machine=known.machine,
+        remarks=shape_remarks(styles),
     )
 
 

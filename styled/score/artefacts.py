@@ -1,4 +1,4 @@
-"""What goes wrong in style transfer and can be counted: grey haze, black specks, border bands. NumPy only.
+"""What goes wrong in style transfer and can be counted: haze, specks, borders, a lattice, foreign colours. NumPy only.
 
 Each figure is 0 in a clean picture, grows with the damage, and does not count what the photo or a painting has itself.
 """
@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from styled.score.flat_ground import flat_ground, lattice, objects
+from styled.score.gamut import foreign_colours
 from styled.score.structure import luminance
 
 Picture = npt.NDArray[Any]
@@ -30,6 +32,8 @@ _BAND_PX = 4
 """How wide a band at the border may be; the pixels that replicate or zero padding spoils first."""
 _INSIDE_PX = 12
 """How many pixels further in a border is compared with."""
+_LEAST_INSIDE_PX = 16
+"""Of a picture's short side, to compare its border with."""
 
 
 class Artefacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +47,15 @@ class Artefacts(msgspec.Struct, frozen=True, kw_only=True):
     border_bands: float
     """Levels that a side's outermost 4 pixels differ, in the mean along the side, from the next 12: the worst side,
     beyond what the photo has there or a painting at any side (many show the edge of their board)."""
+    border_noise: float
+    """How much more the finest detail is within a twelfth of a side than further in, at the worst side, as a share of that
+    further in; beyond what the photo or a painting has."""
+    lattice: float
+    """Strength of what repeats itself every 4 or 8 pixels where the photo is flat, in levels, beyond what the photo has."""
+    foreign_colours: float
+    """Share of the picture whose hue is stronger than any mixture of the photo's and the paintings' colours, 0..1."""
+    objects: float
+    """Standard deviation of larger shapes where the photo is flat, in levels."""
 
 
 def artefacts(picture: Picture, content: Picture, styles: Sequence[Picture]) -> Artefacts:
@@ -54,11 +67,16 @@ def artefacts(picture: Picture, content: Picture, styles: Sequence[Picture]) -> 
         styles: the paintings at the scale that they were used at, any size each.
     """
     others = [content, *styles]
+    flat = flat_ground(content)
     of_styles = max(float(bands(style).max()) for style in styles)
     return Artefacts(
         haze=_beyond(haze(picture), map(haze, others)),
         black_specks=_beyond(black_specks(picture), map(black_specks, others)),
         border_bands=max(0.0, float((bands(picture) - np.maximum(bands(content), of_styles)).max())),
+        border_noise=_beyond(border_noise(picture), [0.0, *map(border_noise, others)]),
+        lattice=_beyond(lattice(picture, flat), [lattice(content, flat)]),
+        foreign_colours=foreign_colours(picture, others),
+        objects=objects(picture, content, flat),
     )
 
 
@@ -110,6 +128,22 @@ def bands(picture: Picture) -> Floats:
         expected = (inside.mean(axis=0), start + slope * places[:_BAND_PX, None])
         found.append(min(np.abs(profile[:_BAND_PX] - each).mean(axis=1).max() for each in expected))
     return np.array(found)
+
+
+def border_noise(picture: Picture) -> float:
+    """Return how much more the finest detail is at the noisiest side than inside, as a share of that; -1 at the least.
+
+    0 where a picture (H, W, 3) is too thin to have an inside.
+    """
+    light = luminance(picture)
+    middle = light[1:-1, 1:-1]
+    fine = np.abs(middle - (light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]) / 4.0)
+    strip = max(_BAND_PX, min(fine.shape) // 12)
+    inside = fine[strip:-strip, strip:-strip]
+    if min(inside.shape) < _LEAST_INSIDE_PX:
+        return 0.0
+    sides = (fine[:strip], fine[-strip:], fine[:, :strip], fine[:, -strip:])
+    return max(float(side.mean()) for side in sides) / max(float(inside.mean()), 1.0) - 1.0
 
 
 def _beyond(found: float, usual: Iterable[float]) -> float:

@@ -15,6 +15,7 @@ from styled.painting.inputs import load_content, load_style
 from styled.score.artefacts import Artefacts, artefacts
 from styled.score.structure import gradient_ssim, luminance_ssim
 from styled.score.texture import colour_distance, texture_distance
+from styled.score.verdict import verdict
 from styled.settings import Settings
 from styled.sizing.scales import Scale, style_size
 
@@ -43,6 +44,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     gradient_ssim: float
     """The same of edges."""
     artefacts: Artefacts
+    verdict: str
+    """Which of the artefacts are seen, in words."""
 
 
 def score(result: Path, content: Path, styles: Sequence[Path], settings: Settings) -> Score:
@@ -71,13 +74,14 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
 def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
     """Judge a picture (H, W, 3) by a photo of the same size and paintings at the scale of their strokes."""
     tensorflow_import.load_tensorflow()
-    from styled.engine.engine import recoloured
+    from styled.engine.engine import prepared
     from styled.engine.objective import held_out
     from styled.engine.objective.style_target import style_weights
 
     weights = held_out.judge_weights(settings)
     shares = style_weights(settings, len(paintings))
-    asked_for = [recoloured(painting, photo, settings) for painting in paintings]
+    asked_for = prepared(paintings, photo, settings, is_blended=True)
+    damage = artefacts(picture, photo, paintings)
     return Score(
         width=picture.shape[1],
         height=picture.shape[0],
@@ -87,7 +91,8 @@ def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings:
         colour=colour_distance(picture, paintings, shares),
         luminance_ssim=luminance_ssim(picture, photo),
         gradient_ssim=gradient_ssim(picture, photo),
-        artefacts=artefacts(picture, photo, paintings),
+        artefacts=damage,
+        verdict=verdict(damage),
     )
 
 

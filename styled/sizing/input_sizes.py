@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from styled import vgg19
 from styled.settings import Settings
-from styled.sizing.scales import Scale, style_size
+from styled.sizing.scales import Scale, style_pieces, style_size
 
 PIXEL_BYTES = 4.0
 """A decoded picture: RGB of 8 bits, and alpha."""
@@ -57,8 +57,13 @@ class InputSizes(NamedTuple):
         return scale.pixels * self.regions * 4.0 * (1.0 + sum(1.0 / stride**2 for stride in strides))
 
     def largest_style(self, scale: Scale, settings: Settings) -> int:
-        """Return the pixels of the style that has most of them at a scale; 0 without styles."""
-        return max((_pixels(style_size(*size, scale, settings.style_scale)) for size in self.styles), default=0)
+        """Return the pixels of the largest piece of a style at a scale; 0 without styles."""
+        sizes = [style_size(*size, scale, settings.style_scale) for size in self.styles]
+        return max((_of_piece(*size) for size in sizes), default=0)
+
+
+def _of_piece(width: int, height: int) -> int:
+    return min(width, height) * -(-max(width, height) // style_pieces(width, height))
 
 
 def _pixels(size: Size) -> int:

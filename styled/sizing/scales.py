@@ -21,6 +21,14 @@ STEP_RATIO = 0.6
 """Each scale of an automatic pyramid gets this many times the steps of the next coarser one."""
 
 
+LONGEST_STYLE = 3.0
+"""So many times as long as it is wide a style is looked at in one piece, and longer ones in several.
+
+By its pixels alone a scroll of 19:1 would be 27 px high beside a picture of 256x171: the deeper layers would see two rows
+of it, and those mostly what is beyond its border.
+"""
+
+
 class Scale(NamedTuple):
     """One level of the pyramid."""
 
@@ -88,6 +96,7 @@ def content_size(width: int, height: int, settings: Settings) -> tuple[int, int]
 def style_size(width: int, height: int, scale: Scale, style_scale: float) -> tuple[int, int]:
     """Return the size of a style of ``width`` x ``height`` at a scale: its pixels, times ``style_scale`` squared.
 
+    One beyond :data:`LONGEST_STYLE` is as wide as one of that shape: its short side sets the size of its strokes.
     Never larger than the painting itself unless ``style_scale`` asks for it: an enlarged painting has no
     brush strokes to learn from, only blur.
     """
@@ -101,8 +110,15 @@ def has_outgrown(width: int, height: int, scale: Scale, style_scale: float) -> b
     return _style_factor(width, height, scale, style_scale) > max(1.0, style_scale)
 
 
+def style_pieces(width: int, height: int) -> int:
+    """Return in how many pieces of equal length a style of ``width`` x ``height`` is looked at; 1: whole."""
+    longest, shortest = max(width, height), min(width, height)
+    return max(1, math.ceil(longest / shortest / LONGEST_STYLE - 1e-9))
+
+
 def _style_factor(width: int, height: int, scale: Scale, style_scale: float) -> float:
-    return float((scale.pixels / (width * height)) ** 0.5 * style_scale)
+    pixels = min(float(width * height), LONGEST_STYLE * min(width, height) ** 2)
+    return float((scale.pixels / pixels) ** 0.5 * style_scale)
 
 
 def _shares(steps: int, count: int) -> list[int]:

@@ -35,13 +35,14 @@ def test_a_grey_style_matches_without_nan() -> None:
 
 
 def test_histogram_match_gives_each_channel_the_content_quantiles() -> None:
-    """Quantiles agree, and equal pixels stay equal."""
+    """Quantiles agree, and equal colours stay equal."""
     style, content = _image(4, (64, 64), 0), _image(5, (50, 70), 40)
     matched = colour.match_histogram(style, content)
     for channel in range(3):
         got = np.quantile(matched[..., channel], [0.1, 0.5, 0.9])
         np.testing.assert_allclose(got, np.quantile(content[..., channel], [0.1, 0.5, 0.9]), atol=3.0)
-    assert len(np.unique(matched[..., 0])) <= len(np.unique(style[..., 0]))
+    colours = [np.unique(image.reshape(-1, 3), axis=0) for image in (matched, style)]
+    assert len(colours[0]) <= len(colours[1])
 
 
 def test_luminance_comes_from_the_picture_and_chrominance_from_the_content() -> None:
@@ -61,3 +62,42 @@ def test_luminance_result_stays_in_range(value: float) -> None:
     kept = colour.with_colours_of(np.full((6, 6, 3), value, np.float32), content)
     assert kept.min() >= 0.0
     assert kept.max() <= 255.0
+
+
+def test_a_histogram_match_gives_no_colour_that_the_content_does_not_have() -> None:
+    """Channel by channel, a night of blue and orange gave a red and green style neon green."""
+    generator = np.random.default_rng(9)
+    blue, orange = generator.normal((20, 30, 80), 4, (900, 3)), generator.normal((230, 150, 40), 4, (100, 3))
+    night = np.concatenate([blue, orange]).clip(0, 255).astype(np.uint8).reshape(25, 40, 3)
+    style = generator.choice(np.array([[200, 30, 30], [30, 180, 40], [240, 240, 90]], np.uint8), (30, 30))
+    matched = colour.match_histogram(style, night).reshape(-1, 3)
+    nearest = np.linalg.norm(matched[:, None] - night.reshape(-1, 3).astype(float)[None], axis=2).min(axis=1)
+    assert nearest.max() < 20.0
+
+
+def test_a_photo_of_fog_is_recoloured_without_the_blocks_of_its_jpeg() -> None:
+    """Its contrast becomes the style's, and steps of a level or two stay small."""
+    generator = np.random.default_rng(10)
+    shade = np.linspace(170, 200, 96)[None, :, None] + np.zeros((64, 1, 3))
+    shade[20:40, 40:60] -= 20.0
+    blocks = generator.integers(-1, 2, (8, 12)).repeat(8, axis=0).repeat(8, axis=1)[..., None]
+    fog = np.rint(shade + blocks).clip(0, 255).astype(np.uint8)
+    style = _image(11, (40, 40), 0)
+    clear = np.where(np.arange(1600).reshape(40, 40, 1) % 2 == 0, [10, 5, 0], [240, 250, 255]).astype(np.uint8)
+    started = colour.match_palette(fog, clear)
+    assert started.std() > 0.7 * clear.std()
+    steps = np.abs(np.diff(started[..., 1], axis=0))[7::8, 70:]
+    blown_up = np.abs(np.diff(colour.match_linear(fog, clear)[..., 1], axis=0))[7::8, 70:]
+    assert steps.max() < 0.6 * blown_up.max()
+    np.testing.assert_array_equal(colour.match_palette(style, fog), colour.match_linear(style, fog))
+
+
+def test_styles_far_apart_in_brightness_meet_in_the_middle_and_others_stay() -> None:
+    dark, pale = _image(12, (30, 30), -60), (_image(13, (20, 40), 0) // 10 + 220).astype(np.uint8)
+    first, second = colour.evened([dark, pale], [0.5, 0.5])
+    means = [float(colour.luminances(each).mean()) for each in (first, second)]
+    assert means[0] == pytest.approx(means[1], abs=8.0)
+    assert colour.are_apart([dark, pale], [0.5, 0.5])
+    near = [dark, _image(14, (30, 30), -30)]
+    assert colour.evened(near, [0.5, 0.5]) == near
+    assert not colour.are_apart([dark, pale], [1.0, 0.0])

@@ -12,12 +12,15 @@ from styled.images.opening import ImageInfo
 from styled.painting.remarks import remarks_on
 from styled.settings import settings_from
 
+PIXELS = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3)).astype(np.uint8)
+"""An ordinary image: of all colours, with contrast."""
+
 
 def photo(width: int = 1200, height: int = 800, *remarks: str) -> Loaded:
     info = ImageInfo(width=width, height=height, stored=(width, height), format="PNG", mode="RGB", has_alpha=False)
     side = max(width, height)
     shown = (round(height * 1024 / side), round(width * 1024 / side)) if side > 1024 else (height, width)
-    return Loaded(np.zeros((*shown, 3), np.uint8), None, info, b"", remarks)
+    return Loaded(PIXELS[: shown[0], : shown[1]], None, info, b"", remarks)
 
 
 def remarks(styles: int = 1, **settings: Any) -> tuple[str, ...]:

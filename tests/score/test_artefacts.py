@@ -108,3 +108,10 @@ def test_a_band_at_any_border_is_found_and_nothing_else(
 def test_a_sky_that_brightens_to_its_edge_has_no_band() -> None:
     ramp = np.linspace(40, 220, 90)[:, None, None] * np.ones((1, 70, 3))
     np.testing.assert_allclose(bands(ramp), 0.0, atol=1e-9)
+
+
+def test_noise_along_a_side_is_found(painted: np.ndarray, photo: np.ndarray, painting: np.ndarray) -> None:
+    noisy = painted.astype(np.float32)
+    noisy[:, :12] += np.random.default_rng(0).normal(0, 40, noisy[:, :12].shape)
+    assert count(noisy.clip(0, 255).astype(np.uint8), painted, painting).border_noise > 0.3
+    assert count(painted, photo, painting).border_noise == 0.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from styled import images
 from styled.errors import SettingsError
 from styled.settings import Settings
-from styled.sizing.scales import COARSEST_PX, plan_scales
+from styled.sizing.scales import COARSEST_PX, Scale, has_outgrown, plan_scales, style_pieces, style_size
 
 SHALLOW = {"content_layers": {"block1_conv1": 1.0}, "style_layers": {"block1_conv1": 1.0}}
 """Layers that see every pixel: no picture is too thin for them."""
@@ -160,3 +160,18 @@ def test_pixels_is_the_area() -> None:
 def test_a_step_that_rounding_leaves_over_goes_to_the_coarsest_scale() -> None:
     """24 steps over 1, 0.6 and 0.36 round to 12, 7 and 4."""
     assert [scale.steps for scale in plan_scales(1024, 1024, Settings(size=1024, steps=24))] == [13, 7, 4]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_short_side_of_a_long_style_sets_the_size_of_its_strokes(turned: bool) -> None:
+    """By its pixels alone one of 19:1 would be 27 px high."""
+    scale = Scale(256, 171, 1)
+
+    def size(width: int, height: int) -> tuple[int, int]:
+        return style_size(height, width, scale, 1.0)[::-1] if turned else style_size(width, height, scale, 1.0)
+
+    assert size(7680, 400) == (2319, 121)
+    assert size(7680, 400)[1] == size(1200, 400)[1], "as one of 3:1, and none jumps there"
+    assert size(640, 400) == (265, 165), "the picture's pixels"
+    assert [style_pieces(width, 400) for width in (640, 1200, 1201, 2400, 7680)] == [1, 1, 2, 2, 7]
+    assert not has_outgrown(7680, 400, scale, 1.0)

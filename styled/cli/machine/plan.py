@@ -62,4 +62,5 @@ def lines(estimated: Plan) -> list[str]:
         f"time    {figures.duration(estimated.seconds)}, convolutions in {estimated.precision}",
         f"memory  {figures.size_of(estimated.peak_bytes)}{limit} ({estimated.limit_source})",
         f"on      {estimated.machine}",
+        *(f"note    {remark}" for remark in estimated.remarks),
     ]

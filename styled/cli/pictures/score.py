@@ -49,7 +49,11 @@ def lines(found: Score) -> list[str]:
         ("grey haze", f"{damage.haze:.4f}", "share of the picture"),
         ("black specks", f"{damage.black_specks:.1f}", "per million pixels"),
         ("border bands", f"{damage.border_bands:.1f}", "levels"),
+        ("border noise", f"{damage.border_noise:.2f}", "of the detail inside, more"),
+        ("lattice", f"{damage.lattice:.1f}", "levels, where the photo is even"),
+        ("foreign colours", f"{damage.foreign_colours:.4f}", "share of the picture"),
+        ("shapes on even ground", f"{damage.objects:.1f}", "levels"),
     ]
     name, figure = (max(len(row[column]) for row in rows) for column in (0, 1))
     table = [f"{row[0]:<{name}}  {row[1]:>{figure}}  {row[2]}".rstrip() for row in rows]
-    return [f"judged at {found.width}x{found.height} px", *table]
+    return [f"judged at {found.width}x{found.height} px", *table, found.verdict]

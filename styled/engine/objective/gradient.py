@@ -10,7 +10,9 @@ from styled.engine.network.features import FeatureExtractor
 from styled.engine.network.graph_cache import GraphCache
 from styled.engine.network.stepping import Gradient, Tensor
 from styled.engine.objective.objective import Objective
+from styled.engine.objective.photo_term import held_to
 from styled.engine.objective.regions import Region
+from styled.engine.objective.term_weights import photo_factor
 from styled.engine.objective.tiled import TiledObjective
 from styled.settings import Settings
 from styled.sizing.memory_use import TilingChoice
@@ -64,13 +66,16 @@ def gradient_for(
     Args:
         extractor: from :func:`extractor_for`.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
-        styles: the styles at this scale, same form, any size each; taken one after another.
+        styles: the styles at this scale, same shape, any dtype and size each; taken one after another.
         settings: layers and weights.
         tiling: whether and how to tile, from :func:`styled.sizing.memory_use.choose_all`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
     if tiling.blocks == 0:
-        return Objective(extractor, content, styles, settings, regions=regions).compiled(content)
-    return TiledObjective(
-        extractor, content, styles, settings, blocks=tiling.blocks, tile=tiling.tile, regions=regions
-    ).value_and_gradient
+        gradient = Objective(extractor, content, styles, settings, regions=regions).compiled(content)
+    else:
+        gradient = TiledObjective(
+            extractor, content, styles, settings, blocks=tiling.blocks, tile=tiling.tile, regions=regions
+        ).value_and_gradient
+    factor = photo_factor(settings)
+    return held_to(content, factor, gradient) if factor > 0 else gradient

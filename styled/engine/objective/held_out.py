@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,8 +13,11 @@ from styled import vgg19
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective import losses
 from styled.engine.objective.objective import TERMS, Objective, layer_terms
+from styled.engine.objective.photo_term import added, photo_loss
 from styled.engine.objective.regions import Region
+from styled.engine.objective.style_pieces import mean_moments
 from styled.engine.objective.style_target import style_weights
+from styled.engine.objective.term_weights import photo_factor
 from styled.settings import Settings
 from styled.vgg19.weights import Weights, load_weights
 
@@ -54,9 +58,12 @@ def objective_terms(
     """
     layers = {*settings.content_layers, *settings.style_layers}
     extractor = FeatureExtractor(weights, layers, pooling=settings.pooling, padding=settings.padding)
-    objective = Objective(extractor, _batch(content), [_batch(style) for style in styles], settings, regions=regions)
+    objective = Objective(extractor, _batch(content), [style[None] for style in styles], settings, regions=regions)
+    terms, factor = objective.terms(_batch(picture)), photo_factor(settings)
+    if factor > 0:
+        terms = added(terms, photo_loss(_batch(picture), _batch(content), factor))
     names = [*TERMS, *layer_terms(settings)]
-    return {name: float(value) for name, value in zip(names, objective.terms(_batch(picture)).numpy(), strict=True)}
+    return {name: float(value) for name, value in zip(names, terms.numpy(), strict=True)}
 
 
 def held_out_distances(
@@ -70,19 +77,20 @@ def held_out_distances(
     if not layers:
         return {}
     extractor = FeatureExtractor(weights, layers, pooling=settings.pooling, padding=settings.padding)
-    ours = _grams(extractor, picture, layers)
-    theirs = [_grams(extractor, style, layers) for style in styles]
+    grams = functools.partial(_grams, extractor, layers=layers)
+    ours = grams(_batch(picture))
+    theirs = [mean_moments(style[None], tf.float32, grams) for style in styles]
     shares = style_weights(settings, len(styles))
     found = {}
     for name in layers:
         target = sum(share * grams[name] for share, grams in zip(shares, theirs, strict=True))
-        found[name] = float(np.linalg.norm(ours[name] - target) / np.linalg.norm(target))
+        found[name] = float(tf.norm(ours[name] - target) / tf.norm(target))
     return found
 
 
-def _grams(extractor: FeatureExtractor, image: Pixels, layers: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
-    features = extractor(_batch(image))
-    return {name: losses.gram_matrix(features[name]).numpy() for name in layers}
+def _grams(extractor: FeatureExtractor, image: tf.Tensor, layers: Sequence[str]) -> dict[str, tf.Tensor]:
+    features = extractor(image)
+    return {name: losses.gram_matrix(features[name]) for name in layers}
 
 
 def _batch(image: Pixels) -> tf.Tensor:

@@ -19,9 +19,10 @@ from styled.engine.network.stepping import Gradient
 from styled.engine.objective import losses
 from styled.engine.objective.regions import Region
 from styled.engine.objective.statistic import Distance, moment_sums, moments, positions
+from styled.engine.objective.style_pieces import mean_moments
 from styled.engine.objective.style_slope import by_features, loss_and_matrix
 from styled.engine.objective.style_target import StyleTarget, style_targets
-from styled.engine.objective.term_weights import content_factors, style_factors
+from styled.engine.objective.term_weights import content_factors, photo_factor, style_factors
 from styled.settings import Settings
 
 Tensor = Any
@@ -29,14 +30,18 @@ Tensor = Any
 TERMS = ("total", "content", "style", "tv")
 """What the first result of :meth:`Objective.value_and_gradient` begins with; :func:`layer_terms` follow."""
 
+PHOTO_TERM = "content.pixels"
+"""The name of what :mod:`styled.engine.objective.photo_term` adds."""
+
 
 def layer_terms(settings: Settings) -> list[str]:
     """Return the names of the layers' own terms, in order: ``content.block4_conv2``, ``style.block1_conv1`` ...
 
-    Those whose weight is 0 are not computed and have none.
+    Those whose weight is 0 are not computed and have none. Below half strength :data:`PHOTO_TERM` comes last.
     """
     layers = (("content", settings.content_layers), ("style", settings.style_layers))
-    return [f"{kind}.{name}" for kind, weights in layers for name, weight in weights.items() if weight > 0]
+    names = [f"{kind}.{name}" for kind, weights in layers for name, weight in weights.items() if weight > 0]
+    return [*names, PHOTO_TERM] if photo_factor(settings) > 0 else names
 
 
 class Targets(NamedTuple):
@@ -151,7 +156,7 @@ class Objective:
     Args:
         extractor: must give all layers that ``settings`` name.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
-        styles: the styles at this scale, same form, any size each; taken one after another.
+        styles: the styles at this scale, same shape, any dtype and size each; taken one after another.
         settings: layers and weights.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
@@ -175,7 +180,14 @@ class Objective:
         self._targets = Targets(
             contents,
             {name: tf.constant(factor, self._dtype) for name, factor in factors.items()},
-            tuple(map(self._term, style_targets([self._moments(style) for style in styles], settings, regions))),
+            tuple(
+                map(
+                    self._term,
+                    style_targets(
+                        [mean_moments(style, content.dtype, self._moments) for style in styles], settings, regions
+                    ),
+                )
+            ),
         )
 
     def _contents(self, content: Tensor) -> dict[str, Tensor]:

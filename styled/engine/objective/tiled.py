@@ -28,6 +28,7 @@ from styled.engine.network.stepping import in_place
 from styled.engine.objective import losses
 from styled.engine.objective.regions import Region
 from styled.engine.objective.statistic import moment_sums, moments, positions
+from styled.engine.objective.style_pieces import mean_moments
 from styled.engine.objective.style_slope import by_features, loss_and_matrix
 from styled.engine.objective.style_target import StyleTarget, style_targets
 from styled.engine.objective.term_weights import content_factors, style_factors
@@ -43,7 +44,7 @@ class TiledObjective:
     Args:
         extractor: must give all layers that ``settings`` name.
         content: float32, shape (1, H, W, 3), RGB 0..255: the content at this scale.
-        styles: the styles at this scale, same form, any size each; taken one after another.
+        styles: the styles at this scale, same shape, any dtype and size each; taken one after another.
         settings: layers and weights.
         blocks: how many of the network's blocks run in tiles, 1 to 5; the deep rest runs in one piece.
         tile: width and height of what a tile shall own, px, see :func:`styled.sizing.tiles.tiles`.
@@ -77,7 +78,8 @@ class TiledObjective:
         self._deep_layers = tf.function(self._layers_in_deep, autograph=False)
         self._content_targets = self._content_features(content)
         self._content_factors = content_factors(settings, self._content_targets, unit=extractor.unit)
-        self._style_targets = style_targets([self._moments(style) for style in styles], settings, regions)
+        found = [mean_moments(style, content.dtype, self._moments) for style in styles]
+        self._style_targets = style_targets(found, settings, regions)
 
     def value_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss terms and the gradient of the total, as the untiled objective does.

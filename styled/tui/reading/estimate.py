@@ -42,6 +42,7 @@ def estimated(
     limit = "" if plan.limit_bytes is None else f" of {figures.size_of(plan.limit_bytes)}"
     size = f"{plan.width}x{plan.height}"
     memory = f"memory {figures.size_of(plan.peak_bytes)}{limit}"
+    remarks = "".join(f"; {remark}" for remark in plan.remarks)
     if plan.seconds is None:
-        return ((f"{size}, {memory}", ""),), False
-    return ((f"{figures.duration(plan.seconds)}, {size}, {memory}", ""),), True
+        return ((f"{size}, {memory}{remarks}", ""),), False
+    return ((f"{figures.duration(plan.seconds)}, {size}, {memory}{remarks}", ""),), True

@@ -1,0 +1,75 @@
+"""What a pair's pixels ask for that nobody has set, in words: told before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from styled import images
+from styled.engine import colour, initial_picture
+from styled.engine.objective.style_target import style_weights
+from styled.settings import Settings
+from styled.sizing.scales import style_pieces
+
+Pixels = npt.NDArray[Any]
+
+ALGORITHM = 2
+"""Of how pictures are painted: kept in checkpoints. 1 was that of version 0.1.0, and is theirs that name none."""
+
+_SHARE = 0.5
+"""Of a photo: a ground."""
+_SMALL_PX = 256
+_WHITE, _BLACK = 235.0, 20.0
+"""Luminances of grounds, from and to."""
+
+
+def hard_pair_remarks(
+    content: Pixels, styles: Sequence[Pixels], settings: Settings, *, is_blended: bool
+) -> Iterator[str]:
+    """Yield what is done, or would better be set, for a pair that is not an ordinary one.
+
+    Args:
+        content: uint8, shape (H, W, 3).
+        styles: same form, any size each.
+        settings: of the job.
+        is_blended: all styles are painted everywhere.
+    """
+    if settings.style_weight == 0.0:
+        return
+    yield from _of_ground(content, settings)
+    if _is_grey(content, styles, settings):
+        yield "content and style are black and white: so is the picture"
+    if settings.init == "recolored" and settings.strength > 0 and settings.preserve_color in {"no", "luminance"}:
+        small = images.resize(content, *images.fit(content.shape[1], content.shape[0], _SMALL_PX, upscale=False))
+        if colour.stretch(small, initial_picture.palette(styles, settings)) > colour.STRETCH:
+            yield "the content has little contrast: its noise is not made as strong as the style"
+    if is_blended and colour.are_apart(styles, style_weights(settings, len(styles))):
+        yield "the styles differ much in brightness: they are blended at the one between them"
+
+
+def _of_ground(content: Pixels, settings: Settings) -> Iterator[str]:
+    light = colour.luminances(content)
+    for word, ground in (("white", light >= _WHITE), ("black", light <= _BLACK)):
+        if ground.mean() > _SHARE and settings.strength >= 0.5 and settings.preserve_color == "no":
+            yield f"the photo is nearly {word}, and painted all over: strength = 0.3 keeps its ground"
+
+
+def was_painted_otherwise(
+    content: Pixels, styles: Sequence[Pixels], settings: Settings, *, is_blended: bool, algorithm: int
+) -> bool:
+    """Return whether an ``algorithm`` of before would paint a pair to another end; arguments as above."""
+    return algorithm < ALGORITHM and (
+        settings.strength < 0.5
+        or settings.preserve_color == "histogram"
+        or any(style_pieces(*style.shape[1::-1]) > 1 for style in styles)
+        or _is_grey(content, styles, settings)
+        or (is_blended and colour.are_apart(styles, style_weights(settings, len(styles))))
+    )
+
+
+def _is_grey(content: Pixels, styles: Sequence[Pixels], settings: Settings) -> bool:
+    return colour.is_grey(content) and (
+        settings.preserve_color in {"linear", "histogram"} or all(map(colour.is_grey, styles))
+    )

@@ -1,0 +1,62 @@
+"""What is told about pairs that are not ordinary ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from styled.painting.hard_pairs import ALGORITHM, hard_pair_remarks, was_painted_otherwise
+from styled.settings import Settings
+
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+WHITE = np.where(np.arange(96)[None, :, None] < 70, 250, NOISE).astype(np.uint8)
+GREY = NOISE[..., :1].repeat(3, axis=2)
+
+
+def told(content: np.ndarray, styles: list[np.ndarray], *, is_blended: bool = True, **settings: Any) -> list[str]:
+    return list(hard_pair_remarks(content, styles, Settings(**settings), is_blended=is_blended))
+
+
+@pytest.mark.parametrize(
+    ("content", "styles", "word"),
+    [
+        (WHITE, [NOISE], "nearly white"),
+        (255 - WHITE, [NOISE], "nearly black"),
+        (GREY, [GREY], "black and white"),
+        (NOISE // 16 + 100, [NOISE], "little contrast"),
+        (NOISE, [NOISE, NOISE // 12 + 230], "differ much in brightness"),
+    ],
+)
+def test_a_hard_pair_is_told_what_it_is(content: np.ndarray, styles: list[np.ndarray], word: str) -> None:
+    (remark,) = told(content, styles)
+    assert word in remark
+
+
+def test_an_ordinary_pair_or_one_that_is_set_otherwise_is_told_nothing() -> None:
+    assert told(NOISE, [NOISE]) == told(NOISE, [NOISE, NOISE // 4 * 3]) == []
+    assert told(WHITE, [NOISE], strength=0.3) == []
+    assert told(NOISE, [NOISE, NOISE // 12 + 230], is_blended=False) == []
+    assert told(GREY, [GREY], style_weight=0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "styles", "settings", "expected"),
+    [
+        (NOISE, [NOISE], {}, False),
+        (NOISE, [NOISE], {"strength": 0.4}, True),
+        (NOISE, [NOISE], {"preserve_color": "histogram"}, True),
+        (NOISE, [NOISE[:8]], {}, True),
+        (GREY, [GREY], {}, True),
+        (NOISE, [NOISE, NOISE // 12 + 230], {}, True),
+    ],
+)
+def test_a_checkpoint_of_before_is_told_where_it_was_painted_otherwise(
+    content: np.ndarray, styles: list[np.ndarray], settings: dict[str, Any], expected: bool
+) -> None:
+    was = [
+        was_painted_otherwise(content, styles, Settings(**settings), is_blended=True, algorithm=algorithm)
+        for algorithm in (1, ALGORITHM)
+    ]
+    assert was == [expected, False]
