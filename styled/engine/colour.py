@@ -22,8 +22,8 @@ Doubles = npt.NDArray[np.float64]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Rec. 601, the Y of YIQ and YCbCr, as the paper uses."""
 
-STRETCH = 6.0
-"""So many times the contrast of a photo may be made larger all over: an ordinary one needs up to five."""
+STRETCH = 8.0
+"""So many times the contrast of a photo may be made larger all over: an ordinary one needs two to six."""
 _GENTLE = 2.0
 """So many times that of noise."""
 _NOISE = 4.0
