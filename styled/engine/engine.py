@@ -25,7 +25,7 @@ from styled.engine.objective.gradient import extractor_for, gradient_for
 from styled.engine.objective.grey import kept_grey
 from styled.engine.objective.objective import layer_terms
 from styled.engine.objective.regions import Region, at_size, read_regions, unpainted
-from styled.engine.objective.style_target import style_weights
+from styled.engine.objective.style_weights import style_weights
 from styled.engine.optimise.optimizers import optimizer_for
 from styled.engine.scale_run import ScaleRun
 from styled.engine.upscale_detail import with_detail

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from styled import images
 from styled.engine import colour
-from styled.engine.objective.style_target import style_weights
+from styled.engine.objective.style_weights import style_weights
 from styled.settings import Settings
 from styled.sizing.scales import plan_scales
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from styled import images
-from styled.engine.objective.style_target import style_weights
+from styled.engine.objective.style_weights import style_weights
 from styled.settings import Settings
 
 Array = npt.NDArray[Any]

@@ -76,7 +76,7 @@ def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings:
     tensorflow_import.load_tensorflow()
     from styled.engine.engine import prepared
     from styled.engine.objective import held_out
-    from styled.engine.objective.style_target import style_weights
+    from styled.engine.objective.style_weights import style_weights
 
     weights = held_out.judge_weights(settings)
     shares = style_weights(settings, len(paintings))

@@ -16,7 +16,7 @@ from styled.engine.objective.objective import TERMS, Objective, layer_terms
 from styled.engine.objective.photo_term import added, photo_loss
 from styled.engine.objective.regions import Region
 from styled.engine.objective.style_pieces import mean_moments
-from styled.engine.objective.style_target import style_weights
+from styled.engine.objective.style_weights import style_weights
 from styled.engine.objective.term_weights import photo_factor
 from styled.settings import Settings
 from styled.vgg19.weights import Weights, load_weights

@@ -12,6 +12,7 @@ from styled import vgg19
 from styled.engine.objective import regions
 from styled.engine.objective.regions import Region
 from styled.engine.objective.statistic import Distance, distance_to
+from styled.engine.objective.style_weights import style_weights
 from styled.settings import Settings
 
 Tensor = Any
@@ -38,13 +39,6 @@ class StyleTarget(NamedTuple):
             stride = vgg19.BY_NAME[name].stride
             return float((height // stride) * (width // stride))
         return float(tf.reduce_sum(cover))
-
-
-def style_weights(settings: Settings, count: int) -> list[float]:
-    """Return the weight of each of ``count`` styles, adding up to 1."""
-    given = list(settings.style_weights) or [1.0] * count
-    total = sum(given)
-    return [weight / total for weight in given]
 
 
 def style_targets(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective.objective import TERMS, Objective, layer_terms
-from styled.engine.objective.style_target import style_weights
+from styled.engine.objective.style_weights import style_weights
 from styled.settings import Settings
 from styled.vgg19.weights import Weights
 from tests.engine.pictures import random_picture
