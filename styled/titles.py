@@ -25,6 +25,12 @@ def input_title(name: str) -> str:
     return stem
 
 
+def is_called_by_part(file: str) -> bool:
+    """Return whether a file is called after its part in a pair, ``content.jpg`` or ``cat.content.jpg``."""
+    stem = file.rpartition(".")[0] or file
+    return bool(_ROLE.fullmatch(stem) or _NAMED_ROLE.fullmatch(stem))
+
+
 def job_title(name: str, styles: Sequence[str], names: Mapping[str, str]) -> str:
     """Return a job's name, and its styles where they have a name of their own: ``cat × starry_night``.
 

@@ -131,6 +131,20 @@ class JobCommands:
             )
         return self._moved(self._store.set_priority(ref, priority))
 
+    def prioritise_by(self, ref: str | int, by: int) -> Job:
+        """Raise a job's priority by so much, or lower it; errors as :meth:`prioritise`.
+
+        Five such requests are five steps, however old the sender's own picture of the queue is.
+        """
+        return self.prioritise(ref, self._store.get(ref).priority + by)
+
+    def to_top(self, ref: str | int) -> Job:
+        """Give a job a priority above all others that wait, as far as priorities go; errors as :meth:`prioritise`."""
+        job = self._store.get(ref)
+        first = self._store.jobs([JobState.WAITING], limit=2, order="queue")
+        others = [other.priority for other in first if other.id != job.id]
+        return self.prioritise(ref, min(max([job.priority, *(priority + 1 for priority in others)]), PRIORITIES[-1]))
+
     def remove(self, ref: str | int) -> Job:
         """Delete an ended job: its folder, with the images the user gave, and its row.
 

@@ -6,7 +6,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from styled.errors import DataDamaged, NoSuchJob, StoreError
 from styled.files.decoding import from_json
@@ -22,6 +22,13 @@ _NAMES = "CASE WHEN json_valid(names) THEN (SELECT group_concat(value, ' ') FROM
 _SEARCHED = ("name", "id", "printf('%04d', number)", "reason", _NAMES)
 _ESCAPE = r"'\'"
 
+_DROPPED_AS = (
+    "CASE WHEN names = '{}' OR instr(content, '\"') OR NOT json_valid(names) THEN ''"
+    " ELSE coalesce(json_extract(names, '$.\"' || content || '\"'), '') END"
+)
+_AT_ONCE = 500
+"""Ids in one question: SQLite takes 999 values and more."""
+
 _ORDER_BY: dict[Order, str] = {
     "number": "number",
     "newest": "number DESC",
@@ -29,6 +36,16 @@ _ORDER_BY: dict[Order, str] = {
     "queue": "CASE state WHEN 'running' THEN 0 WHEN 'waiting' THEN 1 WHEN 'paused' THEN 2 ELSE 3 END,"
     " CASE WHEN finished_at IS NULL THEN 0 ELSE -finished_at END, priority DESC, number",
 }
+
+
+class JobRow(NamedTuple):
+    """As much of a job as its place in a list needs."""
+
+    id: str
+    number: int
+    state: JobState
+    dropped_as: str
+    """Path of its content in the inbox, ``photos/cat.jpg``; empty where that is not known."""
 
 
 class Queries(ABC):
@@ -66,6 +83,36 @@ class Queries(ABC):
             for row in rows:
                 with suppress(DataDamaged):
                     found.append(to_job(row))
+        return found
+
+    def rows(
+        self, states: Iterable[JobState] | None = None, *, search: str | None = None, order: Order = "number"
+    ) -> list[JobRow]:
+        """Return all jobs that :meth:`jobs` would return without a limit, a few values of each: 10,000 in 30 ms."""
+        clause, values = _where(states, search)
+        found = []
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT id, number, state, {_DROPPED_AS} FROM jobs {clause} ORDER BY {_ORDER_BY[order]}",  # noqa: S608  # only our own words
+                values,
+            )
+            for job_id, number, state, dropped_as in rows:
+                with suppress(ValueError):  # no state: the row is damaged, and mended by the writer
+                    found.append(JobRow(str(job_id), int(number), JobState(state), str(dropped_as)))
+        return found
+
+    def jobs_of(self, ids: Iterable[str]) -> dict[str, Job]:
+        """Return the jobs with these ids, by id, without those that are gone or whose row is damaged."""
+        wanted = list(ids)
+        found = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            with self._reading() as db:
+                marks = ", ".join("?" * len(part))
+                for row in db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id IN ({marks})", part):  # noqa: S608  # only our own words
+                    with suppress(DataDamaged):
+                        job = to_job(row)
+                        found[job.id] = job
         return found
 
     def status(self) -> DaemonStatus | None:

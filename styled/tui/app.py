@@ -35,7 +35,7 @@ from styled.tui.options import Options
 from styled.tui.panes.status_lines import event_lines, status_line
 from styled.tui.reading.poller import Poller
 from styled.tui.reading.pulse import PulseTaker
-from styled.tui.reading.requests import Answer, Request, Requests
+from styled.tui.reading.requests import Answer, Request, Requests, Toggle
 from styled.tui.screens.add_screen import AddScreen
 from styled.tui.screens.compare_screen import CompareScreen
 from styled.tui.screens.detail_screen import DetailScreen
@@ -53,6 +53,8 @@ BLURRED_S = 5.0
 """Seconds between two looks while the terminal has no focus, as it reports."""
 SILENT_S = 6.0
 """No snapshot for this long: the disk hangs, and the status row shows it."""
+REFUSALS_SHOWN = 10
+"""In the window that lists them; all are in the daemon's log."""
 SAID_S = 10.0
 """How long an answer stays in the event line."""
 
@@ -415,9 +417,9 @@ class StyledApp(App[None]):
         """Return a message safe to print, paths below the root without the root: the row is short."""
         return inert(text.replace(f"{self.root.path}/", ""), ascii_only=not self.glyphs.unicode)
 
-    def ask(self, *requests: Request) -> None:
-        """Ask the daemon; the answer appears in the event line."""
-        self._requests.send(*requests)
+    def ask(self, *requests: Request | Toggle, summary: str = "") -> None:
+        """Ask the daemon; the answer appears in the event line, for several ``summary`` with their number."""
+        self._requests.send(*requests, summary=summary)
 
     def on_styled_app_answered(self, message: Answered) -> None:
         """Show how a request ended; a refusal that is too long for the row in a window, whole."""
@@ -425,6 +427,10 @@ class StyledApp(App[None]):
         self.say(answer.text, answer.tone)
         if answer.tone == "bad" and len(answer.text) >= self.size.width:
             self.push_screen(Notice("That was not done:", self._words(answer.text)))
+        if answer.refusals:
+            shown = [inert(one, ascii_only=not self.glyphs.unicode) for one in answer.refusals[:REFUSALS_SHOWN]]
+            more = len(answer.refusals) - len(shown)
+            self.push_screen(Notice(answer.text, *shown, *([f"and {more} more"] if more else [])))
 
     # -- actions ------------------------------------------------------------------------------------------------------
 

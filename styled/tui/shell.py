@@ -10,7 +10,7 @@ from styled.tui.cells.lines import Line, Tone
 from styled.tui.model.history import Term
 from styled.tui.model.snapshot import Canvas, PictureMode, Snapshot, View
 from styled.tui.options import Options
-from styled.tui.reading.requests import Request
+from styled.tui.reading.requests import Request, Toggle
 
 
 class Shell(Protocol):
@@ -48,8 +48,8 @@ class Shell(Protocol):
     def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
         """Show a text in the event line for a while; ``whole`` keeps paths as they are."""
 
-    def ask(self, *requests: Request) -> None:
-        """Ask the daemon; the answer appears in the event line."""
+    def ask(self, *requests: Request | Toggle, summary: str = "") -> None:
+        """Ask the daemon; the answer appears in the event line, for several ``summary`` with their number."""
 
     @property
     def daemon_trouble(self) -> Literal["", "silent", "gone"]:

@@ -176,3 +176,15 @@ def test_a_priority_out_of_range_is_refused(workshop: Workshop) -> None:
         workshop.job_commands.prioritise(job.id, 1001)
     assert workshop.job_commands.prioritise(job.id, -1000).priority == -1000
     assert read_job_file(JobFolder(workshop.root.evolution / job.id)).priority == -1000
+
+
+def test_steps_of_priority_add_up_and_the_top_is_above_all_that_wait(workshop: Workshop) -> None:
+    workshop.may_start = False
+    first, second = workshop.add("a"), workshop.add("b")
+    for _ in range(5):
+        raised = workshop.job_commands.prioritise_by(second.id, 1)
+    assert raised.priority == 5
+    assert workshop.job_commands.to_top(first.id).priority == 6
+    assert workshop.job_commands.to_top(first.id).priority == 6
+    with pytest.raises(ControlError, match="out of range"):
+        workshop.job_commands.prioritise_by(second.id, 10_000_000)

@@ -88,7 +88,7 @@ async def test_a_mistake_while_reading_is_said_in_words(desk: Desk, root: Root, 
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         app = await settled(pilot)
         with monkeypatch.context() as broken:
-            broken.setattr(app._poller._maker, "_read_queue", lambda view: 1 / 0)
+            broken.setattr(app._poller._maker._queue_reader, "read", lambda view: 1 / 0)
             await until(pilot, lambda: "unexpected ZeroDivisionError" in screen_text(app))
         await until(pilot, lambda: "portrait" in screen_text(app) and "unexpected" not in screen_text(app))
 

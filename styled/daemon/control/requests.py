@@ -55,7 +55,9 @@ class _Changes(_Args, frozen=True, kw_only=True):
 
 class _Priority(_Args, frozen=True, kw_only=True):
     job: str | int
-    priority: int
+    priority: int | None = None
+    by: int | None = None
+    to_top: bool = False
 
 
 class _Stop(_Args, frozen=True, kw_only=True):
@@ -190,7 +192,13 @@ class Requests:
 
     def _priority(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         args = _args(request, _Priority)
-        return _of(self._job_commands.prioritise(args.job, args.priority))
+        if (args.priority is not None) + (args.by is not None) + args.to_top != 1:
+            raise ControlError("priority takes one of: priority, by, to_top", "Give exactly one.")
+        if args.to_top:
+            return _of(self._job_commands.to_top(args.job))
+        if args.priority is not None:
+            return _of(self._job_commands.prioritise(args.job, args.priority))
+        return _of(self._job_commands.prioritise_by(args.job, args.by or 0))
 
     def _clean(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         self._owner.clean(_args(request, _Clean).retention)

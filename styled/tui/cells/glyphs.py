@@ -19,6 +19,11 @@ class Glyphs:
     states: dict[str, str]
     """Job state, or ``incomplete``, ``ignored`` and ``rejected``, to one character."""
     cursor: str
+    selected: str
+    """Before a row that is one of several to act on."""
+    closed: str
+    """Before a group whose jobs are not shown."""
+    opened: str
     bar_full: str
     bar_empty: str
     bar_ends: tuple[str, str]
@@ -48,6 +53,9 @@ UNICODE = Glyphs(
         "rejected": "!",
     },
     cursor="▌",
+    selected="●",
+    closed="▸",
+    opened="▾",
     bar_full="━",
     bar_empty="─",
     bar_ends=("", ""),
@@ -73,6 +81,9 @@ ASCII = Glyphs(
         "rejected": "!",
     },
     cursor=">",
+    selected="*",
+    closed="+",
+    opened="-",
     bar_full="#",
     bar_empty="-",
     bar_ends=("[", "]"),

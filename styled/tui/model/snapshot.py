@@ -16,6 +16,7 @@ from styled.store.status import STALE_S, DaemonStatus, Ignored, Incomplete, Reje
 from styled.tui.cells.lines import Run
 from styled.tui.cells.plot import Column
 from styled.tui.model.history import ScaleStart, Term
+from styled.tui.model.queue_index import Group, QueueIndex
 
 PictureMode = Literal["kitty", "blocks", "ascii", "off"]
 PICTURE_MODES: tuple[PictureMode, ...] = ("kitty", "blocks", "ascii", "off")
@@ -54,6 +55,8 @@ class View:
     limit: int = 100
     filter: str = ""
     order: Order = "queue"
+    opened: tuple[str, ...] = ()
+    """Keys of the groups whose jobs are shown as rows."""
     job: str | None = None
     """Id of the job under the cursor; None takes the first of the queue."""
     canvas: Canvas = Canvas()
@@ -180,12 +183,12 @@ class Snapshot:
     trouble: str = ""
     """Why the store could not be read; empty when it could."""
     counts: dict[JobState, int] = field(default_factory=dict)
-    total: int = 0
-    """Jobs that match the filter."""
+    index: QueueIndex = field(default_factory=QueueIndex)
+    """All rows that match the filter."""
     top_priority: int = 0
     """Highest priority among the waiting jobs."""
-    jobs: tuple[Job, ...] = ()
-    """The rows from ``view.offset`` on."""
+    rows: tuple[Job | Group | None, ...] = ()
+    """The rows from ``view.offset`` on; None for a job that cannot be read."""
     progress: dict[str, Progress] = field(default_factory=dict)
     """Newest losses of the running jobs on the screen, by id; fresher than the store's."""
     foreseen: dict[str, float] = field(default_factory=dict)
@@ -211,3 +214,8 @@ class Snapshot:
         ):  # its last word was that it stops
             return "" if self.pulse.state == "up" else "gone"
         return "silent" if age > STALE_S else ""
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs among the rows."""
+        return tuple(row for row in self.rows if isinstance(row, Job))

@@ -1,7 +1,8 @@
-"""The rows of the queue as text: one job, or one thing in the inbox that is not a job yet. Pure."""
+"""The rows of the queue as text: one job, one hot folder's jobs, or one thing in the inbox that is no job. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from styled import figures
@@ -9,22 +10,23 @@ from styled.job import Job, JobState
 from styled.messages import Progress
 from styled.settings import default_values
 from styled.store.status import Ignored, Incomplete, Rejected
-from styled.tui.cells.glyphs import STATE_TONES, Glyphs
-from styled.tui.cells.lines import Line, cut, inert, left, right, width
+from styled.tui.cells.glyphs import STATE_TONES, Glyphs, progress_bar
+from styled.tui.cells.lines import Line, Span, cut, inert, left, right, width
+from styled.tui.model.queue_index import Group
 
-Row = Job | Incomplete | Ignored | Rejected
+Pair = Incomplete | Ignored | Rejected
+"""Something in the inbox that is no job."""
+
+Row = Job | Group | Pair
 """What a row of the queue shows."""
 
-
-_STATE = 10  # the longest words: incomplete
 _NUMBER = 5
 _SIZE = 5
 _NODE = 8
-_STEP = 9
+_PRIORITY = 4
 _LOSS = 7
 _LEFT = 7
-_FIXED = 2 + 2 + _STATE + 1 + _NUMBER + 1  # cursor, glyph, state, number
-_FIGURES = _SIZE + _STEP + _LOSS + _LEFT + 4
+_FIXED = 2 + 2 + _NUMBER + 1  # cursor and mark, glyph, number
 
 
 class Layout(NamedTuple):
@@ -33,10 +35,12 @@ class Layout(NamedTuple):
     name: int
     styles: int
     """0: not shown."""
+    priority: bool
+    """Whether the priority has a column."""
     size: bool
-    """Whether the size has a column."""
     node: bool
     """Whether the machines have one."""
+    progress: int
 
 
 def layout(cells: int, *, nodes: bool = False) -> Layout:
@@ -46,15 +50,16 @@ def layout(cells: int, *, nodes: bool = False) -> Layout:
         cells: of the table.
         nodes: whether some job is painted by a machine that has a name. Where there is no room the names of jobs come first.
     """
-    room = cells - _FIXED - _FIGURES - 1
+    progress = 10 if cells < 72 else 17 if cells < 100 else 27
+    priority, size = cells >= 72, cells >= 100
+    room = cells - _FIXED - progress - _LOSS - _LEFT - 3 - priority * (_PRIORITY + 1) - size * (_SIZE + 1)
     node = nodes and room >= 12 + _NODE + 1
     if node:
         room -= _NODE + 1
-    if room < 12:
-        return Layout(max(6, room + _SIZE + 1), 0, size=False, node=node)
-    if room < 44:
-        return Layout(room, 0, size=True, node=node)
-    return Layout(room - room // 3 - 1, room // 3, size=True, node=node)
+    if room < 28:
+        return Layout(max(6, room), 0, priority, size, node, progress)
+    styles = room * 2 // 5
+    return Layout(room - styles - 1, styles, priority, size, node, progress)
 
 
 def header(cells: int, position: str = "", *, nodes: bool = False) -> Line:
@@ -64,89 +69,122 @@ def header(cells: int, position: str = "", *, nodes: bool = False) -> Line:
     """
     columns = layout(cells, nodes=nodes)
     name = left("NAME", max(0, columns.name - len(position) - 1)) + " " + position if position else "NAME"
-    text = f"    {left('STATE', _STATE)} {right('JOB', _NUMBER)} {left(name, columns.name)} "
+    text = f"    {right('JOB', _NUMBER)} {left(name, columns.name)} "
     if columns.styles:
         text += left("STYLE", columns.styles) + " "
     if columns.size:
         text += right("SIZE", _SIZE) + " "
     if columns.node:
         text += left("NODE", _NODE) + " "
-    text += f"{right('STEP', _STEP)} {right('LOSS', _LOSS)} {right('LEFT', _LEFT)}"
+    if columns.priority:
+        text += right("PRI", _PRIORITY) + " "
+    text += f"{left('PROGRESS', columns.progress)} {right('LOSS', _LOSS)} {right('LEFT', _LEFT)}"
     return ((text, "muted"),)
 
 
-def queue_row(
-    row: Row,
-    cells: int,
-    glyphs: Glyphs,
-    *,
-    progress: Progress | None = None,
-    foreseen: float | None = None,
-    picked: bool = False,
-    nodes: bool = False,
-) -> Line:
-    """Return one row of the table without its cursor.
+@dataclass(frozen=True, slots=True)
+class RowFigures:
+    """What a row shows beside the job itself."""
 
-    Args:
-        row: what to show.
-        cells: width of the table.
-        glyphs: drawing characters.
-        progress: the job's newest losses, fresher than the store's.
-        foreseen: seconds until a waiting job may be done.
-        picked: the job was picked for a comparison.
-        nodes: as for :func:`layout`.
-    """
+    progress: Progress | None = None
+    """The job's newest losses, fresher than the store's."""
+    left: float | None = None
+    """Seconds until a waiting job, or the last of a group, may be done."""
+    share: float = 0.0
+    """Of a group, how much is done, 0..1."""
+    picked: bool = False
+    """The job was picked for a comparison."""
+    nodes: bool = False
+    """As for :func:`layout`."""
+    inside: bool = False
+    """It is a row below its group's."""
+
+
+def queue_row(row: Row, cells: int, glyphs: Glyphs, known: RowFigures) -> Line:
+    """Return one row of a table of ``cells`` cells, without its cursor and mark."""
     if isinstance(row, Job):
-        return _job_row(row, cells, glyphs, progress, foreseen, picked=picked, nodes=nodes)
+        return _job_row(row, cells, glyphs, known)
+    if isinstance(row, Group):
+        return _group_row(row, cells, glyphs, known)
     if isinstance(row, Incomplete):
         return _words_row("incomplete", row.name, f"waits for {row.missing}", cells, glyphs)
     return _words_row("ignored" if isinstance(row, Ignored) else "rejected", row.name, row.reason, cells, glyphs)
 
 
-def _job_row(
-    job: Job,
-    cells: int,
-    glyphs: Glyphs,
-    progress: Progress | None,
-    foreseen: float | None,
-    *,
-    picked: bool,
-    nodes: bool,
-) -> Line:
-    number = f"{'*' if picked else ''}{job.number:04d}"
+def _job_row(job: Job, cells: int, glyphs: Glyphs, known: RowFigures) -> Line:
+    number = f"{'*' if known.picked else ''}{job.number:04d}"
+    indent = "  " if known.inside else ""
     # A running job with a reason is one that its cluster has not begun.
     if job.state in {JobState.FAILED, JobState.CANCELLED, JobState.RUNNING} and job.reason:
-        return _words_row(job.state, job.title, job.reason, cells, glyphs, number=number, is_marked=bool(job.remarks))
-    columns = layout(cells, nodes=nodes)
+        title = indent + job.title
+        return _words_row(job.state, title, job.reason, cells, glyphs, number=number, is_marked=bool(job.remarks))
+    columns = layout(cells, nodes=known.nodes)
     step, loss, steps = job.step, job.loss, job.steps
-    remaining = figures.about(foreseen) if job.state is JobState.WAITING else figures.UNKNOWN
-    if progress is not None and job.state is JobState.RUNNING:
-        step, loss, steps = progress.step, progress.loss, progress.steps
-        remaining = figures.duration(progress.left_seconds)
-    done = f"{step}/{steps}" if steps else figures.UNKNOWN
-    middle = _names(job, columns, glyphs)
+    remaining = figures.about(known.left) if job.state is JobState.WAITING else ""
+    if known.progress is not None and job.state is JobState.RUNNING:
+        step, loss, steps = known.progress.step, known.progress.loss, known.progress.steps
+        remaining = figures.duration(known.progress.left_seconds)
+    middle = _names(job, indent, columns, glyphs)
     if columns.size:
         middle += right(str(job.settings.get("size", default_values()["size"])), _SIZE) + " "
     if columns.node:
         middle += left(cut(inert(job.node, ascii_only=not glyphs.unicode), _NODE), _NODE) + " "
+    if columns.priority:
+        middle += right(str(job.priority) if job.priority else "", _PRIORITY) + " "
     tone = STATE_TONES[job.state]
     return (
-        (f"{glyphs.states[job.state]} {left(job.state, _STATE)} ", tone),
+        (f"{glyphs.states[job.state]} ", tone),
         (f"{right(number, _NUMBER)} ", "muted"),
         (middle, ""),
-        (f"{right(done, _STEP)} ", ""),
-        (f"{right(figures.loss(loss), _LOSS)} ", ""),
+        *_progress(job.state, step, steps, columns.progress, glyphs),
+        (f" {right(figures.loss(loss) if loss is not None else '', _LOSS)} ", ""),
         (right(remaining, _LEFT), ""),
     )
 
 
-def _names(job: Job, columns: Layout, glyphs: Glyphs) -> str:
+def _progress(state: JobState, step: int, steps: int, cells: int, glyphs: Glyphs) -> tuple[Span, ...]:
+    """Return a bar for what runs; for the others a word, with how far they came."""
+    percent = figures.percent(step, steps) if steps and step else ""
+    if state is JobState.RUNNING:
+        return _bar(step / max(steps, 1), figures.percent(step, steps) if steps else "", cells, glyphs)
+    word = f"{state} {percent}" if percent and state is not JobState.DONE else str(state)
+    return ((left(word, cells), STATE_TONES[state]),)
+
+
+def _bar(share: float, words: str, cells: int, glyphs: Glyphs) -> tuple[Span, ...]:
+    done, rest = progress_bar(glyphs, share, max(1, cells - max(5, len(words) + 1)))
+    return ((done, "accent"), (rest, "muted"), (right(words, cells - width(done) - width(rest)), ""))
+
+
+def _names(job: Job, indent: str, columns: Layout, glyphs: Glyphs) -> str:
     ascii_only = not glyphs.unicode
-    name = inert(job.name if columns.styles else job.title, ascii_only=ascii_only)
+    name = indent + inert(job.name if columns.styles else job.title, ascii_only=ascii_only)
     text = (f"{left(name, columns.name - 2)} !" if job.remarks else left(name, columns.name)) + " "
     if columns.styles:
         text += left(inert(job.style_title, ascii_only=ascii_only), columns.styles) + " "
     return text
+
+
+def _group_row(group: Group, cells: int, glyphs: Glyphs, known: RowFigures) -> Line:
+    columns = layout(cells, nodes=known.nodes)
+    count = len(group.jobs)
+    jobs = f"{count} jobs"
+    name = inert(f"{group.name}/", ascii_only=not glyphs.unicode)
+    middle = left(name if columns.styles else f"{name} {jobs}", columns.name) + " "
+    if columns.styles:
+        middle += left(jobs, columns.styles) + " "
+    middle += " " * (columns.size * (_SIZE + 1) + columns.node * (_NODE + 1) + columns.priority * (_PRIORITY + 1))
+    failed = group.counts.get(JobState.FAILED, 0)
+    running = group.counts.get(JobState.RUNNING, 0)
+    state = JobState.RUNNING if running else JobState.WAITING
+    return (
+        (f"{glyphs.opened if group.is_open else glyphs.closed} ", STATE_TONES[state]),
+        (" " * (_NUMBER + 1), ""),
+        (middle, "strong"),
+        *_bar(known.share, f"{group.ended}/{count}", columns.progress, glyphs),
+        (f" {right(f'{failed} fail' if failed else '', _LOSS)} ", "bad"),
+        (right(figures.about(known.left) if known.left is not None else "", _LEFT), ""),
+    )
 
 
 def _words_row(
@@ -160,10 +198,10 @@ def _words_row(
     # The name lends what it does not need to the reason: the reason is what one looks for.
     name_cells = min(columns.name, room // 2, max(12, width(shown) + (2 if is_marked else 0)))
     shown = f"{left(shown, name_cells - 2)} !" if is_marked else left(shown, name_cells)
-    words = cut(inert(reason, ascii_only=ascii_only), max(0, room - name_cells - 1))
+    words = cut(inert(f"{word}: {reason}", ascii_only=ascii_only), max(0, room - name_cells - 1))
     tone = STATE_TONES[word]
     return (
-        (f"{glyphs.states[word]} {left(word, _STATE)} ", tone),
+        (f"{glyphs.states[word]} ", tone),
         (f"{right(number, _NUMBER)} ", "muted"),
         (f"{shown} ", ""),
         (words, tone if word in {JobState.FAILED, "rejected"} else "muted"),

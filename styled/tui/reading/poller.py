@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +17,7 @@ from styled import memory
 from styled.daemon.control.protocol import Client, status_from
 from styled.errors import StyledError
 from styled.figures import age as age_of
-from styled.job import Job, JobState
+from styled.job import JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.root import Root
@@ -26,6 +25,7 @@ from styled.store.reader import StoreReader
 from styled.store.status import OVERDUE_S, STALE_S, DaemonStatus, Incomplete
 from styled.tui.model.snapshot import UNKNOWN_PULSE, Compared, Focus, Happening, Pulse, Snapshot, View
 from styled.tui.panes.status_lines import happening
+from styled.tui.reading.queue_reader import QueueReader
 
 if TYPE_CHECKING:
     from styled.planning.forecast import Forecast, Forecaster
@@ -132,8 +132,7 @@ class SnapshotMaker:
         self._pulse = pulse
         self._reader = StoreReader.open(root)
         self._client = Client(root, timeout=ASK_S)
-        self._queue = _Queue()
-        self._queue_key: tuple[object, ...] = ()
+        self._queue_reader = QueueReader(root, self._reader)
         self._happenings: list[Happening] = []
         self._last_event = 0
         self._memory: MemorySample | None = None
@@ -152,14 +151,15 @@ class SnapshotMaker:
         pulse = self._pulse()
         try:
             status = self._fresh(self._reader.status(), pulse)
-            self._read_queue(view)
+            if self._queue_reader.read(view):
+                self._read_events()
         except StyledError as error:
             trouble = str(error)
         focus, progress = (None, {}) if queue_only else self._read_jobs(view)
         now = time.monotonic()
         if now >= self._memory_due:
             self._memory, self._memory_due = self._measure(), now + MEMORY_S
-        queue = self._queue
+        queue = self._queue_reader.queue
         forecast = None if queue_only else self._foreseen(status, pulse)
         return Snapshot(
             view=view,
@@ -168,9 +168,9 @@ class SnapshotMaker:
             pulse=pulse,
             trouble=trouble,
             counts=queue.counts,
-            total=queue.total,
+            index=queue.index,
             top_priority=queue.top_priority,
-            jobs=tuple(queue.jobs),
+            rows=tuple(queue.rows),
             progress=progress,
             foreseen=forecast.left if forecast is not None else {},
             all_done=forecast.all_done if forecast is not None else None,
@@ -195,9 +195,9 @@ class SnapshotMaker:
 
     def _read_jobs(self, view: View) -> tuple[Focus | None, dict[str, Progress]]:
         """Read the files of the job under the cursor, and the newest losses of those that run."""
-        job = self._focused(view)
+        job = self._queue_reader.focused(view)
         focus = self._job_reader(job.id).read(job, view) if job is not None else None
-        running = [job.id for job in self._queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
+        running = [job.id for job in self._queue_reader.queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
 
@@ -227,23 +227,6 @@ class SnapshotMaker:
             found.append(self._job_reader(job_id).compared(job, view.sides))
         return tuple(found)
 
-    def _read_queue(self, view: View) -> None:
-        """Read the rows on the screen, if the store or the wish changed."""
-        version = self._reader.version()
-        key = (version, view.offset, view.limit, view.filter, view.order)
-        if key == self._queue_key:
-            return
-        states, search = parse_filter(view.filter)
-        counts = self._reader.counts()
-        filtered = search is not None or states is not None
-        total = self._reader.count(states, search=search) if filtered else sum(counts.values())
-        jobs = self._reader.jobs(states, limit=view.limit, offset=view.offset, search=search, order=view.order)
-        first = self._reader.jobs([JobState.WAITING], limit=1, order="queue")
-        jobs = [self._short(job) for job in jobs]
-        self._queue = _Queue(counts, total, jobs, max((job.priority for job in first), default=0))
-        self._queue_key = key
-        self._read_events()
-
     def _read_events(self) -> None:
         if not self._last_event:
             self._last_event = max(0, self._reader.last_event() - _EVENTS_KEPT)
@@ -251,24 +234,6 @@ class SnapshotMaker:
         if events:
             self._last_event = events[-1].seq
             self._happenings = [*self._happenings, *(happening(event) for event in events)][-_EVENTS_KEPT:]
-
-    def _focused(self, view: View) -> Job | None:
-        """Return the job under the cursor: by its id, on the screen or off it, else the first row."""
-        jobs = self._queue.jobs
-        if view.job is None:
-            return jobs[0] if jobs and not view.offset else None
-        for job in jobs:
-            if job.id == view.job:
-                return job
-        try:
-            return self._short(self._reader.get(view.job))
-        except StyledError:
-            return None  # removed meanwhile; the next view names another
-
-    def _short(self, job: Job) -> Job:
-        """Return the job with paths in its reason relative to the root: rows are short."""
-        reason = job.reason.replace(f"{self._root.path}/", "")
-        return job if reason == job.reason else msgspec.structs.replace(job, reason=reason)
 
     def _with_age(self, entry: Incomplete) -> Incomplete:
         """Return what waits in the inbox with for how long it has, once that is long."""
@@ -283,29 +248,3 @@ class SnapshotMaker:
         while len(self._jobs) > 2 * _READERS_KEPT:
             del self._jobs[next(iter(self._jobs))]
         return reader
-
-
-@dataclass(frozen=True)
-class _Queue:
-    """What was read of the queue last."""
-
-    counts: dict[JobState, int] = field(default_factory=dict)
-    total: int = 0
-    jobs: Sequence[Job] = ()
-    top_priority: int = 0
-
-
-def parse_filter(text: str) -> tuple[list[JobState] | None, str | None]:
-    """Split a filter into states and a text: words that begin a state's name (3 letters or more) choose it.
-
-    ``fail`` shows the failed jobs, ``harb`` those with "harb" in their name, ``done harb`` both together.
-    """
-    states: list[JobState] = []
-    words: list[str] = []
-    for word in text.split():
-        found = [state for state in JobState if len(word) >= 3 and state.startswith(word.lower())]
-        if found:
-            states += found
-        else:
-            words.append(word)
-    return states or None, " ".join(words) or None

@@ -9,7 +9,7 @@ from styled.job import ENDED
 from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.tui.cells.lines import inert
-from styled.tui.reading.poller import parse_filter
+from styled.tui.model.filter import parse_filter
 from styled.tui.reading.requests import Request
 from styled.tui.widgets.question import Question
 
@@ -38,11 +38,11 @@ class EndedFound(Message, bubble=False):
 
 def find_ended(root: Root, text: str) -> EndedFound:
     """Return the ended jobs that the filter ``text`` leaves, newest first; call it on a thread."""
-    states, search = parse_filter(text)
-    wanted = ENDED if states is None else ENDED.intersection(states)
+    found_by = parse_filter(text)
+    wanted = ENDED if found_by.states is None else ENDED.intersection(found_by.states)
     try:
         with StoreReader.open(root) as reader:
-            found = reader.jobs(wanted, search=search, order="newest")
+            found = reader.jobs(wanted, search=found_by.search, order="newest")
     except StyledError as error:
         return EndedFound((), text, str(error))
     return EndedFound(tuple(job.id for job in found), text)

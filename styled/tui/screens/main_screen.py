@@ -12,19 +12,23 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.widgets import Input
 
-from styled.job import Job
-from styled.store.status import Incomplete
+from styled.job import Job, JobState
 from styled.tui.cells.lines import Line, inert
+from styled.tui.model.queue_index import Group
 from styled.tui.model.snapshot import ORDERS, Focus, Snapshot, View
+from styled.tui.panes.applies_line import applies_line
 from styled.tui.panes.headings import heading
 from styled.tui.panes.job_lines import job_lines
 from styled.tui.panes.loss_lines import loss_lines, plot_columns, term_word, trouble_line
 from styled.tui.panes.status_lines import event_lines
+from styled.tui.panes.why_lines import job_reason_lines, pair_key, pair_lines
 from styled.tui.screens.add_screen import AddScreen
 from styled.tui.screens.compare_screen import CompareScreen
 from styled.tui.screens.detail_screen import DetailScreen, Page
 from styled.tui.screens.ended_jobs import EndedFound, find_ended
 from styled.tui.screens.job_screen import JobScreen
+from styled.tui.screens.order_screen import Target, look_again
+from styled.tui.screens.pair_window import Choice, PairWindow
 from styled.tui.widgets.background import in_background
 from styled.tui.widgets.keys_line import KeysLine
 from styled.tui.widgets.line_view import LineView
@@ -39,13 +43,14 @@ class MainScreen(JobScreen):
     """The screen people leave open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", "add", id="main.add", tooltip="Add a job: choose a content and styles in a file browser."),
         Binding(
             "enter",
             "detail",
             "detail",
             id="main.detail",
             key_display="enter",
-            tooltip="Open the job: picture, frames, settings, log.",
+            tooltip="Open the job: picture, frames, settings, log. Of a folder's jobs, show each, or one row again.",
         ),
         *JobScreen.BINDINGS,
         Binding(
@@ -62,7 +67,7 @@ class MainScreen(JobScreen):
             "clear",
             show=False,
             id="main.clear",
-            tooltip="Take back the filter, the enlarged panel, the picked job.",
+            tooltip="Clear what was set last: enlarged panel, selection, marked job, filter.",
         ),
         Binding("l", "detail_log", "log", show=False, id="main.log", tooltip="Open the job's log."),
         Binding(
@@ -72,14 +77,6 @@ class MainScreen(JobScreen):
             show=False,
             id="main.compare",
             tooltip="Pick the job; then, on another one, compare their results.",
-        ),
-        Binding(
-            "a",
-            "add",
-            "add",
-            show=False,
-            id="main.add",
-            tooltip="Add a job: choose a content and styles in a file browser.",
         ),
         Binding(
             "X",
@@ -119,6 +116,8 @@ class MainScreen(JobScreen):
         super().__init__()
         self._order = 0
         self._filter = ""
+        self._opened: tuple[str, ...] = ()
+        """Keys of the groups that are open."""
         self._enlarged: str | None = None
         self._shown_job: str | None = None
 
@@ -127,6 +126,7 @@ class MainScreen(JobScreen):
         glyphs = self.shell.glyphs
         yield LineView(id="too-small")
         yield LineView(id="status")
+        yield LineView(id="applies")
         with Container(id="panels"):
             yield QueueTable(glyphs, id="queue")
             yield PictureView(id="picture")
@@ -150,6 +150,24 @@ class MainScreen(JobScreen):
         """Return the id of the job under the cursor."""
         return self.query_one(QueueTable).job_id
 
+    @property
+    def is_surprised(self) -> bool:
+        """Whether the cursor's row has just become another job by itself."""
+        return self.query_one(QueueTable).surprises
+
+    def targets(self) -> list[Target]:
+        """Return what is selected, else what the cursor is on: of a group all its jobs."""
+        table = self.query_one(QueueTable)
+        found = []
+        for key in table.targets():
+            number = table.number_of(key)
+            found.append(Target(key, f"{number:04d}" if number is not None else key, table.state_of(key)))
+        return found
+
+    def states_in_view(self) -> frozenset[JobState | None]:
+        """Return the states of what a command would act on."""
+        return self.query_one(QueueTable).states_in_view()
+
     def wanted_view(self) -> View:
         """Ask for what is visible at this size."""
         table = self.query_one(QueueTable)
@@ -161,8 +179,9 @@ class MainScreen(JobScreen):
             limit=limit,
             filter=self._filter,
             order=ORDERS[self._order],
-            # Row 0 is asked for by its place, so that the screen follows whatever runs.
-            job=table.job_id if table.cursor else None,
+            opened=self._opened,
+            # The first row is asked for by its place until somebody moves, so that the screen follows whatever runs.
+            job=None if table.follows else table.job_id,
             canvas=self.shell.canvas(picture.width, max(0, picture.height - 1), self.mode),
             frame=self.frame,
             term=self.shell.term,
@@ -194,6 +213,7 @@ class MainScreen(JobScreen):
         app = self.shell
         status = self.query_one("#status", LineView)
         status.show([app.status(status.size.width)])
+        self._draw_applies()
         event = self.query_one("#event", LineView)
         event.show([app.event_line(with_happenings=not self.query_one("#events").display)])
         too_small = self.query_one("#too-small", LineView)
@@ -205,9 +225,24 @@ class MainScreen(JobScreen):
             ]
         )
 
+    def _draw_applies(self) -> None:
+        """Show what filters, sorts, holds or selects; without any of it the row belongs to the queue."""
+        table, view = self.query_one(QueueTable), self.query_one("#applies", LineView)
+        line = applies_line(
+            self.shell.snapshot,
+            self._filter,
+            ORDERS[self._order],
+            len(table.selected()),
+            ranged=table.selection.range_from is not None,
+            cells=self.size.width,
+            glyphs=self.shell.glyphs,
+        )
+        view.display = bool(line)
+        view.show([line])
+
     def _empty_words(self) -> tuple[str, ...]:
         if self._filter:
-            return (f"Nothing matches {inert(self._filter)!r}.", "esc takes the filter back.")
+            return (f"Nothing matches {inert(self._filter)!r}.", "esc clears the filter.")
         inbox = inert(str(self.shell.root.inbox))
         return (
             "The queue is empty. Drop a photo and a painting into the inbox:",
@@ -240,10 +275,20 @@ class MainScreen(JobScreen):
             text += f"  {focus.job.number:04d} {name}"
         rows = view.size.height - 1
         memory = self.shell.snapshot.memory if self.shell.snapshot is not None else None
-        lines: list[Line] = loss_lines(focus, memory, (view.size.width, rows), glyphs, term)
-        if focus is not None and focus.trouble:
-            lines = [trouble_line(focus, ascii_only=not glyphs.unicode), *lines][:rows]
-        view.show([heading(text, view.size.width, glyphs, extra=f"log10 of {term_word(term)}"), *lines])
+        row, cells = self.query_one(QueueTable).row, view.size.width
+        lines: list[Line] = []
+        if focus is not None:
+            lines += [trouble_line(focus, ascii_only=not glyphs.unicode)] if focus.trouble else []
+            lines += job_reason_lines(focus.job, cells - 1, glyphs)
+        elif row is not None and not isinstance(row, Job | Group):
+            text = f"3 {inert(row.name, ascii_only=not glyphs.unicode)}"
+            lines += pair_lines(row, cells - 1, glyphs)
+        if len(lines) > rows:
+            lines = [*lines[: max(0, rows - 1)], (("enter shows all of it", "key"),)]
+        below = rows - len(lines)
+        plotted = loss_lines(focus, memory, (cells, below), glyphs, term) if below > 0 else []
+        extra = f"log10 of {term_word(term)}" if focus is not None and focus.progress is not None else ""
+        view.show([heading(text, cells, glyphs, extra=extra), *lines, *plotted])
 
     def _draw_events(self, snapshot: Snapshot) -> None:
         view = self.query_one("#events", LineView)
@@ -268,6 +313,7 @@ class MainScreen(JobScreen):
         focus = self.focus_now
         self._draw_picture(focus)
         self._draw_losses(focus)
+        self._draw_applies()
         self.refresh_keys()
 
     def on_resize(self, _event: Resize) -> None:
@@ -302,7 +348,7 @@ class MainScreen(JobScreen):
         self.look_again()
 
     def action_clear(self) -> None:
-        """Take back the last of: the open filter, the enlarged panel, the picked job, the filter."""
+        """Clear the first of: the open filter, the enlarged panel, the selection, the marked job, the filter."""
         field = self.query_one("#filter", Input)
         if field.display:
             field.value = ""
@@ -310,6 +356,8 @@ class MainScreen(JobScreen):
             self._set_filter("")
         elif self._enlarged is not None:
             self.action_enlarge(self._enlarged)
+        elif self.query_one(QueueTable).selection:
+            self.query_one(QueueTable).clear_selection()
         elif self.query_one(QueueTable).picked is not None:
             self.query_one(QueueTable).pick(None)
         elif self._filter:
@@ -318,7 +366,7 @@ class MainScreen(JobScreen):
     def action_sort(self) -> None:
         """Sort in the next order."""
         self._order = (self._order + 1) % len(ORDERS)
-        self.shell.say(f"sorted: {ORDERS[self._order]}", "")
+        self._draw_applies()
         self.look_again()
 
     def action_freeze(self) -> None:
@@ -345,7 +393,7 @@ class MainScreen(JobScreen):
         elif table.picked is None or table.picked == row.id:
             table.pick(row.id if table.picked is None else None)
             if table.picked is not None:
-                self.shell.say(f"{row.number:04d} is picked; go to another job and press c (esc: no)", "")
+                self.shell.say(f"{row.number:04d} marked; go to another job and press c (esc: no)", "")
         else:
             screen = CompareScreen(table.picked, row.id)
             table.pick(None)
@@ -358,7 +406,7 @@ class MainScreen(JobScreen):
 
     def _added(self, name: str | None) -> None:
         if name:
-            self.shell.say(f"{name} is in the inbox; it is queued as soon as its files are seen to be whole", "good")
+            self.shell.say(f"{name} added; it will be queued in a few seconds", "good")
         self._resized()
 
     def action_remove_ended(self) -> None:
@@ -388,6 +436,23 @@ class MainScreen(JobScreen):
         row = table.row
         if isinstance(row, Job):
             self.app.push_screen(DetailScreen(table, page), lambda _: self._resized())
+        elif isinstance(row, Group):
+            self._open_group(row)
         elif row is not None:
-            reason = f"waits for {row.missing}" if isinstance(row, Incomplete) else row.reason
-            self.shell.say(f"{inert(row.name)}: {inert(reason)}", "warn")
+            window = PairWindow(row, self.shell.glyphs, readonly=self.shell.options.readonly)
+            target = Target(pair_key(row), row.name, None)
+            self.app.push_screen(window, lambda choice: self._pair_chosen(choice, target))
+
+    def _open_group(self, group: Group) -> None:
+        """Show the jobs of a group as rows, or as one again."""
+        others = tuple(key for key in self._opened if key != group.key)
+        self._opened = others if group.is_open else (*others, group.key)
+        self.look_again()
+
+    def _pair_chosen(self, choice: Choice | None, target: Target) -> None:
+        if choice is None or self._refused("be moved"):
+            return
+        if choice == "retry":
+            self.shell.ask(look_again(target))
+        else:
+            self.remove_after_asking([target])

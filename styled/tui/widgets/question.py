@@ -65,11 +65,11 @@ class Notice(_Window):
         Binding("escape,enter,q,y,space", "answer(False)", "close", id="notice.close"),
     ]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, *texts: str) -> None:
         super().__init__(
             [
-                ((title, "strong"),),
-                *(((row, ""),) for row in wrap(text, _CELLS)),
+                *(((row, "strong"),) for row in wrap(title, _CELLS)),
+                *(((row, ""),) for text in texts for row in wrap(text, _CELLS)),
                 ((" ", ""),),
                 (("esc", "key"), (" closes this", "")),
             ]

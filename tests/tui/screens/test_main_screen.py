@@ -82,7 +82,7 @@ async def test_the_filter_takes_words_and_states_and_escape_takes_it_back(desk: 
     async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         await pilot.press("slash", *"harb")
-        await until(pilot, lambda: queue(app).length == 1)
+        await until(pilot, lambda: queue(app).length == 2)  # the job, and half a pair in the inbox
         assert queue(app).row.name == "harbour"
         await pilot.press("enter", "slash", *["backspace"] * 4, *"fail", "enter")
         await until(pilot, lambda: queue(app).row is not None and queue(app).row.name == "pano")
@@ -334,14 +334,14 @@ async def test_a_running_job_shows_its_time_left_also_when_the_cursor_is_elsewhe
         app = await settled(pilot)
         await pilot.press("j")
         app = await settled(pilot)
-        assert "40/60 6.33e+5    0:10" in screen_text(app)
+        assert "67% 6.33e+5    0:10" in screen_text(app)
 
 
 async def test_a_click_on_the_row_of_keys_does_what_the_key_does(desk: Desk, root: Root) -> None:
     desk.usual()
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         app = await settled(pilot)
-        for words, shown in (("? help", "The job"), ("esc", "STATE")):
+        for words, shown in (("? help", "The job"), ("esc", "PROGRESS")):
             row = screen_text(app).splitlines()[-1]
             await pilot.click("#keys", offset=(row.index(words) + 1, 0))
             await until(pilot, lambda shown=shown: shown in screen_text(app))
