@@ -59,6 +59,11 @@ class QueueIndex:
         return {key: row for row, key in enumerate(self.keys)}
 
     @cached_property
+    def running(self) -> tuple[str, ...]:
+        """The ids of the jobs that run, also of those in a closed group."""
+        return tuple(job for job, state in self.states.items() if state is JobState.RUNNING)
+
+    @cached_property
     def group_of(self) -> Mapping[str, str]:
         """The key of the group of each job that is in one."""
         return {job: key for key, group in self.groups.items() for job in group.jobs}

@@ -17,7 +17,6 @@ from styled import memory
 from styled.daemon.control.protocol import Client, status_from
 from styled.errors import StyledError
 from styled.figures import age as age_of
-from styled.job import JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.root import Root
@@ -197,7 +196,7 @@ class SnapshotMaker:
         """Read the files of the job under the cursor, and the newest losses of those that run."""
         job = self._queue_reader.focused(view)
         focus = self._job_reader(job.id).read(job, view) if job is not None else None
-        running = [job.id for job in self._queue_reader.queue.jobs if job.state is JobState.RUNNING][:_READERS_KEPT]
+        running = self._queue_reader.queue.index.running[:_READERS_KEPT]
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}
 
