@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import selectors
@@ -57,6 +58,8 @@ class _Child:
     slot: int
     process: subprocess.Popen[bytes]
     output: IO[bytes]
+    installed: tuple[int, ...]
+    """What it may have imported, see :func:`_installed`."""
     received: bytearray = field(default_factory=bytearray)
     watched: bool = True
     jobs: int = 1
@@ -163,7 +166,8 @@ class LocalRunner:
         """Give a task to an idle worker; return None if there is none that takes it."""
         while self._idle:
             child = self._idle.pop()
-            if has_ended(child.process.pid):
+            # One that imports half of an upgrade later, and has the other half from before, paints who knows what.
+            if has_ended(child.process.pid) or child.installed != _installed():
                 self._dismiss(child)
                 continue
             assert child.process.stdin is not None  # noqa: S101  # asked for when it was started
@@ -181,6 +185,7 @@ class LocalRunner:
         log = JobFolder(task.folder).open_log()
         taken = {worker.child.slot for worker in self._workers.values()}
         slot = next(number for number in itertools.count() if number not in taken)
+        installed = _installed()
         stay = [_STAY] if self._config.warm and self._module == WORKER else []
         try:
             process = subprocess.Popen(
@@ -197,7 +202,7 @@ class LocalRunner:
             os.close(log)
         assert process.stdout is not None  # noqa: S101  # asked for above
         os.set_blocking(process.stdout.fileno(), False)
-        child = _Child(slot, process, process.stdout)
+        child = _Child(slot, process, process.stdout, installed)
         if self._selector is not None:
             # Only a wake-up: poll() does the reading.
             self._selector.register(child.output, selectors.EVENT_READ, lambda: None)
@@ -437,6 +442,17 @@ def _ask(child: _Child) -> None:
     if child.process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):
             child.process.stdin.close()
+
+
+def _installed() -> tuple[int, ...]:
+    """Return what changes when the packages that a worker imports are installed again: times of change, ns."""
+    found = (importlib.util.find_spec(name) for name in ("styled", "tensorflow", "numpy", "PIL"))
+    files = [spec.origin for spec in found if spec is not None and spec.origin is not None]
+    times = []
+    for file in files:
+        with contextlib.suppress(OSError):  # being replaced just now
+            times.append(Path(file).stat().st_mtime_ns)
+    return tuple(times)
 
 
 def oom_kills() -> int:

@@ -47,7 +47,7 @@ while folder:
         os._exit(9)
     send(Idle(memory_bytes=3 * 2**30 if "large" in name else 1))
     line = os.read(0, 4096)
-    folder = line.decode().rstrip("\0")
+    folder = line.decode().rstrip("\\0")
 """
 
 
@@ -192,6 +192,18 @@ def test_another_configuration_has_other_workers(bench: Bench, config: QueueConf
     if config.nice == 0:
         bench.poll_until(gone(second))
         assert bench.paint("third") != second
+
+
+def test_after_an_upgrade_of_a_package_no_worker_from_before_is_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = bench.paint("first")
+    real = local._installed()
+    assert len(real) == 4
+    monkeypatch.setattr(local, "_installed", lambda: (*real[:1], real[1] + 1, *real[2:]))
+    second = bench.paint("second")
+    assert second != pid
+    assert bench.paint("third") == second
 
 
 def test_a_worker_is_replaced_after_its_number_of_jobs(bench: Bench) -> None:
