@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from styled.cli.main import COMMANDS
+from styled.errors import StyledError
 from styled.presets import presets
 from styled.settings import settings_table
 
@@ -107,3 +108,13 @@ if __name__ == "__main__":
         text = _TABLES[name].sub(lambda _, table=table: table, text)
     README.write_text(text)
     SETTINGS.write_text(all_settings())
+
+
+def test_every_exit_code_is_in_the_table() -> None:
+    table = README.read_text().partition("<!-- exit codes -->")[2].partition("<!-- /exit codes -->")[0]
+    listed = {int(row.split("|")[1]) for row in table.splitlines()[3:] if row}
+    kinds = [StyledError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    # click's own for a wrong command line, Ctrl-C, a reader that has gone.
+    assert listed == {kind.exit_code for kind in kinds} | {0, 2, 130, 141}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
+import sys
 import time
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 from styled import figures
 from styled.cli.options import root_option
 from styled.cli.watch import watch
+from styled.cli.wrapping import wrapped
 from styled.daemon.control.seen import see_daemon
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
@@ -39,7 +40,7 @@ def status(root_path: str | None, *, as_json: bool, everything: bool, limit: int
     """
     root = Root.at(root_path)
 
-    def text(columns: int) -> list[str]:
+    def text(columns: int | None) -> list[str]:
         report = look(root, limit=None if everything else limit)
         if as_json:
             line = msgspec.json.encode(report)
@@ -49,7 +50,8 @@ def status(root_path: str | None, *, as_json: bool, everything: bool, limit: int
     if watched:
         watch(text, WATCH_S, in_place=not as_json)
     else:
-        click.echo("\n".join(text(shutil.get_terminal_size().columns)))
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        click.echo("\n".join(text(columns)))
 
 
 def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
@@ -83,40 +85,35 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
     }
 
 
-def _text(report: dict[str, Any], root: Root, width: int) -> list[str]:
+def _text(report: dict[str, Any], root: Root, width: int | None) -> list[str]:
     daemon, counts = report["daemon"], report["counts"]
     lines = [_daemon_line(daemon, root)]
-    lines += [line for part in daemon["parts"] for line in _wrapped(_part_line(part), width)]
+    lines += [_part_line(part) for part in daemon["parts"]]
     lines += [", ".join(f"{count} {state}" for state, count in counts.items())]
     jobs = [msgspec.convert(job, Job) for job in report["jobs"]]
     if jobs:
         lines += ["", f"{'job':>4}  {'state':<9}  {'step':>11}  {'loss':>10}  name"]
         for job in jobs:
-            lines += _wrapped(_job_line(job), width)
-            lines += [line for remark in job.remarks for line in _wrapped(f"{'':6}note: {remark}", width)]
+            lines.append(_job_line(job))
+            lines += [f"{'':6}note: {remark}" for remark in job.remarks]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
     if report["incomplete"]:
         lines += ["", f"waiting in the inbox ({report['incomplete_count']}):"]
-        lines += [line for entry in report["incomplete"] for line in _wrapped(_incomplete_line(entry), width)]
+        lines += [_incomplete_line(entry) for entry in report["incomplete"]]
     if report["hot_folders"]:
         lines += [
             "",
             f"hot folders without an image ({report['hot_folders_count']}); each one dropped there is painted:",
         ]
-        lines += [line for name in report["hot_folders"] for line in _wrapped(f"  {name}", width)]
+        lines += [f"  {name}" for name in report["hot_folders"]]
     if report["ignored"]:
         lines += ["", f"left alone in the inbox ({report['ignored_count']}):"]
-        lines += [line for entry in report["ignored"] for line in _wrapped(_reason_line(entry), width)]
+        lines += [_reason_line(entry) for entry in report["ignored"]]
     if report["rejected"]:
         lines += ["", f"rejected ({report['rejected_count']}):"]
-        lines += [line for entry in report["rejected"] for line in _wrapped(_reason_line(entry), width)]
-    return lines
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    """Return a line in as many as it needs: what is wrong and what to do stand at its end."""
-    return textwrap.wrap(line, max(20, width), subsequent_indent=" " * 8, break_on_hyphens=False) or [line]
+        lines += [_reason_line(entry) for entry in report["rejected"]]
+    return [row for line in lines for row in wrapped(line, width)]
 
 
 def _reason_line(entry: dict[str, Any]) -> str:

@@ -25,11 +25,11 @@ class _Left(BaseException):
     """The user or the system ends the watching; not an error, so no ``except Exception`` may take it."""
 
 
-def watch(text: Callable[[int], list[str]], every_s: float, *, in_place: bool) -> None:
+def watch(text: Callable[[int | None], list[str]], every_s: float, *, in_place: bool) -> None:
     """Print ``text(columns)`` until Ctrl-C, a signal to end, or the terminal is gone.
 
     Args:
-        text: returns lines of at most so many columns; called each time.
+        text: returns lines of at most so many columns, None: of any length; called each time.
         every_s: seconds between two looks.
         in_place: rewrite the screen if there is one.
     """
@@ -39,7 +39,7 @@ def watch(text: Callable[[int], list[str]], every_s: float, *, in_place: bool) -
             shown: list[str] = []
             while True:
                 size = shutil.get_terminal_size()
-                lines = text(size.columns)
+                lines = text(size.columns if sys.stdout.isatty() else None)
                 if in_place:
                     _draw(lines, size.lines)
                 elif lines != shown:

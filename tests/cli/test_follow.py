@@ -94,7 +94,7 @@ def test_ctrl_c_leaves_the_job_alone(daemon: DaemonProcess) -> None:
     assert (following.returncode, errors) == (130, "")
     still = daemon.job("slow-on")
     assert still is not None
-    assert (still.state, still.pid) == (JobState.RUNNING, job.pid)  # the same worker paints on
+    assert (still.state, still.handle) == (JobState.RUNNING, job.handle)  # the same worker paints on
     daemon.client.request("cancel", job=job.id)
     daemon.until("slow-on", JobState.CANCELLED)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import wcwidth
 
 from styled.cli.status import _text
 from styled.job import Job, JobState
@@ -68,3 +69,14 @@ def test_a_hot_folder_without_an_image_is_said_to_be_one() -> None:
     lines = _text(report(hot_folders=["starry"]), Root.at(Path("/x")), 80)
     assert lines[-2:] == ["hot folders without an image (1); each one dropped there is painted:", "  starry"]
     assert not any("waiting in the inbox" in line for line in lines)
+
+
+def test_a_terminal_is_filled_by_cells_and_a_pipe_not_at_all() -> None:
+    """Two cells a character: lines of them were twice as wide as the terminal, and pushed the first one off."""
+    entry = {"name": "日本語の長い名前" * 8 + "👩‍👩‍👧é", "reason": "ein Grund", "since": 0.0}
+    told = report(ignored=[entry])
+    for columns in (80, 40, 20):
+        assert max(map(wcwidth.width, _text(told, Root.at(Path("/x")), columns))) <= columns
+    whole = _text(told, Root.at(Path("/x")), None)
+    assert f"  {entry['name']}: ein Grund" in whole
+    assert f"{'':6}note: {LONG}" in whole

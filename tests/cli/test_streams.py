@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from styled.cli import main
 
 pytestmark = pytest.mark.processes
 
@@ -26,3 +30,25 @@ assert os.open(os.devnull, os.O_RDONLY) > 2
 def test_what_is_closed_is_opened_to_nothing(closed: tuple[int, ...]) -> None:
     """``styled daemon 2>&-`` ended with 1 and without a word: a handler of crashes had nowhere to write to."""
     assert subprocess.run([sys.executable, "-c", SCRIPT.format(closed=closed)], check=False).returncode == 0
+
+
+class _Gone:
+    """A command that is interrupted, or whose reader goes, as ``why`` says."""
+
+    def __init__(self, why: BaseException) -> None:
+        self.why = why
+
+    def __call__(self) -> None:
+        raise self.why
+
+
+@pytest.mark.parametrize(
+    ("why", "code"), [(BrokenPipeError(), 141), (KeyboardInterrupt(), 130)], ids=["pipe", "ctrl-c"]
+)
+def test_a_reader_that_goes_and_ctrl_c_are_no_failed_job(
+    monkeypatch: pytest.MonkeyPatch, why: BaseException, code: int
+) -> None:
+    command = click.Command("wait", callback=_Gone(why))
+    monkeypatch.setattr(main._LazyGroup, "get_command", lambda *_: command)
+    monkeypatch.setattr(main.os, "dup2", lambda *_: None)
+    assert CliRunner().invoke(main.styled, ["wait"]).exit_code == code

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from styled.root import Root
 from tests.deadlines import patience
 
 pytestmark = pytest.mark.processes
@@ -31,6 +32,7 @@ def read_until(descriptor: int, mark: bytes, seconds: float = 20.0) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_terminal_is_written_in_place_and_left_as_it_was(tmp_path: Path, number: signal.Signals) -> None:
+    Root.at(tmp_path).make_state()
     ours, theirs = pty.openpty()
     watching = subprocess.Popen(
         [*COMMAND, str(tmp_path)], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
@@ -50,7 +52,6 @@ def test_without_a_terminal_only_changes_are_printed(tmp_path: Path) -> None:
         assert watching.stdout is not None
         first = json.loads(watching.stdout.readline())
         time.sleep(1.5)  # nothing tells of what is not printed: one look more than the first
-        from styled.root import Root
         from styled.store.store import Store
 
         with Store.open(Root.at(tmp_path)) as store:
@@ -78,6 +79,7 @@ def test_a_report_longer_than_the_terminal_is_cut(capsys: pytest.CaptureFixture[
 
 
 def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    Root.at(tmp_path).make_state()
     watching = subprocess.Popen([*COMMAND, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert watching.stdout is not None
     assert watching.stdout.readline().startswith(b"No daemon runs")

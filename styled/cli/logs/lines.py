@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from styled.cli.wrapping import wrapped
 from styled.errors import DataDamaged
 from styled.files.decoding import from_json
 from styled.files.printable import escaped
 
 _PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|\S*)(?:\s|$)')
-_NARROW = 40
-"""Columns below which nothing is wrapped: the terminal does that as well."""
 
 
 def fields_of(line: str) -> dict[str, Any]:
@@ -43,13 +41,11 @@ def text_of(line: str, columns: int | None = None) -> str:
         return escaped(line)
     level, source, event = (str(fields.pop(name, "")) for name in ("level", "logger", "event"))
     exception = str(fields.pop("exception", ""))
-    facts = "  ".join(f"{key}={_shown(value)}" for key, value in fields.items() if key != "timestamp")
+    facts = "  ".join(f"{key}={_shown(value)}" for key, value in fields.items() if key != "timestamp" and value != "")
     what = f"{source}: {event}" if source else event
     mark = "" if level in ("info", "") else f"{level.upper()} "
     whole = escaped(f"{_moment(fields.get('timestamp'))}  {mark}{what}" + (f"  {facts}" if facts else ""))
-    lines = [whole]
-    if columns is not None and columns >= _NARROW:
-        lines = textwrap.wrap(whole, columns, subsequent_indent=" " * 8, break_on_hyphens=False) or [whole]
+    lines = wrapped(whole, columns)
     lines += [f"        {escaped(each)}" for each in exception.splitlines()]
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+import wcwidth  # noqa: F401  # loaded by the first line that is not ASCII, which takes longer than an example may
 from hypothesis import given
 from hypothesis import strategies as st
 
