@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from styled.children import python_command
@@ -29,7 +30,7 @@ SystemCallFilter=@system-service
 _SYSTEM_ONLY = """\
 ProtectSystem=strict
 ProtectHome={home}
-ReadWritePaths={root}
+ReadWritePaths={places}
 PrivateTmp={tmp}
 ProtectClock=yes
 ProtectControlGroups=yes
@@ -42,7 +43,8 @@ CapabilityBoundingSet=
 """Need rights that a user's service manager does not have.
 
 Not here: PrivateDevices and DevicePolicy, because GPUs are devices; MemoryDenyWriteExecute, because XLA compiles at
-run time; ProcSubset, because /proc/meminfo is read. One writable path only: a rename between two such mounts fails.
+run time; ProcSubset, because /proc/meminfo is read. No writable path but the root's, and a cluster's
+spool's: a rename between two such mounts fails.
 """
 
 
@@ -51,20 +53,22 @@ def unit_text(root: Root, config: Config, *, system: bool, user: str = "", group
 
     Args:
         root: whose daemon.
-        config: the stop grace, and whether the network is needed (``weights = "imagenet"`` may be downloaded).
+        config: the stop grace; whether the network is needed (``weights = "imagenet"`` may be downloaded, a cluster is
+            asked); and a cluster's spool, which is written too.
         system: for the system's service manager; False for the user's.
         user: who runs a system service.
         group: its group; the user's own by default.
     """
-    place = _quoted(str(root.path))
+    spool = [Path(config.backend.spool)] if config.backend.kind != "local" else []
+    places = [root.path, *spool]
+    place = " ".join(_quoted(str(path)) for path in places)
     command = " ".join(map(_quoted, python_command("styled", "daemon", "--root", str(root.path))))
-    families = (
-        "AF_UNIX" if config.job.get("weights", "builtin") != "imagenet" else "AF_UNIX AF_INET AF_INET6 AF_NETLINK"
-    )
+    needs_network = config.job.get("weights", "builtin") == "imagenet" or bool(spool)
+    families = "AF_UNIX AF_INET AF_INET6 AF_NETLINK" if needs_network else "AF_UNIX"
     who = f"User={user}\n" + (f"Group={group}\n" if group else "") if system else ""
     hardening = _COMMON + f"RestrictAddressFamilies={families}\n"
     if system:
-        hardening += _SYSTEM_ONLY.format(home=_protect_home(root), root=place, tmp=_private_tmp(root))
+        hardening += _SYSTEM_ONLY.format(home=_protect_home(places), places=place, tmp=_private_tmp(places))
     return f"""\
 [Unit]
 Description=styled, painting what is dropped into {_plain(str(root.inbox))}
@@ -104,16 +108,16 @@ def unit_path(name: str, *, system: bool) -> Path:
     return Path(home) / "systemd" / "user" / f"{name}.service"
 
 
-def _protect_home(root: Root) -> str:
-    """Hide the homes, unless the program or the root lies in one."""
+def _protect_home(places: Sequence[Path]) -> str:
+    """Hide the homes, unless the program or a place that it writes lies in one."""
     homes = (Path("/home"), Path("/root"), Path("/run/user"))
-    needed = (root.path, Path(sys.executable), Path(sys.prefix), Path(__file__))
+    needed = (*places, Path(sys.executable), Path(sys.prefix), Path(__file__))
     return "read-only" if any(path.is_relative_to(home) for path in needed for home in homes) else "yes"
 
 
-def _private_tmp(root: Root) -> str:
-    """Give the service a /tmp of its own, unless the root lies in the real one."""
-    return "no" if any(root.path.is_relative_to(place) for place in ("/tmp", "/var/tmp")) else "yes"  # noqa: S108
+def _private_tmp(places: Sequence[Path]) -> str:
+    """Give the service a /tmp of its own, unless a place that it writes lies in the real one."""
+    return "no" if any(path.is_relative_to(tmp) for path in places for tmp in ("/tmp", "/var/tmp")) else "yes"  # noqa: S108
 
 
 def _quoted(text: str) -> str:

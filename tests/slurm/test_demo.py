@@ -1,0 +1,38 @@
+"""``styled demo --backend slurm``: a cluster that is made, painted on, and gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from styled.backend.staged.small_slurm import missing
+from tests.deadlines import patience
+from tests.faults.daemon_process import synthetic
+
+pytestmark = [pytest.mark.slurm, pytest.mark.processes]
+
+
+def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(tmp_path: Path) -> None:
+    if why := missing():
+        pytest.skip(f"no Slurm here: {why}")
+    command = [sys.executable, "-m", "styled", "demo", "--backend", "slurm", "--root", str(tmp_path / "root")]
+    environment = {
+        **os.environ,
+        **synthetic(),
+        "TMPDIR": str(tmp_path),
+        "STYLED_INBOX__SETTLE_S": "0.1",
+        "STYLED_BACKEND__OPTIONS": '["--export=ALL"]',  # the synthetic worker lies with the tests
+    }
+    command += ["--set", "size=64", "--set", "steps=3"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=patience(60))
+    assert done.returncode == 0, done.stderr
+    for words in ("started a Slurm of two nodes", "is painted by node", "is done", "stopped the daemon", "stopped it"):
+        assert words in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["root"]
+    ours = [process for process in psutil.process_iter(["environ"]) if str(tmp_path) in str(process.info["environ"])]
+    assert [process.name() for process in ours if process.pid != os.getpid()] == []
