@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,14 +20,22 @@ from tests.faults.daemon_process import synthetic
 pytestmark = [pytest.mark.slurm, pytest.mark.processes]
 
 
-def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets in folders of folders in it."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(short: Path) -> None:
     if why := missing():
         pytest.skip(f"no Slurm here: {why}")
-    command = [sys.executable, "-m", "styled", "demo", "--backend", "slurm", "--root", str(tmp_path / "root")]
+    command = [sys.executable, "-m", "styled", "demo", "--backend", "slurm", "--root", str(short / "root")]
     environment = {
         **os.environ,
         **synthetic(),
-        "TMPDIR": str(tmp_path),
+        "TMPDIR": str(short),
         "STYLED_INBOX__SETTLE_S": "0.1",
         "STYLED_BACKEND__OPTIONS": '["--export=ALL"]',  # the synthetic worker lies with the tests
     }
@@ -33,6 +44,6 @@ def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     for words in ("started a Slurm of two nodes", "is painted by node", "is done", "stopped the daemon", "stopped it"):
         assert words in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["root"]
-    ours = [process for process in psutil.process_iter(["environ"]) if str(tmp_path) in str(process.info["environ"])]
+    assert [path.name for path in short.iterdir()] == ["root"]
+    ours = [process for process in psutil.process_iter(["environ"]) if str(short) in str(process.info["environ"])]
     assert [process.name() for process in ours if process.pid != os.getpid()] == []

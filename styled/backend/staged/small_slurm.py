@@ -117,11 +117,11 @@ class SmallSlurm:
                 f"--pid-file={self.folder}/munged.pid", f"--log-file={self.folder}/munged.log",
                 f"--seed-file={self.folder}/munged.seed",
             )  # fmt: skip
-            _wait_until((self.folder / "munge.socket").exists, "munged did not start")
+            self._wait_until((self.folder / "munge.socket").exists, "munged did not start")
             self.start_controller()
             for name in self._names:
                 self.start_node(name)
-            _wait_until(self._all_idle, f"the nodes did not become idle; see {self.folder}")
+            self._wait_until(self._all_idle, f"the nodes did not become idle; see {self.folder}")
         except BaseException:
             self.close()
             raise
@@ -185,10 +185,20 @@ class SmallSlurm:
                 start_new_session=True,
             )
 
+    def _wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + _START_S
+        while not condition():
+            for name, process in self._processes.items():
+                if process.poll() is not None:
+                    said = (self.folder / f"{name}.out").read_text(errors="replace").strip().splitlines()
+                    raise BackendAway(
+                        f"{name} ended: {said[-1] if said else 'it printed nothing'}", "Is its folder's path short?"
+                    )
+            if time.monotonic() > until:
+                raise BackendAway(what)
+            time.sleep(0.1)
+
     def _all_idle(self) -> bool:
-        for name, process in self._processes.items():
-            if process.poll() is not None:
-                raise BackendAway(f"{name} ended", f"See {self.folder}/{name}.out.")
         try:
             states = self.run("sinfo", "--noheader", "--Node", "--format=%T").split()
         except subprocess.CalledProcessError:
@@ -210,14 +220,6 @@ def _host_name_of(pid: int) -> str:
         return str(Path(f"/proc/{pid}/ns/uts").readlink())
     except OSError:
         return ""
-
-
-def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + _START_S
-    while not condition():
-        if time.monotonic() > until:
-            raise BackendAway(what)
-        time.sleep(0.1)
 
 
 def _free_ports(count: int) -> list[int]:
