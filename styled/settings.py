@@ -70,8 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         _about(
             "picture",
-            "start from recolored (the content in the style's colours), content, noise, style, job:<id>, "
-            "or the path of an image",
+            "start from recolored (the content in the style's colours), content, noise, style, "
+            "the result of a job (job:9, by number, id or name), or the path of an image",
             min_length=1,
         ),
     ] = "recolored"

@@ -22,6 +22,7 @@ from styled.presets import layered
 from styled.root import Root
 from styled.settings import Settings, differing, plain, settings_from
 from styled.store.adoption import file_digest, job_fields
+from styled.store.starting_job import with_resolved_init
 from styled.store.store import Store
 from styled.vgg19.weights import BUILTIN, BUILTIN_SHA256
 
@@ -43,13 +44,13 @@ def paint_again(root: Root, store: Store, job: Job, changes: Mapping[str, Any]) 
         changes: setting to plain value, as in a ``job.toml``; a ``preset`` among them is laid over the first job's.
 
     Raises:
-        SettingsError: a setting is unknown or not allowed here.
+        SettingsError: a setting is unknown or not allowed here, or names a job that is not there or has no result.
         ControlError: the first job's ``job.json`` or its images are damaged or gone.
         DiskFull: no space; nothing was added.
     """
     first = JobFolder(root.evolution / job.id)
     file = _file_of(first)
-    settings = _changed(file.settings, changes)
+    settings = _changed(file.settings, with_resolved_init(changes, store, root.evolution))
     now = datetime.now().astimezone()
     new = msgspec.structs.replace(
         file,
@@ -90,7 +91,7 @@ def change_settings(root: Root, store: Store, job: Job, changes: Mapping[str, An
 
     Raises:
         IllegalMove: it runs, has ended, or is painted in part: other settings would make those steps worthless.
-        SettingsError: a setting is unknown or not allowed here.
+        SettingsError: a setting is unknown or not allowed here, or names a job that is not there or has no result.
         ControlError: its ``job.json`` is damaged or gone.
         DiskFull: no space; nothing was changed.
     """
@@ -101,7 +102,7 @@ def change_settings(root: Root, store: Store, job: Job, changes: Mapping[str, An
     if painted := last_loss(folder):  # the store follows a step or two behind
         raise IllegalMove(f"job {job.number:04d} is painted up to step {painted.step}: its settings stay", again)
     file = _file_of(folder)
-    settings = _changed(file.settings, changes)
+    settings = _changed(file.settings, with_resolved_init(changes, store, root.evolution))
     # The folder first: it is what the worker reads, and what the store is mended from.
     write_job_file(
         folder, msgspec.structs.replace(file, settings=settings, weights_digest=_weights_digest(file, settings))

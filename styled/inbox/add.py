@@ -26,6 +26,8 @@ from styled.inbox.pairs import pair_up
 from styled.job import style_stem
 from styled.root import Root
 from styled.settings import default_values
+from styled.store.reader import StoreReader
+from styled.store.starting_job import with_resolved_init
 
 _TRIES = 1000
 
@@ -78,6 +80,9 @@ def add_pair(
     if len(toml) > MAX_BYTES:  # dozens of styles with long names: the job is worth more than what they are called
         toml = _job_toml(own)
     parse_job_toml(toml, "job.toml")
+    if config is not None:
+        with StoreReader.open(root) as queue:  # the daemon does it again, and keeps the id
+            with_resolved_init(own, queue, root.evolution)
     try:
         with durable.disk_full_at(root.inbox):
             return _put(root.inbox, parts, toml, safe_name(name or content.stem), config)

@@ -17,8 +17,10 @@ from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim
 from styled.inbox.limits import priority_within, settings_within
 from styled.job import joined_remarks
+from styled.root import Root
 from styled.settings import Settings
 from styled.store.adoption import file_digest
+from styled.store.starting_job import resolved_init
 from styled.store.store import Store
 
 
@@ -38,12 +40,13 @@ class Admission(NamedTuple):
 
 
 def admit(
-    store: Store, prepared: Prepared, defaults: Mapping[str, Any], now: datetime, *, config: InboxConfig
+    root: Root, store: Store, prepared: Prepared, defaults: Mapping[str, Any], now: datetime, *, config: InboxConfig
 ) -> Admission:
-    """Plan the claim of a prepared pair. Nothing is moved or stored, no file is looked at; a number is given later.
+    """Plan the claim of a prepared pair. Nothing is moved or stored, none of its files is looked at; a number is given later.
 
     Args:
-        store: to find duplicates.
+        root: where the job is that it starts from, if it does from one.
+        store: to find that job, and duplicates.
         prepared: the pair.
         defaults: the root's settings, as plain values; the pair's own win over them.
         now: local time, for the id.
@@ -51,10 +54,11 @@ def admit(
 
     Raises:
         SettingsError: each setting is allowed, but not together, or the pair asks for more than it may, or its content
-            is too thin for the network.
+            is too thin for the network, or the job that it is to start from is not there or has no result.
     """
     pair = prepared.task.pair
     settings, own = settings_within(config, defaults, prepared, source=pair.settings or "styled.toml")
+    settings = msgspec.structs.replace(settings, init=resolved_init(settings.init, store, root.evolution))
     priority, bound = priority_within(config, prepared.own.priority)
     job = _job_file(prepared, settings, priority, now)
     digest = file_digest(job)

@@ -447,7 +447,7 @@ class Inbox:
             return 0
         now = datetime.fromtimestamp(self._wall()).astimezone()
         try:
-            admission = admit(self._store, prepared, self._defaults, now, config=self._config)
+            admission = admit(self._root, self._store, prepared, self._defaults, now, config=self._config)
         except SettingsError as error:
             self._reject_pair(pair, pair.settings or pair.content, str(error))
             return 0

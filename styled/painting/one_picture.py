@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from styled import evolution, images
-from styled.errors import CheckpointError, OutputUnusable, SettingsError, UnreadableImage
+from styled.errors import CheckpointError, OutputUnusable, UnreadableImage
 from styled.evolution import JobFile, JobFolder
 from styled.files import durable
 from styled.files.printable import escaped
@@ -32,6 +32,8 @@ from styled.painting.paint_job import save_result
 from styled.root import Root
 from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, settings_from
 from styled.sizing.scales import plan_scales
+from styled.store.reader import StoreReader
+from styled.store.starting_job import PREFIX, resolved_init
 from styled.vgg19.weights import digest_of
 
 FOLDER_SUFFIX = ".styled"
@@ -292,7 +294,7 @@ def _with_paths(folder: JobFolder, settings: Settings) -> Settings:
     """Return the settings with the files that they name where the worker finds them wherever it runs."""
     init, weights = settings.init, settings.weights
     if init not in INIT_WORDS:
-        source = _result_of(folder, init.removeprefix("job:")) if init.startswith("job:") else Path(init)
+        source = _result_of(folder, init.removeprefix(PREFIX)) if init.startswith(PREFIX) else Path(init)
         images.probe(source, max_pixels=settings.max_pixels)
         init = _take(folder, source, "init")
     if weights not in WEIGHTS_WORDS:
@@ -300,16 +302,15 @@ def _with_paths(folder: JobFolder, settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, init=init, weights=weights)
 
 
-def _result_of(folder: JobFolder, job_id: str) -> Path:
-    """Return the result of the job that ``init = "job:<id>"`` names: beside this run, or in the current root."""
-    for evolution_folder in (folder.path.parent, Root.at().evolution):
-        result = JobFolder(evolution_folder / job_id).result
-        if Path(job_id).name == job_id and result.is_file():
-            return result
-    raise SettingsError(
-        f"init = 'job:{job_id}': no such job with a result in {Root.at().evolution}",
-        "Give the name of a folder there, or set STYLED_ROOT to the root that has it.",
-    )
+def _result_of(folder: JobFolder, named: str) -> Path:
+    """Return the result of the job that ``init = "job:9"`` names: a folder beside this run, or a job of the current root."""
+    beside = JobFolder(folder.path.parent / named).result
+    if Path(named).name == named and beside.is_file():
+        return beside
+    root = Root.at()
+    with StoreReader.open(root) as queue:
+        resolved = resolved_init(PREFIX + named, queue, root.evolution)
+    return JobFolder(root.evolution / resolved.removeprefix(PREFIX)).result
 
 
 def _take(folder: JobFolder, image: Path, name: str) -> str:

@@ -132,3 +132,11 @@ def test_settings_of_what_is_painted_in_part_or_has_ended_stay(workshop: Worksho
     workshop.turn_until(lambda: not workshop.dispatcher.busy())
     with pytest.raises(IllegalMove, match="painted up to step"):
         workshop.job_commands.edit(job.id, {"steps": 7})
+
+
+def test_other_settings_may_start_from_a_job_by_its_name(workshop: Workshop, job: Job) -> None:
+    with pytest.raises(SettingsError, match=r"job 0001 .harbour. has no result; it is waiting"):
+        workshop.job_commands.edit(job.number, {"init": "job:1"})
+    (workshop.root.evolution / job.id / "result.png").write_bytes(b"")
+    assert workshop.job_commands.edit(job.number, {"init": "job:harbour"}).settings["init"] == f"job:{job.id}"
+    assert workshop.job_commands.again(job.number, {"init": "job:1"}).settings["init"] == f"job:{job.id}"

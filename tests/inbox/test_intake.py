@@ -167,6 +167,23 @@ def test_all_four_rules_and_a_folder_of_pairs(drive: Driver):
     assert [job.name for job in drive.run(11)] == ["seven"]
 
 
+def test_a_pair_starts_from_a_job_that_is_named_in_any_way(drive: Driver, root: Root):
+    """Its id is kept, so that it stays that job; one without a result is refused with the reason."""
+    drive.drop(harbour__content=png(1), harbour__style=png(2))
+    (first,) = drive.run(8)
+    for name, init in (("by-name", "job:harbour"), ("by-number", "job:1"), ("of-none", "job:cat")):
+        if name == "by-name":
+            (root.evolution / first.id / "result.png").write_bytes(png(3))
+        folder = root.inbox / name
+        folder.mkdir()
+        (folder / "content.png").write_bytes(png(4))
+        (folder / "style.png").write_bytes(png(5))
+        (folder / "job.toml").write_text(f'init = "{init}"')
+    jobs = {job.name: job.settings["init"] for job in drive.run(8) if job.name != "harbour"}
+    assert jobs == dict.fromkeys(("by-name", "by-number"), f"job:{first.id}")
+    assert "init = 'job:cat': no job is 'cat'" in (root.inbox / "rejected/of-none/REASON.txt").read_text()
+
+
 def test_the_roots_defaults_are_in_every_job(drive: Driver):
     drive.use(defaults={"size": 256, "seed": 3})
     (drive.root.inbox / "a.toml").write_text("seed = 4\n")

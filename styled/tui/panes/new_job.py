@@ -13,6 +13,7 @@ from styled.presets import layered, presets
 from styled.settings import default_values
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, Span, cut, cut_middle, inert
+from styled.tui.panes.job_lines import shown
 
 SIZES = (256, 512, 1024, 2048, 4096)
 """Long sides offered, px."""
@@ -34,8 +35,8 @@ class NewJob:
     """Settings that every job of this root starts from."""
     preset: str | None = None
     """None leaves the settings as configured."""
-    own: dict[str, int] = field(default_factory=dict)
-    """Size and steps, if chosen here."""
+    own: dict[str, Any] = field(default_factory=dict)
+    """Settings chosen here, beside the preset."""
 
     def copy(self) -> NewJob:
         """Return the same choice, for a thread to keep."""
@@ -115,8 +116,14 @@ class NewJob:
                 ("     steps  ", "muted"),
                 (f"{self.value('steps')}", ""),
                 ("   n: next", "muted"),
+                ("     e: ", "muted"),
+                (self._others() or "all settings", "" if self._others() else "muted"),
             ),
         ]
+
+    def _others(self) -> str:
+        """Return the settings chosen beside size and steps, as one would type them."""
+        return " ".join(f"{name}={shown(value)}" for name, value in self.own.items() if name not in ("size", "steps"))
 
     def mask_line(self, understood: Line, cells: int, glyphs: Glyphs) -> Line:
         """Return the mask, and what was understood of it."""

@@ -22,6 +22,7 @@ from styled.tui.cells.lines import Line, inert
 from styled.tui.model.snapshot import Canvas, Picture
 from styled.tui.panes.headings import heading
 from styled.tui.panes.new_job import NewJob
+from styled.tui.screens.edit_screen import NewSettingsScreen
 from styled.tui.widgets.background import in_background
 from styled.tui.widgets.file_list import FileList
 from styled.tui.widgets.keys_line import KeysLine
@@ -49,6 +50,8 @@ class AddScreen(Screen[str]):
             key_display="enter",
             tooltip="Open the folder; or take the image as content, then as style.",
         ),
+        Binding("a", "add", "add", id="add.add", tooltip="Copy the images into the inbox: the job is queued."),
+        Binding("escape,q", "back", "back", id="add.back", key_display="esc", tooltip="Go back without adding."),
         Binding("c", "content", "content", id="add.content", tooltip="Take the image as the content."),
         Binding("s", "style", "style", id="add.style", tooltip="Take the image as a style too, or no longer."),
         Binding(
@@ -64,8 +67,13 @@ class AddScreen(Screen[str]):
         ),
         Binding("z", "size", "size", id="add.size", tooltip="Choose the next size (long side of the result, px)."),
         Binding("n", "steps", "steps", id="add.steps", tooltip="Choose the next number of steps."),
-        Binding("a", "add", "add", id="add.add", tooltip="Copy the images into the inbox: the job is queued."),
-        Binding("escape,q", "back", "back", id="add.back", key_display="esc", tooltip="Go back without adding."),
+        Binding(
+            "e",
+            "settings",
+            "settings",
+            id="add.settings",
+            tooltip="Type any settings: steps, frame interval, layers, a preset, init=job:9 to start from that picture.",
+        ),
     ]
 
     class PreviewDrawn(Message, bubble=False):
@@ -327,6 +335,17 @@ class AddScreen(Screen[str]):
         """Choose the next number of steps."""
         self.new_job.next_steps()
         self._changed()
+
+    def action_settings(self) -> None:
+        """Type settings."""
+
+        def typed(settings: dict[str, Any] | None) -> None:
+            if settings is not None:
+                self.new_job.preset = settings.pop("preset", None)
+                self.new_job.own = settings
+                self._changed()
+
+        self.app.push_screen(NewSettingsScreen(self.new_job, self._root, self.shell.glyphs), typed)
 
     def action_add(self) -> None:
         """Copy the images into the inbox, on a thread: they may be large."""

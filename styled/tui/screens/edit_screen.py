@@ -19,14 +19,29 @@ from textual.widgets import Input
 from styled.errors import SettingsError, StyledError
 from styled.job import Job
 from styled.presets import expanded, layered
+from styled.root import Root
 from styled.settings import default_values, parse_assignment, settings_from
+from styled.store.reader import StoreReader
+from styled.store.starting_job import with_resolved_init
 from styled.tui.cells.glyphs import Glyphs
-from styled.tui.cells.lines import Line, inert, wrap
+from styled.tui.cells.lines import Line, inert, plain, wrap
+from styled.tui.panes.new_job import NewJob
 from styled.tui.widgets.background import in_background
 from styled.tui.widgets.line_view import LineView
+from styled.tui.widgets.settings_suggester import SettingsSuggester
 
 _ROWS = 5
 _OFFERED = ("size", "steps", "style_weight")
+_OFFERED_NEW = ("size", "steps", "frame_every", "init")
+
+
+def assignment(name: str, value: object) -> str:
+    """Return a setting as one would type it into the field."""
+    if isinstance(value, dict):
+        value = "{" + ",".join(f"{key}={one}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        value = "[" + ",".join(map(str, value)) + "]"
+    return shlex.quote(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
 
 
 def changes_of(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,17 +68,18 @@ def changes_of(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class EditScreen(ModalScreen[dict[str, Any] | None]):
+class SettingsScreen(ModalScreen[dict[str, Any] | None]):
     """Ends with the settings to change, or None on escape.
 
     Args:
-        job: whose settings.
-        folder: of the job, for its images.
+        before: the settings that they are laid over, as plain values.
+        typed: what stands in the field at first.
         title: what will be done, for the first line.
         needs_change: the same settings again are nothing to do.
+        root: whose jobs a picture may begin as.
     """
 
-    class Estimated(Message):
+    class Estimated(Message, bubble=False):
         """What the job will take."""
 
         def __init__(self, text: str, line: Line) -> None:
@@ -74,13 +90,16 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "back", id="edit.close")]
 
-    def __init__(self, job: Job, folder: Path, title: str, glyphs: Glyphs, *, needs_change: bool) -> None:
+    def __init__(
+        self, before: Mapping[str, Any], typed: str, title: str, glyphs: Glyphs, *, needs_change: bool, root: Root
+    ) -> None:
         super().__init__()
-        self._job = job
-        self._folder = folder
+        self._before = before
+        self._first = typed
         self._title = title
         self._glyphs = glyphs
         self._needs_change = needs_change
+        self._root = root
         self._estimating = False
         self._outcome: Line = ()
 
@@ -88,7 +107,7 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
         """Lay out the field between the title and what comes of it."""
         with Vertical(classes="window edit"):
             yield LineView(classes="window-text")
-            yield Input(compact=True)
+            yield Input(compact=True, suggester=SettingsSuggester(self._root))
             yield LineView(id="edit-outcome", classes="window-text")
 
     def on_mount(self) -> None:
@@ -96,8 +115,7 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
         title, outcome = self.query(LineView)
         title.styles.height, outcome.styles.height = 1, _ROWS
         field = self.query_one(Input)
-        values = {**default_values(), **self._job.settings}
-        field.value = " ".join(f"{name}={values[name]}" for name in _OFFERED) + " "
+        field.value = self._first
         field.focus()
         field.cursor_position = len(field.value)
         self.call_after_refresh(self._draw)
@@ -115,7 +133,7 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
     @on(Input.Submitted)
     def _chosen(self, event: Input.Submitted) -> None:
         try:
-            changes = changes_of(event.value, self._job.settings)
+            changes = changes_of(event.value, self._before)
         except SettingsError:
             return  # it stands there
         if changes or not self._needs_change:
@@ -129,31 +147,33 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
         """Have a thread find out what the job will take, one at a time: the last that was typed counts."""
         text = self.query_one(Input).value
         try:
-            changes = changes_of(text, self._job.settings)
+            changes = changes_of(text, self._before)
         except SettingsError:
             return
         if not self._estimating:
             self._estimating = True
-            in_background(self, "estimate", partial(self._estimated, text, layered(self._job.settings, changes)))
+            in_background(self, "estimate", partial(self._estimated, text, layered(self._before, changes)))
 
     def _estimated(self, text: str, settings: Mapping[str, Any]) -> Estimated:
         """Estimate; runs on a thread."""
-        from styled.tui.reading.estimate import estimated  # loads NumPy, which the first screen must not wait for
-
-        job = self._job
         try:
-            line, _ = estimated(
-                self._folder / job.content,
-                [self._folder / style for style in job.styles],
-                settings_from(settings),
-                may_measure=False,
-                has_mask=job.mask is not None,
-            )
+            with StoreReader.open(self._root) as queue:
+                settings = with_resolved_init(settings, queue, self._root.evolution)
+            line = self.estimated(settings)
         except (StyledError, OSError) as error:
             line = ((inert(str(error)), "bad"),)
         return self.Estimated(text, line)
 
-    def on_edit_screen_estimated(self, message: Estimated) -> None:
+    def estimated(self, settings: Mapping[str, Any]) -> Line:
+        """Return what the job will take; runs on a thread.
+
+        Raises:
+            StyledError: it cannot be painted so.
+        """
+        del settings
+        return (("", ""),)  # nothing is to be said before there are images
+
+    def on_settings_screen_estimated(self, message: Estimated) -> None:
         """Show it, if nothing else was typed meanwhile."""
         self._estimating = False
         if message.text == self.query_one(Input).value:
@@ -168,13 +188,86 @@ class EditScreen(ModalScreen[dict[str, Any] | None]):
         title.show([((inert(self._title, ascii_only=ascii_only), "strong"),)])
         cells = max(20, outcome.size.width)
         try:
-            changes = changes_of(self.query_one(Input).value, self._job.settings)
+            changes = changes_of(self.query_one(Input).value, self._before)
         except SettingsError as error:
             rows = wrap(inert(str(error), ascii_only=ascii_only), cells)[:_ROWS]
             outcome.show([((row, "bad"),) for row in rows])
             return
         words = ", ".join(f"{name} = {value}" for name, value in changes.items()) or "the same settings"
         lines: list[Line] = [((row, ""),) for row in wrap(inert(words, ascii_only=ascii_only), cells)[: _ROWS - 3]]
+        said = self._outcome or (("estimating...", "muted"),)
+        tone = said[0][1]
+        lines += [((row, tone),) for row in wrap(plain(said), cells)[: _ROWS - 1 - len(lines)]]
         enter = "enter" if changes or not self._needs_change else ""
-        keys: Line = ((enter, "key"), (" does it    " if enter else "", ""), ("esc", "key"), (" goes back", ""))
-        outcome.show([*lines, self._outcome or (("estimating...", "muted"),), ((" ", ""),), keys])
+        keys: Line = (
+            (enter, "key"),
+            (" does it    " if enter else "", ""),
+            ("right", "key"),
+            (" completes    ", ""),
+            ("esc", "key"),
+            (" goes back", ""),
+        )
+        outcome.show([*lines[: _ROWS - 1], keys])
+
+
+class EditScreen(SettingsScreen):
+    """Changes the settings of a job, or those of a new one with its images.
+
+    Args:
+        job: whose settings.
+        folder: of the job, for its images.
+        title: what will be done, for the first line.
+        needs_change: the same settings again are nothing to do.
+    """
+
+    def __init__(self, job: Job, folder: Path, title: str, glyphs: Glyphs, *, needs_change: bool) -> None:
+        values = {**default_values(), **job.settings}
+        typed = "".join(f"{name}={values[name]} " for name in _OFFERED)
+        root = Root(folder.parent.parent)
+        super().__init__(job.settings, typed, title, glyphs, needs_change=needs_change, root=root)
+        self._job = job
+        self._folder = folder
+
+    def estimated(self, settings: Mapping[str, Any]) -> Line:
+        """Return what the job will take with its own images."""
+        from styled.tui.reading.estimate import estimated  # loads NumPy, which the first screen must not wait for
+
+        job = self._job
+        line, _ = estimated(
+            self._folder / job.content,
+            [self._folder / style for style in job.styles],
+            settings_from(settings),
+            may_measure=False,
+            has_mask=job.mask is not None,
+        )
+        return line
+
+
+class NewSettingsScreen(SettingsScreen):
+    """The settings of a job that is put together, over those configured for all.
+
+    Args:
+        job: as far as it is put together.
+        root: where it will be.
+    """
+
+    def __init__(self, job: NewJob, root: Root, glyphs: Glyphs) -> None:
+        values = {**default_values(), **job.resolved}
+        shown = {name: values[name] for name in _OFFERED_NEW} | job.settings
+        typed = "".join(f"{assignment(name, value)} " for name, value in shown.items())
+        title = "Settings: steps, layers, a preset, init=job:9 to start from a picture"
+        super().__init__(job.configured, typed, title, glyphs, needs_change=False, root=root)
+        self._new_job = job.copy()
+
+    def estimated(self, settings: Mapping[str, Any]) -> Line:
+        """Return what the job will take, once its images are chosen."""
+        from styled.tui.reading.estimate import estimated
+
+        job = self._new_job
+        if job.content is None:
+            settings_from(settings)
+            return (("(nothing is known of its time before its content is chosen)", "muted"),)
+        line, _ = estimated(
+            job.content, job.styles, settings_from(settings), may_measure=False, has_mask=job.mask is not None
+        )
+        return line

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from textual.widgets import Input
 
 from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
@@ -290,3 +291,42 @@ def test_a_huge_folder_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (tmp_path / f"{number}.jpg").touch()
     assert len(list_folder(tmp_path).entries) == 6
     assert MOST >= 1000
+
+
+async def test_settings_are_typed_checked_and_completed(desk: Desk, root: Root, album: Path) -> None:
+    """A frame interval, layers, a preset, and a job to start from by its name; what is wrong is shown, and not taken."""
+    done = desk.usual()[4]
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "alps.png")
+        await pilot.press("c", "e")
+        await until(pilot, lambda: pilot.app.screen.query(Input))
+        field = pilot.app.screen.query_one(Input)
+        assert field.value == "size=1024 steps=300 frame_every=10 init=recolored "
+        for typed, words in (
+            ("frame_evry=5", "unknown setting"),
+            ("frame_every=x", "frame_every"),
+            ("init=job:77", "no job is '77'"),
+            ("content_layers={block9_conv1=1}", "block9_conv1"),
+        ):
+            field.value = typed
+            await until(pilot, lambda words=words: words in screen_text(pilot.app))
+        for start, whole in (("fr", "frame_every="), ("preset=dr", "preset=draft"), ("init=job:br", "init=job:bridge")):
+            field.value = f"steps=70 {start}"
+            field.cursor_position = len(field.value)
+            await until(pilot, lambda whole=whole: field._suggestion == f"steps=70 {whole}")
+        await pilot.press("right", *" frame_every=5 preset=draft", "enter")
+        assert pilot.app.screen.new_job.settings == {
+            "preset": "draft",
+            "steps": 70,
+            "init": "job:bridge",
+            "frame_every": 5,
+        }
+        assert "steps  70" in screen_text(pilot.app)
+        assert "e: init=job:bridge" in screen_text(pilot.app)
+        assert "a add  esc back" in screen_text(pilot.app).splitlines()[-1]
+        await go_to(pilot, files, "boat.png")
+        await pilot.press("s", "a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen))
+    assert 'init = "job:bridge"' in (root.inbox / "alps/job.toml").read_text()
+    assert done.name == "bridge"
