@@ -36,6 +36,8 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(GiB|MiB)", re.IGNORECASE)
 
 INIT_WORDS = ("recolored", "content", "noise", "style")
 """What ``init`` may be besides a job or an image."""
+JOB_PREFIX = "job:"
+"""Begins an ``init`` that names a job."""
 
 
 WEIGHTS_WORDS = ("builtin", "imagenet")

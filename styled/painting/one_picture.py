@@ -30,10 +30,10 @@ from styled.images.opening import open_file
 from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
 from styled.root import Root
-from styled.settings import INIT_WORDS, WEIGHTS_WORDS, Settings, settings_from
+from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, Settings, settings_from
 from styled.sizing.scales import plan_scales
 from styled.store.reader import StoreReader
-from styled.store.starting_job import PREFIX, resolved_init
+from styled.store.starting_job import resolved_init
 from styled.vgg19.weights import digest_of
 
 FOLDER_SUFFIX = ".styled"
@@ -294,7 +294,7 @@ def _with_paths(folder: JobFolder, settings: Settings) -> Settings:
     """Return the settings with the files that they name where the worker finds them wherever it runs."""
     init, weights = settings.init, settings.weights
     if init not in INIT_WORDS:
-        source = _result_of(folder, init.removeprefix(PREFIX)) if init.startswith(PREFIX) else Path(init)
+        source = _result_of(folder, init.removeprefix(JOB_PREFIX)) if init.startswith(JOB_PREFIX) else Path(init)
         images.probe(source, max_pixels=settings.max_pixels)
         init = _take(folder, source, "init")
     if weights not in WEIGHTS_WORDS:
@@ -309,8 +309,8 @@ def _result_of(folder: JobFolder, named: str) -> Path:
         return beside
     root = Root.at()
     with StoreReader.open(root) as queue:
-        resolved = resolved_init(PREFIX + named, queue, root.evolution)
-    return JobFolder(root.evolution / resolved.removeprefix(PREFIX)).result
+        resolved = resolved_init(JOB_PREFIX + named, queue, root.evolution)
+    return JobFolder(root.evolution / resolved.removeprefix(JOB_PREFIX)).result
 
 
 def _take(folder: JobFolder, image: Path, name: str) -> str:

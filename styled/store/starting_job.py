@@ -9,9 +9,8 @@ from typing import Any
 from styled.errors import NoSuchJob, SettingsError
 from styled.evolution import JobFolder
 from styled.job import JobState
+from styled.settings import JOB_PREFIX
 from styled.store.queries import Queries
-
-PREFIX = "job:"
 
 
 def resolved_init(init: str, queue: Queries, evolution: Path) -> str:
@@ -26,14 +25,14 @@ def resolved_init(init: str, queue: Queries, evolution: Path) -> str:
         SettingsError: there is no such job, or several, or it has no result.
         StoreError: the queue cannot be read.
     """
-    if not init.startswith(PREFIX):
+    if not init.startswith(JOB_PREFIX):
         return init
-    named = init.removeprefix(PREFIX).strip()
+    named = init.removeprefix(JOB_PREFIX).strip()
     try:
         job = queue.get(named)
     except NoSuchJob as error:
         if Path(named).name == named and JobFolder(evolution / named).result.is_file():
-            return PREFIX + named
+            return JOB_PREFIX + named
         advice = error.advice or "Give its number, id or name; styled status has them."
         raise SettingsError(f"init = {init[:80]!r}: {error.message}", advice) from error
     if not JobFolder(evolution / job.id).result.is_file():
@@ -42,7 +41,7 @@ def resolved_init(init: str, queue: Queries, evolution: Path) -> str:
             f"init = {init[:80]!r}: job {job.number:04d} ({job.name}) has no result; it is {job.state}",
             "Name a job that is done." if ended else "Wait until it is done, or name another.",
         )
-    return PREFIX + job.id
+    return JOB_PREFIX + job.id
 
 
 def with_resolved_init(values: Mapping[str, Any], queue: Queries, evolution: Path) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from styled.presets import expanded, layered
 from styled.root import Root
 from styled.settings import default_values, parse_assignment, settings_from
 from styled.store.reader import StoreReader
-from styled.store.starting_job import with_resolved_init
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, inert, plain, wrap
 from styled.tui.panes.new_job import NewJob
@@ -156,6 +155,10 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
 
     def _estimated(self, text: str, settings: Mapping[str, Any]) -> Estimated:
         """Estimate; runs on a thread."""
+        from styled.store.starting_job import (
+            with_resolved_init,  # loads NumPy, which the first screen must not wait for
+        )
+
         try:
             with StoreReader.open(self._root) as queue:
                 settings = with_resolved_init(settings, queue, self._root.evolution)

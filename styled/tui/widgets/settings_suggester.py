@@ -9,9 +9,8 @@ from textual.suggester import Suggester
 from styled.errors import StoreError
 from styled.job import JobState
 from styled.root import Root
-from styled.settings import INIT_WORDS, WEIGHTS_WORDS, settings_table
+from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, settings_table
 from styled.store.reader import StoreReader
-from styled.store.starting_job import PREFIX
 
 _JOBS = 200
 """Jobs looked through for a name, the newest."""
@@ -34,8 +33,8 @@ class SettingsSuggester(Suggester):
         name, equals, part = word.partition("=")
         if not word:
             return None
-        if name == "init" and part.startswith(PREFIX):
-            choices = [PREFIX + job for job in await asyncio.to_thread(self._jobs)]
+        if name == "init" and part.startswith(JOB_PREFIX):
+            choices = [JOB_PREFIX + job for job in await asyncio.to_thread(self._jobs)]
         else:
             choices = choices_for(name) if equals else [f"{setting}=" for setting in _names()]
         start = part if equals else word
@@ -64,7 +63,7 @@ def _names() -> list[str]:
 
 def choices_for(name: str) -> list[str]:
     """Return the words that a setting may be; none for numbers."""
-    words = {"init": [*INIT_WORDS, PREFIX], "weights": list(WEIGHTS_WORDS)}
+    words = {"init": [*INIT_WORDS, JOB_PREFIX], "weights": list(WEIGHTS_WORDS)}
     if name in words:
         return words[name]
     for row in settings_table():
