@@ -129,15 +129,10 @@ class Forecaster:
 
     def _learned(self, jobs: Sequence[Job]) -> list[Lesson]:
         """Return what jobs teach, those that run first: it is the newest."""
-        kept = {}
-        for job in jobs:
-            is_done = job.state is JobState.DONE
-            if not (is_done and job.id in self._lessons):
-                kept[job.id] = self._lesson(job)
-            else:
-                kept[job.id] = self._lessons[job.id]
-        self._lessons = kept
-        return [lesson for lesson in kept.values() if lesson is not None]
+        of_done = {job.id: self._lessons.get(job.id) or self._lesson(job) for job in jobs if job.state is JobState.DONE}
+        of_running = [self._lesson(job) for job in jobs if job.state is not JobState.DONE]
+        self._lessons = of_done
+        return [lesson for lesson in (*of_running, *of_done.values()) if lesson is not None]
 
     def _lesson(self, job: Job) -> Lesson | None:
         begun = self._reader.begun_at(job.id)

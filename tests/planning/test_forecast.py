@@ -190,6 +190,22 @@ def test_twenty_jobs_are_done_when_it_was_said(day: Day) -> None:
         assert forecast.left == pytest.approx({name: ended[name] - at for name in forecast.left}, rel=0.2)
 
 
+def test_what_a_running_job_teaches_is_learned_anew_when_it_is_done(day: Day) -> None:
+    """While it begins it teaches nothing, and then of its first steps only."""
+    first, second = (day.add(name, (300, 200), size=64, steps=10) for name in ("first", "second"))
+    painting = day.paint(first)
+    next(painting)
+    day.forecaster.forecast()
+    for _ in painting:
+        pass
+    assert day.forecaster.forecast().left[second.id] == pytest.approx(first_seconds(day, first), rel=0.01)
+
+
+def first_seconds(day: Day, job: Job) -> float:
+    """Return what a job took from its start to its end."""
+    return (day.store.get(job.id).finished_at or 0.0) - day.reader.begun_at(job.id)[0]
+
+
 def test_before_a_job_has_run_the_measured_speeds_of_the_machine_count(day: Day) -> None:
     day.add("harbour", (300, 200), size=128, steps=10)
     assert day.forecaster.forecast() == ({}, None)
