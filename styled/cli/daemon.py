@@ -40,6 +40,8 @@ def daemon(
 ) -> None:
     """Watch the inbox and paint what is dropped there.
 
+    The folder must be a root: styled init makes one.
+
     Runs in the foreground until it gets SIGTERM or SIGINT (Ctrl-C); the running job then writes a checkpoint
     and goes on from it when the daemon is started again. SIGHUP reads the configuration again.
     """

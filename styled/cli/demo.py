@@ -16,7 +16,6 @@ import click
 
 from styled.cli.init import make_root
 from styled.cli.machine import completing
-from styled.cli.options import root_option
 from styled.cli.pictures.thumbnail import thumbnail
 from styled.cli.progress import TextLines
 from styled.daemon.control.protocol import Client
@@ -43,7 +42,9 @@ _POLL_S = 0.2
 
 
 @click.command()
-@root_option
+@click.option(
+    "--root", "root_path", type=click.Path(), metavar="DIR", help="The root  [default: a new temporary folder]"
+)
 @click.option(
     "--set",
     "assignments",

@@ -9,6 +9,7 @@ import click
 
 from styled.errors import NoRoot, OutputUnusable
 from styled.files import durable
+from styled.files.printable import escaped
 from styled.root import Root
 
 _READMES = Path(__file__).parent.parent / "data" / "root"
@@ -24,7 +25,8 @@ def init(folder: str | None) -> None:
     root = Root.at(folder)
     was_made = root.is_made
     make_root(root)
-    click.echo(f"{root.path} {'was a root already' if was_made else 'is a root now'}. Drop pairs into {root.inbox}")
+    now = "was a root already" if was_made else "is a root now"
+    click.echo(escaped(f"{root.path} {now}. Drop pairs into {root.inbox}"))
     click.echo("Paint what is dropped there with: styled daemon")
 
 
@@ -54,8 +56,8 @@ def require_root(root: Root) -> None:
     if root.is_made:
         return
     if sys.stdin.isatty() and sys.stderr.isatty():
-        question = f"{root.path} is no root yet. Make inbox/ and evolution/ in it?"
+        question = f"{escaped(str(root.path))} is no root yet. Make inbox/ and evolution/ in it?"
         if click.confirm(question, err=True):
             make_root(root)
             return
-    raise NoRoot(f"{root.path} is no root: it has no inbox/ and no evolution/")
+    raise NoRoot(f"{escaped(str(root.path))} is no root: it has no inbox/ and no evolution/")

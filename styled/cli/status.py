@@ -15,6 +15,7 @@ from styled.cli.options import root_option
 from styled.cli.watch import watch
 from styled.cli.wrapping import wrapped
 from styled.daemon.control.seen import see_daemon
+from styled.files.printable import escaped
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
@@ -126,11 +127,12 @@ def _incomplete_line(entry: dict[str, Any]) -> str:
 
 
 def _daemon_line(daemon: dict[str, Any], root: Root) -> str:
+    place = escaped(str(root.path))
     if not root.is_made:
-        return f"{root.path} is no root; make it one with: styled init"
+        return f"{place} is no root; make it one with: styled init"
     if daemon["state"] == "off":
-        return f"No daemon runs for {root.path}; start it with: styled daemon"
-    line = f"The daemon of {root.path} is {daemon['state']} (pid {daemon['pid']})"
+        return f"No daemon runs for {place}; start it with: styled daemon"
+    line = f"The daemon of {place} is {daemon['state']} (pid {daemon['pid']})"
     return f"{line}: {daemon['note']}" if daemon["note"] else line
 
 

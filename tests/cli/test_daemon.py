@@ -26,6 +26,7 @@ def test_every_command_has_help(styled: Styled, name: str) -> None:
     told = styled(name, "--help")
     assert told.returncode == 0, told.stderr
     assert "--help" in told.stdout
+    assert "\\b" not in told.stdout, "a mark of the formatter, printed"
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print the script that makes SHELL complete commands, options and jobs.
+    """Print the script that makes SHELL complete commands, options, jobs and settings.
 
     \b
     bash:  echo 'eval "$(styled completion bash)"' >> ~/.bashrc
     zsh:   echo 'eval "$(styled completion zsh)"' >> ~/.zshrc      (after compinit)
     fish:  styled completion fish > ~/.config/fish/completions/styled.fish
-    """
+    """  # noqa: D301  # click wants the character that \b stands for, and not a backslash with a b
     use_own_shells()
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  # click has each of SHELLS
