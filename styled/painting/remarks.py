@@ -11,7 +11,7 @@ from styled.job import input_titles
 from styled.painting.hard_pairs import hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
-from styled.sizing.scales import plan_scales
+from styled.sizing.scales import CELL_PX, plan_scales
 from styled.sizing.style_shape import shape_remarks
 
 MEMORY_RAN_OUT = "memory ran out, it is painted with less"
@@ -47,6 +47,10 @@ def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
     for name, loaded in zip(input_titles(len(styles)), (content, *styles), strict=True):
         for remark in loaded.remarks:
             yield f"{name}: {remark}"
+    for name, loaded in zip(input_titles(len(styles))[1:], styles, strict=True):
+        if min(loaded.size) < CELL_PX:
+            width, height = loaded.size
+            yield f"{name}: it has only {width}x{height} px; below {CELL_PX} px there is no texture to see, and it is enlarged"
 
 
 def _of_size(content: Loaded, settings: Settings) -> Iterator[str]:

@@ -17,6 +17,9 @@ from styled.settings import LARGEST_SIZE, SMALLEST_SIZE, Settings
 COARSEST_PX = 192
 """No automatic scale has a shorter long side: below it VGG19's deepest layers see a handful of cells."""
 
+CELL_PX = 16
+"""Side of a cell of the deepest layer: a style has at least one."""
+
 STEP_RATIO = 0.6
 """Each scale of an automatic pyramid gets this many times the steps of the next coarser one."""
 
@@ -101,8 +104,7 @@ def style_size(width: int, height: int, scale: Scale, style_scale: float) -> tup
     brush strokes to learn from, only blur.
     """
     factor = min(_style_factor(width, height, scale, style_scale), max(1.0, style_scale))
-    # 16 px is one cell of the deepest layer.
-    return max(16, round(width * factor)), max(16, round(height * factor))
+    return max(CELL_PX, round(width * factor)), max(CELL_PX, round(height * factor))
 
 
 def has_outgrown(width: int, height: int, scale: Scale, style_scale: float) -> bool:

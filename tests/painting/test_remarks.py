@@ -83,3 +83,10 @@ def test_the_remarks_on_images_and_mask_come_first_under_their_names() -> None:
         photo(800, 600, "a guess"), [photo(), photo(90, 90, "another")], settings_from({"size": 900}), ["mask: x"]
     )
     assert [each.partition(" ")[0] for each in found] == ["content:", "style", "mask:", "the"]
+
+
+@pytest.mark.parametrize(("size", "is_told"), [((1, 400), True), ((3, 3), True), ((16, 16), False), ((400, 15), True)])
+def test_a_style_of_a_few_pixels_is_told(size: tuple[int, int], is_told: bool) -> None:
+    found = remarks_on(photo(), [photo(), photo(*size)], settings_from({}))
+    said = f"style 2: it has only {size[0]}x{size[1]} px; below 16 px there is no texture to see, and it is enlarged"
+    assert (said in found) == is_told
