@@ -122,6 +122,7 @@ class LocalRunner:
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
         self._idle: list[_Child] = []
+        self._prepared = False
         self._leaving: list[_Child] = []
         """Idle ones that were asked to end."""
         self._log = structlog.get_logger("runner")
@@ -149,12 +150,27 @@ class LocalRunner:
                 self._log.warning("an attempt elsewhere is let go", job=attempt.task.id, handle=attempt.handle)
         return frozenset()
 
+    def prepare(self) -> None:
+        """Start a worker that waits for its first job, unless one waits or paints already."""
+        if not self._stays or self._workers or self._idle or self._prepared:
+            return
+        self._prepared = True  # once for each job that comes: what is dropped may be no job for hours
+        try:
+            child = self._launch(cwd=Path("/"), log=subprocess.DEVNULL)
+        except OSError as error:
+            self._log.warning("no worker can be made ready", why=str(error))
+            return
+        child.jobs = 0
+        child.idle_since = self._clock()
+        self._idle.append(child)
+
     def submit(self, task: Task) -> str:
         """Start a worker in the job's folder.
 
         Raises:
             OSError: no process could be started, or the job's log cannot be opened.
         """
+        self._prepared = False
         child = None if task.is_delicate else self._given_to_idle(task)
         if child is None:
             child = self._start(task)
@@ -183,23 +199,26 @@ class LocalRunner:
     def _start(self, task: Task) -> _Child:
         self._dismiss_idle()  # its memory is wanted, a GPU's above all
         log = JobFolder(task.folder).open_log()
+        try:
+            return self._launch(str(task.folder.absolute()), cwd=task.folder, log=log)
+        finally:
+            os.close(log)
+
+    def _launch(self, *arguments: str, cwd: Path, log: int) -> _Child:
         taken = {worker.child.slot for worker in self._workers.values()}
         slot = next(number for number in itertools.count() if number not in taken)
         installed = _installed()
-        stay = [_STAY] if self._config.warm and self._module == WORKER else []
-        try:
-            process = subprocess.Popen(
-                launch.command(self._module, str(task.folder.absolute()), *stay, nice=self._config.nice),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=task.folder,
-                env={**clean_search_path(os.environ), **self._variables(slot)},
-                start_new_session=True,
-                bufsize=0,
-            )
-        finally:
-            os.close(log)
+        stay = [_STAY] if self._stays else []
+        process = subprocess.Popen(
+            launch.command(self._module, *arguments, *stay, nice=self._config.nice),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=cwd,
+            env={**clean_search_path(os.environ), **self._variables(slot)},
+            start_new_session=True,
+            bufsize=0,
+        )
         assert process.stdout is not None  # noqa: S101  # asked for above
         os.set_blocking(process.stdout.fileno(), False)
         child = _Child(slot, process, process.stdout, installed)
@@ -207,6 +226,11 @@ class LocalRunner:
             # Only a wake-up: poll() does the reading.
             self._selector.register(child.output, selectors.EVENT_READ, lambda: None)
         return child
+
+    @property
+    def _stays(self) -> bool:
+        """Whether workers wait for another job; those of tests know nothing of that."""
+        return self._config.warm and self._module == WORKER
 
     def _variables(self, slot: int) -> dict[str, str]:
         """Return what is added to a worker's environment: the GPU it may use, the threads it may start."""

@@ -107,6 +107,9 @@ class Runner(Protocol):
             the jobs whose attempt runs on, as far as is known: each of them ends in one ``Ended`` too.
         """
 
+    def prepare(self) -> None:
+        """Make ready what a job will need, if that takes long: one is likely to come soon. Nothing may come of it."""
+
     def submit(self, task: Task) -> str:
         """Start a task; return what a later daemon can find it by, or an empty text where its name is enough.
 

@@ -311,6 +311,8 @@ class Daemon:
         self._took_some = False
         if self._inbox.turn(may_take=self._may_take(), may_mend=not self._evolution_watch.trouble):
             self._took_some = True
+        if self._inbox.found.next_s is not None and self._may_start():  # what was dropped is not quiet yet
+            self._runner.prepare()
 
     def _may_take(self) -> bool:
         """Whether pairs are taken from the inbox: also while the queue is held, but not onto a full or a wrong disk."""

@@ -36,3 +36,8 @@ def escaped(name: str) -> str:
 def _visible(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error says of its cause: for one of the system without the path, which the caller names."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

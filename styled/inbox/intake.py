@@ -192,7 +192,7 @@ class Inbox:
 
     @property
     def watching(self) -> tuple[int, int]:
-        """How many entries were found without an event, because events were lost, and how often a dead observer was replaced."""
+        """How many entries were found without an event, which was lost, and how often a dead observer was replaced."""
         return self._scanner.missed_events, self._scanner.restarts
 
     def waiting(self) -> int:
@@ -253,10 +253,9 @@ class Inbox:
             for outcome in outcomes:
                 if isinstance(outcome.order, Recovery):
                     self._mend(outcome.order, outcome)
-        failed = [each for each in outcomes if isinstance(each, Failed)]
-        for outcome in failed:
-            if isinstance(outcome.error, DiskFull) and not isinstance(outcome.order, Recovery):  # tells of it itself
-                raise outcome.error
+        for failed in (each for each in outcomes if isinstance(each, Failed)):
+            if isinstance(failed.error, DiskFull) and not isinstance(failed.order, Recovery):  # tells of it itself
+                raise failed.error
         return jobs
 
     def _store_all(self, outcomes: Sequence[Claimed | Rejected | Removed]) -> list[Job]:
@@ -372,8 +371,7 @@ class Inbox:
         held, self._held = self._held, deque()
         try:
             while room > 0 and self._clock() < deadline:
-                verdict = held.popleft() if held else self._preparer.verdict()
-                if verdict is None:
+                if (verdict := held.popleft() if held else self._preparer.verdict()) is None:
                     break
                 room -= self._obey(verdict)
                 self._judge_more()
@@ -391,8 +389,7 @@ class Inbox:
 
     def _judge_more(self) -> None:
         while len(self._judging) < _PREPARED_AHEAD:
-            pair = self._ready.popleft() if self._ready else self._idle.next()
-            if pair is None:
+            if (pair := self._ready.popleft() if self._ready else self._idle.next()) is None:
                 return
             self._judging.add(pair.content)
             self._preparer.submit(self._found.task(pair))
@@ -445,8 +442,8 @@ class Inbox:
         pair = prepared.task.pair
         if self._originals.knows(prepared):
             return 0
-        now = datetime.fromtimestamp(self._wall()).astimezone()
         try:
+            now = datetime.fromtimestamp(self._wall()).astimezone()
             admission = admit(self._root, self._store, prepared, self._defaults, now, config=self._config)
         except SettingsError as error:
             self._reject_pair(pair, pair.settings or pair.content, str(error))

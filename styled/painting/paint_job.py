@@ -154,7 +154,7 @@ def paint_job(
     job = evolution.read_job_file(folder)
     inputs = load_inputs(folder, job)
     run = _Run(folder, job, fence=fence, inputs=inputs, clock=clock)
-    paint = paint or _engine()
+    paint = paint or load_engine()
     yield run.started()
     if should_stop():
         yield Stopped(step=run.start.step)
@@ -408,7 +408,7 @@ def _weights_for(job: JobFile) -> Weights:
     return load_weights(job.settings.weights, layers, may_download=job.may_download)
 
 
-def _engine() -> Paint:
+def load_engine() -> Paint:
     """Load the engine.
 
     Raises:

@@ -1,8 +1,8 @@
-"""The child process that paints jobs, one after another: ``python -m styled.painting.worker FOLDER [--stay]``.
+"""The child process that paints jobs, one after another: ``python -m styled.painting.worker [FOLDER] [--stay]``.
 
 Only here and in the engine does TensorFlow live, so that its memory is back when the process ends and a crash
 costs one job. With ``--stay`` it waits for another job when one is done, with TensorFlow imported, and the network and
-the graphs of some shapes kept; after anything but a result it exits. The parent reads messages (:mod:`styled.messages`) from standard output, one JSON object a
+the graphs of some shapes kept; after anything but a result it exits. Without a folder it makes itself ready and waits. The parent reads messages (:mod:`styled.messages`) from standard output, one JSON object a
 line; everything else that is printed, TensorFlow's chatter included, goes to the job's ``log.txt``.
 
 To stop: SIGTERM, SIGINT, or the end of standard input where that is a pipe, so that a worker never outlives
@@ -174,12 +174,17 @@ class Outlet:
 
 def main() -> int:
     """Paint the job in the folder named on the command line, and those named later; return the last one's exit code."""
-    path: Path | None = Path(sys.argv[1])
-    stays = STAY in sys.argv[2:]
+    stays = STAY in sys.argv
+    names = [argument for argument in sys.argv[1:] if argument != STAY]
     stop = StopRequest()
     stop.listen()
     # Descriptor 1 is the log's while a job is painted: TensorFlow's C++ prints past sys.stdout.
     stream = os.fdopen(os.dup(1), "wb")
+    if names:
+        path: Path | None = Path(names[0])
+    else:
+        _make_ready()
+        path = stop.next_folder()
     while path is not None:
         code = _paint_one(JobFolder(path), stream, stop)
         if code or not stays or stop.made():
@@ -234,15 +239,28 @@ def _open_log(folder: JobFolder) -> TextIO:
     return log
 
 
+def _make_ready() -> None:
+    """Do what each job needs before there is one. What goes wrong ends this process: the job is given to another."""
+    _mute()
+    from styled.painting.paint_job import load_engine
+
+    load_engine()
+
+
+def _mute() -> None:
+    """Send what is printed nowhere: there is no job, and so no log."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
 def _let_go() -> int:
     """Hold nothing of the job that is done: no file of it, no memory; return the bytes that are resident still."""
     from styled.engine.network import device
 
     faulthandler.disable()  # it has the log
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
+    _mute()
     os.chdir("/")
     gc.collect()
     device.give_back_freed_memory()

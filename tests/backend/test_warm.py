@@ -27,7 +27,9 @@ from styled.messages import *
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end of its input does as well
 def send(message):
     sys.stdout.buffer.write(encode(message)); sys.stdout.buffer.flush()
-stays, folder, received = "--stay" in sys.argv, sys.argv[1], b""
+stays, folder = "--stay" in sys.argv, sys.argv[1]
+if folder == "--stay":
+    folder = os.read(0, 4096).decode().rstrip("\\0")
 while folder:
     name = os.path.basename(folder)
     send(Started(step=0, steps=1, width=9, height=9, device="cpu"))
@@ -219,3 +221,27 @@ def test_the_command_of_a_worker_that_shall_not_stay_does_not_ask_it_to(bench: B
     assert "--stay" not in psutil.Process(pid).cmdline()
     bench.runner.stop("stopped", 10.0)
     bench.ended("stopped")
+
+
+def test_one_made_ready_has_the_first_job_and_is_made_once_for_each(bench: Bench) -> None:
+    bench.runner.prepare()
+    (ready,) = psutil.Process().children()
+    bench.runner.prepare()
+    assert psutil.Process().children() == [ready]
+    assert bench.paint("first") == ready.pid
+    bench.runner.prepare()
+    assert psutil.Process().children() == [ready]
+    bench.shift = 61.0
+    bench.poll_until(gone(ready.pid))
+    bench.runner.prepare()
+    (second,) = psutil.Process().children()
+    bench.shift = 200.0
+    bench.poll_until(gone(second.pid))
+    bench.runner.prepare()  # nothing came of the last one: what was dropped may lie there for hours
+    assert psutil.Process().children() == []
+
+
+def test_none_is_made_ready_where_none_stays(bench: Bench) -> None:
+    bench.runner.reconfigure(QueueConfig(warm=False))
+    bench.runner.prepare()
+    assert psutil.Process().children() == []

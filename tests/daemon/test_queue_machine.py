@@ -101,6 +101,9 @@ class Puppet:
         if job in self.live:
             self.live[job] = True
 
+    def prepare(self) -> None:
+        pass
+
     def detach(self, grace_s: float) -> None:
         for job in self.live:
             self.stop(job, grace_s)

@@ -155,7 +155,7 @@ def save_broken(path: Path, *_: Any) -> None:
 def main() -> int:
     """Run the real worker on the arithmetic engine."""
     paint_job._weights_for = lambda settings: FewWeights()  # type: ignore[assignment]
-    paint_job._engine = lambda: paint  # type: ignore[assignment]
+    paint_job.load_engine = lambda: paint  # type: ignore[assignment]
     paint_job.paint_job.__kwdefaults__["clock"] = lambda: time.monotonic() * CLOCK_FACTOR
     if "broken" in NAME:
         paint_job.save_result = save_broken  # type: ignore[assignment]

@@ -107,6 +107,9 @@ class RemoteRunner:
                     self._stops[attempt.task.id] = self._queue.stop_grace_s
         return frozenset(self._tasks)
 
+    def prepare(self) -> None:
+        """Nothing: a place to paint in is the engine's to give."""
+
     def submit(self, task: Task) -> str:
         """Have the bridge submit a task. The scheduler's own number comes later: the name is enough to find it."""
         attempt = self._tasks[task.id] = Attempt(task, self._handle(task), wanted=True)

@@ -131,6 +131,9 @@ class StagedRunner:
                 running.asked = True
         return frozenset(self._running)
 
+    def prepare(self) -> None:
+        """Nothing: a place to paint in is the engine's to give."""
+
     def submit(self, task: Task) -> str:
         """Lay an attempt out and submit it. What goes wrong is reported as its end."""
         running = self._follow(task)
