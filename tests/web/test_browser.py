@@ -146,14 +146,13 @@ def test_a_wrong_token_gets_words_and_nothing_else(tab: Browser, served: Address
     assert "harbour" not in tab.ask("document.documentElement.outerHTML")
 
 
-@pytest.mark.parametrize("dark", [False, True])
 def test_it_fits_a_phone_and_a_wide_window_in_light_and_dark(
-    tab: Browser, served: Address, root: Root, store: Store, dark: bool
+    tab: Browser, served: Address, root: Root, store: Store
 ) -> None:
     job = add_job(store, "harbour" * 20, job_id="20261122-201501-h")
     store.move(job.id, JobState.RUNNING)
     write_job(root.evolution, "harbour", job_id=job.id, result=False)
-    for width in (1440, 390):
+    for width, dark in ((1440, False), (390, True)):
         tab.open(served.url, width=width, dark=dark)
         tab.until("document.querySelector('#now img')?.naturalWidth > 0")
         assert tab.ask("document.documentElement.scrollWidth") <= width
