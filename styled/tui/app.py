@@ -373,6 +373,8 @@ class StyledApp(App[None]):
             return ()
         if self.snapshot.trouble:
             return ((" " + self._words(self.snapshot.trouble), "bad"),)
+        if self.daemon_trouble and self.options.readonly:
+            return ((f" The daemon does not work here now: styled daemon{self._root_flag()} starts it.", "warn"),)
         if self.daemon_trouble:
             key = self.options.keys.get("app.start-daemon", "U")
             words = {

@@ -25,11 +25,11 @@ pytestmark = [pytest.mark.processes, pytest.mark.skipif(shutil.which("tmux") is 
 
 
 class Tmux:
-    """One tmux server of our own, with one window of 80 x 24."""
+    """One tmux server of our own, with one window."""
 
-    def __init__(self, socket: Path, command: str) -> None:
+    def __init__(self, socket: Path, command: str, columns: int, rows: int) -> None:
         self._base = ["tmux", "-S", str(socket), "-f", "/dev/null"]
-        self._run("new-session", "-d", "-x", "80", "-y", "24", f"{command}; sleep 60")
+        self._run("new-session", "-d", "-x", str(columns), "-y", str(rows), f"{command}; sleep 60")
 
     def _run(self, *arguments: str) -> str:
         command = [*self._base, *arguments]
@@ -62,11 +62,11 @@ def root(tmp_path: Path) -> Iterator[Root]:
         Client(root).request("stop")
 
 
-@pytest.fixture
-def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
+@pytest.fixture(params=[(80, 24), pytest.param((160, 50), marks=pytest.mark.faults)], ids=["80x24", "160x50"])
+def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Tmux]:
     for name, value in {**synthetic(), "LC_ALL": "C.UTF-8"}.items():  # VGG19 is in test_end_to_end.py
         monkeypatch.setenv(name, value)
-    tmux = Tmux(tmp_path / "s", f"{sys.executable} -m styled tui --root {root.path}")
+    tmux = Tmux(tmp_path / "s", f"{sys.executable} -m styled tui --root {root.path}", *request.param)
     yield tmux
     tmux.close()
 

@@ -35,6 +35,8 @@ class Run(NamedTuple):
 # Controls, format characters (bidi overrides, joiners), surrogates, private and unassigned code points:
 # terminals disagree on them, or obey them. Separators that are not the plain space end or break lines.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_IN_ASCII = {"×": "x", "…": "~", "–": "-", "—": "-"}
+"""Characters that this program itself puts into names and reasons."""
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)  # they change the width of the character before them
 
 
@@ -55,6 +57,8 @@ def _inert_character(character: str, ascii_only: bool) -> str:
         return " "
     if ord(character) in _VARIATION_SELECTORS:
         return ""
+    if ascii_only and character in _IN_ASCII:
+        return _IN_ASCII[character]
     if ascii_only or unicodedata.category(character) in _UNSAFE_CATEGORIES:
         return "?"
     return character

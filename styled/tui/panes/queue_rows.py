@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -80,6 +81,13 @@ def header(cells: int, position: str = "", *, nodes: bool = False) -> Line:
         text += right("PRI", _PRIORITY) + " "
     text += f"{left('PROGRESS', columns.progress)} {right('LOSS', _LOSS)} {right('LEFT', _LEFT)}"
     return ((text, "muted"),)
+
+
+def column_at(head: str, cell: int) -> str:
+    """Return the word of the column whose head is at or before ``cell`` of :func:`header`'s text; empty before the first."""
+    words = list(re.finditer(r"[A-Z]+", head))
+    # Numbers stand at the right of their column, below the end of its word; a click a little before it means it too.
+    return next((word.group() for word in reversed(words) if word.start() - 1 <= cell), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from textual.events import Resize
 from textual.widgets import Input
 
 from styled.job import Job, JobState
+from styled.store.queries import Order
 from styled.tui.cells.lines import Line, inert
 from styled.tui.model.queue_index import Group
 from styled.tui.model.snapshot import ORDERS, Focus, Snapshot, View
@@ -34,6 +35,9 @@ from styled.tui.widgets.keys_line import KeysLine
 from styled.tui.widgets.line_view import LineView
 from styled.tui.widgets.picture_view import PictureView
 from styled.tui.widgets.queue_table import QueueTable
+
+_ORDER_OF: dict[str, Order] = {"NAME": "name", "JOB": "newest"}
+"""Column to the order that a click on its head sorts in."""
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
 PANELS = ("queue", "picture", "losses", "events", "job")
@@ -366,6 +370,14 @@ class MainScreen(JobScreen):
     def action_sort(self) -> None:
         """Sort in the next order."""
         self._order = (self._order + 1) % len(ORDERS)
+        self._draw_applies()
+        self.look_again()
+
+    @on(QueueTable.HeadClicked)
+    def _head_clicked(self, event: QueueTable.HeadClicked) -> None:
+        """Sort by the column where there is such an order; a second click sorts as the queue runs again."""
+        order = _ORDER_OF.get(event.column, "queue")
+        self._order = ORDERS.index("queue" if order == ORDERS[self._order] else order)
         self._draw_applies()
         self.look_again()
 

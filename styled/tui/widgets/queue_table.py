@@ -17,7 +17,7 @@ from styled.tui.model.filter import parse_filter
 from styled.tui.model.queue_index import Group, QueueIndex
 from styled.tui.model.selection import Selection
 from styled.tui.model.snapshot import Snapshot
-from styled.tui.panes.queue_rows import Pair, Row, RowFigures, header, queue_row
+from styled.tui.panes.queue_rows import Pair, Row, RowFigures, column_at, header, queue_row
 from styled.tui.panes.why_lines import pair_key, pair_words
 from styled.tui.widgets.line_view import LineView
 
@@ -69,6 +69,14 @@ class QueueTable(LineView, can_focus=True):
             tooltip="Select from here to where the cursor goes; V again ends the range.",
         ),
     ]
+
+    class HeadClicked(Message):
+        """The head of a column was clicked on."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+            """Its word: ``NAME``."""
 
     class Moved(Message):
         """The cursor stands on another row, or other rows are wanted, or others are selected."""
@@ -265,9 +273,11 @@ class QueueTable(LineView, can_focus=True):
         self.post_message(self.Moved())
 
     def on_click(self, event: Click) -> None:
-        """Move the cursor to the row clicked on."""
+        """Move the cursor to the row clicked on; a column's head is for the screen."""
         if event.y >= 1:
             self._go(self.top + event.y - 1)
+        elif self.lines:
+            self.post_message(self.HeadClicked(column_at(plain(self.lines[0]), event.x)))
 
     def on_mouse_scroll_down(self, _event: MouseScrollDown) -> None:
         """Move down by three rows."""

@@ -345,3 +345,14 @@ async def test_a_click_on_the_row_of_keys_does_what_the_key_does(desk: Desk, roo
             row = screen_text(app).splitlines()[-1]
             await pilot.click("#keys", offset=(row.index(words) + 1, 0))
             await until(pilot, lambda shown=shown: shown in screen_text(app))
+
+
+async def test_a_click_on_a_columns_head_sorts_by_it(desk: Desk, root: Root) -> None:
+    """By the name, by the number, and back to the order in which they run."""
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        for word, order in (("NAME", "name"), ("NAME", "queue"), ("JOB", "newest"), ("LOSS", "queue")):
+            head = next(row for row in screen_text(app).splitlines() if "JOB" in row and "NAME" in row)
+            await pilot.click("#queue", offset=(head.index(word) + 1, 0))
+            await until(pilot, lambda order=order: app.snapshot.view.order == order)
