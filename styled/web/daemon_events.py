@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+import anyio.to_thread
+
 from styled.daemon.control.protocol import MAX_LINE, VERSION, Request, encode, short_path
 from styled.errors import StyledError
 from styled.root import Root
@@ -31,7 +33,7 @@ async def follow_events(root: Root, on_change: Callable[[], None], *, again_s: f
             with short_path(root.socket) as address:
                 reader, writer = await asyncio.open_unix_connection(address, limit=MAX_LINE)
             try:
-                since = await asyncio.to_thread(_last_event, root)
+                since = await anyio.to_thread.run_sync(_last_event, root, abandon_on_cancel=True)
                 writer.write(encode(Request(v=VERSION, id=1, op="subscribe", args={"since": since})))
                 while await reader.readline():
                     on_change()

@@ -8,8 +8,8 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from types import FrameType
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
 import uvicorn
@@ -29,6 +29,9 @@ from styled.web.page import gallery_policy, live_page, live_policy, parts_of
 from styled.web.stream import Stream
 
 HOST = "127.0.0.1"
+
+_T = TypeVar("_T")
+_Arguments = TypeVarTuple("_Arguments")
 
 WATCHERS_MOST = 32
 """Pages that are open at once."""
@@ -73,7 +76,7 @@ class LivePage:
     async def _file(self, request: Request) -> ASGIApp:
         names = request.path_params["path"].split("/")
         try:
-            served = await anyio.to_thread.run_sync(open_served, self._root.evolution, names)
+            served = await _in_thread(open_served, self._root.evolution, names)
         except OSError:
             return PlainTextResponse("There is nothing here.\n", 404)
         # Asked for anew each time: a job that is painted again has other pictures of the same names.
@@ -102,10 +105,19 @@ class _File:
 
 async def _pieces(served: Served) -> AsyncIterator[bytes]:
     """Yield what was announced; of a file that has become shorter less, and the connection ends."""
-    left = served.size
-    while left > 0 and (piece := await anyio.to_thread.run_sync(os.read, served.descriptor, min(left, _PIECE_BYTES))):
-        left -= len(piece)
+    done = 0
+    while done < served.size:
+        # At its place, and not where the descriptor stands: a read that is abandoned may end when that is another file's.
+        piece = await _in_thread(os.pread, served.descriptor, min(served.size - done, _PIECE_BYTES), done)
+        if not piece:
+            return
+        done += len(piece)
         yield piece
+
+
+async def _in_thread(function: Callable[[Unpack[_Arguments]], _T], *arguments: *_Arguments) -> _T:
+    """Call what may hang on a dead disk; who waits for it can be told to end all the same."""
+    return await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
 
 
 def listening(port: int) -> socket.socket:
@@ -158,27 +170,28 @@ async def run(
         token: the first part of the address.
         ready: gets the server before it begins.
     """
-    with closing(Look(root)) as look:
-        stream = Stream(lambda: parts_of(look()))
-        config = uvicorn.Config(
-            LivePage(root, stream).app(token), lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
-            server_header=False, limit_concurrency=_CONNECTIONS_MOST, timeout_graceful_shutdown=_END_S, timeout_keep_alive=30, backlog=_BACKLOG,
-        )  # fmt: skip
+    look = Look(root)
+    stream = Stream(lambda: parts_of(look()), close=look.close)
+    config = uvicorn.Config(
+        LivePage(root, stream).app(token), lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
+        server_header=False, limit_concurrency=_CONNECTIONS_MOST, timeout_graceful_shutdown=_END_S, timeout_keep_alive=30, backlog=_BACKLOG,
+    )  # fmt: skip
 
-        server = uvicorn.Server(config)
-        if ready is not None:
-            ready(server)
-        beside = [
-            asyncio.create_task(follow_events(root, stream.hurry)),
-            asyncio.create_task(_end_with(server, stream)),
-        ]
-        try:
-            await server.serve(sockets=[listener])
-        finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            await stream.end()
+    server = uvicorn.Server(config)
+    if ready is not None:
+        ready(server)
+    beside = [
+        asyncio.create_task(follow_events(root, stream.hurry)),
+        asyncio.create_task(_end_with(server, stream)),
+    ]
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await stream.end()
+        await anyio.to_thread.run_sync(stream.join, _END_S)  # but not longer: a look may hang on a dead disk
 
 
 async def _end_with(server: uvicorn.Server, stream: Stream) -> None:

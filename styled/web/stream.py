@@ -32,10 +32,18 @@ class Stream:
         look: reads the root and returns the parts; called on a thread of its own, one call at a time.
         every_s: seconds between two looks.
         alive_s: seconds between two signs of life.
+        close: called on that thread when it ends.
     """
 
-    def __init__(self, look: Callable[[], Parts], *, every_s: float = LOOK_S, alive_s: float = ALIVE_S) -> None:
-        self._look, self._every_s, self._alive_s = look, every_s, alive_s
+    def __init__(
+        self,
+        look: Callable[[], Parts],
+        *,
+        every_s: float = LOOK_S,
+        alive_s: float = ALIVE_S,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._look, self._every_s, self._alive_s, self._close = look, every_s, alive_s, close
         self._watchers = 0
         self._parts: Parts = {}
         self._changed_in: dict[str, int] = {}
@@ -61,6 +69,11 @@ class Stream:
         self._wake.set()
         async with self._news:
             self._news.notify_all()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread that looks, at most so long; after :meth:`end`."""
+        if self._thread is not None:
+            self._thread.join(seconds)
 
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield the whole state, then what has changed, until the stream ends or its reader goes away."""
@@ -111,6 +124,7 @@ class Stream:
                     with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                         asyncio.run_coroutine_threadsafe(self._publish(parts), loop)
             self._wake.wait(self._every_s if self._watchers else None)
+        self._close()
 
     async def _publish(self, parts: Parts) -> None:
         changed = {name for name, text in parts.items() if self._parts.get(name) != text}

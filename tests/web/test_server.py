@@ -6,6 +6,7 @@ import http.client
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from styled.errors import OutOfResources
 from styled.job import JobState
 from styled.root import Root
 from styled.store.store import Store
+from styled.web import server
 from styled.web.server import WATCHERS_MOST, listening
 from tests.deadlines import patience
 from tests.gallery.conftest import write_job
@@ -96,6 +98,29 @@ def test_too_many_pages_are_refused_and_one_that_closes_makes_room(served: Addre
     for each in [*opened, another]:
         each[1].close()
         each[0].close()
+
+
+@pytest.fixture
+def dead_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Files open when the event is set, and not before; it is, once all else has ended."""
+    comes_back, asked = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        asked.set()
+        comes_back.wait(patience(60))
+        raise FileNotFoundError
+
+    monkeypatch.setattr(server, "open_served", hang)
+    yield asked
+    comes_back.set()
+
+
+def test_a_disk_that_hangs_holds_up_neither_the_page_nor_the_end(dead_disk: threading.Event, served: Address) -> None:
+    """That it ends is held by the fixture, which waits for it."""
+    with socket.create_connection(("127.0.0.1", served.port)) as waits:
+        waits.sendall(f"GET /{TOKEN}/evolution/index.html HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert dead_disk.wait(patience(10))
+        assert ask(served, "")[0] == 200
 
 
 def test_a_port_that_is_taken_is_named() -> None:
