@@ -27,6 +27,7 @@ _IN_ASCII = {
 """Characters that this program writes, for terminals that cannot show them."""
 
 _ERRORS = "styled-in-ascii"
+_ASCII = "styled_ascii"
 
 
 def use_utf8() -> None:
@@ -75,12 +76,29 @@ def _started_with() -> Mapping[str, str]:
 
 def _write_as_terminals_read(*streams: TextIO) -> None:
     of_locale = codecs.lookup(locale.getencoding()).name
-    if of_locale == "utf-8":  # as the interpreter has it: the locale itself is C
-        of_locale = "ascii"
+    if of_locale in ("utf-8", "ascii"):  # UTF-8 is what the interpreter made of it: the locale itself is C
+        of_locale = _ASCII
+    codecs.register(_ascii_by_another_name)
     codecs.register_error(_ERRORS, _in_ascii)
     for stream in streams:
         if stream.isatty():
             stream.reconfigure(encoding=of_locale, errors=_ERRORS)  # type: ignore[attr-defined]  # a real stream has it
+
+
+def _ascii_by_another_name(name: str) -> codecs.CodecInfo | None:
+    """Find ASCII under our own name for it: a stream in "ascii" is taken for a mistake by click, and written to in UTF-8."""
+    if name != _ASCII:
+        return None
+    ascii_ = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        ascii_.encode,
+        ascii_.decode,
+        ascii_.streamreader,
+        ascii_.streamwriter,
+        ascii_.incrementalencoder,
+        ascii_.incrementaldecoder,
+        name=_ASCII,
+    )
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:

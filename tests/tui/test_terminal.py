@@ -245,6 +245,15 @@ def test_no_utf8_means_ascii(desk: Desk, root: Root, terminals: list[Terminal], 
     assert bytes(terminal.output).isascii()
 
 
+def test_what_commands_print_is_ascii_too(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
+    show(desk)
+    terminal = Terminal("status", "--root", str(root.path), LANG="C")
+    terminals.append(terminal)
+    assert b"alps-lake x starry_night" in terminal.read(30.0, b"alps-lake x starry_night")
+    terminal.read_all()
+    assert bytes(terminal.output).isascii()
+
+
 @pytest.mark.faults
 def test_the_linux_console_gets_no_braille_and_no_blocks(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
     """Its names are in any script; the picture and the plot are characters, and the colours its own sixteen."""

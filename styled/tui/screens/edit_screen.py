@@ -258,7 +258,7 @@ class NewSettingsScreen(SettingsScreen):
         values = {**default_values(), **job.resolved}
         shown = {name: values[name] for name in _OFFERED_NEW} | job.settings
         typed = "".join(f"{assignment(name, value)} " for name, value in shown.items())
-        title = "Settings: steps, layers, a preset, init=job:9 to start from a picture"
+        title = "Settings; init=job:9 starts from that picture"
         super().__init__(job.configured, typed, title, glyphs, needs_change=False, root=root)
         self._new_job = job.copy()
 
