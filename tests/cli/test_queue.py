@@ -40,11 +40,12 @@ def test_what_is_added_is_painted_and_waited_for(
     remark = "the content has 32 px and so has the picture, not 512: upscale = true paints it larger"
     assert waited.returncode == 0
     assert waited.stdout.startswith(f"{job.number:04d} harbour: done: ")
-    assert waited.stdout.endswith(f"{remark}\n")
+    assert remark in waited.stdout
     assert (job.steps, job.priority, job.settings["preset"], job.settings["size"]) == (10, 7, "draft", 512)
     assert styled("wait").stdout == "nothing to wait for\n"
     assert "result written" in styled("log", str(job.number)).stdout
-    assert '"event": "done"' in styled("log").stdout
+    assert f"queue: done  job={job.id}" in styled("log").stdout
+    assert '"event": "done"' in styled("log", "--json").stdout
 
 
 def test_several_styles_are_kept_in_order_and_a_mask_with_them(
