@@ -36,7 +36,7 @@ def hard_pair_remarks(
         settings: of the job.
         is_blended: all styles are painted everywhere.
     """
-    if settings.style_weight == 0.0:
+    if not styles or settings.style_weight == 0.0:  # without a style the first step is an error
         return
     yield from _of_ground(content, settings)
     if _is_grey(content, styles, settings):
