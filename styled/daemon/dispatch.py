@@ -36,6 +36,9 @@ MAX_RESULT_PIXELS = 2_000_000_000
 PROGRESS_S = 2.0
 """Between two notes of the running jobs' progress in the store."""
 
+_STARTS_A_TURN = 16
+"""At most: a cluster may take a thousand jobs at once, and clients are answered between two turns."""
+
 _PROBE_LOOK_S = 0.05
 """Between two looks at a queue that is held, at least: its probe may be under way."""
 
@@ -217,7 +220,9 @@ class Dispatcher:
     # -- starting ------------------------------------------------------------------------------------------
 
     def _start_due(self) -> None:
-        while self._is_due() and self._has_free_slot():
+        for _ in range(_STARTS_A_TURN):
+            if not (self._is_due() and self._has_free_slot()):
+                return
             # Asked first: a claim is a transaction, also when there is nothing to claim.
             self._due_at = self._store.next_due(self._clock())
             if not self._is_due():
@@ -305,10 +310,13 @@ class Dispatcher:
         if 0.0 <= now - self._noted_at < PROGRESS_S:
             return
         self._noted_at = now
-        for job in self.runner.running():
-            progress = self.runner.progress(job)
-            if progress is not None:
-                self._store.update_progress(job, step=progress.step, steps=progress.steps, loss=progress.loss)
+        progresses = {job: self.runner.progress(job) for job in self.runner.running()}
+        if not any(progresses.values()):
+            return
+        with self._store.batch(durable=False):  # a cluster paints a thousand at once
+            for job, progress in progresses.items():
+                if progress is not None:
+                    self._store.update_progress(job, step=progress.step, steps=progress.steps, loss=progress.loss)
 
     def _note_end(self, job_id: str, ended: Ended) -> None:
         """Handle a worker's end, once; what follows from it may have to be tried more than once."""

@@ -171,12 +171,14 @@ class Store(Queries):
     # -- changes -------------------------------------------------------------------------------------------
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self, *, durable: bool = True) -> Iterator[None]:
         """Make the changes inside one transaction, durable at its end: one disk flush for many jobs.
+
+        Not ``durable``: without that flush, as :meth:`update_progress` makes a single change.
 
         An error inside a single change undoes only that change, if it is caught inside the batch.
         """
-        with self._transaction():
+        with self._transaction(durable=durable):
             yield
 
     def next_number(self) -> int:
@@ -289,6 +291,14 @@ class Store(Queries):
         """
         latest = now + _LONGEST_WAIT_S
         with self._reading() as db:
+            # In the order of the queue, as claim_next looks: a long queue whose first job is due is not read to its end.
+            due = db.execute(
+                "SELECT not_before FROM jobs WHERE state = 'waiting' AND (not_before <= ? OR not_before > ?)"
+                " ORDER BY priority DESC, number LIMIT 1",
+                (now, latest),
+            ).fetchone()
+            if due is not None:
+                return float(due[0]) if due[0] <= now else 0.0
             row = db.execute(
                 "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
                 (latest,),

@@ -16,11 +16,14 @@ from PIL import Image
 from styled.backend.orphans import Process
 from styled.config import QueueConfig
 from styled.daemon import dispatch
+from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
 from styled.job import Job, JobState
+from styled.root import Root
 from styled.store.store import Store
-from tests.daemon.workshop import Workshop
+from tests.daemon.test_queue_machine import Puppet
+from tests.daemon.workshop import Workshop, add_job
 from tests.deadlines import patience
 
 pytestmark = pytest.mark.processes
@@ -322,3 +325,19 @@ def test_a_back_off_from_before_the_clock_was_set_back_is_no_longer_than_any(wor
     workshop.store.change(job.id, not_before=workshop.clock() + 7200.0)
     workshop.dispatcher.recover()
     workshop.until(job, JobState.DONE)
+
+
+def test_many_jobs_are_started_over_several_turns(root: Root) -> None:
+    """A cluster takes a thousand at once: clients wait for no more than a few of them."""
+    puppet = Puppet(40, outlives=True)
+    with Store.open(root) as store:
+        for number in range(40):
+            add_job(root, store, f"job{number}")
+        dispatcher = Dispatcher(root, store, puppet, QueueConfig())
+        started = []
+        while len(puppet.live) < 40:
+            assert dispatcher.wake_after() == 0.0
+            dispatcher.turn()
+            started.append(len(puppet.live))
+        dispatcher.close()
+    assert started == [16, 32, 40]
