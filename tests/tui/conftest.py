@@ -27,6 +27,7 @@ from styled.store.store import Store
 from styled.tui.app import StyledApp
 from styled.tui.model.snapshot import UNKNOWN_PULSE
 from styled.tui.options import Options
+from styled.tui.reading import poller
 from tests.deadlines import patience
 
 NOW = 1_790_000_000.0
@@ -55,6 +56,7 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(poller, "HISTORY", 1)  # else the screens would show for how long a test has run
     time.tzset()
     yield
     monkeypatch.undo()

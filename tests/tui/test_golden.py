@@ -134,6 +134,16 @@ async def test_detail(desk: Desk, root: Root, page: str) -> None:
     check_golden(f"detail-{page}", await shot(root, (80, 24), *"jjjj", "enter", page))
 
 
+async def test_detail_of_a_failed_job_begins_with_the_whole_reason(desk: Desk, root: Root) -> None:
+    job = desk.run(desk.add("harbour"), upto=25)
+    reason = "it needs 1.4 GiB and may use 0.3 GiB. " * 4 + "Lower size to 448, or raise memory_limit."
+    desk.end(job, JobState.FAILED, reason)
+    desk.publish()
+    text = await shot(root, (80, 24), "enter")
+    assert reason in " ".join(text.split())
+    check_golden("detail-failed", text)
+
+
 async def test_detail_wide(desk: Desk, root: Root) -> None:
     desk.usual()
     check_golden("detail-wide", await shot(root, (160, 50), "enter"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from styled.job import JobState
@@ -109,6 +110,13 @@ STATE_TONES: dict[str, Tone] = {
     "rejected": "bad",
 }
 """The colour's meaning; glyph and word come before it."""
+
+
+def history_bars(glyphs: Glyphs, shares: Sequence[float | None], cells: int) -> str:
+    """Return the last of some shares, 0..1, as a row of bars of ``cells`` cells, newest at the right; "" for None."""
+    last = [*([None] * cells), *shares][-cells:] if cells > 0 else []
+    top = len(glyphs.levels) - 1
+    return "".join(" " if share is None else glyphs.levels[round(min(1.0, max(0.0, share)) * top)] for share in last)
 
 
 def progress_bar(glyphs: Glyphs, share: float, cells: int) -> tuple[str, str]:

@@ -44,9 +44,16 @@ def columns_of(steps: Sequence[int], values: Sequence[float], planned: int, coun
     return columns
 
 
-def limits(columns: Sequence[Column]) -> tuple[float, float] | None:
-    """Return the lowest and highest log10 of all columns, at least 0.1 apart; None without values."""
-    known = [column for column in columns if column is not None]
+def limits(columns: Sequence[Column], boundaries: Sequence[int] = (), planned: int = 0) -> tuple[float, float] | None:
+    """Return the lowest and highest log10 to be drawn, at least 0.1 apart; None without values.
+
+    The first tenth of each scale falls steeply, and would make a flat line of the rest: it is left out once there is
+    more, and drawn as far as it fits. ``boundaries`` are the first steps of the scales after the first.
+    """
+    steep = _steep(len(columns), boundaries, planned)
+    known = [column for x, column in enumerate(columns) if column is not None and x not in steep]
+    if len(known) < 2:
+        known = [column for column in columns if column is not None]
     if not known:
         return None
     low, high = min(column[0] for column in known), max(column[1] for column in known)
@@ -56,16 +63,32 @@ def limits(columns: Sequence[Column]) -> tuple[float, float] | None:
     return low, high
 
 
-def bars(columns: Sequence[Column], rows: int, glyphs: Glyphs) -> list[str]:
-    """Draw a plot of a few rows, top first: the height of each column's highest value."""
-    span = limits(columns)
+def _steep(count: int, boundaries: Sequence[int], planned: int) -> set[int]:
+    """Return the columns of the first tenth of each scale."""
+    if planned < 1:
+        return set()
+    starts = [1, *boundaries]
+    ends = [*boundaries, planned + 1]
+    found: set[int] = set()
+    for start, end in zip(starts, ends, strict=True):
+        first, last = (start - 1) * count // planned, (start - 1 + (end - start) / 10) * count / planned
+        found.update(range(first, max(first + 1, round(last))))
+    return found
+
+
+def bars(
+    columns: Sequence[Column], rows: int, glyphs: Glyphs, boundaries: Sequence[int] = (), planned: int = 0
+) -> list[str]:
+    """Draw a plot of a few rows, top first: the height of each column's highest value; :func:`limits` is the scale."""
+    span = limits(columns, boundaries, planned)
     if span is None:
         return [" " * len(columns)] * rows
     low, high = span
     steps = len(glyphs.levels)
     # The lowest value still shows one step, so that it differs from no value.
     heights = [
-        0 if column is None else 1 + round((column[1] - low) / (high - low) * (rows * steps - 1)) for column in columns
+        0 if column is None else max(1, 1 + round((column[1] - low) / (high - low) * (rows * steps - 1)))
+        for column in columns
     ]
     lines = []
     for row in reversed(range(rows)):
@@ -119,14 +142,15 @@ def _dot_ranges(columns: Sequence[Column], height: int, span: tuple[float, float
             continue
         first = round((high - column[1]) / (high - low) * (height - 1))
         last = round((high - column[0]) / (high - low) * (height - 1))
-        covered = (max(0, first), min(height - 1, last))
+        first, last = min(max(0, first), height - 1), min(max(0, last), height - 1)
+        covered = (first, last)
         if before is not None:  # close the gap to the neighbour, or a steep fall looks like scattered dots
             if covered[0] > before[1] + 1:
                 covered = (before[1] + 1, covered[1])
             elif covered[1] < before[0] - 1:
                 covered = (covered[0], before[0] - 1)
         ranges.append((x, covered))
-        before = (max(0, first), min(height - 1, last))
+        before = (first, last)
     return ranges
 
 
@@ -142,18 +166,20 @@ def plot(
 
     ``columns_for`` has two columns a cell with Unicode, one with ASCII.
     """
-    span = limits(columns_for)
+    span = limits(columns_for, boundaries, planned)
     cells = len(columns_for) // 2 if glyphs.blocks else len(columns_for)
     if span is None:
         return [(("no loss yet", "muted"),)]
     body_rows = max(1, rows - 2)
     body = (braille if glyphs.blocks else ascii_plot)(columns_for, body_rows, span)
     low, high = span
+    is_cut = any(column is not None and column[1] > high for column in columns_for)
     lines: list[Line] = []
     for index, text in enumerate(body):
         at = high - (high - low) * index / max(1, body_rows - 1)
         labelled = index in {0, body_rows - 1} or (body_rows > 6 and index == body_rows // 2)
-        label = f"{at:5.2f} " if labelled else " " * 6
+        mark = "^" if index == 0 and is_cut else " "  # what is higher is not drawn to scale
+        label = f"{at:5.2f}{mark}" if labelled else " " * 6
         lines.append(((label, "muted"), (glyphs.axis, "muted"), (text, "accent")))
     lines.append(
         ((" " * 6, ""), (("└" if glyphs.unicode else "+") + boundary_rule(cells, boundaries, planned, glyphs), "muted"))

@@ -201,6 +201,8 @@ class Snapshot:
     focus: Focus | None = None
     compared: tuple[Compared, ...] = ()
     memory: MemorySample | None = None
+    memory_history: tuple[MemorySample, ...] = ()
+    """Some seconds apart, newest last; with ``memory``."""
     happenings: tuple[Happening, ...] = ()
     """Newest last."""
 

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from styled import figures
 from styled.job import Job, JobState
 from styled.memory import MemorySample
 from styled.settings import Settings, default_values
-from styled.tui.cells.glyphs import STATE_TONES, Glyphs
-from styled.tui.cells.lines import Line, Span, cut_middle, inert, left, wrap
+from styled.tui.cells.glyphs import STATE_TONES, Glyphs, history_bars
+from styled.tui.cells.lines import Line, Span, Tone, cut_middle, inert, left, wrap
 from styled.tui.model.snapshot import Focus
 
 _LABEL = 9
 
 
-def job_lines(focus: Focus | None, memory: MemorySample | None, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Return the job's facts, then the memory of the host and of each GPU."""
+_HISTORY_CELLS = 20
+_HIGH, _FULL = 0.8, 0.95
+"""Shares of a memory from which it is a warning, and nearly full."""
+
+
+def job_lines(
+    focus: Focus | None,
+    memory: MemorySample | None,
+    cells: int,
+    glyphs: Glyphs,
+    history: Sequence[MemorySample] = (),
+) -> list[Line]:
+    """Return the job's facts, then the memory of the host and of each GPU, each with its last minute."""
     lines: list[Line] = []
     if focus is not None:
         lines += _facts(focus, cells, glyphs)
         lines.append(((" ", ""),))
-    return [*lines, *memory_lines(memory)]
+    return [*lines, *memory_lines(memory, history, glyphs)]
 
 
 def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -44,12 +56,12 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
                 (left("reason" if index == 0 else "", _LABEL), "muted"),
                 (text, "bad" if job.state is JobState.FAILED else ""),
             )
-            for index, text in enumerate(wrap(inert(job.reason, ascii_only=ascii_only), room)[:3])
+            for index, text in enumerate(wrap(inert(job.reason, ascii_only=ascii_only), room))
         ]
     for remark in job.remarks:
         lines += [
             ((left("note" if index == 0 else "", _LABEL), "muted"), (text, "warn"))
-            for index, text in enumerate(wrap(inert(remark, ascii_only=ascii_only), room)[:3])
+            for index, text in enumerate(wrap(inert(remark, ascii_only=ascii_only), room))
         ]
     lines.append(fact("content", job.names.get(job.content, job.content)))
     lines += [
@@ -88,27 +100,44 @@ def _moment(at: float) -> str:
     return time.strftime("%d %b %H:%M", time.localtime(at))
 
 
-def memory_lines(memory: MemorySample | None) -> list[Line]:
-    """Return one line for the host and one for each GPU."""
+def memory_lines(memory: MemorySample | None, history: Sequence[MemorySample], glyphs: Glyphs) -> list[Line]:
+    """Return a line for the host, and for each GPU one for its memory and one for how busy it is."""
     if memory is None:
         return []
     limit = " (limit of the control group)" if memory.limited else ""
     host = f"{figures.gibibytes(memory.host_used)}/{figures.gibibytes(memory.host_total)} GiB"
-    lines: list[Line] = [
-        ((left("host", _LABEL), "muted"), (f"{host} {figures.percent(memory.host_used, memory.host_total)}{limit}", ""))
-    ]
+    host += f" {figures.percent(memory.host_used, memory.host_total)}{limit}"
+    lines = [_with_history("host", host, [_share(each.host_used, each.host_total) for each in history], glyphs)]
     if not memory.gpus:
         return [*lines, ((left("GPU", _LABEL), "muted"), ("none, running on the CPU", ""))]
     for gpu in memory.gpus:
+        seen = [next((one for one in each.gpus if one.index == gpu.index), None) for each in history]
         text = (
             f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)} GiB {figures.percent(gpu.used, gpu.total)}"
         )
-        if gpu.utilisation is not None:
-            text += f"  busy {gpu.utilisation}%"
         if gpu.temperature is not None:
             text += f"  {gpu.temperature} C"
-        lines.append(((left(f"GPU {gpu.index}", _LABEL), "muted"), (f"{text}  {inert(gpu.name or '')}", "")))
+        text += f"  {inert(gpu.name or '')}"
+        shares = [_share(one.used, one.total) if one is not None else None for one in seen]
+        lines.append(_with_history(f"GPU {gpu.index}", text, shares, glyphs))
+        if gpu.utilisation is not None:
+            busy = [one.utilisation / 100 if one is not None and one.utilisation is not None else None for one in seen]
+            lines.append(_with_history("", f"busy {gpu.utilisation}%", busy, glyphs, can_be_full=False))
     return lines
+
+
+def _share(part: int | None, whole: int | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
+def _with_history(
+    label: str, text: str, shares: Sequence[float | None], glyphs: Glyphs, *, can_be_full: bool = True
+) -> Line:
+    """Return a figure with its last minute as bars, in the colour of a warning where little is left."""
+    now = next((share for share in reversed(shares) if share is not None), 0.0)
+    tone: Tone = "" if not can_be_full or now < _HIGH else "warn" if now < _FULL else "bad"
+    bars = history_bars(glyphs, shares, _HISTORY_CELLS)
+    return ((left(label, _LABEL), "muted"), (f"{bars} ", tone or "accent"), (text, tone))
 
 
 def shown(value: object) -> str:

@@ -56,16 +56,17 @@ def loss_lines(
     numbers = _numbers(focus, progress, cells, term)
     figures_below = _figures(focus, progress, memory, cells, glyphs)
     if rows < 8:  # a very low pane: the total, the bar, the time left and the memory matter most
-        return [numbers[0], *figures_below[:2], *numbers[1:], figures_below[3]][:rows]
+        return [*figures_below[:2], *numbers, figures_below[3]][:rows]
     planned = max(progress.steps, 1)
-    lines = [*numbers, *_plot(focus.losses, planned, cells, rows, glyphs), *figures_below]
+    plotted = _plot(focus.losses, planned, cells, rows, glyphs)
+    lines = [*figures_below[:2], *numbers, *plotted, *figures_below[2:]]  # how far, and how long: one looks for that
     return lines[:rows]
 
 
 def _nothing_yet(focus: Focus) -> str:
     state = focus.job.state
     if state is JobState.WAITING:
-        return "not started: it waits for its turn"
+        return "queued: it has not started"
     if state is JobState.PAUSED:
         return "paused before its first step"
     if state is JobState.RUNNING:
@@ -105,7 +106,9 @@ def _plot(losses: Losses, planned: int, cells: int, rows: int, glyphs: Glyphs) -
         return plot.plot(losses.columns, boundaries, planned, rows=room, glyphs=glyphs)
     if room < 1:
         return []
-    lines: list[Line] = [((text, "accent"),) for text in plot.bars(losses.columns, max(1, room - 1), glyphs)]
+    lines: list[Line] = [
+        ((text, "accent"),) for text in plot.bars(losses.columns, max(1, room - 1), glyphs, boundaries, planned)
+    ]
     if room >= 2:
         lines.append(((_labelled_rule(losses, boundaries, planned, plot_cells(cells, rows), glyphs), "muted"),))
     return lines
@@ -114,7 +117,7 @@ def _plot(losses: Losses, planned: int, cells: int, rows: int, glyphs: Glyphs) -
 def _labelled_rule(losses: Losses, boundaries: list[int], planned: int, cells: int, glyphs: Glyphs) -> str:
     """Return the rule below a one-row plot, with the plot's highest and lowest log10 at its ends."""
     rule = plot.boundary_rule(cells, boundaries, planned, glyphs)
-    span = plot.limits(losses.columns)
+    span = plot.limits(losses.columns, boundaries, planned)
     if span is None:
         return rule
     high, low = f"{span[1]:.2f} ", f" {span[0]:.2f}"

@@ -108,7 +108,10 @@ class RowFigures:
     """It is a row below its group's."""
 
 
-def queue_row(row: Row, cells: int, glyphs: Glyphs, known: RowFigures) -> Line:
+_NOTHING = RowFigures()
+
+
+def queue_row(row: Row, cells: int, glyphs: Glyphs, known: RowFigures = _NOTHING) -> Line:
     """Return one row of a table of ``cells`` cells, without its cursor and mark."""
     if isinstance(row, Job):
         return _job_row(row, cells, glyphs, known)

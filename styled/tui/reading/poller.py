@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MEMORY_S = 2.0
 """Seconds between two looks at the memory: NVML takes longer than everything else together."""
 
+HISTORY = 30
+"""Samples of the memory that are kept: a minute."""
+
 ASK_S = 1.0
 """Seconds that a daemon which does not report is given to answer."""
 
@@ -135,6 +138,7 @@ class SnapshotMaker:
         self._happenings: list[Happening] = []
         self._last_event = 0
         self._memory: MemorySample | None = None
+        self._memory_history: tuple[MemorySample, ...] = ()
         self._memory_due = -1e9
         self._jobs: dict[str, JobReader] = {}
         self._forecaster: Forecaster | None = None
@@ -158,6 +162,8 @@ class SnapshotMaker:
         now = time.monotonic()
         if now >= self._memory_due:
             self._memory, self._memory_due = self._measure(), now + MEMORY_S
+            if self._memory is not None:
+                self._memory_history = (*self._memory_history, self._memory)[-HISTORY:]
         queue = self._queue_reader.queue
         forecast = None if queue_only else self._foreseen(status, pulse)
         return Snapshot(
@@ -179,6 +185,7 @@ class SnapshotMaker:
             focus=focus,
             compared=() if queue_only else self._compare(view),
             memory=self._memory,
+            memory_history=self._memory_history,
             happenings=tuple(self._happenings),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
@@ -13,21 +14,24 @@ from textual.timer import Timer
 
 from styled import figures
 from styled.tui.cells.glyphs import STATE_TONES
-from styled.tui.cells.lines import Line, inert, spread
+from styled.tui.cells.lines import Line, inert, spread, wrap
 from styled.tui.model.snapshot import Canvas, Focus, Snapshot, View
 from styled.tui.panes.headings import heading
 from styled.tui.panes.job_lines import job_lines, settings_lines
 from styled.tui.panes.layer_lines import layer_lines
 from styled.tui.panes.loss_lines import loss_lines, plot_columns, term_word
+from styled.tui.panes.why_lines import job_reason_lines
 from styled.tui.screens.job_screen import JobScreen
 from styled.tui.widgets.keys_line import KeysLine
 from styled.tui.widgets.line_view import LineView
 from styled.tui.widgets.pager import Pager
 from styled.tui.widgets.picture_view import PictureView
 from styled.tui.widgets.queue_table import QueueTable
+from styled.tui.widgets.tabs import Tabs
 
 Page = Literal["picture", "sides", "losses", "settings", "log"]
 PAGES: tuple[Page, ...] = ("picture", "sides", "losses", "settings", "log")
+_TABS = {"picture": "picture", "sides": "before/after", "losses": "losses", "settings": "settings", "log": "log"}
 _PICTURES = ("picture", "sides")
 _SIDES = ("side-content", "side-style", "side-result")
 
@@ -91,6 +95,8 @@ class DetailScreen(JobScreen):
     def compose(self) -> ComposeResult:
         """Lay out all pages; the style sheet shows the chosen ones."""
         yield LineView(id="title")
+        yield Tabs(_TABS, id="tabs")
+        yield LineView(id="why")
         with Container(id="pages"):
             yield PictureView(id="page-picture")
             with Horizontal(id="page-sides"):
@@ -146,6 +152,7 @@ class DetailScreen(JobScreen):
                 self.shell.say("This job was removed.", "warn")
                 self.action_back()
             return
+        self._draw_why(focus)
         self._draw_picture(focus)
         self._draw_sides(focus)
         self._draw_losses(focus, snapshot)
@@ -173,6 +180,17 @@ class DetailScreen(JobScreen):
         left = f"  left {figures.duration(progress.left_seconds)}" if job.state == "running" else ""
         end = f"step {progress.step}/{progress.steps}  loss {figures.loss(progress.loss)}{left} "
         return spread(start, ((end, "muted"),), cells)
+
+    def _draw_why(self, focus: Focus) -> None:
+        """Show first why the job is not getting on, whole, on every page."""
+        view = self.query_one("#why", LineView)
+        lines = job_reason_lines(focus.job, self.size.width - 2, self.shell.glyphs)
+        rows = min(len(lines), self.size.height // 2)
+        if len(lines) != rows:
+            lines = [*lines[: rows - 1], ((f"... {len(lines) - rows + 1} more lines: see the job's facts (3)", "key"),)]
+        view.styles.height = rows
+        view.display = bool(rows)
+        view.show(lines)
 
     def _draw_picture(self, focus: Focus) -> None:
         view = self.query_one("#page-picture", PictureView)
@@ -206,7 +224,7 @@ class DetailScreen(JobScreen):
         layers = layer_lines(focus.progress, cells, app.glyphs)
         gap: list[Line] = [((" ", ""),)] if layers else []
         facts.show_text(
-            [*layers, *gap, *job_lines(focus, snapshot.memory, cells, app.glyphs)],
+            [*layers, *gap, *job_lines(focus, snapshot.memory, cells, app.glyphs, snapshot.memory_history)],
             title=heading("layers, job" if layers else "job", facts.size.width, app.glyphs),
         )
 
@@ -218,7 +236,9 @@ class DetailScreen(JobScreen):
             title=heading("4 settings", settings.size.width, glyphs),
         )
         log = self.query_one("#page-log", Pager)
-        rows: list[Line] = [((inert(row, ascii_only=not glyphs.unicode), ""),) for row in focus.log]
+        cells = max(20, log.size.width - 1)
+        wrapped = (wrap(inert(row, ascii_only=not glyphs.unicode), cells) for row in focus.log)
+        rows: list[Line] = [((row, ""),) for rows_of_line in wrapped for row in rows_of_line]
         empty: list[Line] = [(("The log is empty.", "muted"),)]
         log.show_text(rows or empty, title=heading("5 log", log.size.width, glyphs), follow=bool(rows))
 
@@ -226,6 +246,7 @@ class DetailScreen(JobScreen):
 
     def _turn(self) -> None:
         """Show the chosen pages, and give the keys to the text if there is one in front."""
+        self.query_one(Tabs).show_pages(self._page, {self._picture_page, self._text_page} if self._is_wide else ())
         front_is_picture = self._page in _PICTURES
         self.set_class(front_is_picture, "-picture-front")
         for page in PAGES:
@@ -235,6 +256,14 @@ class DetailScreen(JobScreen):
         target = {"losses": "facts", "settings": "page-settings", "log": "page-log"}.get(self._page)
         self.set_focus(self.query_one(f"#{target}") if target is not None else None)
         self.call_after_refresh(self._resized)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.has_class("-wide")
+
+    @on(Tabs.Chosen)
+    def _tab_chosen(self, event: Tabs.Chosen) -> None:
+        self.action_page(event.page)  # type: ignore[arg-type]  # the tabs are the pages
 
     def on_resize(self, _event: Resize) -> None:
         """Ask for pictures of the new size."""

@@ -135,8 +135,8 @@ class MainScreen(JobScreen):
             yield QueueTable(glyphs, id="queue")
             yield PictureView(id="picture")
             yield LineView(id="losses")
-            yield LineView(id="events")
             yield LineView(id="job")
+            yield LineView(id="events")
         yield LineView(id="event")
         yield Input(id="filter", placeholder="a word, or a state: failed", compact=True)
         yield KeysLine(id="keys")
@@ -209,7 +209,7 @@ class MainScreen(JobScreen):
         job = self.query_one("#job", LineView)
         glyphs = self.shell.glyphs
         title = heading("5 job", job.size.width, glyphs)
-        job.show([title, *job_lines(focus, snapshot.memory, job.size.width - 1, glyphs)])
+        job.show([title, *job_lines(focus, snapshot.memory, job.size.width - 1, glyphs, snapshot.memory_history)])
         self.refresh_keys()
 
     def draw_clock(self) -> None:

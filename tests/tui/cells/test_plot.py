@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,20 @@ def test_the_plot_has_the_rows_asked_for_and_shows_every_column(values: list[flo
 def test_axis_labels_name_the_first_the_boundaries_and_the_last_step() -> None:
     columns = plot.columns_of(range(1, 301), [10.0] * 300, 300, 120)
     assert plain(plot.plot(columns, [151], 300, rows=6, glyphs=UNICODE)[-1]).split() == ["0", "150", "300"]
+
+
+def test_the_steep_first_tenth_of_each_scale_does_not_flatten_the_rest() -> None:
+    steps = list(range(1, 201))
+    values = [10.0 ** (7 - step) if step % 100 in range(1, 6) else 100.0 - step / 4 for step in steps]
+    columns = plot.columns_of(steps, values, 200, 40)
+    low, high = plot.limits(columns, [101], 200) or (0.0, 0.0)
+    assert high < 2.1
+    assert (plot.limits(columns) or (0.0, 0.0))[1] == pytest.approx(6.0)
+    lines = [plain(line) for line in plot.plot(columns, [101], 200, rows=8, glyphs=ASCII)]
+    assert "^|" in lines[0]
+    assert low < 1.8
+
+
+def test_before_there_is_more_than_the_steep_part_it_is_drawn() -> None:
+    columns = plot.columns_of([1, 2, 3], [100.0, 10.0, 1.0], 300, 100)
+    assert plot.limits(columns, [], 300) == (pytest.approx(0.0), pytest.approx(2.0))

@@ -44,8 +44,8 @@ def test_what_is_left_alone_in_the_inbox_has_a_row_with_its_reason() -> None:
     row = queue_row(Ignored(name="IMG_1.MOV", reason="a video; only pictures are painted", since=0.0), 80, ASCII)
     assert "".join(span for span, _ in row).split() == [
         "o",
-        "ignored",
         "IMG_1.MOV",
+        "ignored:",
         "a",
         "video;",
         "only",
