@@ -45,7 +45,8 @@ _TURNS = 16
 """Sets of axes: after half as many nothing visible changes."""
 _NEAR = 8.0
 """Levels between colours that count as the same."""
-_ROWS = 1024
+_ROWS = 512
+"""At a time."""
 _CODE = np.array([65536, 256, 1])
 """A colour as one number."""
 
@@ -225,9 +226,13 @@ def evened(styles: Sequence[Array], shares: Sequence[float]) -> list[Array]:
     found: list[Array] = []
     for style, own_mean, own_spread in zip(styles, means, spreads, strict=True):
         gain = (spread / own_spread) ** towards
-        luma = style.astype(np.float32) @ _LUMA
-        moved = own_mean + towards * (mean - own_mean) + gain * (luma - own_mean) - luma
-        found.append(np.clip(style + moved[..., None], 0.0, 255.0).astype(np.float32))
+        changed = np.empty_like(style)
+        for top in range(0, len(style), _ROWS):  # some at a time: a style for a print is a gigabyte in float32
+            part = style[top : top + _ROWS].astype(np.float32)
+            luma = part @ _LUMA
+            moved = own_mean + towards * (mean - own_mean) + gain * (luma - own_mean) - luma
+            changed[top : top + _ROWS] = np.clip(np.rint(part + moved[..., None]), 0.0, 255.0)
+        found.append(changed)
     return found
 
 

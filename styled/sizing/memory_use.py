@@ -72,6 +72,9 @@ step and the one before that, the content, and gaps between them. The optimiser'
 SPECTRUM_IMAGES = 4.0
 """More with a preconditioner: the transforms of a picture and their temporaries."""
 
+PHOTO_IMAGES = 3.0
+"""More below half strength: the photo, how far the picture is from it, and the gradient of both."""
+
 TILE_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 192, 256, 512)
 """Into so many parts an axis may be cut."""
 
@@ -357,6 +360,7 @@ def _images_bytes(scale: Scale, settings: Settings, history: int, precision: Pre
     """Return what is held of the picture whatever runs in tiles: the optimiser's images, the content's features."""
     images = IMAGES[settings.optimizer] + history  # two arrays a pair, in bfloat16
     images += SPECTRUM_IMAGES * (settings.optimizer == "lbfgs" and settings.preconditioner == "frequency")
+    images += PHOTO_IMAGES * (settings.strength < 0.5)
     images += 2.0 * (settings.average > 0) + 2.0 * (settings.stop == "plateau")
     targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers) * ELEMENT_BYTES[precision]
     return scale.pixels * (images * IMAGE_BYTES_PX + targets)

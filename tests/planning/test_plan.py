@@ -34,6 +34,12 @@ def test_a_plan_has_the_scales_that_will_be_painted() -> None:
     assert (estimated.width, estimated.height) == (1024, 683)
 
 
+def test_a_plan_says_what_a_long_style_sets() -> None:
+    of_scroll = of_sizes(3000, 2000, [(7680, 400)], Settings(size=1024), MEASURED)
+    assert of_scroll.remarks == ("the style is 19.2:1: its short side sets the strokes",)
+    assert of_sizes(3000, 2000, [(800, 600)], Settings(size=1024), MEASURED).remarks == ()
+
+
 def test_untiled_steps_take_what_was_measured() -> None:
     [scale] = of_sizes(500, 500, [(500, 500)], Settings(size=500, scales=(), steps=10), MEASURED).scales
     assert scale.scheme == "off"
