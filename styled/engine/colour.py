@@ -93,11 +93,6 @@ def match_palette(content: Array, palette: Array) -> Floats:
     return matched.reshape(content.shape).astype(np.float32)
 
 
-def stretch(content: Array, palette: Array) -> float:
-    """Return how many times the contrast of a photo is that of a palette, in the colour where it is most."""
-    return float(np.linalg.norm(_linear(content, palette)[0], 2))
-
-
 def _linear(style: Array, content: Array) -> tuple[Doubles, Doubles, Doubles]:
     """Return the matrix of :func:`match_linear`, shape (3, 3), and the mean colours of both."""
     source, target = (_pixels(image) for image in (style, content))

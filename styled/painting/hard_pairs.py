@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from styled import images
-from styled.engine import colour, initial_picture
+from styled.engine import colour
 from styled.engine.objective.style_weights import style_weights
 from styled.settings import Settings
 from styled.sizing.scales import style_pieces
@@ -20,7 +19,6 @@ ALGORITHM = 2
 
 _SHARE = 0.5
 """Of a photo: a ground."""
-_SMALL_PX = 256
 _WHITE, _BLACK = 235.0, 20.0
 """Luminances of grounds, from and to."""
 
@@ -36,15 +34,14 @@ def hard_pair_remarks(
         settings: of the job.
         is_blended: all styles are painted everywhere.
     """
-    if not styles or settings.style_weight == 0.0:  # without a style the first step is an error
+    # What the first step refuses in words is none of these.
+    given = settings.style_weights
+    is_refused = not styles or (given and (len(given) != len(styles) or sum(given) == 0))
+    if is_refused or settings.style_weight == 0.0:
         return
     yield from _of_ground(content, settings)
     if _is_grey(content, styles, settings):
         yield "content and style are black and white: so is the picture"
-    if settings.init == "recolored" and settings.strength > 0 and settings.preserve_color in {"no", "luminance"}:
-        small = images.resize(content, *images.fit(content.shape[1], content.shape[0], _SMALL_PX, upscale=False))
-        if colour.stretch(small, initial_picture.palette(styles, settings)) > colour.STRETCH:
-            yield "the content has little contrast: its noise is not made as strong as the style"
     if is_blended and colour.are_apart(styles, style_weights(settings, len(styles))):
         yield "the styles differ much in brightness: they are blended at the one between them"
 

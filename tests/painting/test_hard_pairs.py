@@ -25,7 +25,6 @@ def told(content: np.ndarray, styles: list[np.ndarray], *, is_blended: bool = Tr
         (WHITE, [NOISE], "nearly white"),
         (255 - WHITE, [NOISE], "nearly black"),
         (GREY, [GREY], "black and white"),
-        (NOISE // 16 + 100, [NOISE], "little contrast"),
         (NOISE, [NOISE, NOISE // 12 + 230], "differ much in brightness"),
     ],
 )
@@ -39,6 +38,8 @@ def test_an_ordinary_pair_or_one_that_is_set_otherwise_is_told_nothing() -> None
     assert told(WHITE, [NOISE], strength=0.3) == []
     assert told(NOISE, [NOISE, NOISE // 12 + 230], is_blended=False) == []
     assert told(GREY, [GREY], style_weight=0.0) == []
+    assert told(WHITE, []) == told(WHITE, [NOISE], style_weights=(1.0, 2.0)) == [], "refused elsewhere, in words"
+    assert told(WHITE, [NOISE], style_weights=(0.0,)) == []
 
 
 @pytest.mark.parametrize(
