@@ -79,13 +79,13 @@ def test_from_drop_to_done(tmux: Tmux, root: Root) -> None:
     tmux.wait("boat", 30)
     screen = tmux.wait("12/12", 200)
     assert "total" in screen
-    tmux.wait("✓ done", 60)
+    tmux.wait("✓  0001 boat", 60)
     tmux.press("Enter")
     tmux.wait("frame 12 of 12", 20)
     tmux.press("2")
     tmux.wait("result", 20)
     tmux.press("Escape")
-    tmux.wait("STATE", 20)
+    tmux.wait("PROGRESS", 20)
     tmux.press("q")
     tmux.wait("Stop it with: styled stop", 20)
     assert len(list(root.evolution.glob("*-boat/result.png"))) == 1
