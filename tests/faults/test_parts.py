@@ -21,7 +21,7 @@ PARTS = {
     "intake": "styled.inbox.intake:Inbox.turn",
     "dispatch": "styled.daemon.dispatch:Dispatcher.turn",
     "status": "styled.daemon.reporting:Reporter.beat",
-    "socket": "styled.daemon.control.server:ControlServer.publish",
+    "events": "styled.daemon.control.server:ControlServer.publish",
 }
 
 
@@ -37,9 +37,7 @@ def test_a_part_that_breaks_is_shown_and_the_rest_goes_on(root: Root, tmp_path: 
         if part not in ("intake", "dispatch"):
             daemon.until("after", JobState.DONE)
         found = wait_until(lambda: daemon.client.request("status")["status"]["parts"])
-        assert [(each["part"], "is broken" in each["trouble"]) for each in found] == [
-            ("status" if part == "socket" else part, True)
-        ]
+        assert [(each["part"], "is broken" in each["trouble"]) for each in found] == [(part, True)]
         told = json.loads(warm.run(["status", "--json", "--root", str(root.path)], environment={}, timeout=60).stdout)
         assert (told["daemon"]["state"], len(told["daemon"]["parts"])) == ("degraded", 1)
         doctor = warm.run(["doctor", "--root", str(root.path)], environment={}, timeout=60).stdout
