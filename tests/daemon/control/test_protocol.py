@@ -227,7 +227,7 @@ def test_a_client_that_does_not_read_is_not_worked_for_and_others_are(served: Se
         for _ in range(5):
             started = time.monotonic()
             assert Client(served.root).request("ping") == {"op": "ping"}
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < patience(1)
         assert served.done.count("big") <= 2
         assert sum(len(connection.unsent) for connection in served.server._connections) < 1_000_000
         lines = greedy.makefile("rb")  # and when it reads at last, it gets everything
