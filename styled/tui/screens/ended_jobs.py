@@ -32,8 +32,7 @@ class EndedFound(Message, bubble=False):
 
     def requests(self) -> list[Request]:
         """Return one request for each."""
-        last = len(self.ids)
-        return [Request("remove", {"job": job}, f"{done} of {last} removed") for done, job in enumerate(self.ids, 1)]
+        return [Request("remove", {"job": job}, "1 of 1 removed", inert(job)) for job in self.ids]
 
 
 def find_ended(root: Root, text: str) -> EndedFound:

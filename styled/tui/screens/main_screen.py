@@ -433,7 +433,7 @@ class MainScreen(JobScreen):
         elif not found.ids:
             self.shell.say("No job here has ended.", "warn")
         else:
-            self._ask_first(found.question(), *found.requests())
+            self._ask_first(found.question(), *found.requests(), summary="removed")
 
     def action_detail(self) -> None:
         """Open the job under the cursor."""
