@@ -245,7 +245,7 @@ def settings_from(values: Mapping[str, Any], *, source: str = "") -> Settings:
             msgspec.convert({key: value}, Settings)
         except msgspec.ValidationError as error:
             if isinstance(error.__cause__, SettingsError):
-                continue  # a check across fields: judged below, on the whole
+                continue  # a check across fields: checked below, on the whole
             advice = f"{_nearest_choice(key, value)}Give {_range_of(key)}."
             raise SettingsError(f"{where}{key} = {_shown(value)} is not allowed", advice) from None
     try:

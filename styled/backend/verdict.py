@@ -71,7 +71,7 @@ _HOPELESS = _kinds(
 )
 
 
-def judge(ended: Ended) -> tuple[Verdict, str]:
+def verdict_of(ended: Ended) -> tuple[Verdict, str]:
     """Return what the end of a worker means, and the reason to show: one sentence or two."""
     kind = ended.failure.kind if ended.failure else ""
     if ended.returncode == 0 and ended.result is not None:
@@ -106,7 +106,7 @@ def blame(ended: Ended) -> Blame:
         return Blame.NOBODY
     if ended.failure is not None and ended.failure.kind in _OF_THE_MACHINE:
         return Blame.MACHINE
-    return Blame.UNKNOWN if judge(ended)[0] is Verdict.CRASHED else Blame.NOBODY
+    return Blame.UNKNOWN if verdict_of(ended)[0] is Verdict.CRASHED else Blame.NOBODY
 
 
 def of_the_machine(error: Exception, program: str) -> bool:

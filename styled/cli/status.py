@@ -63,26 +63,26 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         limit: at most so many ended jobs; None for all.
     """
     with StoreReader.open(root) as reader:
-        told = reader.status()
+        report = reader.status()
         jobs = reader.jobs([JobState.RUNNING, JobState.WAITING, JobState.PAUSED], order="queue")
         jobs += reader.jobs(ENDED, order="queue", limit=limit)
         counts = {str(state): count for state, count in reader.counts().items()}
-    seen, told = see_daemon(root, told)
+    seen, report = see_daemon(root, report)
     return {
         "version": VERSION,
         "root": str(root.path),
         "daemon": msgspec.to_builtins(seen),
         "counts": counts,
         "jobs": [msgspec.to_builtins(job) for job in jobs],
-        "incomplete": msgspec.to_builtins(told.incomplete) if told else [],
-        "incomplete_count": told.incomplete_count if told else 0,
-        "hot_folders": told.hot_folders if told else [],
-        "hot_folders_count": told.hot_folders_count if told else 0,
-        "ignored": msgspec.to_builtins(told.ignored) if told else [],
-        "ignored_count": told.ignored_count if told else 0,
-        "rejected": msgspec.to_builtins(told.rejected) if told else [],
-        "rejected_count": told.rejected_count if told else 0,
-        "memory": msgspec.to_builtins(told.memory) if told else None,
+        "incomplete": msgspec.to_builtins(report.incomplete) if report else [],
+        "incomplete_count": report.incomplete_count if report else 0,
+        "hot_folders": report.hot_folders if report else [],
+        "hot_folders_count": report.hot_folders_count if report else 0,
+        "ignored": msgspec.to_builtins(report.ignored) if report else [],
+        "ignored_count": report.ignored_count if report else 0,
+        "rejected": msgspec.to_builtins(report.rejected) if report else [],
+        "rejected_count": report.rejected_count if report else 0,
+        "memory": msgspec.to_builtins(report.memory) if report else None,
     }
 
 

@@ -82,7 +82,7 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | N
         else:
             ref, known = job.id, True
             if job.state in ENDED:
-                yield (0 if job.state is JobState.DONE else 1), _told(job)
+                yield (0 if job.state is JobState.DONE else 1), _outcome(job)
         yield None
 
 
@@ -115,7 +115,7 @@ def _ended_since(reader: StoreReader, seq: int) -> list[JobState]:
     return [JobState(state) for state in last.values() if state in ENDED]
 
 
-def _told(job: Job) -> str:
+def _outcome(job: Job) -> str:
     words = f"{job.number:04d} {job.name}: {job.state}"
     return ": ".join([words, *filter(None, [job.reason, "; ".join(job.remarks)])])
 

@@ -167,7 +167,7 @@ def _daemon(root: Root) -> Iterator[Finding]:
     holder = holder_of(root)
     try:
         client = Client(root, timeout=2.0)
-        told = client.request("ping")
+        reply = client.request("ping")
         status = status_from(client.request("status"))
     except DaemonNotRunning:
         if holder is None:
@@ -182,7 +182,7 @@ def _daemon(root: Root) -> Iterator[Finding]:
     except StyledError as error:
         yield Finding("daemon", "problem", error.message, error.advice)
     else:
-        yield Finding("daemon", "ok", f"pid {told['pid']}, version {told['version']}")
+        yield Finding("daemon", "ok", f"pid {reply['pid']}, version {reply['version']}")
         for part in status.parts:
             advice = f"It is tried again by itself, and all else goes on; {root.log} has details."
             yield Finding(f"daemon, {part.part}", "warning", part.trouble, advice)

@@ -124,7 +124,7 @@ class Daemon:
 
         Return False if asked to stop meanwhile.
         """
-        told = ""
+        logged = ""
         lock = self._lock = RootLock(self._root)
         stack.callback(lock.release)
         while True:
@@ -139,15 +139,15 @@ class Daemon:
                     self._open_doors(attempt)
                 except Exception as error:  # noqa: BLE001  # raised again unless waiting may mend it
                     reason = self._why_wait(error)
-                    if told != reason:
+                    if logged != reason:
                         self._log.error("the daemon waits to begin; trying again", reason=reason)
                         lock.note(reason)
-                    told = reason
+                    logged = reason
                 else:
                     lock.note("")
                     stack.push(attempt.pop_all())
                     return True
-            self._notifier.waiting(f"waits to begin: {told}")
+            self._notifier.waiting(f"waits to begin: {logged}")
             self._signals.wait(RETRY_S)
             signals = set(self._signals.received())
             if signals & Signals.STOP:

@@ -15,7 +15,7 @@ import structlog
 
 from styled import images
 from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Runner, Task
-from styled.backend.verdict import Blame, Verdict, blame, judge, of_the_machine
+from styled.backend.verdict import Blame, Verdict, blame, of_the_machine, verdict_of
 from styled.config import QueueConfig
 from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
@@ -296,10 +296,10 @@ class Dispatcher:
             case Noted(note=note):
                 self._log.warning("a worker notes", job=report.id, note=note)
 
-    def _keep_remarks(self, job_id: str, told: Sequence[str]) -> None:
+    def _keep_remarks(self, job_id: str, new: Sequence[str]) -> None:
         """Add to the job's remarks those of its worker that are new."""
         job = self._store.get(job_id)
-        remarks = joined_remarks(job.remarks, told)
+        remarks = joined_remarks(job.remarks, new)
         if remarks != job.remarks:
             for remark in remarks[len(job.remarks) :]:
                 self._log.warning("a worker remarks", job=job_id, remark=remark)
@@ -320,7 +320,7 @@ class Dispatcher:
 
     def _note_end(self, job_id: str, ended: Ended) -> None:
         """Handle a worker's end, once; what follows from it may have to be tried more than once."""
-        verdict, reason = judge(ended)
+        verdict, reason = verdict_of(ended)
         self.ends[verdict] += 1
         self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
         if verdict is Verdict.DISK_FULL and not ended.elsewhere:
@@ -334,7 +334,7 @@ class Dispatcher:
         except NoSuchJob:  # its row was damaged, and its folder had nothing to take it from
             self._log.warning("a worker ended whose job is gone", job=job_id)
             return
-        verdict, reason = judge(ended)
+        verdict, reason = verdict_of(ended)
         whose = blame(ended)
         if job.state is not JobState.RUNNING:  # paused or cancelled, and so it was asked to stop
             self._store.change(job_id, handle="", node="")

@@ -137,7 +137,7 @@ class Reporter:
             status=status,
             counts=self._store.counts(),
             oldest_waiting_at=oldest[0].created_at if oldest else None,
-            running=[(self._store.get(job), told) for job, told in progress if told is not None],
+            running=[(self._store.get(job), last) for job, last in progress if last is not None],
             ends=self._dispatcher.ends,
             missed_events=missed_events,
             observer_restarts=observer_restarts,

@@ -127,7 +127,7 @@ def _refuse_unusable(hidden: Path, names_there: Sequence[str], parts: Mapping[st
     task = Task(pair, {name: Signature.of((hidden / name).stat()) for name in names_there})
     weights = str(config.job.get("weights", default_values()["weights"]))
     with images.Checker(max_bytes=config.inbox.max_bytes, max_pixels=config.inbox.max_pixels) as checker:
-        verdict = PairChecker(hidden, config.inbox, checker, weights).judge(task)
+        verdict = PairChecker(hidden, config.inbox, checker, weights).check(task)
     if isinstance(verdict, NotYet) and verdict.afterwards is not None:
         verdict = verdict.afterwards  # nobody is still writing these copies
     if isinstance(verdict, Prepared):

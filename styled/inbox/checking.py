@@ -126,7 +126,7 @@ class PairChecker:
     _kills: Counter[Signature] = field(default_factory=Counter)
     """How often the decoder was killed, by image."""
 
-    def judge(self, task: Task, *, is_patient: bool = True) -> CheckResult:
+    def check(self, task: Task, *, is_patient: bool = True) -> CheckResult:
         """Judge a pair. Takes as long as decoding and reading its files.
 
         Args:

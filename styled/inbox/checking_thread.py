@@ -1,6 +1,6 @@
-"""The threads that judge pairs, so that a large or hostile image holds up neither the daemon's loop nor other pairs.
+"""The threads that check pairs, so that a large or hostile image holds up neither the daemon's loop nor other pairs.
 
-Each pair is first judged in the quick one, where an image may take :data:`QUICK_S`; a pair with an image that takes
+Each pair is first checked in the quick one, where an image may take :data:`QUICK_S`; a pair with an image that takes
 longer goes on in the slow one. So a picture that takes minutes is waited for by its like, and by others for seconds.
 """
 
@@ -28,14 +28,14 @@ QUICK_BYTES = 200_000_000
 """Pairs with larger files begin in the slow thread: reading them takes seconds too."""
 
 HANGS_S = 300.0
-"""After which a pair that is being judged is trouble: longer than the longest image, and than two gigabytes take."""
+"""After which a pair that is being checked is trouble: longer than the longest image, and than two gigabytes take."""
 
 
 class _Lane:
     def __init__(self, name: str, inbox: Path, config: InboxConfig, weights: str, seconds: float) -> None:
         self.thread = LastingThread(name)
         self.checker = images.Checker(max_bytes=config.max_bytes, max_pixels=config.max_pixels, seconds=seconds)
-        self.judge = PairChecker(inbox, config, self.checker, weights)
+        self.pairs = PairChecker(inbox, config, self.checker, weights)
         self._stack = ExitStack()
         self._stack.enter_context(self.checker)
 
@@ -62,7 +62,7 @@ class CheckingThreads:
         self._slow = _Lane("styled-slow-preparer", inbox, config, weights, SECONDS)
 
     def submit(self, task: Task) -> None:
-        """Have a pair judged; a verdict follows."""
+        """Have a pair checked; a verdict follows."""
         large = any(signature.size > QUICK_BYTES for signature in task.signatures.values())
         lane, run = (self._slow, self._run_slow) if large else (self._quick, self._run_quick)
         lane.thread.submit(partial(run, task))
@@ -76,7 +76,7 @@ class CheckingThreads:
 
     @property
     def hangs(self) -> bool:
-        """Whether a pair has been judged for longer than any takes."""
+        """Whether a pair has been checked for longer than any takes."""
         return max(self._quick.thread.at_it_s, self._slow.thread.at_it_s) > HANGS_S
 
     def close(self, until: float) -> None:
@@ -87,25 +87,25 @@ class CheckingThreads:
 
     def _run_quick(self, task: Task) -> None:
         try:
-            self._judge(self._quick.judge, task)
+            self._check(self._quick.pairs, task)
         except SlowImage:
             self._slow.thread.submit(partial(self._run_slow, task))
 
     def _run_slow(self, task: Task) -> None:
-        self._judge(self._slow.judge, task)
+        self._check(self._slow.pairs, task)
         if self._slow.thread.is_idle:
             self._slow.checker.close()  # 30 MB that are seldom needed
 
-    def _judge(self, judge: PairChecker, task: Task) -> None:
+    def _check(self, pairs: PairChecker, task: Task) -> None:
         if self._closing:
             return
         try:
-            verdict = judge.judge(task, is_patient=judge is self._slow.judge)
+            verdict = pairs.check(task, is_patient=pairs is self._slow.pairs)
         except SlowImage:
             raise
         except Exception as error:  # noqa: BLE001  # logged with its traceback
             # One pair must not end the intake of all others: it is shown as waiting, and tried again later.
-            structlog.get_logger("inbox").exception("a pair could not be judged", pair=task.pair.name)
+            structlog.get_logger("inbox").exception("a pair could not be checked", pair=task.pair.name)
             verdict = NotYet(task, task.pair.content, f"a look at the log: {type(error).__name__}")
         self._verdicts.put(verdict)
         self._wake()

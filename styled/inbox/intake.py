@@ -106,7 +106,7 @@ class Inbox:
         self._misfits: deque[Misfit] = deque()
         self._held: deque[Prepared] = deque()
         """Checked, and not claimed yet: a pair with the same images is being claimed, or there was no room."""
-        self._judging: set[str] = set()
+        self._checking: set[str] = set()
         """Contents of pairs that are with the preparer, or held."""
         self._claiming: set[str] = set()
         """Contents of pairs that are being claimed."""
@@ -143,7 +143,7 @@ class Inbox:
         until = time.monotonic() + _CLOSE_S
         self._scanner.close(until)
         self._preparer.close(until)
-        self._judging.clear()
+        self._checking.clear()
         self._ready.clear()
         self._misfits.clear()
         self._held.clear()
@@ -197,7 +197,7 @@ class Inbox:
 
     def waiting(self) -> int:
         """Return how many complete pairs wait to be claimed."""
-        return len(self._ready) + len(self._judging) + len(self._claiming)
+        return len(self._ready) + len(self._checking) + len(self._claiming)
 
     def due_in(self) -> float:
         """Return the seconds until :meth:`turn` is due, if ``wake`` does not ask for it earlier."""
@@ -367,37 +367,37 @@ class Inbox:
         if originals := self._originals.to_remove():
             self._mover.submit(RemoveOrder(originals))
         room = self._within_queue(min(limit, _MOVED_AHEAD)) - len(self._claiming)
-        self._judge_more()
+        self._check_more()
         held, self._held = self._held, deque()
         try:
             while room > 0 and self._clock() < deadline:
                 if (verdict := held.popleft() if held else self._preparer.verdict()) is None:
                     break
                 room -= self._obey(verdict)
-                self._judge_more()
+                self._check_more()
         finally:
             self._held.extendleft(reversed(held))
 
     def _within_queue(self, limit: int) -> int:
         """Return how many pairs may be claimed: no more than leave room in the queue."""
-        if not (self._ready or self._judging or self._claiming):
+        if not (self._ready or self._checking or self._claiming):
             self._queue_full = False
             return limit
         room = max(0, self._config.max_queue - self._store.counts()[JobState.WAITING])
         self._queue_full = room == 0
         return min(limit, room)
 
-    def _judge_more(self) -> None:
-        while len(self._judging) < _PREPARED_AHEAD:
+    def _check_more(self) -> None:
+        while len(self._checking) < _PREPARED_AHEAD:
             if (pair := self._ready.popleft() if self._ready else self._idle.next()) is None:
                 return
-            self._judging.add(pair.content)
+            self._checking.add(pair.content)
             self._preparer.submit(self._found.task(pair))
 
     def _obey(self, verdict: CheckResult) -> int:
         """Have done what a verdict asks for; return how many claims that is."""
         pair = verdict.task.pair
-        self._judging.discard(pair.content)
+        self._checking.discard(pair.content)
         if isinstance(verdict, NotYet) and self._scanner.tracker.age(verdict.path) >= self._config.truncated_grace_s:
             verdict = verdict.afterwards or verdict
         match verdict:
@@ -415,7 +415,7 @@ class Inbox:
 
     def _look(self) -> None:
         notes = self._awaited.current(self._scanner.tracker.signature)
-        busy = self._judging | self._claiming
+        busy = self._checking | self._claiming
         found = self._scanner.look(busy=busy, taken=self._originals.taken, notes=notes, wall=self._wall())
         if found is not None:
             self._take_in(found, notes)
@@ -429,7 +429,7 @@ class Inbox:
         self._awaited.only(notes)
         self._found = found
         # The look began a while ago: it has no part in what was begun or done since then.
-        busy, gone = self._judging | self._claiming, self._gone | self._moving
+        busy, gone = self._checking | self._claiming, self._gone | self._moving
         new = (pair for pair in found.ready if pair.content not in busy and pair.folder not in gone)
         self._ready = deque(pair for pair in new if gone.isdisjoint(pair.paths))
         self._idle.see(found.idle, busy=busy)
@@ -468,7 +468,7 @@ class Inbox:
 
     def _hold(self, prepared: Prepared) -> None:
         self._held.append(prepared)
-        self._judging.add(prepared.task.pair.content)
+        self._checking.add(prepared.task.pair.content)
 
     def _wait(self, verdict: NotYet) -> None:
         """Hold a pair back: until its file grows, is closed, may be read, or has had its time."""

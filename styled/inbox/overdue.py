@@ -15,7 +15,7 @@ class Overdue:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("inbox")
 
     def tell(self, incomplete: Iterable[Incomplete], ignored: Iterable[Ignored], wall: float) -> None:
@@ -28,13 +28,13 @@ class Overdue:
         """
         lying: list[Incomplete | Ignored] = [*incomplete, *ignored]
         late = {(each.name, _words(each)): each for each in lying if wall - each.since >= OVERDUE_S}
-        new = [each for key, each in late.items() if key not in self._told]
+        new = [each for key, each in late.items() if key not in self._reported]
         if new:
             with self._store.batch():
                 for each in new:
                     kind = "incomplete" if isinstance(each, Incomplete) else "ignored"
                     self._store.note_event(kind, f"{each.name} {_words(each)}")
-        self._told = set(late)  # only now: with a store without room it is reported the next time
+        self._reported = set(late)  # only now: with a store without room it is reported the next time
         for each in new:
             hours = round((wall - each.since) / 3600.0, 1)
             if isinstance(each, Incomplete):

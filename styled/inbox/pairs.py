@@ -262,7 +262,7 @@ def _pair_files(folder: _Folder, pairing: Pairing) -> None:
         if not _holds_one(name, kind, in_one_case):
             _left_over(name, folder.path(name), kind, pairing)
     for group in groups.values():
-        _judge(group, pairing)
+        _sort_group(group, pairing)
     folder.tell_unfinished(pairing)
 
 
@@ -357,10 +357,10 @@ def _pair_across(folders: Sequence[_Folder], pairing: Pairing) -> None:
     for group in groups.values():
         pairing.ignored += [Ignored(path, "another file is this part") for path in group.leave_doubtful()]
     for group in _folded(groups).values():
-        _judge(group, pairing)
+        _sort_group(group, pairing)
 
 
-def _judge(group: Group, pairing: Pairing) -> None:
+def _sort_group(group: Group, pairing: Pairing) -> None:
     wrong = group.wrong()
     if wrong:
         pairing.misfits.append(Misfit(group.name, wrong, group.paths))

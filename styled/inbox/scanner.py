@@ -40,7 +40,7 @@ _SHARE = 0.1
 _HANGS_S = 30.0
 """After which a look that has not come back is trouble."""
 
-_TOLD_AT_ONCE = 10
+_REPORTED_AT_ONCE = 10
 """Entries that are left alone are logged singly, of one look."""
 
 HANGS = "inbox/ does not answer; is its file server there?"
@@ -59,7 +59,7 @@ class _Result(NamedTuple):
     """That it took."""
     left_alone: frozenset[Ignored]
     new_left_alone: list[Ignored]
-    """The first of those that were not told of yet, :data:`_TOLD_AT_ONCE` at most."""
+    """The first of those that were not reported yet, :data:`_REPORTED_AT_ONCE` at most."""
     new_left_alone_count: int
 
 
@@ -98,7 +98,7 @@ class InboxScanner:
         self._failures = 0
         self._identity: tuple[int, int] | None = None
         self._result: _Result | None = None
-        self._told: frozenset[Ignored] = frozenset()
+        self._reported: frozenset[Ignored] = frozenset()
         """What is left alone and was reported; of the thread."""
         self.begun = 0
         """How many looks were begun."""
@@ -164,7 +164,12 @@ class InboxScanner:
             self._look_was_hinted, self._hinted, self._again = self._hinted, False, False
             self._begun_at = now
             make = partial(
-                self._make_look, busy=frozenset(busy), taken=dict(taken), notes=dict(notes), wall=wall, told=self._told
+                self._make_look,
+                busy=frozenset(busy),
+                taken=dict(taken),
+                notes=dict(notes),
+                wall=wall,
+                reported=self._reported,
             )
             self._running = self._thread.submit(make)
             self._running.add_done_callback(lambda _: self._wake())
@@ -188,7 +193,7 @@ class InboxScanner:
         taken: Mapping[str, Taken],
         notes: Mapping[str, str],
         wall: float,
-        told: frozenset[Ignored],
+        reported: frozenset[Ignored],
     ) -> _Result:
         """Make a look, in the thread."""
         started = self._clock()
@@ -212,8 +217,8 @@ class InboxScanner:
             found.rejected, found.rejected_count = rejected(self._root)
         is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
         is_final = is_final and not any(map(is_hidden_copy, look.kinds))  # time makes them abandoned
-        new = [entry for entry in found.left_alone if entry not in told]
-        first = heapq.nsmallest(_TOLD_AT_ONCE, new)
+        new = [entry for entry in found.left_alone if entry not in reported]
+        first = heapq.nsmallest(_REPORTED_AT_ONCE, new)
         took = self._clock() - started
         return _Result(look, pairing, found, is_final, took, frozenset(found.left_alone), first, len(new))
 
@@ -280,4 +285,4 @@ class InboxScanner:
         more = result.new_left_alone_count - len(result.new_left_alone)
         if more:
             self._log.warning("left alone in the inbox, and more", more=more)
-        self._told = result.left_alone
+        self._reported = result.left_alone

@@ -207,7 +207,7 @@ class StyledApp(App[None]):
         if self._pulse_taker is not None:
             self._pulse_taker.start()
         if self.options.kitty and self.no_kitty:
-            self.say(f"No real pictures: {self.no_kitty}; characters instead.", "warn")
+            self.show_message(f"No real pictures: {self.no_kitty}; characters instead.", "warn")
         self.set_interval(1.0, self._tick)
         if self._start_daemon:
             self._run_daemon(start_detached, "")
@@ -217,7 +217,9 @@ class StyledApp(App[None]):
         known = known_keys()
         for name in self.options.keys:
             if name not in known:
-                self.say(f"[tui] keys: no action is called {name!r}; did you mean {nearest(name, known)!r}?", "warn")
+                self.show_message(
+                    f"[tui] keys: no action is called {name!r}; did you mean {nearest(name, known)!r}?", "warn"
+                )
         self.set_keymap({name: key for name, key in self.options.keys.items() if name in known})
 
     def on_unmount(self) -> None:
@@ -283,7 +285,7 @@ class StyledApp(App[None]):
             self._run_daemon(start_detached, "The daemon is running.")
             return
         if self.daemon_trouble != "silent":
-            self.say("The daemon is running.", "")
+            self.show_message("The daemon is running.", "")
             return
 
         def answered(yes: bool | None) -> None:
@@ -407,7 +409,7 @@ class StyledApp(App[None]):
         """Return what a command typed here needs to mean this root."""
         return "" if Root.at() == self.root else f" --root {shlex.quote(str(self.root.path))}"
 
-    def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
+    def show_message(self, text: str, tone: Tone, *, whole: bool = False) -> None:
         """Show a text in the event line for a while; ``whole`` keeps paths as they are."""
         words = inert(text, ascii_only=not self.glyphs.unicode) if whole else self._words(text)
         self._said = (self._clock(), ((" " + words, tone),))
@@ -426,7 +428,7 @@ class StyledApp(App[None]):
     def on_styled_app_answered(self, message: Answered) -> None:
         """Show how a request ended; a refusal that is too long for the row in a window, whole."""
         answer = message.answer
-        self.say(answer.text, answer.tone)
+        self.show_message(answer.text, answer.tone)
         if answer.tone == "bad" and len(answer.text) >= self.size.width:
             self.push_screen(Notice("That was not done:", self._words(answer.text)))
         if answer.refusals:
@@ -461,7 +463,7 @@ class StyledApp(App[None]):
 
     def action_help_quit(self) -> None:
         """Show how to leave, to users who press ctrl+c."""
-        self.say("q leaves; the daemon and its jobs run on.", "")
+        self.show_message("q leaves; the daemon and its jobs run on.", "")
 
     def action_command_palette(self) -> None:
         """Offer every key's action by name."""

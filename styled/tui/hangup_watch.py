@@ -47,8 +47,8 @@ class HangupWatch(threading.Thread):
         poll = select.poll()
         poll.register(self._descriptor, 0)  # no events asked for: only hang-up and error are reported
         while not self._ended.is_set():
-            told = poll.poll(LOOK_S * 1000)
-            if not told and os.isatty(self._descriptor):
+            events = poll.poll(LOOK_S * 1000)
+            if not events and os.isatty(self._descriptor):
                 continue
             if self._ended.is_set():
                 return

@@ -45,7 +45,7 @@ class Shell(Protocol):
     def event_line(self, *, with_happenings: bool = True) -> Line:
         """Return what was answered lately, what is wrong, or else the newest thing that happened."""
 
-    def say(self, text: str, tone: Tone, *, whole: bool = False) -> None:
+    def show_message(self, text: str, tone: Tone, *, whole: bool = False) -> None:
         """Show a text in the event line for a while; ``whole`` keeps paths as they are."""
 
     def ask(self, *requests: Request | Toggle, summary: str = "") -> None:

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from styled.backend.runner import Ended
-from styled.backend.verdict import Blame, Verdict, blame, judge, of_the_machine
+from styled.backend.verdict import Blame, Verdict, blame, of_the_machine, verdict_of
 from styled.errors import DiskFull, Diverged, OutOfMemory, StyledError, UnreadableImage, WeightsUnavailable
 from styled.messages import Failure, Result
 
@@ -49,7 +49,7 @@ def failed(error: StyledError, returncode: int | None = None) -> Ended:
     ],
 )
 def test_the_end_of_a_worker_has_one_meaning(ended: Ended, verdict: Verdict, words: str) -> None:
-    found, reason = judge(ended)
+    found, reason = verdict_of(ended)
     assert found is verdict
     assert words in reason
     assert bool(reason) == bool(words)

@@ -43,7 +43,7 @@ def check() -> Iterator[CountingCheck]:
 
 
 @pytest.fixture
-def judge(tmp_path: Path, check: CountingCheck) -> PairChecker:
+def pairs(tmp_path: Path, check: CountingCheck) -> PairChecker:
     check.asked.clear()
     return PairChecker(tmp_path, InboxConfig(max_bytes=100_000), check, weights=str(tmp_path / "own.h5"))
 
@@ -61,10 +61,10 @@ def task(folder: Path, pair: Pair = PAIR, **data: bytes) -> Task:
 
 
 def test_a_good_pair_is_prepared_with_digests_names_and_settings(
-    judge: PairChecker, tmp_path: Path, check: CountingCheck
+    pairs: PairChecker, tmp_path: Path, check: CountingCheck
 ):
     (tmp_path / "own.h5").write_bytes(b"weights")
-    verdict = judge.judge(task(tmp_path))
+    verdict = pairs.check(task(tmp_path))
     assert isinstance(verdict, Prepared)
     assert [(member.source, member.target) for member in verdict.members] == [
         ("a.content.png", "content.png"), ("a.style.PNG", "style.png"), ("a.mask.png", "mask.png"), ("a.toml", "job.toml")
@@ -76,11 +76,11 @@ def test_a_good_pair_is_prepared_with_digests_names_and_settings(
 
 
 def test_a_changed_file_is_noticed_before_and_after_reading_it(
-    judge: PairChecker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: PairChecker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     found = task(tmp_path)
     os.utime(tmp_path / "a.style.PNG")
-    assert isinstance(judge.judge(found), Changed)
+    assert isinstance(pairs.check(found), Changed)
     found = task(tmp_path)
     real = hashlib.file_digest
     read: list[int] = []
@@ -93,11 +93,11 @@ def test_a_changed_file_is_noticed_before_and_after_reading_it(
         return digest
 
     monkeypatch.setattr(hashlib, "file_digest", slowly)
-    assert isinstance(judge.judge(found), Changed)
+    assert isinstance(pairs.check(found), Changed)
 
 
 def test_the_file_that_was_opened_is_decoded_whatever_has_its_name_by_then(
-    judge: PairChecker, tmp_path: Path, check: CountingCheck, monkeypatch: pytest.MonkeyPatch
+    pairs: PairChecker, tmp_path: Path, check: CountingCheck, monkeypatch: pytest.MonkeyPatch
 ):
     found = task(tmp_path, content_png=b"no image")
     (tmp_path / "good.png").write_bytes(png(1))
@@ -107,14 +107,14 @@ def test_the_file_that_was_opened_is_decoded_whatever_has_its_name_by_then(
             (tmp_path / "good.png").replace(tmp_path / name)
 
     monkeypatch.setattr(check, "before_decoding", exchange)
-    verdict = judge.judge(found)
+    verdict = pairs.check(found)
     assert isinstance(verdict, NotYet)
     assert isinstance(verdict.afterwards, Unusable)
     assert "not an image" in verdict.afterwards.reason
 
 
 def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
-    judge: PairChecker, tmp_path: Path, check: CountingCheck
+    pairs: PairChecker, tmp_path: Path, check: CountingCheck
 ):
     kept = frozenset({"hot/style.png"})
     for name in ("x", "y"):
@@ -123,12 +123,12 @@ def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
         (tmp_path / "hot" / f"{name}.png").write_bytes(png(5))
         if name == "x":
             (tmp_path / "hot" / "style.png").write_bytes(png(6))
-        verdict = judge.judge(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
+        verdict = pairs.check(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
         assert isinstance(verdict, Prepared)
         assert [member.kept for member in verdict.members] == [False, True]
     assert check.asked == ["x.png", "style.png", "y.png"]
     (tmp_path / "hot" / "style.png").write_bytes(b"no image")
-    verdict = judge.judge(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
+    verdict = pairs.check(Task(pair, {path: Signature.of((tmp_path / path).stat()) for path in pair.paths}))
     assert isinstance(verdict, NotYet)
     assert verdict.path == "hot/style.png"
     assert isinstance(verdict.afterwards, Unusable)
@@ -144,8 +144,8 @@ def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
         ("toml", b"sise = 3", "never: a.toml: unknown setting 'sise'. Did you mean 'size'"),
     ],
 )
-def test_the_file_at_fault_is_named(judge: PairChecker, tmp_path: Path, which: str, data: bytes, words: str):
-    verdict = judge.judge(task(tmp_path, **{which: data}))
+def test_the_file_at_fault_is_named(pairs: PairChecker, tmp_path: Path, which: str, data: bytes, words: str):
+    verdict = pairs.check(task(tmp_path, **{which: data}))
     assert isinstance(verdict, NotYet | Unusable)
     assert verdict.path == "a." + which.replace("_", ".")
     said = f"waits for {verdict.missing}" if isinstance(verdict, NotYet) else f"never: {verdict.reason}"
@@ -154,7 +154,7 @@ def test_the_file_at_fault_is_named(judge: PairChecker, tmp_path: Path, which: s
 
 def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
     with images.Checker(max_pixels=1000) as checker:
-        verdict = PairChecker(tmp_path, InboxConfig(), checker, "builtin").judge(
+        verdict = PairChecker(tmp_path, InboxConfig(), checker, "builtin").check(
             task(tmp_path, content_png=png(0, side=40))
         )
     assert isinstance(verdict, Unusable)
@@ -162,11 +162,11 @@ def test_more_pixels_than_allowed_are_refused(tmp_path: Path):
 
 
 def test_nothing_outside_the_inbox_is_ever_read_in_a_race_with_a_link(
-    judge: PairChecker, tmp_path: Path, check: CountingCheck
+    pairs: PairChecker, tmp_path: Path, check: CountingCheck
 ):
     """A stranger swaps the pair's folder, and the file in it, for links to a secret, as fast as possible."""
     inbox, secret = tmp_path / "inbox", tmp_path / "secret"
-    judge.inbox = inbox
+    pairs.inbox = inbox
     pair = Pair("a", "p/content.png", ("p/style.png",), folder="p")
     for folder in (inbox / "p", secret):
         folder.mkdir(parents=True)
@@ -191,7 +191,7 @@ def test_nothing_outside_the_inbox_is_ever_read_in_a_race_with_a_link(
     stranger = threading.Thread(target=swap)
     stranger.start()
     try:
-        verdicts = [judge.judge(found) for _ in range(300)]
+        verdicts = [pairs.check(found) for _ in range(300)]
     finally:
         stop.set()
         stranger.join()

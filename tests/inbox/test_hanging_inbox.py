@@ -41,7 +41,7 @@ def test_turns_go_on_while_a_file_server_hangs(drive: Driver, place: str, monkey
 
     where: dict[str, tuple[Any, str]] = {
         "the look": (scanner, "look_into"),
-        "the check": (checking_thread.PairChecker, "judge"),
+        "the check": (checking_thread.PairChecker, "check"),
         "the claim": (mover, "take"),
         "the rejection": (mover, "reject"),
         "the recovery": (mover, "mend_files"),
@@ -83,7 +83,7 @@ def test_a_picture_that_takes_minutes_holds_up_no_other_pair(drive: Driver, monk
 
     def member(self: Any, task: Any, *arguments: Any, **named: Any) -> Any:
         if task.pair.name == "slow":
-            if self is drive.inbox._preparer._quick.judge:
+            if self is drive.inbox._preparer._quick.pairs:
                 raise SlowImage("slow.content.png could not be decoded within 3 s")
             done.wait(patience(60))
         return real(self, task, *arguments, **named)

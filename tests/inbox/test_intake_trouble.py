@@ -150,18 +150,18 @@ def test_what_cannot_be_moved_to_rejected_stays_with_both_reasons(drive: Driver,
 def test_a_decoder_that_breaks_in_a_new_way_holds_up_no_other_pair(drive: Driver, monkeypatch: pytest.MonkeyPatch):
     from styled.inbox.checking import PairChecker
 
-    real: Callable[..., object] = PairChecker.judge
+    real: Callable[..., object] = PairChecker.check
 
-    def judge(self: PairChecker, task: object, *, is_patient: bool) -> object:
+    def check(self: PairChecker, task: object, *, is_patient: bool) -> object:
         if task.pair.name == "a":  # type: ignore[attr-defined]
             raise ZeroDivisionError
         return real(self, task, is_patient=is_patient)
 
-    monkeypatch.setattr(PairChecker, "judge", judge)
+    monkeypatch.setattr(PairChecker, "check", check)
     drive.drop(a__content=png(1), a__style=png(2), b__content=png(3), b__style=png(4))
     assert [job.name for job in drive.run(10)] == ["b"]
     assert drive.waits() == {"a": "a look at the log: ZeroDivisionError"}
-    monkeypatch.setattr(PairChecker, "judge", real)
+    monkeypatch.setattr(PairChecker, "check", real)
     assert [job.name for job in drive.run(65)] == ["a"]
 
 

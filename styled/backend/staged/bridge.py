@@ -50,7 +50,7 @@ def main() -> int:
 def _serve() -> None:
     orders = _Orders()
     runner: StagedRunner | None = None
-    told: str | None = None
+    sent: str | None = None
     beat_due = 0.0
     try:
         while not orders.ended:
@@ -64,9 +64,9 @@ def _serve() -> None:
                         runner.stop(order.job, order.grace_s)
             if runner is not None:
                 _tell(runner)
-                if runner.trouble != told:
-                    told = runner.trouble
-                    _send(Notice(trouble=told))
+                if runner.trouble != sent:
+                    sent = runner.trouble
+                    _send(Notice(trouble=sent))
                 elif time.monotonic() >= beat_due:
                     beat_due = time.monotonic() + _BEAT_S
                     _send(Notice())

@@ -87,7 +87,7 @@ def _node(engine: Engine, config: BackendConfig, folder: Path) -> Iterator[Found
         if seen is None or seen.phase is Phase.ENDED:
             until = min(until, time.monotonic() + 5.0)
     if isinstance(report, NodeReport):
-        yield from _judge(report)
+        yield from _found_in(report)
         return
     engine.kill(handle)
     if reason:
@@ -106,7 +106,7 @@ def _node(engine: Engine, config: BackendConfig, folder: Path) -> Iterator[Found
     yield Found("node", "problem", f"a small job failed: {what}", advice)
 
 
-def _judge(report: NodeReport) -> Iterator[Found]:
+def _found_in(report: NodeReport) -> Iterator[Found]:
     here = versions()
     order = spool.Order(job="", worker="", versions=here)
     if why := spool.foreign_versions(order, report.versions):

@@ -75,7 +75,7 @@ class RemoteRunner:
         self._heard_at = 0.0
         self._deaths = 0
         self._start_at = 0.0
-        self._told = ""
+        self._trouble = ""
         self._crash = ""
         self._closing = False
         self._log = structlog.get_logger("runner")
@@ -95,7 +95,7 @@ class RemoteRunner:
             return f"the bridge to {self._config.kind} ended: {self._crash}"
         if self._bridge is not None and self._clock() - self._heard_at > _SILENT_S:
             return f"the bridge to {self._config.kind} does not answer; does the spool {self._config.spool}?"
-        return self._told
+        return self._trouble
 
     def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
         """Take over all attempts that are not this machine's; the bridge finds out later which of them are gone."""
@@ -261,8 +261,8 @@ class RemoteRunner:
         self._deaths = 0
         if notice.crash:
             self._crash = notice.crash
-        if notice.trouble is not None and notice.trouble != self._told:
-            self._told = notice.trouble
+        if notice.trouble is not None and notice.trouble != self._trouble:
+            self._trouble = notice.trouble
             if notice.trouble:
                 self._log.warning("the back end has trouble", trouble=notice.trouble)
         attempt = self._tasks.get(notice.job)
@@ -270,8 +270,8 @@ class RemoteRunner:
             return
         if isinstance(notice.progress, Progress):
             self._progress[notice.job] = notice.progress
-        told = (notice.message, notice.queued, notice.placed, notice.ended)
-        reports += [Report(notice.job, what) for what in told if what is not None]
+        found = (notice.message, notice.queued, notice.placed, notice.ended)
+        reports += [Report(notice.job, what) for what in found if what is not None]
         if isinstance(notice.ended, Ended):
             del self._tasks[notice.job]
             self._progress.pop(notice.job, None)

@@ -91,11 +91,11 @@ class Slurm:
 
     def look(self) -> dict[str, Seen]:
         """Return all jobs of this root that Slurm still remembers: those that have ended for some minutes."""
-        told = self._run(
+        output = self._run(
             "squeue", "--noheader", "--states=all", f"--user={os.geteuid()}", f"--format={_FORMAT}", "--array"
         )
         found: dict[str, Seen] = {}
-        for line in told.splitlines():
+        for line in output.splitlines():
             number, state, name, node, reason = (*line.split("|", 4), "", "", "", "")[:5]
             if name.startswith(self._prefix) and number.isdigit():
                 found[name] = Seen(f"slurm:{number}", _phase(state), node, _printable(reason), _outcome(state))
@@ -126,12 +126,12 @@ class Slurm:
         if shutil.which("sacct", path=self._search) is None:
             return Outcome.UNKNOWN
         try:
-            told = self._run(
+            output = self._run(
                 "sacct", "--noheader", "--parsable2", "--allocations", "--format=State", f"--jobs={_number(handle)}"
             )
         except BackendAway:  # "Slurm accounting storage is disabled"
             return Outcome.UNKNOWN
-        words = told.split()
+        words = output.split()
         return _outcome(words[0]) if words else Outcome.UNKNOWN
 
     def _run(self, program: str, *arguments: str) -> str:

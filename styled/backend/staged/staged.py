@@ -53,7 +53,7 @@ class _Running:
     """When it was submitted or taken over."""
     handle: str = ""
     mirror: Mirror | None = None
-    told: str = ""
+    reported: str = ""
     """The reason or the node that was reported last."""
     node: str = ""
     first_step: int = 0
@@ -268,11 +268,11 @@ class StagedRunner:
     def _tell(self, running: _Running, seen: Seen) -> None:
         if seen.phase is Phase.QUEUED:
             reason = f"in {self._engine.name}: {seen.reason or 'queued'}"
-            if reason != running.told:
-                running.told = reason
+            if reason != running.reported:
+                running.reported = reason
                 running.reports.append(Report(running.task.id, Queued(reason)))
         elif seen.phase is Phase.RUNNING and seen.node and seen.node != running.node:
-            running.node = running.told = seen.node
+            running.node = running.reported = seen.node
             running.beat_at = self._clock()
             running.reports.append(Report(running.task.id, Placed(seen.node)))
         elif seen.phase is Phase.ENDED:

@@ -11,7 +11,7 @@ from typing import Self
 
 from styled.backend.local import LocalRunner
 from styled.backend.runner import Ended, Task
-from styled.backend.verdict import Verdict, judge
+from styled.backend.verdict import Verdict, verdict_of
 from styled.cli.progress import Display
 from styled.config import QueueConfig
 from styled.errors import class_of
@@ -77,7 +77,7 @@ class Painter:
         while True:
             ended, stopped = self._paint(job, is_delicate=step_downs > 0)
             step_downs = 0 if ended.progressed else step_downs
-            if judge(ended)[0] is not Verdict.OUT_OF_MEMORY or ended.asked_to_stop or step_downs == MAX_STEP_DOWNS:
+            if verdict_of(ended)[0] is not Verdict.OUT_OF_MEMORY or ended.asked_to_stop or step_downs == MAX_STEP_DOWNS:
                 return ended, stopped
             step_down(job.folder)
             step_downs += 1
@@ -86,7 +86,7 @@ class Painter:
     def _paint(self, job: OneShot, *, is_delicate: bool) -> tuple[Ended, Stopped | None]:
         """Run a worker until the job ends; return how it ended, and its ``Stopped`` if it was asked to stop."""
         answered = 0
-        told: Progress | None = None
+        shown: Progress | None = None
         stopped = None
         runner, display = self._runner, self._display
         has_limit = bool(one_picture.settings_of(job).memory_limit)
@@ -103,8 +103,8 @@ class Painter:
                 if isinstance(report.what, Message):
                     display.show(report.what)
             progress = runner.progress(job.folder.id)
-            if progress is not None and progress is not told:
-                told = progress
+            if progress is not None and progress is not shown:
+                shown = progress
                 display.show(progress)
             if self._interrupts.count > answered:
                 answered = self._interrupts.count
@@ -114,7 +114,7 @@ class Painter:
 
 def _conclude(job: OneShot, ended: Ended, stopped: Stopped | None, display: Display) -> None:
     """Deliver the result, or print why there is none and how to go on; leave with the exit code."""
-    verdict, reason = judge(ended)
+    verdict, reason = verdict_of(ended)
     if verdict is Verdict.DONE:
         one_picture.record_state(job, JobState.DONE)
         one_picture.deliver(job)

@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from styled.cli.settings_options import settings_options, settings_values
-from styled.score.judging import Score
-from styled.score.judging import score as judged
+from styled.score.scoring import Score
+from styled.score.scoring import score as scored
 from styled.settings import settings_from
 
 
@@ -23,9 +23,9 @@ from styled.settings import settings_from
 def score(result: Path, content: Path, styles: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Measure a result against the photo and the paintings that it was made from.
 
-    The objective is that of the settings, however the result was painted; `--size` is the long side to judge at, at most.
+    The objective is that of the settings, however the result was painted; `--size` is the long side to score at, at most.
     """
-    found = judged(result, content, styles, settings_from(settings_values(options)))
+    found = scored(result, content, styles, settings_from(settings_values(options)))
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
@@ -56,4 +56,4 @@ def lines(found: Score) -> list[str]:
     ]
     name, figure = (max(len(row[column]) for row in rows) for column in (0, 1))
     table = [f"{row[0]:<{name}}  {row[1]:>{figure}}  {row[2]}".rstrip() for row in rows]
-    return [f"judged at {found.width}x{found.height} px", *table, found.verdict]
+    return [f"scored at {found.width}x{found.height} px", *table, found.verdict]

@@ -39,13 +39,13 @@ def see_daemon(root: Root, left: DaemonStatus | None) -> tuple[DaemonSeen, Daemo
         root: whose daemon.
         left: the report that it left in the store.
     """
-    told = left
-    state, note, pid = (told.state, told.note, told.pid) if told else ("off", "", None)
-    parts = told.parts if told else []
+    report = left
+    state, note, pid = (report.state, report.note, report.pid) if report else ("off", "", None)
+    parts = report.parts if report else []
     try:
         # Asked, not read: it can still answer what it could not write to its disk.
-        told = status_from(Client(root, timeout=ASK_S).request("status"))
-        state, note, parts, pid = told.state, told.note, told.parts, told.pid
+        report = status_from(Client(root, timeout=ASK_S).request("status"))
+        state, note, parts, pid = report.state, report.note, report.parts, report.pid
     except DaemonNotRunning:
         parts, holder = [], holder_of(root)
         if holder is None:
@@ -54,15 +54,15 @@ def see_daemon(root: Root, left: DaemonStatus | None) -> tuple[DaemonSeen, Daemo
             state, note, pid = "starting", holder.waits and f"it waits to begin: {holder.waits}", holder.pid
     except StyledError as error:
         # It does not answer, or not us; its heartbeat decides which.
-        if told is None or time.time() - told.beat_at > STALE_S:
+        if report is None or time.time() - report.beat_at > STALE_S:
             state, note = "stuck", error.message
     seen = DaemonSeen(
         state=state,
         note=note,
         parts=parts,
         pid=pid,
-        version=told.version if told else None,
-        started_at=told.started_at if told else None,
-        beat_at=told.beat_at if told else None,
+        version=report.version if report else None,
+        started_at=report.started_at if report else None,
+        beat_at=report.beat_at if report else None,
     )
-    return seen, told
+    return seen, report

@@ -27,8 +27,8 @@ LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block
 """One of each block that is not among the default style layers."""
 
 
-def judge_weights(settings: Settings) -> Weights:
-    """Load the layers that judging needs: the settings' and the held-out ones.
+def scoring_weights(settings: Settings) -> Weights:
+    """Load the layers that scoring needs: the settings' and the held-out ones.
 
     Raises:
         WeightsError: they cannot be had.

@@ -90,7 +90,7 @@ class CompareScreen(JobScreen, inherit_bindings=False):
             self.look_again()
             return
         if len(snapshot.compared) < len(self._compared_ids):
-            self.shell.say("One of the two jobs was removed.", "warn")
+            self.shell.show_message("One of the two jobs was removed.", "warn")
             self.action_back()
             return
         glyphs = self.shell.glyphs

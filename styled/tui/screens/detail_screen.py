@@ -149,7 +149,7 @@ class DetailScreen(JobScreen):
         focus = self.focus_now
         if focus is None:
             if snapshot.view.job == self._job_id and not snapshot.trouble:
-                self.shell.say("This job was removed.", "warn")
+                self.shell.show_message("This job was removed.", "warn")
                 self.action_back()
             return
         self._draw_why(focus)
@@ -307,7 +307,7 @@ class DetailScreen(JobScreen):
             self.look_again()
             self._player = self.set_interval(PLAY_S, self._play_on)
         else:
-            self.shell.say("There is nothing to play yet: fewer than two frames.", "warn")
+            self.shell.show_message("There is nothing to play yet: fewer than two frames.", "warn")
 
     def _play_on(self) -> None:
         snapshot, focus = self.shell.snapshot, self.focus_now

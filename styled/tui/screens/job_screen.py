@@ -153,7 +153,7 @@ class JobScreen(OrderScreen):
     def _scrub(self, by: int) -> None:
         focus = self.focus_now
         if focus is None or not focus.frames:
-            self.shell.say("This job has no frames yet.", "warn")
+            self.shell.show_message("This job has no frames yet.", "warn")
             return
         last = len(focus.frames) - 1
         at = (
@@ -177,6 +177,6 @@ class JobScreen(OrderScreen):
             self.app.copy_to_clipboard(focus.folder)
             # Where the terminal does not take OSC 52 the path must be on the screen whole, to be selected there.
             if len(focus.folder) + 8 < self.size.width:
-                self.shell.say(f"copied {focus.folder}", "", whole=True)
+                self.shell.show_message(f"copied {focus.folder}", "", whole=True)
             else:
                 self.app.push_screen(Notice("Copied, if the terminal allows it:", inert(focus.folder)))

@@ -401,11 +401,11 @@ class MainScreen(JobScreen):
         table = self.query_one(QueueTable)
         row = table.row
         if not isinstance(row, Job):
-            self.shell.say("There is no job here to compare.", "warn")
+            self.shell.show_message("There is no job here to compare.", "warn")
         elif table.picked is None or table.picked == row.id:
             table.pick(row.id if table.picked is None else None)
             if table.picked is not None:
-                self.shell.say(f"{row.number:04d} marked; go to another job and press c (esc: no)", "")
+                self.shell.show_message(f"{row.number:04d} marked; go to another job and press c (esc: no)", "")
         else:
             screen = CompareScreen(table.picked, row.id)
             table.pick(None)
@@ -418,7 +418,7 @@ class MainScreen(JobScreen):
 
     def _added(self, name: str | None) -> None:
         if name:
-            self.shell.say(f"{name} added; it will be queued in a few seconds", "good")
+            self.shell.show_message(f"{name} added; it will be queued in a few seconds", "good")
         self._resized()
 
     def action_remove_ended(self) -> None:
@@ -429,9 +429,9 @@ class MainScreen(JobScreen):
     @on(EndedFound)
     def _ended_found(self, found: EndedFound) -> None:
         if found.trouble:
-            self.shell.say(found.trouble, "bad")
+            self.shell.show_message(found.trouble, "bad")
         elif not found.ids:
-            self.shell.say("No job here has ended.", "warn")
+            self.shell.show_message("No job here has ended.", "warn")
         else:
             self._ask_first(found.question(), *found.requests(), summary="removed")
 

@@ -185,7 +185,7 @@ class OrderScreen(Screen[None]):
     def _refused(self, verb: str) -> bool:
         """Refuse every command with --readonly."""
         if self.shell.options.readonly:
-            self.shell.say(f"Read-only (--readonly): nothing can {verb} here.", "warn")
+            self.shell.show_message(f"Read-only (--readonly): nothing can {verb} here.", "warn")
         return self.shell.options.readonly
 
     def _commanded(self, verb: str, states: frozenset[JobState | None]) -> tuple[list[Target], str]:
@@ -196,17 +196,17 @@ class OrderScreen(Screen[None]):
             self.targets()  # from now on the cursor stays on it
             job = self.job
             now = f"{job.number:04d} {inert(job.title)}" if job is not None else "another row"
-            self.shell.say(f"The first row has just become {now}: press the key again if you mean it.", "warn")
+            self.shell.show_message(f"The first row has just become {now}: press the key again if you mean it.", "warn")
             return [], ""
         targets = self.targets()
         fitting = [target for target in targets if target.state in states]
         if not targets:
-            self.shell.say("Select a job first.", "warn")
+            self.shell.show_message("Select a job first.", "warn")
         elif not fitting and len(targets) == 1:
             state = targets[0].state or "no job"
-            self.shell.say(f"{inert(targets[0].name)} is {state}: it cannot {verb} now.", "warn")
+            self.shell.show_message(f"{inert(targets[0].name)} is {state}: it cannot {verb} now.", "warn")
         elif not fitting:
-            self.shell.say(f"None of the {len(targets)} selected can {verb} now.", "warn")
+            self.shell.show_message(f"None of the {len(targets)} selected can {verb} now.", "warn")
         left_out = len(targets) - len(fitting)
         return fitting, f" {left_out} of the selected cannot, and stay as they are." if left_out else ""
 
@@ -268,7 +268,7 @@ class OrderScreen(Screen[None]):
         again = [target for target in targets if target.state is not JobState.DONE]
         requests = [look_again(each) for each in again]
         if targets and not again:
-            self.shell.say("All of the selected are done: paint them again one by one.", "warn")
+            self.shell.show_message("All of the selected are done: paint them again one by one.", "warn")
         elif len(requests) == 1 and not left_out:
             self.shell.ask(*requests)
         elif requests:
@@ -285,7 +285,7 @@ class OrderScreen(Screen[None]):
         if not targets:
             return
         if len(targets) > 1 or left_out or job is None or job.id != targets[0].key:
-            self.shell.say("One job at a time can be edited: esc selects none.", "warn")
+            self.shell.show_message("One job at a time can be edited: esc selects none.", "warn")
             return
         fresh = job.state not in ENDED and not job.step
         job_id, name = job.id, f"{job.number:04d} {job.title}"

@@ -18,7 +18,7 @@ from styled.backend.local import LocalRunner
 from styled.backend.orphans import Process
 from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Runner, Task
 from styled.backend.staged.staged import StagedRunner
-from styled.backend.verdict import Verdict, judge
+from styled.backend.verdict import Verdict, verdict_of
 from styled.config import BackendConfig, QueueConfig
 from styled.evolution import JobFolder
 from styled.job import Job
@@ -259,7 +259,7 @@ def test_a_task_is_heard_in_order_until_its_one_end(bench: Bench, root: Root, jo
     assert said(reports, job)[-3:] == [Checkpointed, Result, Ended]
     end = reports[-1].what
     assert isinstance(end, Ended)
-    assert (judge(end)[0], end.progressed, end.began) == (Verdict.DONE, True, True)
+    assert (verdict_of(end)[0], end.progressed, end.began) == (Verdict.DONE, True, True)
     assert bench.runner.poll() == []
     assert bench.runner.progress(job) is None
 
@@ -271,10 +271,10 @@ def test_two_tasks_are_kept_apart(bench: Bench, root: Root, jobs: list[Job]) -> 
     for job in (first, second):
         bench.start(job)
     bench.fail(first, Failure(kind="diverged", message="the loss is no longer finite", advice="Lower it."))
-    assert judge(ended(bench.runner, first)) == (Verdict.HOPELESS, "the loss is no longer finite. Lower it.")
+    assert verdict_of(ended(bench.runner, first)) == (Verdict.HOPELESS, "the loss is no longer finite. Lower it.")
     assert bench.runner.running() == {second}
     bench.crash(second)
-    assert judge(ended(bench.runner, second)) == (Verdict.CRASHED, "the worker was killed by SIGSEGV")
+    assert verdict_of(ended(bench.runner, second)) == (Verdict.CRASHED, "the worker was killed by SIGSEGV")
 
 
 def test_a_task_that_is_stopped_ends_with_its_checkpoint(bench: Bench, root: Root, jobs: list[Job]) -> None:
@@ -287,7 +287,7 @@ def test_a_task_that_is_stopped_ends_with_its_checkpoint(bench: Bench, root: Roo
     until(bench.runner, lambda _: bench.is_asked(job))
     bench.obey(job)
     end = ended(bench.runner, job)
-    assert (judge(end)[0], end.asked_to_stop, end.progressed) == (Verdict.STOPPED, True, True)
+    assert (verdict_of(end)[0], end.asked_to_stop, end.progressed) == (Verdict.STOPPED, True, True)
 
 
 def test_a_task_that_does_not_stop_is_killed(bench: Bench, root: Root, jobs: list[Job]) -> None:
@@ -298,7 +298,7 @@ def test_a_task_that_does_not_stop_is_killed(bench: Bench, root: Root, jobs: lis
     bench.runner.stop(job, 100.0)
     bench.runner.stop(job, 0.0)
     end = ended(bench.runner, job)
-    assert (end.returncode, judge(end)[0]) == (-signal.SIGKILL, Verdict.STOPPED)
+    assert (end.returncode, verdict_of(end)[0]) == (-signal.SIGKILL, Verdict.STOPPED)
 
 
 def test_what_cannot_begin_is_told_from_what_has_begun(bench: Bench, root: Root, jobs: list[Job]) -> None:
@@ -328,9 +328,9 @@ def test_a_later_daemon_takes_over_what_runs_on_and_ends_all_else(bench: Bench, 
         assert adopted == runner.running() == {first.id, second.id}
         until(runner, lambda _: bench.is_asked(second.id))
         bench.finish(first.id)
-        assert judge(ended(runner, first.id))[0] is Verdict.DONE
+        assert verdict_of(ended(runner, first.id))[0] is Verdict.DONE
         bench.obey(second.id)
-        assert judge(ended(runner, second.id))[0] is Verdict.STOPPED
+        assert verdict_of(ended(runner, second.id))[0] is Verdict.STOPPED
     else:
         assert adopted == runner.running() == frozenset()
         processes = [Process.of(handle) for handle in handles]

@@ -12,7 +12,7 @@ from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.backend.staged import spool
 from styled.backend.staged.engine import Outcome, Phase
 from styled.backend.staged.staged import StagedRunner
-from styled.backend.verdict import Blame, Verdict, blame, judge
+from styled.backend.verdict import Blame, Verdict, blame, verdict_of
 from styled.config import BackendConfig
 from styled.evolution import JobFolder, load_checkpoint, read_losses
 from styled.files.decoding import read_json
@@ -100,7 +100,7 @@ def test_a_node_that_is_lost_leaves_its_checkpoint_and_nothing_else(bench: Bench
     node.checkpoint(3)
     node.lose()
     ended = bench.end()
-    assert judge(ended) == (Verdict.LOST, "node1 was lost")
+    assert verdict_of(ended) == (Verdict.LOST, "node1 was lost")
     assert ended.progressed
     assert bench.left() == []
     assert (found := load_checkpoint(JobFolder(task.folder))) is not None
@@ -120,7 +120,7 @@ def test_a_node_without_a_heartbeat_is_given_up_and_may_write_no_more(bench: Ben
         assert not any(isinstance(report.what, Ended) for report in bench.poll(100.0))
     folder = node.place.folder
     ended = bench.end(130.0)
-    assert judge(ended) == (Verdict.LOST, "node1 was lost")
+    assert verdict_of(ended) == (Verdict.LOST, "node1 was lost")
     assert node.killed
     second = bench.submit(bench.task(attempt="bb"))
     # The old worker did not notice, and writes where it always did.
@@ -167,7 +167,7 @@ def test_a_stop_is_kept_until_the_scheduler_has_it(bench: Bench) -> None:
     bench.poll()
     assert node.asked
     node.obey(3)
-    assert judge(bench.end())[0] is Verdict.STOPPED
+    assert verdict_of(bench.end())[0] is Verdict.STOPPED
 
 
 def test_one_that_is_stopped_while_it_waits_ends_at_once(bench: Bench) -> None:
@@ -176,7 +176,7 @@ def test_one_that_is_stopped_while_it_waits_ends_at_once(bench: Bench) -> None:
     bench.poll()
     bench.runner.stop(task.id, 60.0)
     ended = bench.end()
-    assert judge(ended)[0] is Verdict.STOPPED
+    assert verdict_of(ended)[0] is Verdict.STOPPED
     assert blame(ended) is Blame.NOBODY
     assert bench.left() == []
 
@@ -186,7 +186,7 @@ def test_what_the_scheduler_refuses_is_no_fault_of_the_job(bench: Bench) -> None
     bench.runner.submit(bench.task())
     ended = bench.end()
     assert blame(ended) is Blame.MACHINE
-    assert "invalid partition" in judge(ended)[1]
+    assert "invalid partition" in verdict_of(ended)[1]
     assert bench.left() == []
 
 
@@ -198,7 +198,7 @@ def test_a_command_that_cannot_be_run_on_a_node_says_what_it_printed(bench: Benc
     bench.poll()
     ended = bench.end(11.0)
     assert blame(ended) is Blame.MACHINE
-    assert judge(ended)[1].startswith("node1 could not run it: /shared/venv/bin/python: No such file or directory")
+    assert verdict_of(ended)[1].startswith("node1 could not run it: /shared/venv/bin/python: No such file or directory")
 
 
 def test_a_time_limit_costs_no_attempt_unless_nothing_was_painted(bench: Bench) -> None:
@@ -208,20 +208,20 @@ def test_a_time_limit_costs_no_attempt_unless_nothing_was_painted(bench: Bench) 
     node.checkpoint(3)
     node.end(75, signalled=True)
     ended = bench.end()
-    assert judge(ended)[0] is Verdict.STOPPED
+    assert verdict_of(ended)[0] is Verdict.STOPPED
     assert ended.stopped_by
     early = bench.submit(bench.task(attempt="bb"))
     early.run()
     early.start(step=3)
     early.end(75, signalled=True)
-    assert judge(bench.end())[0] is Verdict.CRASHED
+    assert verdict_of(bench.end())[0] is Verdict.CRASHED
     killed = bench.submit(bench.task(attempt="cc"))
     killed.run()
     killed.start(step=3)
     killed.checkpoint(9, serial=5)
     killed.phase, killed.outcome = Phase.ENDED, Outcome.TIMED_OUT
     bench.poll()
-    assert judge(bench.end(11.0))[0] is Verdict.STOPPED
+    assert verdict_of(bench.end(11.0))[0] is Verdict.STOPPED
 
 
 def test_commands_nobody_waits_for_are_ended(bench: Bench) -> None:
@@ -252,7 +252,7 @@ def test_a_later_daemon_begins_at_the_first_message(bench: Bench) -> None:
     assert later.attach([Attempt(task, "slurm:x", wanted=True)]) == {task.id}
     bench.poll()
     node.finish()
-    assert judge(bench.end())[0] is Verdict.DONE
+    assert verdict_of(bench.end())[0] is Verdict.DONE
     folder = JobFolder(task.folder)
     assert [line.step for line in read_losses(folder).losses] == [1, 2, 3]
     assert folder.result.is_file()
@@ -262,7 +262,7 @@ def test_an_attempt_that_never_reached_the_scheduler_is_lost(bench: Bench) -> No
     task = bench.task()
     bench.runner.attach([Attempt(task, "", wanted=True)])
     assert bench.poll() == []
-    assert judge(bench.end(11.0))[0] is Verdict.LOST
+    assert verdict_of(bench.end(11.0))[0] is Verdict.LOST
 
 
 def test_a_node_that_sends_what_it_may_not_is_ended_and_tried_again(bench: Bench) -> None:
@@ -273,7 +273,7 @@ def test_a_node_that_sends_what_it_may_not_is_ended_and_tried_again(bench: Bench
     node.say(b'{"event":"frame","step":1,"path":"frames/000001.jpg"}\n')
     bench.poll()
     assert node.killed
-    verdict, reason = judge(bench.end())
+    verdict, reason = verdict_of(bench.end())
     assert verdict is Verdict.CRASHED
     assert "000001.jpg, which cannot be used" in reason
     assert bench.left() == []
@@ -285,13 +285,13 @@ def test_an_error_of_the_worker_is_the_jobs(bench: Bench) -> None:
     node.start()
     node.fail(Failure(kind="disk-full", message="the spool is full"))
     ended = bench.end()
-    assert (judge(ended)[0], ended.elsewhere) == (Verdict.DISK_FULL, True)
+    assert (verdict_of(ended)[0], ended.elsewhere) == (Verdict.DISK_FULL, True)
 
 
 def test_a_spool_that_is_not_there_is_a_trouble_and_no_job_fails(bench: Bench) -> None:
     shutil.rmtree(bench.spool)
     bench.runner.submit(bench.task())
-    verdict, reason = judge(bench.end())
+    verdict, reason = verdict_of(bench.end())
     assert verdict is Verdict.DISK_FULL
     assert "cannot lay out" in reason
     bench.spool.mkdir()

@@ -49,13 +49,13 @@ def test_stronger_is_nearer_to_the_style_and_farther_from_the_photo(
     rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights
 ) -> None:
     """Held results: the losses of three pictures under one and the same objective. Without any it is nearly the photo."""
-    judge = Settings(content_weight=1.0, style_weight=1.0)
-    extractor = FeatureExtractor(vgg, {*judge.content_layers, *judge.style_layers})
+    scored = Settings(content_weight=1.0, style_weight=1.0)
+    extractor = FeatureExtractor(vgg, {*scored.content_layers, *scored.style_layers})
     # Both at the sizes that the engine sees them at.
     rocket = images.resize(rocket, 48, 32)
     starry_night = images.resize(starry_night, *style_size(128, 101, Scale(48, 32, 1), 1.0))
     content, style = (tf.constant(image[None].astype(np.float32)) for image in (rocket, starry_night))
-    objective = Objective(extractor, content, [style], judge)
+    objective = Objective(extractor, content, [style], scored)
     pictures, contents, styles = [], [], []
     for strength in (0.0, 0.3, 1.0):
         settings = Settings(size=48, steps=8, history=3, strength=strength, content_weight=800.0, precision="float32")

@@ -30,7 +30,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     width: int
     height: int
-    """The size that was judged at, px."""
+    """The size that was scored at, px."""
     objective: dict[str, float]
     """The weighted losses: ``total``, ``content``, ``style``, ``tv``, and each layer's, by ``style.block3_conv1`` ..."""
     held_out: dict[str, float]
@@ -55,7 +55,7 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
         result: the picture.
         content: its photo.
         styles: its paintings, in the order of ``settings.style_weights``.
-        settings: the objective; ``size`` is the size to judge at, at most.
+        settings: the objective; ``size`` is the size to score at, at most.
 
     Raises:
         ImageError: an image cannot be used.
@@ -68,17 +68,17 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
     _check(picture, photo)
     scale = Scale(width, height, 1)
     paintings = [_at_scale(load_style(style, scale, settings), scale, settings) for style in styles]
-    return judge(picture, images.resize(photo, width, height), paintings, settings)
+    return score_pixels(picture, images.resize(photo, width, height), paintings, settings)
 
 
-def judge(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
+def score_pixels(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
     """Judge a picture (H, W, 3) by a photo of the same size and paintings at the scale of their strokes."""
     tensorflow_import.load_tensorflow()
     from styled.engine.engine import prepared
     from styled.engine.objective import held_out
     from styled.engine.objective.style_weights import style_weights
 
-    weights = held_out.judge_weights(settings)
+    weights = held_out.scoring_weights(settings)
     shares = style_weights(settings, len(paintings))
     asked_for = prepared(paintings, photo, settings, is_blended=True)
     damage = artefacts(picture, photo, paintings)

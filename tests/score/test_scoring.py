@@ -20,7 +20,7 @@ from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective import held_out, losses
 from styled.engine.objective.objective import Objective
 from styled.errors import ImageTooLarge, SettingsError
-from styled.score.judging import Score, judge, score
+from styled.score.scoring import Score, score, score_pixels
 from styled.settings import Settings
 from styled.vgg19.weights import Weights, load_weights
 from tests.engine.pictures import SAMPLES
@@ -32,7 +32,7 @@ SETTINGS = Settings(size=64)
 
 @pytest.fixture(autouse=True)
 def _networks_are_freed() -> Iterator[None]:
-    """Each judging builds two networks, which refer to themselves: all at once they would be a gigabyte."""
+    """Each scoring builds two networks, which refer to themselves: all at once they would be a gigabyte."""
     yield
     gc.collect()
 
@@ -67,7 +67,7 @@ def test_a_painting_is_nearer_to_its_style_and_the_photo_to_the_photo(files: lis
 
 
 def test_the_objective_is_the_engines(rocket: np.ndarray, starry_night: np.ndarray, vgg: Weights) -> None:
-    found = judge(rocket[::-1], rocket, [starry_night], SETTINGS).objective
+    found = score_pixels(rocket[::-1], rocket, [starry_night], SETTINGS).objective
     extractor = FeatureExtractor(vgg, {*SETTINGS.content_layers, *SETTINGS.style_layers})
     batches = [tf.constant(image[None].astype(np.float32)) for image in (rocket[::-1], rocket, starry_night)]
     expected = Objective(extractor, batches[1], [batches[2]], SETTINGS).terms(batches[0]).numpy()
@@ -110,7 +110,7 @@ def test_the_command_prints_a_table_or_json(files: list[Path], painted: Score) -
     arguments = ["score", *map(str, files), "--size", "64", "--set", "style_weight=500"]
     table = CliRunner().invoke(styled, arguments)
     assert table.exit_code == 0, table.output
-    for words in ("judged at 64x43 px", "loss style.block5_conv1", "Gram distance block5_conv2", "black specks"):
+    for words in ("scored at 64x43 px", "loss style.block5_conv1", "Gram distance block5_conv2", "black specks"):
         assert words in table.output
     gc.collect()
     found = json.loads(CliRunner().invoke(styled, [*arguments, "--json"]).output)
