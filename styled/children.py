@@ -16,12 +16,17 @@ from collections.abc import Mapping
 _PR_SET_PDEATHSIG = 1
 
 
-def python_command(module: str, *arguments: str) -> list[str]:
-    """Return the command line that runs a module with this Python; :func:`clean_search_path` belongs to it.
+def python_command(module: str, *arguments: str, python: str = "") -> list[str]:
+    """Return the command line that runs a module; :func:`clean_search_path` belongs to it.
+
+    Args:
+        module: its name.
+        arguments: what it is given.
+        python: the interpreter, another machine's, say; this one by default.
 
     ``-P`` and not ``-I``, which would not find a package that was installed with ``pip install --user``.
     """
-    return [sys.executable, "-P", "-m", module, *arguments]
+    return [python or sys.executable, "-P", "-m", module, *arguments]
 
 
 def clean_search_path(environment: Mapping[str, str]) -> dict[str, str]:

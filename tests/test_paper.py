@@ -74,7 +74,7 @@ def test_what_keeps_an_image_from_being_checked_is_told(tmp_path: Path, monkeypa
     def fail(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(images.Checker, "check", fail)
+    monkeypatch.setattr(images.Checker, "check_open", fail)
     with pytest.raises(UnreadableImage, match=r"rocket\.jpg could not be checked: Input/output error"):
         one_picture.prepare(SAMPLES / "rocket.jpg", [SAMPLES / "starry_night.jpg"], {}, output=tmp_path / "a.png")
 

@@ -119,7 +119,7 @@ def test_a_command_killed_while_it_asks_is_applied_or_not_and_nothing_else(daemo
         ("cancel", {}, "It takes: job."),
         ("cancel", {"job": ["1"]}, "cancel: Expected"),
         ("cancel", {"job": 1, "force": True}, "It takes: job."),
-        ("priority", {"job": 1, "priority": "high"}, "Expected `int`"),
+        ("priority", {"job": 1, "priority": "high"}, "Expected `int"),
         ("stop", {"drain": 3}, "Expected `bool`"),
         ("clean", {"retention": {"days": -1}}, "Expected `float` >= 0.0"),
         ("ping", {"x": 1}, "It takes: nothing."),

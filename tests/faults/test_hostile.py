@@ -201,7 +201,7 @@ WRONG_JOB_TOMLS = [
     (b'weights = "/etc/passwd"\n', "is not allowed"),
     (b'init = "../../../etc/passwd"\n', "is not allowed"),
     (b"[" * 100_000, "job.toml is larger than"),
-    (b"\xff\xfe", "not UTF-8"),
+    (b"steps = 3 # \xe4\n", "not UTF-8"),
     (b"steps = " + b"9" * 5000, "not"),
 ]
 

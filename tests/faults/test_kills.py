@@ -50,7 +50,7 @@ def test_sigterm_at_any_moment_of_a_workers_start_ends_well(root: Root) -> None:
         assert daemon.end() == 0
         job = daemon.job("harbour")
         assert job is not None
-        assert (job.state, job.attempts, job.pid) == (JobState.WAITING, 0, None)
+        assert (job.state, job.attempts, job.handle) == (JobState.WAITING, 0, "")
         check_invariant(root, {"harbour"})
 
 

@@ -88,15 +88,15 @@ class Queue(RuleBasedStateMachine):
         job = self.store.claim_next()
         assert (job and job.number) == (min(waiting)[1] if waiting else None)
         if job:
-            assert job.pid is None
+            assert job.handle == ""
             self.record(job)
 
     @rule(number=jobs, step=st.integers(0, 500))
     def progress(self, number: int, step: int) -> None:
         if number in self.model:
-            self.store.update_progress(number, step=step, pid=4711)
+            self.store.update_progress(number, step=step, handle="local:4711:1.0")
             job = self.store.get(number)
-            assert (job.step == step and job.pid == 4711) or job.state is not JobState.RUNNING
+            assert (job.step == step and job.handle == "local:4711:1.0") or job.state is not JobState.RUNNING
 
     @rule(number=jobs, priority=st.integers(-2, 2))
     def set_priority(self, number: int, priority: int) -> None:
@@ -151,7 +151,7 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def only_running_jobs_have_a_process(self) -> None:
-        assert all(job.pid is None for job in self.store.jobs() if job.state is not JobState.RUNNING)
+        assert all(job.handle == "" for job in self.store.jobs() if job.state is not JobState.RUNNING)
 
     @invariant()
     def events_go_on_without_gaps(self) -> None:

@@ -240,7 +240,7 @@ def test_no_utf8_means_ascii(desk: Desk, root: Root, terminals: list[Terminal], 
     show(desk)
     terminal = Terminal("tui", "--readonly", "--root", str(root.path), **environment)
     terminals.append(terminal)
-    assert b"> > running" in terminal.read(30.0, b"> > running")
+    assert b"peak 3.2 GiB" in terminal.read(30.0, b"peak 3.2 GiB")
     terminal.read_all()
     assert bytes(terminal.output).isascii()
 

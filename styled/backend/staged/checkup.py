@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from styled.backend.staged import engines, spool
 from styled.backend.staged.engine import Engine, Phase
 from styled.backend.staged.node_report import NodeReport
+from styled.children import python_command
 from styled.config import BackendConfig
 from styled.errors import BackendAway, BackendError
 from styled.evolution import versions
@@ -72,9 +73,10 @@ def examine(config: BackendConfig) -> Iterator[Found]:
 
 def _node(engine: Engine, config: BackendConfig, folder: Path) -> Iterator[Found]:
     python = config.python or sys.executable
+    command = python_command("styled.backend.staged.node_report", str(folder), python=python)
     log = folder / "engine.log"
     try:
-        handle = engine.submit(folder.name, [python, "-P", "-m", "styled.backend.staged.node_report", str(folder)], log)
+        handle = engine.submit(folder.name, command, log)
     except BackendError as error:
         yield Found("node", "problem", error.message, "Look at [backend] options.")
         return

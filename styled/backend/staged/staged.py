@@ -20,6 +20,7 @@ from styled.backend.staged import spool
 from styled.backend.staged.engine import Engine, Outcome, Phase, Seen
 from styled.backend.staged.mirror import Mirror
 from styled.backend.staged.spool import End, Heartbeat, Order, Place
+from styled.children import python_command
 from styled.config import BackendConfig
 from styled.errors import BackendAway, BackendRefuses, DataDamaged, StorageRefuses, StyledError
 from styled.evolution import JobFolder, read_job_file, versions
@@ -137,7 +138,7 @@ class StagedRunner:
     def submit(self, task: Task) -> str:
         """Lay an attempt out and submit it. What goes wrong is reported as its end."""
         running = self._follow(task)
-        command = [self._python, "-P", "-m", "styled.backend.staged.attempt", str(running.place.path)]
+        command = python_command("styled.backend.staged.attempt", str(running.place.path), python=self._python)
         try:
             spool.lay_out(
                 running.place, JobFolder(task.folder), Order(job=task.id, worker=self._worker, versions=self._versions)

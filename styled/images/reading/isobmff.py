@@ -31,6 +31,8 @@ def boxes_of(file: BinaryIO, size: int) -> Iterator[Box]:
     """
     at = 0
     for _ in range(_MOST_BOXES):
+        if at >= size:  # the last box claims more than there is
+            return
         file.seek(at)
         head = file.read(16)
         box = _box(head, at, size)

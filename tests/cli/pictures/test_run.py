@@ -184,7 +184,7 @@ class TestRefused:
             ([*PAIR, "--size", "1"], 78, "from 32 to 65536"),
             ([*PAIR, "-o", "out.xyz"], 65, "out.xyz"),
             ([*PAIR, "-o", "no/such/folder/out.png"], 73, "No such file"),
-            ([*PAIR, "--set", "init=job:gone"], 78, "no such job"),
+            ([*PAIR, "--set", "init=job:gone"], 78, "no job is 'gone'"),
             ([PAIR[0]], 2, "at least one style"),
             (["--resume", "gone"], 65, "not the folder of a run"),
         ],

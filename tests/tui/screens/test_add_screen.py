@@ -111,7 +111,7 @@ async def test_choosing_two_images_and_settings_puts_a_pair_into_the_inbox(
         assert "preset    as configured" in screen_text(app)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, MainScreen))
-        assert "alps is in the inbox" in screen_text(app)
+        assert "alps added; it will be queued" in screen_text(app)
     dropped = root.inbox / "alps"
     assert sorted(path.name for path in dropped.iterdir()) == ["content.png", "job.toml", "style.jpg"]
     assert tomllib.loads((dropped / "job.toml").read_text()) == {

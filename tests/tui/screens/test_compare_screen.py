@@ -29,7 +29,7 @@ async def test_c_on_two_jobs_shows_both_results_and_what_differs(two: Desk, root
     async with make_app(root).run_test(size=size) as pilot:
         app = await settled(pilot)
         await pilot.press("c")
-        assert "is picked" in screen_text(app)
+        assert "0001 marked" in screen_text(app)
         assert "*000" in screen_text(app)
         await pilot.press("j", "c")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))
