@@ -25,8 +25,14 @@ class Root:
     @property
     def is_made(self) -> bool:
         """Whether it is a root: one of ``inbox/``, ``evolution/``, ``.styled/`` or ``styled.toml`` is there, as a link too."""
-        marks = ("inbox", "evolution", self.state.name, self.config.name)
-        return any(os.path.lexists(self.path / name) for name in marks)
+        marks = {"inbox", "evolution", self.state.name, self.config.name}
+        try:
+            # By their names: looking at inbox/ would ask its file server, which may hang.
+            return any(entry.name in marks for entry in self.path.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError:  # a folder to go through, not to read
+            return os.path.lexists(self.state)
 
     @property
     def inbox(self) -> Path:
