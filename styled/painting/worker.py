@@ -72,7 +72,8 @@ class StopRequest:
         A terminal or ``/dev/null`` is not watched: a worker started by hand shall run.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, say
+                signal.signal(number, self._on_signal)
         mode = os.fstat(0).st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             threading.Thread(target=self._watch_input, daemon=True).start()

@@ -33,7 +33,9 @@ class _Interrupts:
     def __init__(self) -> None:
         self.count = 0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            # What is ignored already stays so: under nohup the run goes on when its terminal is closed.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1

@@ -288,6 +288,17 @@ def test_when_memory_runs_out_it_goes_on_with_less(
     assert evolution.read_job_file(job.folder).step_down == steps_down
 
 
+def test_under_nohup_a_run_goes_on_when_its_terminal_is_closed(here: Path, quick_worker: None) -> None:
+    command = ["nohup", *STYLED, "run", *PAIR, "-o", "out.png", *FAST, "--steps", "100", "--set", "frame_every=0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "painting" in line:
+                process.send_signal(signal.SIGHUP)
+        assert process.wait(patience(60)) == 0
+    assert (here / "out.png").exists()
+
+
 def test_on_a_terminal_one_line_changes(here: Path, quick_worker: None) -> None:
     """On a real pseudo-terminal: never a line longer than it is wide; and --overwrite replaces what was there."""
     (here / "out.png").write_text("not so precious")
