@@ -35,11 +35,12 @@ def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(short: Path) -> None
     environment = {
         **os.environ,
         **synthetic(),
+        "STYLED_TEST_STEP_S": "0.05",  # long enough that where it is painted is seen
         "TMPDIR": str(short),
         "STYLED_INBOX__SETTLE_S": "0.1",
         "STYLED_BACKEND__OPTIONS": '["--export=ALL"]',  # the synthetic worker lies with the tests
     }
-    command += ["--set", "size=64", "--set", "steps=3"]
+    command += ["--set", "size=64", "--set", "steps=100"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=patience(60))
     assert done.returncode == 0, done.stderr
     for words in ("started a Slurm of two nodes", "is painted by node", "is done", "stopped the daemon", "stopped it"):

@@ -57,7 +57,7 @@ def test_a_controller_that_dies_and_comes_back(daemon: ClusterDaemon, slurm: Sma
 
 def test_a_network_cut_of_a_node(daemon: ClusterDaemon, slurm: SmallSlurm) -> None:
     """The old worker paints on, and changes nothing: here its node stops answering Slurm, and nothing else."""
-    daemon.drop("slow", settings={"steps": 1000})
+    daemon.drop("slow", settings={"steps": 1600})  # 80 s: longer than Slurm takes to miss the node
     job = daemon.until_step("slow", 20)
     old = workers_of(job)
     assert old
@@ -65,8 +65,8 @@ def test_a_network_cut_of_a_node(daemon: ClusterDaemon, slurm: SmallSlurm) -> No
     try:
         again = daemon.until_attempt("slow", but=job.attempt)
         assert again.node != job.node
-        done = daemon.until("slow", JobState.DONE, seconds=120)
-        check_whole(daemon, done, 1000)
+        done = daemon.until("slow", JobState.DONE, seconds=180)
+        check_whole(daemon, done, 1600)
         psutil.wait_procs(old, timeout=20)
         assert not [each for each in old if each.is_running()], "a worker whose folder is gone paints on"
     finally:
