@@ -19,13 +19,14 @@ import psutil
 import structlog
 
 from styled.backend import launch
+from styled.backend.heard import Heard
 from styled.backend.orphans import Process, end_orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
 from styled.config import QueueConfig
 from styled.errors import ControlError
 from styled.evolution.folder import JobFolder
-from styled.messages import Checkpointed, Failure, Idle, Progress, Result, Started, decode
+from styled.messages import Idle, Progress, decode
 
 MAX_LINE = 64 * 1024
 """Longest line taken from a worker, bytes; its messages are far shorter."""
@@ -76,12 +77,7 @@ class _Worker:
     child: _Child
     heard_at: float
     oom_kills: int
-    first_step: int = 0
-    progress: Progress | None = None
-    result: Result | None = None
-    failure: Failure | None = None
-    progressed: bool = False
-    began: bool = False
+    heard: Heard = field(default_factory=Heard)
     kill_at: float | None = None
     asked_to_stop: bool = False
     stalled: bool = False
@@ -320,7 +316,7 @@ class LocalRunner:
     def progress(self, job: str) -> Progress | None:
         """Return the latest progress of a running job."""
         worker = self._workers.get(job)
-        return worker.progress if worker else None
+        return worker.heard.progress if worker else None
 
     def running(self) -> frozenset[str]:
         """Return the jobs that have a worker."""
@@ -335,11 +331,7 @@ class LocalRunner:
     def _due(self, worker: _Worker) -> float:
         if worker.kill_at is not None:
             return worker.kill_at
-        return max(worker.heard_at, worker.cpu_seen_at) + self._limit(worker)
-
-    def _limit(self, worker: _Worker) -> float:
-        """Return how many seconds of silence are normal: much more than a step takes."""
-        return max(self._config.stall_s, 20.0 * worker.progress.step_seconds if worker.progress else 0.0)
+        return max(worker.heard_at, worker.cpu_seen_at) + worker.heard.silence_s(self._config.stall_s)
 
     def _read(self, worker: _Worker, reports: list[Report], *, to_the_end: bool) -> None:
         taken = 0
@@ -368,22 +360,10 @@ class LocalRunner:
         except ControlError as error:
             self._garbled(worker, error.message)
             return
-        match message:
-            case Started(step=step):
-                worker.first_step, worker.began = step, True
-            case Progress():
-                worker.progress = message
-                return
-            case Idle():
-                worker.idle = message
-                return
-            case Checkpointed(step=step):
-                worker.progressed = worker.progressed or step > worker.first_step
-            case Result():
-                worker.result = message
-            case Failure():
-                worker.failure = message
-        reports.append(Report(worker.task.id, message))
+        if isinstance(message, Idle):
+            worker.idle = message
+        elif worker.heard.take(message):
+            reports.append(Report(worker.task.id, message))
 
     def _garbled(self, worker: _Worker, why: str) -> None:
         if not worker.garbled:  # once: a worker that prints rubbish prints much of it
@@ -398,7 +378,7 @@ class LocalRunner:
                 kill_group(worker.child.process.pid)
             return
         silent = now - worker.heard_at
-        limit = self._limit(worker)
+        limit = worker.heard.silence_s(self._config.stall_s)
         if silent < limit:
             return
         if silent < _BUSY_STALL * limit and self._is_busy(worker, now, limit):
@@ -445,13 +425,13 @@ class LocalRunner:
 def _ended(worker: _Worker, *, returncode: int, killed_by_kernel: bool = False) -> Ended:
     return Ended(
         returncode=returncode,
-        result=worker.result,
-        failure=worker.failure,
+        result=worker.heard.result,
+        failure=worker.heard.failure,
         asked_to_stop=worker.asked_to_stop,
         stalled=worker.stalled,
         killed_by_kernel=killed_by_kernel,
-        progressed=worker.progressed,
-        began=worker.began,
+        progressed=worker.heard.progressed,
+        began=worker.heard.began,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from styled import images
+from styled.backend.heard import Heard
 from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.backend.staged import spool
 from styled.backend.staged.engine import Engine, Outcome, Phase, Seen
@@ -26,7 +27,7 @@ from styled.errors import BackendAway, BackendRefuses, DataDamaged, StorageRefus
 from styled.evolution import JobFolder, read_job_file, versions
 from styled.files.decoding import read_file
 from styled.files.durable import passing_trouble
-from styled.messages import STOPPED_EXIT_CODE, Checkpointed, Failure, Progress, Result, Started, WorkerMessage
+from styled.messages import STOPPED_EXIT_CODE, Failure, Progress, WorkerMessage
 
 LOOK_S = 1.0
 """Between two questions to the scheduler, for all attempts at once."""
@@ -57,12 +58,7 @@ class _Running:
     reported: str = ""
     """The reason or the node that was reported last."""
     node: str = ""
-    first_step: int = 0
-    began: bool = False
-    progressed: bool = False
-    progress: Progress | None = None
-    result: Result | None = None
-    failure: Failure | None = None
+    heard: Heard = field(default_factory=Heard)
     asked: bool = False
     obeyed: bool = False
     """The scheduler has been given the wish to stop."""
@@ -191,7 +187,7 @@ class StagedRunner:
     def progress(self, job: str) -> Progress | None:
         """Return the latest progress of a job."""
         running = self._running.get(job)
-        return running.progress if running else None
+        return running.heard.progress if running else None
 
     def running(self) -> frozenset[str]:
         """Return the jobs whose end was not yet reported."""
@@ -302,19 +298,8 @@ class StagedRunner:
 
     def _hear(self, running: _Running, message: WorkerMessage) -> None:
         running.heard_at = self._clock()
-        match message:
-            case Started(step=step):
-                running.first_step, running.began = step, True
-            case Progress():
-                running.progress = message
-                return
-            case Checkpointed(step=step):
-                running.progressed = running.progressed or step > running.first_step
-            case Result():
-                running.result = message
-            case Failure():
-                running.failure = message
-        running.reports.append(Report(running.task.id, message))
+        if running.heard.take(message):
+            running.reports.append(Report(running.task.id, message))
 
     def _feel(self, running: _Running, seen: Seen | None) -> None:
         """Note whether the node lives and its worker works; end what has been silent for too long."""
@@ -328,7 +313,7 @@ class StagedRunner:
                 running.beats, running.beat_at = beat.beats, now
             if beat.cpu_seconds > running.cpu_seconds + 1.0:
                 running.cpu_seconds, running.heard_at = beat.cpu_seconds, now
-        limit = max(self._stall_s, 20.0 * running.progress.step_seconds if running.progress else 0.0)
+        limit = running.heard.silence_s(self._stall_s)
         if now - running.heard_at > limit and running.beats and not running.stalled:
             running.stalled = running.asked = True
             running.kill_at = now + self._stall_s
@@ -361,7 +346,7 @@ class StagedRunner:
             return None
         running.gone_at = running.gone_at or now
         outcome = seen.outcome if seen is not None else Outcome.UNKNOWN
-        never_ran = running.asked and not (running.node or running.began)
+        never_ran = running.asked and not (running.node or running.heard.began)
         if now - running.gone_at < _FORGOTTEN_S and outcome is not Outcome.LOST and not never_ran:
             return None
         if outcome is Outcome.UNKNOWN and running.handle:
@@ -374,7 +359,7 @@ class StagedRunner:
             case Outcome.OUT_OF_MEMORY:
                 return self._facts(running, -signal.SIGKILL, killed_by_kernel=True)
             case Outcome.FAILED:
-                if not running.began:
+                if not running.heard.began:
                     return self._refused(running, _could_not_begin(running))
                 # What runs the worker was killed with it: by an administrator, or for its memory.
                 return self._facts(running, -signal.SIGKILL)
@@ -391,20 +376,20 @@ class StagedRunner:
     ) -> Ended:
         return Ended(
             returncode=returncode,
-            result=running.result,
-            failure=running.failure,
+            result=running.heard.result,
+            failure=running.heard.failure,
             asked_to_stop=running.asked and not running.stalled,
             stalled=running.stalled,
             killed_by_kernel=killed_by_kernel,
-            progressed=running.progressed,
-            began=running.began or bool(lost) or bool(stopped_by),
+            progressed=running.heard.progressed,
+            began=running.heard.began or bool(lost) or bool(stopped_by),
             lost=lost,
             stopped_by=stopped_by,
             elsewhere=True,
         )
 
     def _refused(self, running: _Running, error: StyledError) -> Ended:
-        running.failure = Failure(kind=error.kind, message=error.message, advice=error.advice)
+        running.heard.failure = Failure(kind=error.kind, message=error.message, advice=error.advice)
         return self._facts(running, error.exit_code)
 
     # -- tidiness ------------------------------------------------------------------------------------------
