@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from styled import signals
 from styled.cli.init import make_root
 from styled.cli.machine import completing
 from styled.cli.pictures.thumbnail import thumbnail
@@ -66,8 +67,8 @@ def demo(root_path: str | None, assignments: tuple[str, ...], backend: str) -> N
     A rocket launch becomes a Starry Night: a daemon is started, takes the pair from the inbox, paints it and
     is stopped again. The root is a new temporary folder and stays.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: the daemon must not be left behind
+    # As Ctrl-C: the daemon must not be left behind.
+    signals.handle((signal.SIGTERM, signal.SIGHUP), signal.default_int_handler)
     settings = layered(SETTINGS, dict(parse_assignment(text) for text in assignments))
     root = Root.at(root_path or tempfile.mkdtemp(prefix="styled-demo-"))
     make_root(root)

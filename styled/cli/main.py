@@ -84,6 +84,10 @@ class _LazyGroup(click.Group):
             raise click.exceptions.Exit(128 + signal.SIGPIPE) from None
         except KeyboardInterrupt:
             raise click.exceptions.Exit(128 + signal.SIGINT) from None
+        except click.Abort as abort:
+            if isinstance(abort.__context__, KeyboardInterrupt):  # at a question
+                raise click.exceptions.Exit(128 + signal.SIGINT) from None
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

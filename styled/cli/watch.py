@@ -15,6 +15,8 @@ from typing import TextIO
 
 import click
 
+from styled import signals
+
 _ENTER = "\x1b[?1049h\x1b[?25l"
 """The alternate screen, without a cursor: what was on the terminal comes back at the end."""
 
@@ -90,7 +92,8 @@ def _ended_by_signals() -> Iterator[None]:
         raise _Left
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, leave) for number in numbers]
+    before = [signal.getsignal(number) for number in numbers]
+    signals.handle(numbers, leave)
     try:
         yield
     finally:

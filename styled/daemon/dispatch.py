@@ -271,10 +271,10 @@ class Dispatcher:
         self._log.info("started", job=job.id, attempt=job.attempts, handle=handle)
 
     def _task(self, job: Job) -> Task:
-        # Its limit on memory is one of the whole process; and whatever ended an earlier attempt shall not be what is kept.
-        is_delicate = "memory_limit" in job.settings or job.attempts > 1 or job.id in self._step_downs
-        folder = self._root.evolution / job.id
-        return Task(job.id, folder, job.number, is_delicate=is_delicate, attempt=job.attempt)
+        # Its limit on memory is the whole process'; and whatever ended an earlier attempt shall not be what is kept.
+        has_limit = job.settings.get("memory_limit", "auto") not in {"auto", 0}
+        is_delicate = has_limit or job.attempts > 1 or job.id in self._step_downs
+        return Task(job.id, self._root.evolution / job.id, job.number, is_delicate=is_delicate, attempt=job.attempt)
 
     # -- hearing -------------------------------------------------------------------------------------------
 

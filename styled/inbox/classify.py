@@ -154,7 +154,7 @@ class _Sorter:
     def add_idle(self, pair: Pair) -> None:
         note = self._notes.get(pair.content, "")
         if note:
-            self.wait(pair.name, note, (pair.name,))
+            self.wait(pair.name, note, (pair.name, *pair.paths))  # the note and the wait are those of a style
         else:
             self._hot.append(pair.name)
         if not self._still_changing(pair.paths):

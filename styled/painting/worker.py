@@ -31,6 +31,7 @@ from typing import BinaryIO, TextIO
 
 import structlog
 
+from styled import signals
 from styled.errors import InstallationBroken, OutOfMemory, StorageRefuses, StyledError
 from styled.evolution import JobFolder
 from styled.files.durable import passing_trouble
@@ -71,9 +72,7 @@ class StopRequest:
 
         A terminal or ``/dev/null`` is not watched: a worker started by hand shall run.
         """
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, say
-                signal.signal(number, self._on_signal)
+        signals.handle((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), self._on_signal)
         mode = os.fstat(0).st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             threading.Thread(target=self._watch_input, daemon=True).start()

@@ -61,9 +61,12 @@ def spare(settings: Settings, peak_bytes: int) -> float:
 
 def _set_by_user(settings: Settings) -> Budget | None:
     limit = settings.memory_limit
-    if limit == "auto" or not limit:
-        return None
-    return Budget(limit * 2**30, "memory_limit", is_strict=True)
+    return None if limit == "auto" or not limit else Budget(limit * 2**30, "memory_limit", is_strict=True)
+
+
+def has_own_limit(settings: Settings) -> bool:
+    """Return whether ``memory_limit`` sets a limit, instead of what is free."""
+    return _set_by_user(settings) is not None
 
 
 def _free(*, on_gpu: bool) -> Budget:

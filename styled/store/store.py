@@ -371,8 +371,9 @@ class Store(Queries):
         """Leave the daemon's state for readers. Not flushed to the disk: the next one comes in a second."""
         last = self._published
         is_new = last is None or last.state != status.state or not 0.0 <= status.beat_at - last.beat_at < _SLOW_BEAT_S
-        if not is_new and journal_of(self._db) != "wal":
-            return  # each change is flushed there: once in a few seconds is enough
+        with self._reading() as db:
+            if not is_new and journal_of(db) != "wal":
+                return  # each change is flushed there: once in a few seconds is enough
         with self._transaction(durable=False, revision=False):
             self.set_meta("status", msgspec.json.encode(status).decode())
         self._published = status

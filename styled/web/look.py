@@ -98,6 +98,7 @@ class Look:
         self._root, self._see = root, see
         self._reader = StoreReader.open(root)
         self._losses: dict[str, _Losses] = {}
+        self._frames: dict[str, _Frames] = {}
 
     def close(self) -> None:
         """Let go of the store."""
@@ -117,6 +118,7 @@ class Look:
             return Seen(daemon=daemon, status=status, trouble=str(error))
         daemon, status = self._see(self._root, left)
         self._losses = {job.id: self._losses.get(job.id, _Losses()) for job in running}
+        self._frames = {job.id: self._frames.get(job.id, _Frames()) for job in running}
         evolution = self._root.evolution
         written_at = _changed_at(evolution / GALLERY)
         return Seen(
@@ -134,15 +136,31 @@ class Look:
     def _running(self, evolution: Path, job: Job) -> Running:
         folder = JobFolder(evolution / job.id)
         try:
-            found = frames(folder)
+            newest = self._frames[job.id].newest(folder)
             losses = self._losses[job.id].read(folder)
         except OSError:  # the folder went away, or its disk: the row is there all the same
             return Running(job, [], None)
         picture = None
-        if found:
-            step, path = found[-1]
+        if newest:
+            step, path = newest
             picture = Picture(_url(job, "frames", path.name, at=_changed_at(path)), f"step {step}")
         return Running(job, losses, picture)
+
+
+class _Frames:
+    """The frames of one job, listed anew when their folder has changed."""
+
+    def __init__(self) -> None:
+        self._changed: int | None = None
+        self._newest: tuple[int, Path] | None = None
+
+    def newest(self, folder: JobFolder) -> tuple[int, Path] | None:
+        """Return step and path of the newest; None if there is none."""
+        changed = folder.frames.stat().st_mtime_ns
+        if changed != self._changed:
+            found = frames(folder)
+            self._changed, self._newest = changed, found[-1] if found else None
+        return self._newest
 
 
 class _Losses:

@@ -76,7 +76,7 @@ class LivePage:
     async def _file(self, request: Request) -> ASGIApp:
         names = request.path_params["path"].split("/")
         try:
-            served = await _in_thread(open_served, self._root.evolution, names)
+            served = await _in_thread(lambda: open_served(self._root.evolution, names))
         except OSError:
             return PlainTextResponse("There is nothing here.\n", 404)
         # Asked for anew each time: a job that is painted again has other pictures of the same names.

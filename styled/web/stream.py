@@ -110,8 +110,10 @@ class Stream:
             self._thread.start()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._ended:
+        while True:
             self._wake.clear()
+            if self._ended:  # after the clearing: what wakes it for its end must not be lost
+                break
             if self._watchers:
                 try:
                     parts = self._look()

@@ -14,6 +14,7 @@ from PIL import Image
 from styled.cli.logs import log
 from styled.cli.queue import add
 from styled.errors import StyledError
+from styled.files.printable import escaped
 from styled.job import JobState
 from styled.root import Root
 from tests.cli.conftest import Styled
@@ -210,13 +211,13 @@ def test_a_log_with_a_line_of_many_megabytes_is_printed_piece_by_piece(
 ) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(b"first\n" + b"x" * 300_000 + b"\nlast, without end")
-    end = log._print_from(path, 0, to_the_end=False)
+    end = log._print_from(path, 0, to_the_end=False, shown=escaped)
     assert end == path.stat().st_size - len("last, without end")
-    assert log._print_from(path, end, to_the_end=True) == path.stat().st_size
+    assert log._print_from(path, end, to_the_end=True, shown=escaped) == path.stat().st_size
     assert capsys.readouterr().out == f"first\n{'x' * 300_000}\nlast, without end\n"
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(StyledError, match="pipe cannot be read: not a regular file"):
-        log._print_from(tmp_path / "pipe", 0, to_the_end=True)
+        log._print_from(tmp_path / "pipe", 0, to_the_end=True, shown=escaped)
 
 
 def test_with_style_every_image_is_a_photo_and_a_job(tmp_path: Path, pair: tuple[Path, Path]) -> None:

@@ -42,8 +42,21 @@ class _Gone:
         raise self.why
 
 
+def at_a_question() -> click.Abort:
+    """Return what click makes of Ctrl-C at a question."""
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise click.Abort from None
+    except click.Abort as abort:
+        return abort
+
+
 @pytest.mark.parametrize(
-    ("why", "code"), [(BrokenPipeError(), 141), (KeyboardInterrupt(), 130)], ids=["pipe", "ctrl-c"]
+    ("why", "code"),
+    [(BrokenPipeError(), 141), (KeyboardInterrupt(), 130), (at_a_question(), 130), (click.Abort(), 1)],
+    ids=["pipe", "ctrl-c", "ctrl-c at a question", "no"],
 )
 def test_a_reader_that_goes_and_ctrl_c_are_no_failed_job(
     monkeypatch: pytest.MonkeyPatch, why: BaseException, code: int

@@ -49,6 +49,8 @@ def test_a_hot_folder_whose_style_cannot_be_used_says_so_before_a_picture_comes(
     assert "style.heic" in drive.waits()["bad"]
     assert list(drive.waits()) == ["bad"]
     assert (drive.inbox.found.hot_folders, drive.inbox.found.hot_folders_count) == (["good"], 1)
+    ((_, paths),) = drive.inbox.found.waiting
+    assert {path.partition("/")[2] for path in paths} == {"", "style.heic"}  # what looking again asks for
     drive.run(130)
     assert "style.heic" in drive.rejections()["bad"]
     assert drive.left() == ["good/style.heic"]

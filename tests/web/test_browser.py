@@ -135,6 +135,7 @@ def test_another_origin_and_another_name_get_nothing_even_with_the_token(
     assert tab.ask("document.body.textContent") == "This page is served to 127.0.0.1 and localhost only.\n"
     # The page's own origin does get all of it: the tries themselves are right.
     tab.open(served.url)
+    assert {"picture", "events"} <= set(tried(served.url))
     own = tab.ask(f"fetch('./{picture}').then((answer) => answer.status)")
     assert own == 200
 

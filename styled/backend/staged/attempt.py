@@ -19,6 +19,7 @@ from types import FrameType
 
 import psutil
 
+from styled import signals
 from styled.backend import launch
 from styled.backend.local import oom_kills
 from styled.backend.staged import spool
@@ -42,8 +43,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.received = False
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._note)
+        signals.handle((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.received = True
@@ -51,7 +51,7 @@ class _Signals:
 
 def main() -> int:
     """Run the attempt whose folder is named on the command line; return the worker's exit code."""
-    signals = _Signals()
+    stop = _Signals()
     path = Path(sys.argv[1])
     order = read_json(path / "order.json", Order)
     place = Place(path, order.job)
@@ -64,10 +64,10 @@ def main() -> int:
             messages.write(encode(Failure(kind=broken.kind, message=broken.message, advice=broken.advice)))
         returncode = broken.exit_code
     else:
-        returncode = _run(place, order, signals)
+        returncode = _run(place, order, stop)
     end = End(
         returncode=returncode,
-        signalled=signals.received,
+        signalled=stop.received,
         killed_by_kernel=returncode == -signal.SIGKILL and oom_kills() > before,
         host=socket.gethostname(),
     )
@@ -75,7 +75,7 @@ def main() -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
-def _run(place: Place, order: Order, signals: _Signals) -> int:
+def _run(place: Place, order: Order, stop: _Signals) -> int:
     """Run the worker to its end; return its exit code as ``subprocess`` has it."""
     log = place.folder.open_log()
     try:
@@ -99,7 +99,7 @@ def _run(place: Place, order: Order, signals: _Signals) -> int:
             kill_group(worker.pid)  # whatever it has started and left behind
             return returncode
         now = time.monotonic()
-        if signals.received and kill_at == float("inf"):
+        if stop.received and kill_at == float("inf"):
             kill_at = now + _GRACE_S
             worker.send_signal(signal.SIGTERM)
             worker.stdin.close()

@@ -62,7 +62,7 @@ def log(root_path: str | None, job: str | None, *, follow: bool, as_json: bool) 
         _print(JobFolder(root.evolution / found.id).log, goes_on, shown)
 
 
-def _print(path: Path, goes_on: Callable[[], bool], shown: Callable[[str], str] = escaped) -> None:
+def _print(path: Path, goes_on: Callable[[], bool], shown: Callable[[str], str]) -> None:
     """Print a log, and what is added to it while ``goes_on``; control characters never reach the terminal."""
     position = 0
     while True:
@@ -74,7 +74,7 @@ def _print(path: Path, goes_on: Callable[[], bool], shown: Callable[[str], str] 
         time.sleep(POLL_S)
 
 
-def _print_from(path: Path, position: int, *, to_the_end: bool, shown: Callable[[str], str] = escaped) -> int:
+def _print_from(path: Path, position: int, *, to_the_end: bool, shown: Callable[[str], str]) -> int:
     """Print, as ``shown``, the whole lines from ``position`` on, with ``to_the_end`` a last half one too; return where they end."""
     try:
         descriptor = open_regular(path, follow_links=True)

@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 from typing import Self
 
+from styled import signals
 from styled.backend.local import LocalRunner
 from styled.backend.runner import Ended, Task
 from styled.backend.verdict import Verdict, verdict_of
@@ -20,6 +21,7 @@ from styled.job import JobState
 from styled.messages import Message, Progress, Started, Stopped
 from styled.painting import one_picture
 from styled.painting.one_picture import OneShot
+from styled.sizing.memory_limit import has_own_limit
 
 INTERRUPTED_EXIT_CODE = 130  # what a shell reports after Ctrl-C
 
@@ -32,10 +34,7 @@ class _Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # What is ignored already stays so: under nohup the run goes on when its terminal is closed.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._on_signal)
+        signals.handle((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
@@ -91,7 +90,7 @@ class Painter:
         shown: Progress | None = None
         stopped = None
         runner, display = self._runner, self._display
-        has_limit = bool(one_picture.settings_of(job).memory_limit)
+        has_limit = has_own_limit(one_picture.settings_of(job))
         runner.submit(Task(job.folder.id, job.folder.path, is_delicate=is_delicate or has_limit))
         while True:
             self._selector.select(timeout=0.2)

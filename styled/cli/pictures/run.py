@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -65,7 +66,8 @@ def run(images: tuple[Path, ...], styles: tuple[Path, ...], resume: Path | None,
 
     Ctrl-C saves a checkpoint and prints how to go on. Settings that are not given come from styled.toml of the
     current root, if there is one. Of several contents those whose result exists are passed over, so that the same
-    command goes on where it ended; what cannot be painted is listed at the end.
+    command goes on with the others; what cannot be painted, or was stopped and waits for its own command, is listed at
+    the end.
     """
     contents, styles = (images, styles) if styles else (images[:1], images[1:])
     if resume is not None:
@@ -90,7 +92,7 @@ def run(images: tuple[Path, ...], styles: tuple[Path, ...], resume: Path | None,
     with Painter(display) as painter:
         painter.paint(job)
     if not as_json:
-        click.echo(job.output)
+        click.echo(os.fsencode(job.output))  # a name is bytes, whatever the terminal's character set
 
 
 def _result_in(output: Path, content: Path, styles: Sequence[Path]) -> Path:
@@ -127,11 +129,11 @@ def _run_all(
         for number, (content, output) in enumerate(zip(contents, outputs, strict=True), start=1):
             turn = f"{number}/{len(contents)} {escaped(content.name)}"
             if output.exists() and not options["overwrite"]:
-                display.note(f"{turn}: {output} exists; passed over (--overwrite paints it again)")
+                display.note(f"{turn}: {escaped(str(output))} exists; passed over (--overwrite paints it again)")
                 continue
             display.note(f"{turn}: starting")
             if as_json:  # the messages that follow are of this one
-                place = {"event": "image", "content": str(content), "output": str(output)}
+                place = {"event": "image", "content": escaped(str(content)), "output": escaped(str(output))}
                 click.echo(msgspec.json.encode(place | {"number": number, "of": len(contents)}))
             try:
                 job = _prepared(content, styles, options, output=output)
@@ -142,7 +144,7 @@ def _run_all(
                 display.note(f"{turn}: failed: {error}")
             else:
                 if not as_json:
-                    click.echo(output)
+                    click.echo(os.fsencode(output))
     if failed:
         display.note(f"{len(failed)} of {len(contents)} failed:")
         for content, failure in failed:

@@ -46,7 +46,7 @@ function open() {
   source.addEventListener("error", () => {
     if (source.readyState !== EventSource.CLOSED) return say("styled web does not answer; it is tried again");
     close();
-    say("styled web has ended; start it again and open the address that it prints");
+    say("styled web has ended, or too many pages are open: start it again and open the address that it prints, or close some");
   });
 }
 

@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from styled import evolution, images
-from styled.backend.runner import Ended
+from styled.backend.local import LocalRunner
+from styled.backend.runner import Ended, Report, Task
 from styled.cli.pictures.attended_run import Painter
 from styled.cli.progress import JsonLines
 from styled.evolution import JobFolder
@@ -262,6 +263,36 @@ class TestSeveral:
         assert styled(
             "run", "1.png", PAIR[1], "-o", "out", *FAST, "--steps", "3"
         ).stdout == "HERE/out/1-starry_night.png\n".replace("HERE", str(here))
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_delicate"), [({}, False), ({"memory_limit": 0.0}, False), ({"memory_limit": 2.0}, True)]
+)
+def test_only_a_limit_of_memory_of_its_own_asks_for_a_fresh_worker(
+    here: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, float], is_delicate: bool
+) -> None:
+    """What was: the default, "auto", was taken for a limit, and each of many photos loaded TensorFlow anew."""
+    job = one_picture.prepare(Path(PAIR[0]), [Path(PAIR[1])], settings, output=here / "out.png")
+    given: list[Task] = []
+    monkeypatch.setattr(LocalRunner, "submit", lambda _self, task: given.append(task))
+    monkeypatch.setattr(LocalRunner, "poll", lambda _self: [Report(job.folder.id, Ended(75, asked_to_stop=True))])
+    with Painter(JsonLines()) as painter:
+        painter._paint(job, is_delicate=False)
+    assert [task.is_delicate for task in given] == [is_delicate]
+
+
+def test_a_name_that_is_not_utf_8_ends_no_batch(here: Path, quick_worker: None) -> None:
+    names = [os.fsdecode(b"\xff-1.png"), "2.png"]
+    for name in names:
+        Image.linear_gradient("L").resize((40, 30)).convert("RGB").save(here / name)
+    command = [*STYLED, "run", *names, "--style", PAIR[1], "-o", ".", *FAST, "--steps", "3"]
+    for more in ([], ["--json", "--overwrite"]):
+        done = subprocess.run(
+            [*command, *more], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert (here / os.fsdecode(b"\xff-1-starry_night.png")).exists()
+    assert (here / "2-starry_night.png").exists()
 
 
 @pytest.mark.parametrize(
