@@ -64,9 +64,7 @@ def match_linear(style: Array, content: Array) -> Floats:
     Returns:
         float32, shape (H, W, 3); may reach outside 0..255, which the feature extractor does not mind.
     """
-    matrix, source_mean, target_mean = _linear(style, content)
-    matched: Floats = ((_pixels(style) - source_mean) @ matrix.T + target_mean).reshape(style.shape).astype(np.float32)
-    return matched
+    return _moved(style, *_linear(style, content))
 
 
 def match_palette(content: Array, palette: Array) -> Floats:
@@ -79,7 +77,7 @@ def match_palette(content: Array, palette: Array) -> Floats:
     matrix, source_mean, target_mean = _linear(content, palette)
     left, stretch, right = np.linalg.svd(matrix)
     if stretch[0] <= STRETCH:
-        return match_linear(content, palette)
+        return _moved(content, matrix, source_mean, target_mean)
     height, width = content.shape[:2]
     whole = content.astype(np.float32)
     small = images.resize(whole, max(1, round(width / _EVEN_PX)), max(1, round(height / _EVEN_PX)))
@@ -99,6 +97,12 @@ def _linear(style: Array, content: Array) -> tuple[Doubles, Doubles, Doubles]:
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     matrix = _power(_covariance(target, target_mean), 0.5) @ _power(_covariance(source, source_mean), -0.5)
     return matrix, source_mean, target_mean
+
+
+def _moved(image: Array, matrix: Doubles, source_mean: Doubles, target_mean: Doubles) -> Floats:
+    """Return an image after what :func:`_linear` found, shape (H, W, 3)."""
+    moved: Floats = ((_pixels(image) - source_mean) @ matrix.T + target_mean).reshape(image.shape).astype(np.float32)
+    return moved
 
 
 def match_histogram(style: Array, content: Array) -> Floats:

@@ -75,7 +75,7 @@ def from_toml(data: bytes | str) -> dict[str, Any]:
 
 def _text(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16").replace("\r\n", "\n")
+        return data.decode("utf-16")
     return data.decode("utf-8-sig")
 
 

@@ -51,7 +51,7 @@ def to_srgb(image: ImageFile.ImageFile, *, with_alpha: bool = True) -> tuple[ToS
         )
     base = _base_mode(mode)
     transform, note = _transform(image, base)
-    alpha = _alpha_of(image) if with_alpha else None
+    alpha = alpha_of(image) if with_alpha else None
 
     def convert(strip: Image.Image) -> Image.Image:
         colour = transform(_eight_bit(strip).convert(base))
@@ -62,7 +62,7 @@ def to_srgb(image: ImageFile.ImageFile, *, with_alpha: bool = True) -> tuple[ToS
     return convert, note
 
 
-def _alpha_of(image: ImageFile.ImageFile) -> ToSrgb | None:
+def alpha_of(image: ImageFile.ImageFile) -> ToSrgb | None:
     """Return what gives the alpha of a strip, mode L; None when the file has none, or has it beside its colours."""
     if not image.has_transparency_data or getattr(image, "alpha_plane", None) is not None:
         return None

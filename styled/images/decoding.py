@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageFile
 
-from styled.images.colour import ToSrgb, to_srgb
+from styled.images.colour import ToSrgb, alpha_of, to_srgb
 from styled.images.decoding_memory import decoding_bytes
 from styled.images.fitting import fit
 from styled.images.metadata import carried_exif
@@ -200,7 +200,7 @@ def _is_one_colour(pixels: Pixels, alpha: Pixels | None) -> bool:
 
 def _spread(image: ImageFile.ImageFile) -> Pixels | None:
     """Return a level of 8 bits for each of 16 bits, as far apart as they can be; None where there are not few of them."""
-    if not image.mode.startswith("I;16"):
+    if not image.mode.startswith("I;16") and (image.mode, image.format) != ("I", "PPM"):  # PPM's are 0..65535 too
         return None
     there = np.flatnonzero(np.bincount(np.asarray(image).ravel(), minlength=65536))
     if len(there) > _FEW_LEVELS:
@@ -227,6 +227,8 @@ def _upright(
         remarks.append("every pixel is transparent: the transparency is not used")
         is_opaque = True
     convert, note = to_srgb(image, with_alpha=not is_opaque)
+    if spread is not None:
+        convert = _spreading(spread, None if is_opaque else alpha_of(image))
     plane: Image.Image | None = None if is_opaque else getattr(image, "alpha_plane", None)
     remarks += [note] if note else []
     width, height = -(-image.width // factor), -(-image.height // factor)
@@ -237,8 +239,7 @@ def _upright(
     stored_alpha = None if alpha is None else _as_stored(alpha, turn)
     for top, bottom in _strips(image.width, image.height, factor):
         box = (0, top, image.width, bottom)
-        part = image.crop(box)
-        strip = convert(part) if spread is None else _spread_strip(part, spread, convert)
+        strip = convert(image.crop(box))
         if plane is not None:
             strip.putalpha(plane.crop(box))
         strip_pixels = np.asarray(strip.reduce(factor) if factor > 1 else strip)
@@ -251,12 +252,16 @@ def _upright(
     return upright, alpha, remarks
 
 
-def _spread_strip(part: Image.Image, spread: Pixels, convert: ToSrgb) -> Image.Image:
-    colours = Image.fromarray(spread[np.asarray(part)]).convert("RGB")
-    converted = convert(part)
-    if converted.mode == "RGBA":
-        colours.putalpha(converted.getchannel("A"))
-    return colours
+def _spreading(levels: Pixels, alpha: ToSrgb | None) -> ToSrgb:
+    """Return what gives each number of a strip its level, with the strip's alpha if it has any."""
+
+    def convert(strip: Image.Image) -> Image.Image:
+        colours = Image.fromarray(levels[np.asarray(strip)]).convert("RGB")
+        if alpha is not None:
+            colours.putalpha(alpha(strip))
+        return colours
+
+    return convert
 
 
 def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from PIL import ImageFile
 
@@ -13,9 +13,6 @@ from styled.images.reading.info_keys import FROM_JPEG_XL
 
 _STRIPS_BYTES = 30 * 2**20
 """Strips on their way to sRGB, whatever the picture's size."""
-
-_LAYOUT_PX = 16
-"""Bytes for each pixel of a TIFF of whole numbers that Pillow does not read: all of it in an array, and in one of 8 bits."""
 
 _ONE_BYTE = frozenset({"1", "L", "P"})
 """Modes of which Pillow holds a byte a pixel; of I;16 two, of all others four."""
@@ -30,7 +27,11 @@ _KEPT_PX = {"WEBP": 9, "AVIF": 4, "HEIF": 4}
 """What of that stays until the image is let go of."""
 
 _JPEG_XL_PX = 12
-"""Bytes for each pixel that it takes to have the JPEG back of a JPEG XL; both files come on top."""
+"""Bytes for each pixel that it takes to have the JPEG back of a JPEG XL; both files come on top.
+
+That is over when the image is opened: a limit that is compared with this holds for what comes later, and what opens the
+file is bounded by the limits on its bytes and pixels alone.
+"""
 
 _WITH_FILE = frozenset({"WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "GIF", "TIFF"})
 """Formats whose file, or much of it, is read before it is decoded."""
@@ -74,8 +75,8 @@ def decoding_bytes(image: ImageFile.ImageFile, header: ImageInfo, factor: int, s
 def _tiff_part_bytes(image: ImageFile.ImageFile) -> int:
     """Return the bytes of the strips or tiles that libtiff holds while it decodes one; all are if none is compressed."""
     tags = getattr(image, "tag_v2", None)
-    if tags is None:
-        return image.width * image.height * getattr(image, "layout_px", _LAYOUT_PX)
+    if tags is None:  # it is none of Pillow's, but a TiffLayout, whose module takes long to load
+        return image.width * image.height * int(cast(Any, image).layout_px)
     if tags.get(259, 1) == 1:
         return 0
     bits = tags.get(258, (8,))

@@ -164,7 +164,10 @@ def rolled_off(light: Floats) -> Floats:
     """Bring light beyond white below it, each pixel by its brightest channel, so that hues stay. Shape (..., channels)."""
     brightest = light.max(axis=-1)
     at, factor = _roll_off()
-    rolled: Floats = light * np.interp(brightest, at, factor).astype(np.float32)[..., None]
+    beyond = np.minimum(
+        1.0, at[-1] / np.maximum(brightest, at[-1])
+    )  # of the curve's end: floats of a TIFF have no most
+    rolled: Floats = light * (np.interp(brightest, at, factor) * beyond).astype(np.float32)[..., None]
     return rolled
 
 

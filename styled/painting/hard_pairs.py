@@ -24,7 +24,7 @@ _WHITE, _BLACK = 235.0, 20.0
 
 
 def hard_pair_remarks(
-    content: Pixels, styles: Sequence[Pixels], settings: Settings, *, is_blended: bool
+    content: Pixels, styles: Sequence[Pixels], settings: Settings, *, is_blended: bool, init: Pixels | None = None
 ) -> Iterator[str]:
     """Yield what is done, or would better be set, for a pair that is not an ordinary one.
 
@@ -33,6 +33,7 @@ def hard_pair_remarks(
         styles: same form, any size each.
         settings: of the job.
         is_blended: all styles are painted everywhere.
+        init: the picture that is started from, same form; None where ``settings.init`` is a word.
     """
     # What the first step refuses in words is none of these.
     given = settings.style_weights
@@ -40,9 +41,9 @@ def hard_pair_remarks(
     if is_refused or settings.style_weight == 0.0:
         return
     yield from _of_ground(content, settings)
-    if _is_grey(content, styles, settings):
+    if _is_grey(content, styles, settings, init):
         yield "content and style are black and white: so is the picture"
-    if is_blended and colour.are_apart(styles, style_weights(settings, len(styles))):
+    if _is_evened(styles, settings, is_blended=is_blended):
         yield "the styles differ much in brightness: they are blended at the one between them"
 
 
@@ -54,19 +55,35 @@ def _of_ground(content: Pixels, settings: Settings) -> Iterator[str]:
 
 
 def was_painted_otherwise(
-    content: Pixels, styles: Sequence[Pixels], settings: Settings, *, is_blended: bool, algorithm: int
+    content: Pixels,
+    styles: Sequence[Pixels],
+    settings: Settings,
+    *,
+    is_blended: bool,
+    algorithm: int,
+    init: Pixels | None = None,
 ) -> bool:
     """Return whether an ``algorithm`` of before would paint a pair to another end; arguments as above."""
     return algorithm < ALGORITHM and (
         settings.strength < 0.5
         or settings.preserve_color == "histogram"
         or any(style_pieces(*style.shape[1::-1]) > 1 for style in styles)
-        or _is_grey(content, styles, settings)
-        or (is_blended and colour.are_apart(styles, style_weights(settings, len(styles))))
+        or _is_grey(content, styles, settings, init)
+        or _is_evened(styles, settings, is_blended=is_blended)
     )
 
 
-def _is_grey(content: Pixels, styles: Sequence[Pixels], settings: Settings) -> bool:
-    return colour.is_grey(content) and (
-        settings.preserve_color in {"linear", "histogram"} or all(map(colour.is_grey, styles))
+def _is_recoloured(settings: Settings) -> bool:
+    """Return whether the styles get the content's colours before they are looked at: its tints, and its brightness."""
+    return settings.preserve_color in {"linear", "histogram"}
+
+
+def _is_evened(styles: Sequence[Pixels], settings: Settings, *, is_blended: bool) -> bool:
+    return (
+        is_blended and not _is_recoloured(settings) and colour.are_apart(styles, style_weights(settings, len(styles)))
     )
+
+
+def _is_grey(content: Pixels, styles: Sequence[Pixels], settings: Settings, init: Pixels | None) -> bool:
+    given = [content] if init is None else [content, init]
+    return all(map(colour.is_grey, given)) and (_is_recoloured(settings) or all(map(colour.is_grey, styles)))

@@ -204,7 +204,7 @@ class _Run:
         mask = inputs.mask
         self._remarks = joined_remarks(
             job.remarks,
-            remarks_on(inputs.content, inputs.styles, job.settings, mask.remarks if mask else None),
+            remarks_on(inputs.content, inputs.styles, job.settings, mask.remarks if mask else None, inputs.init),
             filter(None, [self.start.note, MEMORY_RAN_OUT if job.step_down else ""]),
         )
 
@@ -229,6 +229,7 @@ class _Run:
             self._settings,
             is_blended=self._inputs.mask is None,
             algorithm=algorithm,
+            init=self._inputs.init,
         )
         return "begun by an earlier version, which painted such a pair otherwise: it goes on by this one" * otherwise
 

@@ -8,7 +8,7 @@ import msgspec
 
 from styled.images import Loaded
 from styled.job import input_titles
-from styled.painting.hard_pairs import hard_pair_remarks
+from styled.painting.hard_pairs import Pixels, hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing.scales import CELL_PX, plan_scales
@@ -23,6 +23,7 @@ def remarks_on(
     styles: Sequence[Loaded],
     settings: Settings,
     of_mask: Sequence[str] | None = None,
+    init: Pixels | None = None,
 ) -> tuple[str, ...]:
     """Return the remarks on decoded inputs and the settings they are painted with; each one printable line.
 
@@ -31,6 +32,7 @@ def remarks_on(
         styles: in order.
         settings: all of them.
         of_mask: what its reading remarked; None without one.
+        init: the picture that is started from, uint8, shape (H, W, 3); None where ``settings.init`` is a word.
     """
     images = _of_images(content, styles)
     return (
@@ -38,7 +40,9 @@ def remarks_on(
         *(of_mask or ()),
         *_of_size(content, settings),
         *shape_remarks([style.size for style in styles]),
-        *hard_pair_remarks(content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None),
+        *hard_pair_remarks(
+            content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None, init=init
+        ),
         *_without_effect(settings, len(styles)),
     )
 

@@ -149,7 +149,7 @@ def _paint(
     wanted = settings_from({**{name: _plain(value) for name, value in settings.items()}, "init": word or "image"})
     inputs = _read(content, styles, None if word else init, mask, wanted)
     remarks = joined_remarks(
-        remarks_on(inputs.content, inputs.styles, wanted, inputs.mask.remarks if inputs.mask else None)
+        remarks_on(inputs.content, inputs.styles, wanted, inputs.mask.remarks if inputs.mask else None, inputs.init)
     )
     if remarks:
         warnings.warn("; ".join(remarks), RemarkWarning, stacklevel=3)

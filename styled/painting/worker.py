@@ -181,7 +181,7 @@ def main() -> int:
     # Descriptor 1 is the log's while a job is painted: TensorFlow's C++ prints past sys.stdout.
     stream = os.fdopen(os.dup(1), "wb")
     if names:
-        path: Path | None = Path(names[0])
+        path: Path | None = Path(names[0]).absolute()  # each job is painted in its own folder
     else:
         _make_ready()
         path = stop.next_folder()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from styled import vgg19
 from styled.settings import Settings
-from styled.sizing.scales import Scale, style_pieces, style_size
+from styled.sizing.scales import Scale, piece_length, style_size
 
 PIXEL_BYTES = 4.0
 """A decoded picture: RGB of 8 bits, and alpha."""
@@ -63,7 +63,7 @@ class InputSizes(NamedTuple):
 
 
 def _of_piece(width: int, height: int) -> int:
-    return min(width, height) * -(-max(width, height) // style_pieces(width, height))
+    return min(width, height) * piece_length(width, height)
 
 
 def _pixels(size: Size) -> int:

@@ -118,6 +118,11 @@ def style_pieces(width: int, height: int) -> int:
     return max(1, math.ceil(longest / shortest / LONGEST_STYLE - 1e-9))
 
 
+def piece_length(width: int, height: int) -> int:
+    """Return how long each of those pieces is along the style's long side, px; arguments as :func:`style_pieces`."""
+    return -(-max(width, height) // style_pieces(width, height))
+
+
 def _style_factor(width: int, height: int, scale: Scale, style_scale: float) -> float:
     pixels = min(float(width * height), LONGEST_STYLE * min(width, height) ** 2)
     return float((scale.pixels / pixels) ** 0.5 * style_scale)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageDraw, ImageFilter
 
 from styled import images
@@ -158,6 +160,39 @@ def test_numbers_of_areas_in_16_bits_stay_apart(tmp_path: Path, suffix: str, lev
     found = find_regions(loaded.pixels, loaded.alpha, 2)
     assert found.styles == (None, 0, 1)
     np.testing.assert_array_equal(found.labels, np.repeat([0, 1, 2], 20)[None].repeat(40, axis=0))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lzma", None])
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("levels", [(0, 1, 2), (7, 300, 1000)])
+def test_numbers_of_areas_stay_apart_in_tiffs_that_pillow_does_not_read(
+    tmp_path: Path, levels: tuple[int, ...], bits: int, compression: Any
+) -> None:
+    """Those were reduced to 8 bits before anything looked at them."""
+    labels = np.repeat(np.array(levels, np.uint16), 20)[None].repeat(40, axis=0)
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, labels, bitspersample=bits, compression=None if bits < 16 else compression)
+    loaded = images.load(path, is_mask=True)
+    np.testing.assert_array_equal(find_regions(loaded.pixels, loaded.alpha, 2).labels[0], np.repeat([0, 1, 2], 20))
+    tifffile.imwrite(path, 65535 - labels, photometric="miniswhite", compression=compression)
+    loaded = images.load(path, is_mask=True)
+    np.testing.assert_array_equal(find_regions(loaded.pixels, loaded.alpha, 2).labels[0], np.repeat([0, 1, 2], 20))
+
+
+def test_numbers_of_areas_stay_apart_in_a_pgm(tmp_path: Path) -> None:
+    labels = np.repeat(np.array([0, 1, 2], ">u2"), 20)[None].repeat(40, axis=0)
+    (tmp_path / "mask.pgm").write_bytes(b"P5 60 40 65535\n" + labels.tobytes())
+    loaded = images.load(tmp_path / "mask.pgm", is_mask=True)
+    np.testing.assert_array_equal(find_regions(loaded.pixels, loaded.alpha, 2).labels[0], np.repeat([0, 1, 2], 20))
+
+
+def test_the_transparent_level_of_numbers_of_areas_stays_the_photo(tmp_path: Path) -> None:
+    labels = np.repeat(np.array([0, 1, 2], np.uint16), 20)[None].repeat(40, axis=0)
+    Image.fromarray(labels).save(tmp_path / "mask.png", transparency=1)
+    loaded = images.load(tmp_path / "mask.png", is_mask=True)
+    assert loaded.alpha is not None
+    np.testing.assert_array_equal(loaded.alpha[0], np.repeat([255, 0, 255], 20))
+    np.testing.assert_array_equal(loaded.pixels[0, [0, 59], 0], [0, 255])
 
 
 def test_shades_of_16_bits_are_shades(tmp_path: Path) -> None:

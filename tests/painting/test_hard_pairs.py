@@ -42,6 +42,27 @@ def test_an_ordinary_pair_or_one_that_is_set_otherwise_is_told_nothing() -> None
     assert told(WHITE, [NOISE], style_weights=(0.0,)) == []
 
 
+@pytest.mark.parametrize("way", ["linear", "histogram"])
+def test_recoloured_styles_are_not_evened(way: str) -> None:
+    """They have the brightness of the content already."""
+    apart = [NOISE, NOISE // 12 + 230]
+    assert told(NOISE, apart, preserve_color=way) == []
+    assert not was_painted_otherwise(NOISE, apart, Settings(preserve_color="linear"), is_blended=True, algorithm=1)
+
+
+def test_a_start_in_colour_makes_the_picture_one() -> None:
+    def remarks(init: np.ndarray | None) -> list[str]:
+        return list(hard_pair_remarks(GREY, [GREY], Settings(init="a.png"), is_blended=True, init=init))
+
+    assert remarks(NOISE) == []
+    assert len(remarks(GREY)) == len(remarks(None)) == 1
+    was = [
+        was_painted_otherwise(GREY, [GREY], Settings(init="a.png"), is_blended=True, algorithm=1, init=init)
+        for init in (NOISE, GREY)
+    ]
+    assert was == [False, True]
+
+
 @pytest.mark.parametrize(
     ("content", "styles", "settings", "expected"),
     [

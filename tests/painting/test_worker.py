@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -63,6 +63,20 @@ def worker(
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_folder_may_be_named_from_the_current_one(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def painted(folder: JobFolder, stream: BinaryIO, _stop: object) -> int:
+        stream.close()
+        os.chdir("/")  # as painting a job changes it
+        assert folder.path == job.path
+        return 7
+
+    monkeypatch.chdir(job.path.parent)
+    monkeypatch.setattr(sys, "argv", ["worker", job.path.name])
+    monkeypatch.setattr(worker_module.StopRequest, "listen", lambda _self: None)
+    monkeypatch.setattr(worker_module, "_paint_one", painted)
+    assert worker_module.main() == 7
 
 
 def read_until(process: subprocess.Popen[bytes], kind: type[Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from styled.sizing.scales import style_pieces
+from styled.sizing.scales import piece_length, style_pieces
 
 Tensor = Any
 
@@ -19,8 +19,7 @@ def pieces(style: Tensor, dtype: Any) -> Iterator[Tensor]:
     pixel or so. One that is not long is its only piece.
     """
     height, width = style.shape[1:3]
-    count, length = style_pieces(width, height), max(height, width)
-    long = -(-length // count)
+    count, length, long = style_pieces(width, height), max(height, width), piece_length(width, height)
     for index in range(count):
         start = round(index * (length - long) / max(1, count - 1))
         part = slice(start, start + long)
@@ -29,8 +28,11 @@ def pieces(style: Tensor, dtype: Any) -> Iterator[Tensor]:
 
 def mean_moments(style: Tensor, dtype: Any, moments_of: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Return the mean over a style's pieces of what ``moments_of`` finds in each, by layer; arguments as :func:`pieces`."""
-    first, *others = (moments_of(piece) for piece in pieces(style, dtype))
-    if not others:
-        return dict(first)
-    count = float(1 + len(others))
-    return {name: tf.add_n([each[name] for each in (first, *others)]) / count for name in first}
+    sums: dict[str, Tensor] = {}
+    count = 0
+    for piece in pieces(style, dtype):
+        found = moments_of(piece)
+        # Added at once: a scroll has many pieces, and the moments of each take megabytes.
+        sums = {name: sums[name] + moments for name, moments in found.items()} if sums else dict(found)
+        count += 1
+    return sums if count == 1 else {name: total / float(count) for name, total in sums.items()}

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 _OVER = 0.01
 """Share of numbers above white that resampling leaves at edges; with more of them there is light beyond white."""
-_FAR_OVER = 1.5
+FAR_OVER = 1.5
 """A number above this is no edge."""
 _TYPICAL_LIGHT = 4.0
 """A median above this, white being 1, is no scene: its numbers have another white."""
@@ -98,7 +98,7 @@ def meaning_of(
     if limits is not None and limits != (0.0, 1.0):
         black, white = limits
         return Meaning(black, white, kind, f"its numbers from {black:g} to {white:g} are taken as levels{gone}")
-    is_within = numbers.high <= 1.0 or (numbers.high <= _FAR_OVER and numbers.over < _OVER)
+    is_within = numbers.high <= 1.0 or (numbers.high <= FAR_OVER and numbers.over < _OVER)
     if numbers.median > _TYPICAL_LIGHT:
         if not is_grey and numbers.low >= 0.0 and numbers.high <= 255.0:
             return Meaning(0.0, 255.0, kind, f"its numbers are taken as levels of 0 to 255{gone}")

@@ -49,7 +49,8 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         head = file.read(HEAD_BYTES)
     kind = foreign_kind(head)
     if kind is not None:
-        kind = placeholder_at(file) or kind
+        if not head.strip(b"\0 "):  # what a placeholder holds; anything else was read, and is what it is
+            kind = placeholder_at(file) or kind
         raise UnreadableImage(f"{name} is {kind.what}", kind.advice)
     file.seek(0)
     whole = with_end_mark(file, head)

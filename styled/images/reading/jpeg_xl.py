@@ -19,6 +19,10 @@ from styled.images.reading.isobmff import boxes_of
 CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 """First bytes of a JPEG XL in boxes; one without them keeps no JPEG."""
 
+_CODESTREAM = b"\xff\x0a"
+_HEAD_BYTES = 11
+"""Of a codestream: its mark, and a size of at most 68 bits; the first of several boxes may have no more than its size takes."""
+
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width to height, by number from 1 on (ISO/IEC 18181-1, table D.1)."""
 
@@ -44,8 +48,14 @@ def jpeg_of(file: BinaryIO, name: str) -> BinaryIO:
     stream = next((box for box in boxes if box.kind in {b"jxlc", b"jxlp"}), None)
     if stream is None:
         raise EOFError("truncated")
-    file.seek(stream.start + (4 if stream.kind == b"jxlp" else 0))
-    width, height = _size(file.read(32))
+    # Of this box alone: what comes behind it is no part of the stream, and could name any size.
+    start = stream.start + (4 if stream.kind == b"jxlp" else 0)
+    file.seek(start)
+    head = file.read(max(0, min(_HEAD_BYTES, stream.end - start)))
+    try:
+        width, height = _size(head)
+    except ValueError as error:
+        raise _damaged(name) from error
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError(f"{width}x{height}")
     import imagecodecs
@@ -56,17 +66,30 @@ def jpeg_of(file: BinaryIO, name: str) -> BinaryIO:
     except (imagecodecs.JpegxlError, ValueError) as error:
         if "MORE_INPUT" in str(error):
             raise EOFError("truncated") from error
-        raise UnreadableImage(
-            f"{name} is a JPEG XL image that is damaged", "Copy or download it again, or convert it from the original."
-        ) from error
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> UnreadableImage:
+    return UnreadableImage(
+        f"{name} is a JPEG XL image that is damaged", "Copy or download it again, or convert it from the original."
+    )
 
 
 def _size(stream: bytes) -> tuple[int, int]:
-    """Return width and height of a codestream (ISO/IEC 18181-1, D.2)."""
-    bits = int.from_bytes(stream[2:], "little")
+    """Return width and height of a codestream (ISO/IEC 18181-1, D.2).
+
+    Raises:
+        ValueError: it is none, or ends before them.
+    """
+    if not stream.startswith(_CODESTREAM):
+        raise ValueError("no codestream")
+    bits, left = int.from_bytes(stream[2:], "little"), 8 * len(stream[2:])
 
     def take(count: int) -> int:
-        nonlocal bits
+        nonlocal bits, left
+        left -= count
+        if left < 0:
+            raise ValueError("the size is cut off")
         value = bits & ((1 << count) - 1)
         bits >>= count
         return value

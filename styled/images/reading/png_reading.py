@@ -27,6 +27,8 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 """Left out without a word: Pillow refuses a picture for an error in the animation behind it."""
 _COLOURS = frozenset({b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
+_COLOUR_16 = b"\x10\x02"
+"""Depth and colour type of IHDR."""
 _TRANSPARENT_BYTES = {0: 2, 2: 6}
 """Length of tRNS by colour type; with a palette up to 256."""
 
@@ -70,6 +72,10 @@ def open_png(file: BinaryIO) -> ImageFile.ImageFile:
     if found.cicp:
         image.info[CICP] = (found.cicp[0], found.cicp[1])
     _mend_transparency(image, found.header)
+    if found.header[8:10] == _COLOUR_16 and "transparency" in image.info:
+        remarks.append(
+            "of its 16 bits 8 are read: what differs from its transparent colour by less than a level is transparent too"
+        )
     if _loses_shadows(image, found.header):
         remarks.append(
             "of its 16 bits of linear light 8 are read: its shadows have few levels, which a TIFF would keep"

@@ -68,14 +68,15 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     file.seek(0)
     remarks = [f"the first of {pages} pages"] if pages > 1 else []
     image = None
-    if page is None or (number is not None and _is_for_pillow(page)):
+    is_linear = page is not None and _is_linear(page)
+    if page is None or (number is not None and not is_linear and _is_for_pillow(page)):
         image = _by_pillow(file, number or 0)
     if image is None:
         if page is None:
             raise UnidentifiedImageError
         _refuse_what_is_not_read(page, name)
         file.seek(0)
-        image = TiffLayout(file, page, name)
+        image = TiffLayout(file, page, name, is_linear=is_linear)
     image.info[REMARKS] = remarks
     return image
 
@@ -158,7 +159,7 @@ def _bits(page: TiffPage) -> tuple[int, ...]:
 def _is_for_pillow(page: TiffPage) -> bool:
     """Return whether Pillow reads a layout right, if it takes it at all."""
     bits = set(_bits(page))
-    if page.compression not in _PILLOW_CODECS or page.sampleformat not in _WHOLE_NUMBERS or _is_linear(page):
+    if page.compression not in _PILLOW_CODECS or page.sampleformat not in _WHOLE_NUMBERS:
         return False
     if page.planarconfig != 1 and page.samplesperpixel > 1:
         return page.photometric not in _COLOURS or page.photometric == _YCBCR  # of two planes it makes garbage
@@ -197,13 +198,13 @@ def _refuse_what_is_not_read(page: TiffPage, name: str) -> None:
 
 
 class TiffLayout(ImageFile.ImageFile):
-    """A page that tifffile decodes: 8 bits, mode L, RGB, CMYK or LAB, its alpha beside it."""
+    """A page that tifffile decodes: 8 bits, mode L, RGB, CMYK or LAB, its alpha beside it; or grey alone of 16, mode I;16."""
 
     format = "TIFF"
     format_description = "TIFF"
 
-    def __init__(self, file: BinaryIO, page: TiffPage, name: str) -> None:
-        self._page, self._name = page, name
+    def __init__(self, file: BinaryIO, page: TiffPage, name: str, *, is_linear: bool) -> None:
+        self._page, self._name, self._is_linear = page, name, is_linear
         self.alpha_plane: Image.Image | None = None
         """Mode L, once loaded; None when there is none."""
         super().__init__(file)
@@ -214,8 +215,10 @@ class TiffLayout(ImageFile.ImageFile):
         self._size = (page.imagewidth, page.imagelength)
         self.tile = []
         extra = page.extrasamples[:1] if page.extrasamples else ()
-        self._is_linear = _is_linear(page)
         self._alpha = extra[0] if extra and extra[0] in (_ASSOCIATED, _UNASSOCIATED) else 0
+        is_whole = page.sampleformat in _WHOLE_NUMBERS and not self._is_linear
+        if is_whole and self._mode == "L" and not self._alpha and max(_bits(page)) > 8:
+            self._mode = "I;16"  # as Pillow has it: a mask's levels may be numbers of areas
         if page.iccprofile:
             self.info["icc_profile"] = page.iccprofile
         if isinstance(packet := page.tags.valueof(700), bytes):
@@ -228,7 +231,7 @@ class TiffLayout(ImageFile.ImageFile):
 
     @property
     def layout_px(self) -> int:
-        """The bytes of a pixel while it is decoded: floating point numbers twice, their levels, and Pillow's own."""
+        """The bytes of a pixel while it is decoded: for whole numbers all of it in one array, and as levels; floating point numbers twice, their levels, and Pillow's own."""
         page = self._page
         if page.sampleformat != _FLOAT and not self._is_linear:
             return 16
@@ -258,7 +261,7 @@ class TiffLayout(ImageFile.ImageFile):
                 colours = len(planes) - bool(self._alpha)
                 self._mode = "L" if colours == 1 else "RGB"
             else:
-                planes = _decoded(self._page, colours, self._alpha)
+                planes = _decoded(self._page, colours, self._alpha, 65535 if self._mode == "I;16" else 255)
             bands = [Image.fromarray(planes[channel]) for channel in range(len(planes))]
             if self._alpha:
                 self.alpha_plane = bands.pop()
@@ -284,12 +287,13 @@ class TiffLayout(ImageFile.ImageFile):
         if meaning.remark:
             self.info[REMARKS].append(meaning.remark)
         channels = 3 if meaning.kind == "profile" else colours
+        opaque = meaning.white if self._is_linear or _has_far_over(numbers[..., colours:]) else 1.0
         planes = np.empty((channels + bool(self._alpha), *numbers.shape[:2]), np.uint8)
         for top in range(0, len(numbers), _FLOAT_ROWS):
             rows = slice(top, top + _FLOAT_ROWS)
             part = numbers[rows]
             if self._alpha:
-                share = part[..., colours:].astype(np.float32) / (meaning.white if self._is_linear else 1.0)
+                share = part[..., colours:].astype(np.float32) / np.float32(opaque)
                 share = np.clip(np.nan_to_num(share), 0.0, 1.0)
                 planes[channels, rows] = np.rint(share[..., 0] * 255.0)
                 if self._alpha == _ASSOCIATED:
@@ -321,6 +325,12 @@ def _numbers(page: TiffPage, colours: int, alpha: int) -> Array:
     return numbers
 
 
+def _has_far_over(alpha: Array) -> bool:
+    """Return whether floating point alpha is beyond 0..1: then it has the white of the colours."""
+    parts = (alpha[top : top + _FLOAT_ROWS] for top in range(0, len(alpha), _FLOAT_ROWS))
+    return any(bool((np.isfinite(part) & (part > float_levels.FAR_OVER)).any()) for part in parts)
+
+
 def _float_limits(page: TiffPage) -> tuple[float, float] | None:
     """Return the numbers that a file names as its smallest and largest, where they say what is black and white."""
     low, high = (page.tags.valueof(code) for code in (340, 341))
@@ -331,44 +341,43 @@ def _float_limits(page: TiffPage) -> tuple[float, float] | None:
     return (low, high) if np.isfinite(high - low) and high > low else None
 
 
-def _decoded(page: TiffPage, colours: int, alpha: int) -> Array:
-    """Return the colours and alpha of a page as planes: uint8, shape (channels, H, W)."""
+def _decoded(page: TiffPage, colours: int, alpha: int, white: int) -> Array:
+    """Return the colours and alpha of a page as planes, shape (channels, H, W): uint8, or uint16 where ``white`` is 65535."""
     channels = colours + bool(alpha)
-    planes = np.zeros((channels, page.imagelength, page.imagewidth), np.uint8)
+    planes = np.zeros((channels, page.imagelength, page.imagewidth), np.uint8 if white == 255 else np.uint16)
     if alpha == _ASSOCIATED and page.planarconfig != 1:
         whole = np.asarray(page.asarray(maxworkers=1)).reshape(page.samplesperpixel, *planes.shape[1:])
-        planes[:] = np.moveaxis(_eight_bits(np.moveaxis(whole[:channels], 0, -1), page, colours, alpha), -1, 0)
+        planes[:] = np.moveaxis(_levels(np.moveaxis(whole[:channels], 0, -1), page, colours, alpha, white), -1, 0)
         return planes
     for data, (plane, _, top, left, _), (_, height, width, _) in page.segments(maxworkers=1):
         if data is None:
             continue  # a hole: black, as its writer meant it
         part = data[0, :height, :width]
         if page.planarconfig == 1:
-            levels = np.moveaxis(_eight_bits(part[..., :channels], page, colours, alpha), -1, 0)
+            levels = np.moveaxis(_levels(part[..., :channels], page, colours, alpha, white), -1, 0)
             planes[:, top : top + height, left : left + width] = levels[
                 :, : page.imagelength - top, : page.imagewidth - left
             ]
         elif plane < channels:
-            levels = _eight_bits(part, page, colours, 0, first=plane)[..., 0]
+            levels = _levels(part, page, colours, 0, white, first=plane)[..., 0]
             planes[plane, top : top + height, left : left + width] = levels[
                 : page.imagelength - top, : page.imagewidth - left
             ]
     return planes
 
 
-def _eight_bits(part: Array, page: TiffPage, colours: int, alpha: int, *, first: int = 0) -> npt.NDArray[np.uint8]:
-    """Scale whole numbers to 0..255 by their bits; shape (h, w, channels), of which the first is channel ``first``."""
+def _levels(part: Array, page: TiffPage, colours: int, alpha: int, white: int, *, first: int = 0) -> Array:
+    """Scale whole numbers to 0..``white`` by their bits; shape (h, w, channels), of which the first is channel ``first``."""
     most = 2 ** min(_bits(page)) - 1
     if page.photometric in {_LAB, _ICC_LAB}:
         return _lab_bytes(part, page, first)
-    levels: npt.NDArray[np.float32] = part.astype(np.float32) * np.float32(255.0 / most)
+    levels: npt.NDArray[np.float32] = part.astype(np.float32) * np.float32(white / most)
     if alpha == _ASSOCIATED:
         share = np.maximum(part[..., colours:].astype(np.float32) / most, 1e-6)
-        levels[..., :colours] = np.minimum(levels[..., :colours] / share, 255.0)
+        levels[..., :colours] = np.minimum(levels[..., :colours] / share, white)
     if page.photometric == _WHITE_IS_ZERO and first < colours:
-        levels[..., :colours] = 255.0 - levels[..., :colours]
-    whole: npt.NDArray[np.uint8] = np.rint(levels).astype(np.uint8)
-    return whole
+        levels[..., :colours] = white - levels[..., :colours]
+    return np.rint(levels, out=levels).astype(np.uint8 if white == 255 else np.uint16)
 
 
 def _lab_bytes(part: Array, page: TiffPage, first: int) -> npt.NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,6 +37,24 @@ def test_a_scrolls_moments_are_the_mean_of_its_pieces() -> None:
     style = random_picture(16, 96)
     found = mean_moments(style, tf.float64, lambda piece: {"sum": tf.reduce_sum(piece)})
     assert float(found["sum"]) == pytest.approx(style.sum() / 2)
+
+
+def test_of_many_pieces_no_more_than_two_moments_are_there_at_once() -> None:
+    there: weakref.WeakSet[Moments] = weakref.WeakSet()
+    most = []
+
+    class Moments:
+        def __init__(self) -> None:
+            there.add(self)
+            most.append(len(there))
+
+        def __add__(self, _other: Moments) -> Moments:
+            return Moments()
+
+        __truediv__ = __add__
+
+    mean_moments(random_picture(8, 8 * 30), tf.float32, lambda _piece: {"a": Moments()})
+    assert max(most) <= 3, "of a sum, what it is added to, and the one that comes of both"
 
 
 @pytest.mark.usefixtures("one_by_one")

@@ -14,6 +14,7 @@ import tifffile
 from styled import images
 from styled.errors import UnreadableImage
 from styled.images.colour import srgb_profile
+from styled.images.encodings import rolled_off
 from styled.images.reading.float_levels import range_of
 
 Array = npt.NDArray[Any]
@@ -172,3 +173,11 @@ def test_the_check_before_the_claim_refuses_it_too(tmp_path: Path) -> None:
 def test_the_range_is_that_of_all_parts() -> None:
     found = range_of([np.array([0.0, np.nan, 2.0]), np.array([np.inf]), np.array([0.5, 0.5, 0.5, -1.0])])
     assert found == (-1.0, 2.0, 0.5, 1 / 8, 2 / 8)
+
+
+@pytest.mark.parametrize("brightest", [2.0, 49.0, 200.0, 1e6])
+def test_light_of_any_brightness_keeps_its_hue(brightest: float) -> None:
+    """Beyond what PQ reaches each channel was cut off for itself: orange was white."""
+    (red, green, blue) = rolled_off(np.array([[1.0, 0.5, 0.25]], np.float32) * np.float32(brightest))[0]
+    assert 0.5 < red <= 1.001
+    assert (green / red, blue / red) == (pytest.approx(0.5), pytest.approx(0.25))

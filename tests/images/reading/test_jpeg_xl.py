@@ -91,6 +91,20 @@ def test_the_limit_on_pixels_counts_before_anything_is_decoded(
         images.load(tmp_path / "a.jxl", max_pixels=64 * 48 - 1)
 
 
+@pytest.mark.parametrize("first", [b"", b"\xff", b"\xff\x0a", b"\xff\x0a\x00", b"\xff\x0a\x00\x00\x00", b"\0" * 40])
+def test_the_size_is_read_inside_the_streams_first_box(
+    tmp_path: Path, picture: npt.NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    """What lies behind a box that is too short named the size, and the limit was asked of that."""
+    whole = imagecodecs.jpegxl_encode_jpeg(jpeg(picture))
+    at = next(whole.index(kind) for kind in (b"jxlc", b"jxlp") if kind in whole) - 4
+    short = struct.pack(">I4sI", 12 + len(first), b"jxlp", 0) + first
+    (tmp_path / "a.jxl").write_bytes(whole[:at] + short + whole[at:])
+    monkeypatch.delattr(imagecodecs, "jpegxl_decode_jpeg")
+    with pytest.raises(UnreadableImage, match=r"^a\.jxl is a JPEG XL image that is damaged"):
+        images.load(tmp_path / "a.jxl")
+
+
 @pytest.mark.parametrize(
     "size", [(64, 48), (8, 8), (256, 256), (257, 255), (1200, 1000), (1601, 7), (3, 600), (520, 260)]
 )

@@ -78,6 +78,12 @@ def test_what_can_be_read_is_a_picture_whatever_is_told_of_it(tmp_path: Path) ->
     assert images.load(marked(tmp_path / "a.png", written.getvalue(), name, value)).size == (40, 40)
 
 
+def test_what_can_be_read_and_is_no_picture_is_told_by_what_it_is(tmp_path: Path) -> None:
+    name, value, _ = MARKS[0]
+    with pytest.raises(UnreadableImage, match=r"^a\.jpg is a PDF document"):
+        images.load(marked(tmp_path / "a.jpg", b"%PDF-1.7\n" + bytes(5000), name, value))
+
+
 def test_one_that_cannot_be_read_is_told_as_such(tmp_path: Path) -> None:
     """As ntfs3 and cifs give it: the file opens, and reading it fails."""
 

@@ -136,6 +136,9 @@ def test_the_transparent_colour_of_a_16_bit_picture(tmp_path: Path) -> None:
     loaded = images.load(tmp_path / "a.png")
     assert loaded.alpha is not None
     np.testing.assert_array_equal(loaded.alpha, np.tile([0, 255], (8, 4)))
+    assert [remark for remark in loaded.remarks if "transparent too" in remark], "310 would be, which is no other level"
+    (tmp_path / "a.png").write_bytes(png(rows, 2, 16))
+    assert not [remark for remark in images.load(tmp_path / "a.png").remarks if "transparent" in remark]
 
 
 def grey_of(tmp_path: Path, *chunks: bytes, level: int = 128) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:

@@ -281,6 +281,24 @@ def linear_light(levels: Array) -> Array:
     )
 
 
+@pytest.mark.parametrize("alpha", [0.5, 127.5])
+@pytest.mark.parametrize("extra", ["unassalpha", "assocalpha"])
+def test_alpha_of_floats_has_the_white_of_its_colours_or_is_a_share(
+    tmp_path: Path, photo: Array, extra: str, alpha: float
+) -> None:
+    """Levels of 0 to 255 with alpha of 0 to 255: all of it was opaque."""
+    numbers = photo.astype(np.float32) * (0.5 if extra == "assocalpha" else 1.0)
+    plane = np.full(photo.shape[:2], alpha, np.float32)
+    plane[0, 0] = np.inf
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.dstack([numbers, plane]), photometric="rgb", extrasamples=[extra], compression="zlib"
+    )
+    loaded = images.load(tmp_path / "a.tif")
+    assert loaded.alpha is not None
+    assert set(np.unique(loaded.alpha[1:])) == {128}
+    np.testing.assert_allclose(loaded.pixels[1:].astype(float), photo[1:], atol=1)
+
+
 LINEAR = imagecodecs.cms_profile(
     "rgb", whitepoint=[0.3127, 0.3290, 1.0], primaries=[0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0], gamma=1.0
 )
