@@ -16,6 +16,9 @@ from pathlib import Path
 
 from styled.children import end_with_parent, python_command
 
+WORKER = "styled.painting.worker"
+"""Module that paints a job."""
+
 _OOM_SCORE_ADJ = "500"
 """When memory runs out the kernel shall take the worker, whose job resumes, and not the daemon."""
 

@@ -20,6 +20,7 @@ import structlog
 
 from styled.backend import launch
 from styled.backend.heard import Heard
+from styled.backend.launch import WORKER
 from styled.backend.orphans import Process, end_orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
@@ -33,8 +34,6 @@ MAX_LINE = 64 * 1024
 
 TEST_WORKER = "STYLED_TEST_WORKER"
 """Environment variable that names another module to run as the worker; for tests."""
-
-WORKER = "styled.painting.worker"
 
 _STAY = "--stay"
 """Has the worker wait for another job; see :mod:`styled.painting.worker`."""

@@ -30,9 +30,6 @@ from styled.messages import Checkpointed, Noted, Result, Started
 from styled.root import Root
 from styled.store.store import Store
 
-MAX_RESULT_PIXELS = 2_000_000_000
-"""The result is our own, but is decoded like a stranger's: in a child, with a limit no poster reaches."""
-
 PROGRESS_S = 2.0
 """Between two notes of the running jobs' progress in the store."""
 
@@ -371,7 +368,7 @@ class Dispatcher:
 
     def _check(self, job_id: str) -> None:
         try:
-            images.check(JobFolder(self._root.evolution / job_id).result, max_pixels=MAX_RESULT_PIXELS)
+            images.check(JobFolder(self._root.evolution / job_id).result, max_pixels=images.MAX_RESULT_PIXELS)
         finally:
             self._wake()
 

@@ -38,6 +38,11 @@ def _visible(character: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
+def one_line(text: str, most: int) -> str:
+    """Return a text of somebody else's as one line: blanks for what cannot be printed, at most ``most`` characters."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()[:most]
+
+
 def reason_of(error: Exception) -> str:
     """Return what an error says of its cause: for one of the system without the path, which the caller names."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

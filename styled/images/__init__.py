@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from styled.images.metadata import read_metadata as read_metadata
     from styled.images.opening import MAX_BYTES as MAX_BYTES
     from styled.images.opening import MAX_PIXELS as MAX_PIXELS
+    from styled.images.opening import MAX_RESULT_PIXELS as MAX_RESULT_PIXELS
     from styled.images.opening import ImageInfo as ImageInfo
     from styled.images.opening import check_mask as check_mask
     from styled.images.opening import check_shape as check_shape
@@ -53,6 +54,7 @@ _MODULES = {
     "read_metadata": "metadata",
     "MAX_BYTES": "opening",
     "MAX_PIXELS": "opening",
+    "MAX_RESULT_PIXELS": "opening",
     "ImageInfo": "opening",
     "open_file": "opening",
     "probe": "opening",

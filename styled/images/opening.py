@@ -30,6 +30,9 @@ from styled.images.reading.placeholders import placeholder_at
 MAX_PIXELS = 250_000_000
 """Default limit on width x height: a 200 Mpx panorama passes."""
 
+MAX_RESULT_PIXELS = 2_000_000_000
+"""Of a result. It is our own, but is decoded like a stranger's: in a child, with a limit no poster reaches."""
+
 MAX_BYTES = 2 * 1024**3
 """Default limit on the file."""
 

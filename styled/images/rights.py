@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import ExifTags, ImageFile, IptcImagePlugin
 
+from styled.files.printable import one_line
 from styled.images.opening import PILLOW_ERRORS
 
 _MOST_XMP = 2**20
@@ -37,8 +38,7 @@ def rights_tags(image: ImageFile.ImageFile) -> dict[int, bytes]:
     sources = (_xmp(image), _iptc(image), _png(image))
     for name, tag in _TAGS.items():
         text = next((source[name] for source in sources if source.get(name)), "")
-        text = "".join(character if character.isprintable() else " " for character in text).strip()[:_MOST_TEXT]
-        if text:
+        if text := one_line(text, _MOST_TEXT):
             # Of Windows' tag for keywords the encoding is UTF-16; the others are UTF-8 (EXIF 3.0, 4.6.2).
             found[tag] = f"{text}\0".encode("utf-16-le") if name == "keywords" else text.encode()
     return found

@@ -103,7 +103,7 @@ def _run(place: Place, order: Order, stop: _Signals) -> int:
             kill_at = now + _GRACE_S
             worker.send_signal(signal.SIGTERM)
             worker.stdin.close()
-        if now >= kill_at or not place.order.exists():
+        if now >= kill_at or spool.is_missing(place.order):
             kill_group(worker.pid)
         elif now >= beat_due:
             beats, beat_due = beats + 1, now + spool.HEARTBEAT_S

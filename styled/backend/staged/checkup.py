@@ -81,17 +81,20 @@ def _node(engine: Engine, config: BackendConfig, folder: Path) -> Iterator[Found
         yield Found("node", "problem", error.message, "Look at [backend] options.")
         return
     report, reason, until = None, "", time.monotonic() + _NODE_S
-    while report is None and time.monotonic() < until:
-        time.sleep(0.5)
-        seen = engine.look().get(folder.name)
-        report = spool.read_small(folder / "report.json", NodeReport)
-        reason = seen.reason if seen is not None and seen.phase is Phase.QUEUED else ""
-        if seen is None or seen.phase is Phase.ENDED:
-            until = min(until, time.monotonic() + 5.0)
+    try:
+        while report is None and time.monotonic() < until:
+            time.sleep(0.5)
+            seen = engine.look().get(folder.name)
+            report = spool.read_small(folder / "report.json", NodeReport)
+            reason = seen.reason if seen is not None and seen.phase is Phase.QUEUED else ""
+            if seen is None or seen.phase is Phase.ENDED:
+                until = min(until, time.monotonic() + 5.0)
+    finally:
+        if report is None:  # whatever ended the wait: a scheduler that is away, Ctrl-C
+            engine.kill(handle)
     if isinstance(report, NodeReport):
         yield from _found_in(report)
         return
-    engine.kill(handle)
     if reason:
         yield Found(
             "node",

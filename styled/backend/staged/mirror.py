@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +28,8 @@ from styled.settings import Settings
 
 _AT_ONCE = 1024 * 1024
 """Bytes of messages, losses or log that are taken in one turn."""
+
+_COPIED_AT_ONCE = 1024 * 1024
 
 _MOST_LINE = 64 * 1024
 _MOST_LOG = 64 * 2**20
@@ -67,6 +69,10 @@ class Mirror:
         self._losses = _Tail(place.path, f"{place.job}/losses.jsonl")
         self._log = _Tail(place.path, f"{place.job}/log.txt")
         self._log.offset = self._logged = _number_in(place.taken)
+        self._unlogged = b""
+        """Of the log: read, and not yet written."""
+        self._unwritten: deque[bytes] = deque()
+        """Lines of losses: the same."""
         self._loss_log: LossLog | None = None
         self._last_step = 0
         self._waiting: list[WorkerMessage] = []
@@ -100,7 +106,8 @@ class Mirror:
     @property
     def is_behind(self) -> bool:
         """Whether more was written than has been brought over."""
-        return bool(self._waiting) or self._read.is_behind or self._losses.is_behind or self._log.is_behind
+        unwritten = self._waiting or self._unwritten or self._unlogged
+        return bool(unwritten) or self._read.is_behind or self._losses.is_behind or self._log.is_behind
 
     def close(self) -> None:
         """Let go of the log of losses."""
@@ -165,25 +172,34 @@ class Mirror:
     def _take_losses(self) -> None:
         if self._loss_log is None:
             return
-        for line in self._losses.lines():
+        self._write_losses(self._loss_log)  # those that a full disk did not take
+        self._unwritten.extend(self._losses.lines())
+        self._write_losses(self._loss_log)
+
+    def _write_losses(self, log: LossLog) -> None:
+        while self._unwritten:
             try:
-                progress = from_json(line, Progress)
+                progress = from_json(self._unwritten[0], Progress)
             except DataDamaged:
-                continue  # as a reader of the file does
-            if progress.step > self._last_step:
-                self._loss_log.append(progress)
+                progress = None  # passed over, as a reader of the file does
+            if progress is not None and progress.step > self._last_step:
+                log.append(progress)
                 self._last_step = progress.step
+            self._unwritten.popleft()
 
     def _take_log(self) -> None:
-        data = self._log.take()
-        if not data or self._logged >= _MOST_LOG:
+        self._unlogged = self._unlogged or self._log.take()
+        if self._logged >= _MOST_LOG:
+            self._unlogged = b""
+        if not self._unlogged:
             return
-        self._logged += len(data)
         descriptor = self._folder.open_log()
         try:
-            os.write(descriptor, data)
+            written = os.write(descriptor, self._unlogged)
         finally:
             os.close(descriptor)
+        self._unlogged = self._unlogged[written:]
+        self._logged += written
         # All else is the same when it is done again; a log would have it twice.
         self._place.taken.write_text(str(self._logged))
 
@@ -195,32 +211,23 @@ class Mirror:
             name = f"checkpoint/{slot}"
             if not self._has(name):
                 continue
-            with self._opened(name, most) as source:
+            with self._opened(name, most) as (source, size):
                 there = check_slot(source, slot)
                 target = self._folder.checkpoint / slot
                 if there.step != step or (target.is_file() and _same_slot(target, there.serial)):
                     continue
                 source.seek(0)
-                with durable.replacing(target) as copy:
-                    shutil.copyfileobj(source, copy, 2**20)
-                    copy.flush()
-                    with open(f"/proc/self/fd/{copy.fileno()}", "rb") as again:  # noqa: PTH123  # a descriptor, no path
-                        check_slot(again, slot)  # what was copied is what was checked
+                with _copied(source, size, name, target) as copy:
+                    check_slot(copy, slot)  # what was copied is what was checked
 
     def _picture(self, name: str, *, most: int) -> None:
         target = self._folder.path / name
         target.parent.mkdir(exist_ok=True)
-        with self._opened(name, most) as source:
-            size = os.fstat(source.fileno()).st_size
-            durable.require_space(target.parent, size)
-            with durable.replacing(target) as copy:
-                shutil.copyfileobj(source, copy, 2**20)
-                copy.flush()
-                with open(f"/proc/self/fd/{copy.fileno()}", "rb") as again:  # noqa: PTH123  # a descriptor, no path
-                    try:
-                        self._check(again.fileno(), name)
-                    except ImageError as error:
-                        raise DataDamaged(f"a node sent {name}, which cannot be used: {error.message}") from error
+        with self._opened(name, most) as (source, size), _copied(source, size, name, target) as copy:
+            try:
+                self._check(copy.fileno(), name)
+            except ImageError as error:
+                raise DataDamaged(f"a node sent {name}, which cannot be used: {error.message}") from error
 
     def _has(self, name: str) -> bool:
         try:
@@ -230,13 +237,40 @@ class Mirror:
             return False
 
     @contextmanager
-    def _opened(self, name: str, most: int) -> Iterator[BinaryIO]:
-        """Open a file that the worker wrote; no link on the way is followed."""
+    def _opened(self, name: str, most: int) -> Iterator[tuple[BinaryIO, int]]:
+        """Open a file that the worker wrote, and give its size in bytes; no link on the way is followed."""
         with _written(self._place.path, f"{self._place.job}/{name}") as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise DataDamaged(f"a node sent {name} of {size} bytes; {most} are allowed")
-            yield file
+            yield file, size
+
+
+@contextmanager
+def _copied(source: BinaryIO, size: int, name: str, target: Path) -> Iterator[BinaryIO]:
+    """Copy an open file of the spool; leaving the block, in which the copy can be read, makes it ``target``.
+
+    Args:
+        source: at its start.
+        size: its bytes, as they were checked.
+        name: for the error.
+        target: is replaced, durably.
+
+    Raises:
+        DataDamaged: there is more than ``size`` by now.
+        DiskFull: no space, or the quota is used up.
+    """
+    durable.require_space(target.parent, size)
+    with durable.replacing(target) as copy:
+        left = size
+        while left and (data := source.read(min(left, _COPIED_AT_ONCE))):
+            copy.write(data)
+            left -= len(data)
+        if source.read(1):
+            raise DataDamaged(f"a node sent {name}, which had {size} bytes and grew")
+        copy.flush()
+        with open(f"/proc/self/fd/{copy.fileno()}", "rb") as again:  # noqa: PTH123  # a descriptor, no path
+            yield again
 
 
 @contextmanager

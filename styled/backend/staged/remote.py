@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from styled.backend import launch
+from styled.backend.launch import WORKER
 from styled.backend.local import TEST_WORKER
 from styled.backend.orphans import end_orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
@@ -37,6 +38,9 @@ _SILENT_S = 90.0
 
 _AGAIN_S = (1.0, 5.0, 30.0)
 """Before another bridge is started in place of one that died; the last one repeats."""
+
+_LIVED_S = 60.0
+"""A bridge that lived for longer was well: the wait before the next one is the first again."""
 
 _END_S = 5.0
 """That the bridge has to end, its input closed."""
@@ -72,7 +76,7 @@ class RemoteRunner:
         self._bridge: subprocess.Popen[bytes] | None = None
         self._received = b""
         self._unsent = b""
-        self._heard_at = 0.0
+        self._began_at = self._heard_at = 0.0
         self._deaths = 0
         self._start_at = 0.0
         self._trouble = ""
@@ -152,6 +156,7 @@ class RemoteRunner:
         if self._bridge is not None and self._bridge.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._bridge.stdin.close()
+        self._unsent = b""  # nobody takes it any more
         self._tasks.clear()
 
     def progress(self, job: str) -> Progress | None:
@@ -203,6 +208,7 @@ class RemoteRunner:
         os.set_blocking(bridge.stdin.fileno(), False)
         os.set_blocking(bridge.stdout.fileno(), False)
         self._bridge, self._heard_at = bridge, self._clock()
+        self._crash, self._began_at = "", self._clock()
         self._received = self._unsent = b""
         if self._selector is not None:
             self._selector.register(bridge.stdout, selectors.EVENT_READ, lambda: None)
@@ -211,7 +217,7 @@ class RemoteRunner:
                 config=self._config,
                 prefix=self._prefix,
                 python=self._config.python or sys.executable,
-                worker=os.environ.get(TEST_WORKER, "styled.painting.worker"),
+                worker=os.environ.get(TEST_WORKER, WORKER),
                 stall_s=self._queue.stall_s,
                 attempts=tuple(Handed.of(attempt) for job, attempt in self._tasks.items() if job not in self._untold),
             )
@@ -258,7 +264,6 @@ class RemoteRunner:
             self._received = b""
 
     def _take(self, notice: Notice, reports: list[Report]) -> None:
-        self._deaths = 0
         if notice.crash:
             self._crash = notice.crash
         if notice.trouble is not None and notice.trouble != self._trouble:
@@ -285,6 +290,8 @@ class RemoteRunner:
         code = bridge.wait()
         self._crash = self._crash or f"exit code {code}"
         self._log.error("the bridge to the cluster ended; another one is started", why=self._crash)
+        if self._clock() - self._began_at > _LIVED_S:
+            self._deaths = 0
         self._put_off()
 
     def _put_off(self) -> None:

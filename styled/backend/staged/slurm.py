@@ -11,8 +11,12 @@ from pathlib import Path
 
 from styled.backend.staged.engine import Outcome, Phase, Seen
 from styled.errors import BackendAway, BackendRefuses
+from styled.files.printable import one_line
 
 COMMANDS = ("sbatch", "squeue", "scancel")
+
+_MOST_REASON = 300
+"""Characters of what Slurm says that are shown."""
 
 _TIMEOUT_S = 30.0
 """For one command: they wait for the controller by themselves for ten seconds or so."""
@@ -98,7 +102,9 @@ class Slurm:
         for line in output.splitlines():
             number, state, name, node, reason = (*line.split("|", 4), "", "", "", "")[:5]
             if name.startswith(self._prefix) and number.isdigit():
-                found[name] = Seen(f"slurm:{number}", _phase(state), node, _printable(reason), _outcome(state))
+                found[name] = Seen(
+                    f"slurm:{number}", _phase(state), node, one_line(reason, _MOST_REASON), _outcome(state)
+                )
         return found
 
     def ask(self, handle: str) -> None:
@@ -152,7 +158,8 @@ class Slurm:
         except OSError as error:
             raise BackendAway(f"{program} cannot be run: {error.strerror}") from error
         if ended.returncode:
-            said = _printable(ended.stderr.decode(errors="replace") or ended.stdout.decode(errors="replace"))
+            printed = ended.stderr.decode(errors="replace") or ended.stdout.decode(errors="replace")
+            said = one_line(printed, _MOST_REASON)
             raise BackendAway(f"{program}: {said.removeprefix(f'{program}: error: ') or ended.returncode}")
         return ended.stdout.decode(errors="replace")
 
@@ -183,7 +190,3 @@ def _phase(state: str) -> Phase:
 
 def _outcome(state: str) -> Outcome:
     return _OUTCOMES.get(state.partition(" ")[0].rstrip("+"), Outcome.UNKNOWN)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text).strip()[:300]

@@ -133,9 +133,7 @@ def lay_out(place: Place, source: JobFolder, order: Order) -> None:
         target.create()
         inputs = [job.content, *job.styles, *([job.mask] if job.mask is not None else [])]
         painted = [path for folder in (source.frames, source.checkpoint) for path in _files_in(folder)]
-        size = sum((source.path / name).stat().st_size for name in inputs) + sum(
-            path.stat().st_size for path in painted
-        )
+        size = sum(_size_of(path) for path in [*(source.path / name for name in inputs), *painted])
         durable.require_space(place.path, size + _HEADROOM)
         for name in inputs:
             (target.path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -147,6 +145,16 @@ def lay_out(place: Place, source: JobFolder, order: Order) -> None:
         _copy_init(place, source, job)
         _copy(source.job_json, target.job_json)
         durable.write_json(place.order, order)
+
+
+def _size_of(path: Path) -> int:
+    """Return a file's size in bytes; 0 where only opening it gives an error that names what is wrong."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        if durable.passing_trouble(error, str(path)) is not None:
+            raise
+        return 0
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -184,6 +192,17 @@ def read_small(path: Path, kind: type[msgspec.Struct]) -> msgspec.Struct | None:
         return read_json(path, kind, most=_SMALL_FILE)
     except (FileNotFoundError, DataDamaged):
         return None
+
+
+def is_missing(path: Path) -> bool:
+    """Return whether a path is surely not there: an error of a file server is no answer."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def clear(place: Path) -> None:

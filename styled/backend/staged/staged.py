@@ -16,6 +16,7 @@ import msgspec
 
 from styled import images
 from styled.backend.heard import Heard
+from styled.backend.launch import WORKER
 from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.backend.staged import spool
 from styled.backend.staged.engine import Engine, Outcome, Phase, Seen
@@ -23,11 +24,20 @@ from styled.backend.staged.mirror import Mirror
 from styled.backend.staged.spool import End, Heartbeat, Order, Place
 from styled.children import python_command
 from styled.config import BackendConfig
-from styled.errors import BackendAway, BackendRefuses, DataDamaged, StorageRefuses, StyledError
+from styled.errors import (
+    BackendAway,
+    BackendRefuses,
+    DataDamaged,
+    DiskFull,
+    JobFileDamaged,
+    StorageRefuses,
+    StyledError,
+)
 from styled.evolution import JobFolder, read_job_file, versions
 from styled.files.decoding import read_file
 from styled.files.durable import passing_trouble
-from styled.messages import STOPPED_EXIT_CODE, Failure, Progress, WorkerMessage
+from styled.files.printable import one_line
+from styled.messages import STOPPED_EXIT_CODE, Failure, Noted, Progress, WorkerMessage
 
 LOOK_S = 1.0
 """Between two questions to the scheduler, for all attempts at once."""
@@ -42,8 +52,8 @@ _FORGOTTEN_S = 10.0
 file servers show a new file seconds later."""
 
 _MOST_LOG = 2**20
-
-_MOST_RESULT_PIXELS = 2_000_000_000
+_MOST_REASON = 300
+"""Characters of what a node printed that are shown."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,9 +70,13 @@ class _Running:
     node: str = ""
     heard: Heard = field(default_factory=Heard)
     asked: bool = False
+    overdue: bool = False
+    """Its time to stop is over."""
     obeyed: bool = False
     """The scheduler has been given the wish to stop."""
     stalled: bool = False
+    garbled: bool = False
+    """That its worker wrote something that is no message was reported."""
     kill_at: float | None = None
     gone_at: float | None = None
     """Since when the scheduler knows it no more, or as ended."""
@@ -94,7 +108,7 @@ class StagedRunner:
         prefix: str,
         *,
         python: str,
-        worker: str = "styled.painting.worker",
+        worker: str = WORKER,
         stall_s: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,8 +119,8 @@ class StagedRunner:
         self._seen: dict[str, Seen] = {}
         self._look_at = self._sweep_at = 0.0
         self._away = ""
-        self._storage = ""
-        self._checker = images.Checker(max_pixels=_MOST_RESULT_PIXELS)
+        self._storage = self._unswept = ""
+        self._checker = images.Checker(max_pixels=images.MAX_RESULT_PIXELS)
         self._versions = versions()
 
     # -- the seam ------------------------------------------------------------------------------------------
@@ -118,7 +132,7 @@ class StagedRunner:
     @property
     def trouble(self) -> str:
         """Why the scheduler or the spool cannot be used now."""
-        return self._away or self._storage
+        return self._away or self._storage or self._unswept
 
     def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
         """Follow the attempts of an earlier daemon from their first message on; those unknown end as lost."""
@@ -229,6 +243,11 @@ class StagedRunner:
                 # Of an attempt that was given up, or that was submitted though the scheduler did not say so.
                 self._try(functools.partial(self._engine.kill, seen.handle))
 
+    def _kill(self, running: _Running) -> None:
+        """Have the scheduler end an attempt; one that it has not shown yet is killed when it does, as nobody's."""
+        if running.handle:
+            self._try(lambda: self._engine.kill(running.handle))
+
     def _try(self, order: Callable[[], None]) -> bool:
         try:
             order()
@@ -253,13 +272,14 @@ class StagedRunner:
             if end is not None and not (running.mirror and running.mirror.is_behind):
                 return self._ended(running, end, seen)
             self._feel(running, seen)
-        except DataDamaged as error:
-            running.refused = error
-            self._try(lambda: self._engine.kill(running.handle))
-            return None
         except (StyledError, OSError) as error:
+            running.refused = _lasting(error, running.task.folder)
+            if running.refused is not None:
+                self._kill(running)
+                return None
             self._storage = error.message if isinstance(error, StyledError) else f"{running.place.path}: {error}"
-            return None
+            # What was asked to stop ends all the same, but for a full disk: with some room its checkpoint comes over.
+            return self._gone(running, seen) if running.overdue and not isinstance(error, DiskFull) else None
         return self._gone(running, seen)
 
     def _tell(self, running: _Running, seen: Seen) -> None:
@@ -277,13 +297,14 @@ class StagedRunner:
 
     def _obey(self, running: _Running) -> None:
         """Pass on a wish to stop, until the scheduler has it, and a kill when its time has come."""
-        if not running.asked or not running.handle:
+        if not running.asked:
             return
-        if not running.obeyed:
+        if running.handle and not running.obeyed:
             running.obeyed = self._try(lambda: self._engine.ask(running.handle))
         if running.kill_at is not None and self._clock() >= running.kill_at:
+            running.overdue = True
             running.kill_at = self._clock() + LOOK_S * 5
-            self._try(lambda: self._engine.kill(running.handle))
+            self._kill(running)
 
     def _bring(self, running: _Running) -> None:
         if running.mirror is None:
@@ -295,6 +316,11 @@ class StagedRunner:
             )
         for message in running.mirror.turn():
             self._hear(running, message)
+        if running.mirror.garbled and not running.garbled:  # once: a worker that prints rubbish prints much of it
+            running.garbled = True
+            note = f"a worker wrote something that is no message: {one_line(running.mirror.garbled, _MOST_REASON)}"
+            step = running.heard.progress.step if running.heard.progress else running.heard.first_step
+            running.reports.append(Report(running.task.id, Noted(step=step, note=note)))
 
     def _hear(self, running: _Running, message: WorkerMessage) -> None:
         running.heard_at = self._clock()
@@ -339,7 +365,7 @@ class StagedRunner:
             running.gone_at = None
             silent = now - running.beat_at
             if seen.phase is Phase.RUNNING and silent > self._config.lost_after_s and not self._away:
-                self._try(lambda: self._engine.kill(running.handle))
+                self._kill(running)
                 return self._facts(running, -1, lost=where)
             return None
         if self._away:
@@ -405,11 +431,28 @@ class StagedRunner:
         try:
             left = [path for path in self._spool.iterdir() if path.name.startswith(self._prefix)]
         except OSError as error:
-            self._storage = f"{self._spool}: {error.strerror or error}"
+            self._unswept = f"{self._spool}: {error.strerror or error}"
             return
+        self._unswept = ""
         for path in left:
             if path.name not in known | alive:
                 spool.clear(path)
+
+
+def _lasting(error: StyledError | OSError, folder: Path) -> StyledError | None:
+    """Return why an attempt can never be followed any more, None for what may pass.
+
+    Args:
+        error: that following it gave.
+        folder: the job's; one whose ``evolution/`` is away may come back.
+    """
+    if isinstance(error, DataDamaged):
+        return error
+    if spool.is_missing(folder) and not spool.is_missing(folder.parent):
+        return JobFileDamaged(f"{folder} is gone", "Drop the pair again as a new job.")
+    if isinstance(error, JobFileDamaged) and not isinstance(error.__cause__, OSError):
+        return error
+    return None
 
 
 def _could_not_begin(running: _Running) -> BackendRefuses:
@@ -418,10 +461,6 @@ def _could_not_begin(running: _Running) -> BackendRefuses:
         said = read_file(running.place.log, most=_MOST_LOG).decode(errors="replace").strip().splitlines()
     except (OSError, DataDamaged):
         said = []
-    last = (
-        "".join(character if character.isprintable() else " " for character in said[-1])[:300]
-        if said
-        else "it printed nothing"
-    )
+    last = one_line(said[-1], _MOST_REASON) if said else "it printed nothing"
     where = running.node or "a node"
     return BackendRefuses(f"{where} could not run it: {last}", "Is [backend] python the same program on all nodes?")

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from styled.evolution.folder import JobFolder, free_id
+from styled.files.printable import reason_of
 from styled.files.untrusted import folder_at
 from styled.inbox.admission import Admission
 from styled.inbox.checking import Prepared
@@ -117,7 +118,7 @@ class Failed(NamedTuple):
     @property
     def words(self) -> str:
         """Why."""
-        return (isinstance(self.error, OSError) and self.error.strerror) or str(self.error)
+        return reason_of(self.error)
 
 
 Outcome = Claimed | Rejected | Removed | Swept | Mended | Failed

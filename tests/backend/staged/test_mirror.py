@@ -12,9 +12,10 @@ from PIL import Image
 from styled import images
 from styled.backend.staged.mirror import Mirror
 from styled.backend.staged.spool import Place
-from styled.errors import DataDamaged
-from styled.evolution import JobFolder, frames, load_checkpoint, read_losses
-from styled.messages import Checkpointed, Frame, Result, Started, WorkerMessage
+from styled.errors import DataDamaged, DiskFull
+from styled.evolution import JobFolder, LossLog, frames, load_checkpoint, read_losses
+from styled.files import durable
+from styled.messages import Checkpointed, Frame, Progress, Result, Started, WorkerMessage
 from styled.settings import Settings
 from tests.backend.staged.memory_engine import Node, picture, write_slot
 
@@ -122,6 +123,72 @@ def test_a_checkpoint_never_comes_before_the_frames_and_losses_of_its_steps(
             assert isinstance(message, Checkpointed)
             assert [line.step for line in read_losses(folder).losses] == [1, 2, 3]
             assert [step for step, _ in frames(folder)] == [3]
+
+
+def test_a_full_disk_leaves_no_hole(
+    node: Node, folder: JobFolder, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the losses nor in the log; and no checkpoint comes over before the losses of its steps."""
+    node.start()
+    for step in (1, 2, 3, 4):
+        node.step(step)
+    node.checkpoint(4)
+    node.place.folder.log.write_text("painted all of it\n")
+    append, write, refused = LossLog.append, os.write, []
+
+    def append_two(log: LossLog, progress: Progress) -> None:
+        if progress.step == 3:
+            refused.append(progress.step)
+            raise DiskFull("cannot write losses.jsonl")
+        append(log, progress)
+
+    def write_some(descriptor: int, data: bytes) -> int:
+        return write(descriptor, data[:9])
+
+    with monkeypatch.context() as full:
+        full.setattr(LossLog, "append", append_two)
+        for _ in range(2):
+            with pytest.raises(DiskFull):
+                list(mirror.turn())
+            assert mirror.is_behind
+            assert load_checkpoint(folder) is None
+    assert refused == [3, 3]
+    node.step(5)
+    assert isinstance(list(mirror.turn())[-1], Checkpointed)
+    assert [line.step for line in read_losses(folder).losses] == [1, 2, 3, 4, 5]
+    assert folder.log.read_text() == "painted all of it\n"
+    with node.place.folder.log.open("a") as log:
+        log.write("and this is more\n")
+    with monkeypatch.context() as nearly:
+        nearly.setattr(os, "write", write_some)
+        list(mirror.turn())
+    assert mirror.is_behind
+    assert node.place.taken.read_text() == str(folder.log.stat().st_size)
+    list(mirror.turn())
+    assert not mirror.is_behind
+    assert folder.log.read_text() == node.place.folder.log.read_text()
+
+
+def test_a_file_that_grows_while_it_is_copied_is_refused(
+    node: Node, folder: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size was checked: a node must not fill the disk with what follows."""
+    node.frame(1)
+    node.checkpoint(1)
+    monkeypatch.setattr(durable, "require_space", lambda _path, _size: _grow(node))
+    before = content(folder)
+    for _ in range(2):
+        with (
+            Mirror(Place(node.folder, "job"), folder, SETTINGS, decode) as mirror,
+            pytest.raises(DataDamaged, match=r"000001\.jpg, which had \d+ bytes and grew"),
+        ):
+            list(mirror.turn())
+    assert content(folder) == before
+
+
+def _grow(node: Node) -> None:
+    with (node.place.folder.frames / "000001.jpg").open("ab") as file:
+        file.write(b"more")
 
 
 def as_frame(name: str) -> Callable[[Node], None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from styled.backend.verdict import Blame, Verdict, blame, verdict_of
 from styled.config import BackendConfig
 from styled.evolution import JobFolder, load_checkpoint, read_losses
 from styled.files.decoding import read_json
-from styled.messages import Checkpointed, Failure
+from styled.messages import Checkpointed, Failure, Noted
 from styled.root import Root
 from styled.store.store import Store
 from tests.backend.staged.memory_engine import MemoryEngine, Node, picture, write_slot
@@ -277,6 +279,158 @@ def test_a_node_that_sends_what_it_may_not_is_ended_and_tried_again(bench: Bench
     assert verdict is Verdict.CRASHED
     assert "000001.jpg, which cannot be used" in reason
     assert bench.left() == []
+
+
+def test_one_that_the_scheduler_does_not_show_yet_is_given_up_without_a_kill(bench: Bench) -> None:
+    """It was taken over: nothing is known yet of what could be killed, and Slurm refuses an empty handle."""
+    task = bench.task()
+    node = bench.submit(task)
+    node.run()
+    (node.place.folder.frames / "000001.jpg").write_bytes(b"rubbish")
+    node.say(b'{"event":"frame","step":1,"path":"frames/000001.jpg"}\n')
+    bench.runner.detach(1.0)
+    hidden = bench.engine.nodes.pop(node.name)
+    later = bench.runner = bench.another()
+    later.attach([Attempt(task, "", wanted=True)])
+    assert bench.poll() == []
+    verdict, reason = verdict_of(bench.end())
+    assert verdict is Verdict.CRASHED
+    assert "000001.jpg, which cannot be used" in reason
+    assert not node.killed
+    bench.engine.nodes[node.name] = hidden
+    bench.poll(61.0)
+    assert node.killed, "once it is shown it is nobody's"
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_job_whose_folder_was_removed_ends(bench: Bench, *, asked: bool) -> None:
+    task = bench.task()
+    node = bench.submit(task)
+    node.run()
+    node.start()
+    bench.poll()
+    shutil.rmtree(task.folder)
+    if asked:
+        bench.runner.stop(task.id, 60.0)
+    node.checkpoint(3)
+    bench.poll()
+    assert node.killed
+    verdict, reason = verdict_of(bench.end())
+    assert (verdict, reason.split(". ")[0]) == (Verdict.HOPELESS, f"{task.folder} is gone")
+
+
+def test_no_job_ends_while_evolution_is_away(bench: Bench) -> None:
+    task = bench.task()
+    node = bench.submit(task)
+    node.run()
+    node.start()
+    bench.poll()
+    away = bench.root.evolution.rename(bench.root.evolution.with_name("away"))
+    node.checkpoint(3)
+    for _ in range(3):
+        assert bench.poll(100.0) == []
+        assert task.id in bench.runner.trouble
+    assert not node.killed
+    away.rename(bench.root.evolution)
+    node.beat()
+    assert [type(report.what) for report in bench.poll()] == [Checkpointed]
+    assert bench.runner.trouble == ""
+
+
+def test_one_that_was_asked_to_stop_ends_though_its_folder_cannot_be_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = bench.task()
+    node = bench.submit(task)
+    node.run()
+    node.start()
+    bench.poll()
+
+    def refuse(_folder: JobFolder) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(JobFolder, "open_log", refuse)
+    node.place.folder.log.write_text("painted\n")
+    bench.runner.stop(task.id, 60.0)
+    assert bench.poll() == []
+    assert not node.killed, "it has its time"
+    assert bench.poll(61.0) == []
+    assert node.killed
+    assert bench.poll() == []
+    assert verdict_of(bench.end(11.0))[0] is Verdict.STOPPED
+
+
+def test_a_full_disk_keeps_what_was_painted_for_one_that_was_asked_to_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = bench.task()
+    node = bench.submit(task)
+    node.run()
+    node.start()
+    bench.poll()
+
+    def refuse(_folder: JobFolder) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(JobFolder, "open_log", refuse)
+        node.place.folder.log.write_text("painted\n")
+        bench.runner.stop(task.id, 60.0)
+        bench.poll()
+        node.obey(5)
+        for _ in range(3):
+            assert bench.poll(100.0) == []
+            assert "No space left" in bench.runner.trouble
+    assert verdict_of(bench.end())[0] is Verdict.STOPPED
+    assert (found := load_checkpoint(JobFolder(task.folder))) is not None
+    assert found.meta["step"] == 5
+
+
+def test_rubbish_of_a_worker_is_noted_once(bench: Bench) -> None:
+    node = bench.submit(bench.task())
+    node.run()
+    node.start()
+    bench.poll()
+    node.say(b"hello\n", b"again\n")
+    [report] = bench.poll()
+    assert isinstance(report.what, Noted)
+    assert report.what.note.startswith("a worker wrote something that is no message")
+    node.say(b"and again\n")
+    assert bench.poll() == []
+
+
+def test_a_trouble_of_the_sweep_stays_until_the_next_sweep(bench: Bench) -> None:
+    away = bench.spool.rename(bench.spool.with_name("away"))
+    bench.poll()
+    for _ in range(3):
+        bench.poll()
+        assert bench.runner.trouble == f"{bench.spool}: No such file or directory"
+    away.rename(bench.spool)
+    bench.poll(61.0)
+    assert bench.runner.trouble == ""
+
+
+def test_an_input_that_is_gone_is_the_jobs_fault_and_not_the_disks(bench: Bench) -> None:
+    task = bench.task()
+    (task.folder / "input" / "style.png").unlink()
+    bench.runner.submit(task)
+    verdict, reason = verdict_of(bench.end())
+    assert verdict is Verdict.HOPELESS
+    assert "style.png cannot be opened: No such file or directory" in reason
+
+
+@pytest.mark.parametrize(
+    ("number", "missing"), [(errno.ENOENT, True), (errno.EIO, False), (errno.ESTALE, False), (errno.ENOTDIR, False)]
+)
+def test_only_an_order_that_is_not_there_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, missing: bool
+) -> None:
+    def fail(_path: Path, **_how: bool) -> os.stat_result:
+        raise OSError(number, os.strerror(number))
+
+    assert not spool.is_missing(tmp_path)
+    monkeypatch.setattr(Path, "stat", fail)
+    assert spool.is_missing(tmp_path / "order.json") is missing
 
 
 def test_an_error_of_the_worker_is_the_jobs(bench: Bench) -> None:

@@ -1,0 +1,85 @@
+"""The daemon's side of the bridge, with a shell in the bridge's place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from styled.backend import launch
+from styled.backend.runner import Task
+from styled.backend.staged.remote import RemoteRunner
+from styled.config import BackendConfig, QueueConfig
+from tests.deadlines import wait_until
+
+pytestmark = pytest.mark.processes
+
+
+class Bridges:
+    """Bridges that end as the test says, and a clock that moves when it does."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.script = 1000.0, "exec cat"
+        monkeypatch.setattr(launch, "command", lambda *_arguments: ["/bin/sh", "-c", self.script])
+        config = BackendConfig(kind="slurm", spool=str(tmp_path))
+        self.runner = RemoteRunner(None, config, QueueConfig(), "styled-test-", clock=lambda: self.now)
+
+    def die(self, script: str, *, after_s: float = 0.0) -> float:
+        """Let the next bridge live for so long, and end; return the seconds until another one is started."""
+        self.script = script
+        self.now += self.runner.wake_after() or 0.0
+        self.runner.poll()
+        assert self.runner.trouble == ""
+        self.now += after_s
+        wait_until(lambda: self.runner.poll() == [] and bool(self.runner.trouble))
+        return self.runner.wake_after() or 0.0
+
+
+@pytest.fixture
+def bridges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridges]:
+    """A runner and its bridges."""
+    bridges = Bridges(tmp_path, monkeypatch)
+    yield bridges
+    bridges.runner.close()
+
+
+def _crash(text: str) -> str:
+    return f"""echo '{{"crash":"{text}"}}'; exit 1"""
+
+
+def test_a_bridge_that_dies_again_and_again_is_started_less_often(bridges: Bridges) -> None:
+    assert [bridges.die(_crash("once")) for _ in range(4)] == [1.0, 5.0, 30.0, 30.0]
+    assert bridges.die("read line; echo {}; exit 1") == 30.0, "that it spoke is no proof that it works"
+    assert bridges.die("read line; exit 1", after_s=61.0) == 1.0
+
+
+def test_the_latest_death_is_told(bridges: Bridges) -> None:
+    bridges.die(_crash("ValueError: first"))
+    assert bridges.runner.trouble == "the bridge to slurm ended: ValueError: first"
+    bridges.die(_crash("KeyError: second"))
+    assert bridges.runner.trouble == "the bridge to slurm ended: KeyError: second"
+    bridges.die("exit 7")
+    assert bridges.runner.trouble == "the bridge to slurm ended: exit code 7"
+
+
+def test_a_bridge_that_takes_no_orders_is_ended_at_the_close(
+    bridges: Bridges, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be sent to it is not sent after its input was closed."""
+    monkeypatch.setattr("styled.backend.staged.remote._END_S", 0.0)
+    bridges.script = f"echo $$ > {tmp_path}/pid; exec sleep 100"
+    bridges.runner.poll()
+    pid = wait_until(_number_in(tmp_path / "pid"))
+    for number in range(600):  # more than a pipe takes
+        bridges.runner.submit(Task(f"job-{number}", tmp_path, number, attempt="a" * 200))
+    assert bridges.runner.wake_after() == 0.1, "some of it was not sent"
+    bridges.runner.detach(0.0)
+    bridges.runner.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def _number_in(path: Path) -> Callable[[], int]:
+    return lambda: int(path.read_text() or 0) if path.exists() else 0
