@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from styled.images.decoding import Loaded as Loaded
     from styled.images.decoding import decoding_need as decoding_need
     from styled.images.decoding import load as load
+    from styled.images.decoding_memory import opening_bytes as opening_bytes
     from styled.images.fitting import fit as fit
     from styled.images.in_memory import ImageLike as ImageLike
     from styled.images.in_memory import is_image_like as is_image_like
@@ -42,6 +43,7 @@ _MODULES = {
     "Loaded": "decoding",
     "decoding_need": "decoding",
     "load": "decoding",
+    "opening_bytes": "decoding_memory",
     "ImageLike": "in_memory",
     "is_image_like": "in_memory",
     "source_of": "in_memory",

@@ -10,6 +10,7 @@ from PIL import ImageFile
 
 from styled.images.opening import ImageInfo
 from styled.images.reading.info_keys import FROM_JPEG_XL
+from styled.images.reading.jpeg_xl import size_of
 
 _STRIPS_BYTES = 30 * 2**20
 """Strips on their way to sRGB, whatever the picture's size."""
@@ -27,14 +28,25 @@ _KEPT_PX = {"WEBP": 9, "AVIF": 4, "HEIF": 4}
 """What of that stays until the image is let go of."""
 
 _JPEG_XL_PX = 12
-"""Bytes for each pixel that it takes to have the JPEG back of a JPEG XL; both files come on top.
-
-That is over when the image is opened: a limit that is compared with this holds for what comes later, and what opens the
-file is bounded by the limits on its bytes and pixels alone.
-"""
+"""Bytes for each pixel that it takes to have the JPEG back of a JPEG XL; both files come on top."""
 
 _WITH_FILE = frozenset({"WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "GIF", "TIFF"})
 """Formats whose file, or much of it, is read before it is decoded."""
+
+
+def opening_bytes(file: BinaryIO, *, max_pixels: int) -> int:
+    """Return the bytes that it takes to open an image: of a JPEG XL, whose JPEG is made for that; 0 of all others.
+
+    Args:
+        file: at its start, where it is left.
+        max_pixels: limit on width x height: what has more, or is damaged, is refused when it is opened, before that.
+    """
+    size = size_of(file)
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size is None or size[0] * size[1] > max_pixels:
+        return 0
+    return size[0] * size[1] * _JPEG_XL_PX + 2 * length
 
 
 def decoding_bytes(image: ImageFile.ImageFile, header: ImageInfo, factor: int, size: tuple[int, int]) -> int:

@@ -42,7 +42,7 @@ def check_memory(files: Files, settings: Settings) -> None:
     allowed = budget(settings, on_gpu=False)
     if not allowed.is_strict:
         return
-    decoding = _Decoding(settings)
+    decoding = _Decoding(settings, allowed.bytes)
     content = decoding.add(*files.content, _content_size(settings))
     scales = plan_scales(*content, settings)
     styles = []
@@ -69,8 +69,8 @@ def check_memory(files: Files, settings: Settings) -> None:
 class _Decoding:
     """Adds up what it takes to decode one image after another, from their headers."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._max_pixels = settings.max_pixels
+    def __init__(self, settings: Settings, limit_bytes: float) -> None:
+        self._max_pixels, self._limit_bytes = settings.max_pixels, limit_bytes
         self._held = float(BEFORE_TENSORFLOW_BYTES)
         self.needs: dict[str, float] = {}
         """The bytes of the process while an image is decoded, by its file's name."""
@@ -78,7 +78,14 @@ class _Decoding:
         """Width and height of the image added last, px."""
 
     def add(self, file: BinaryIO, name: str, size: Callable[[int, int], tuple[int, int]]) -> tuple[int, int]:
-        """Count an image that is decoded to ``size`` of its own; return what that is, px."""
+        """Count an image that is decoded to ``size`` of its own; return what that is, px.
+
+        Raises:
+            DoesNotFit: it takes more than the limit to open it. What it takes to go on is not known then, and may be more.
+        """
+        to_open = self._held + images.opening_bytes(file, max_pixels=self._max_pixels)
+        if to_open > self._limit_bytes:
+            raise memory_use.refusal(f"decoding {name} needs", to_open, self._limit_bytes)
         need = images.decoding_need(file, name, max_pixels=self._max_pixels, size=size)
         self.size_of_file = need.header.width, need.header.height
         self.needs[name] = self._held + need.bytes

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
 from styled import images
 from styled.engine.objective.regions import at_size
-from styled.errors import SettingsError, UnreadableImage
+from styled.errors import DoesNotFit, SettingsError, UnreadableImage
 from styled.evolution import JobFile, JobFolder, digest
-from styled.painting.inputs import load_content, load_mask, load_style, load_styles
+from styled.painting.inputs import Files, check_memory, load_content, load_mask, load_style, load_styles
 from styled.painting.paint_job import load_inputs
 from styled.settings import Settings
+from styled.sizing.memory_limit import BEFORE_TENSORFLOW_BYTES
 from styled.sizing.scales import has_outgrown, plan_scales, style_size
 
 
@@ -26,6 +28,32 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     for path, (width, height) in zip(paths, ((301, 200), (417, 533)), strict=True):
         Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(path)
     return paths
+
+
+def test_a_jpeg_xl_beyond_the_memory_is_refused_before_its_jpeg_is_made(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(files[0]) as photo:
+        photo.resize((2400, 1800)).save(tmp_path / "a.jpg", quality=30)
+    (tmp_path / "a.jxl").write_bytes(imagecodecs.jpegxl_encode_jpeg((tmp_path / "a.jpg").read_bytes()))
+    limit = BEFORE_TENSORFLOW_BYTES // 2**20 + 40
+
+    def check() -> None:
+        with (tmp_path / "a.jxl").open("rb") as content, files[1].open("rb") as style:
+            check_memory(
+                Files((content, "a.jxl"), ((style, "style.png"),), None, None),
+                Settings(size=64, memory_limit=limit / 1024),
+            )
+
+    def made(*_args: object, **_options: object) -> bytes:
+        raise RuntimeError("its JPEG is made")
+
+    monkeypatch.setattr(imagecodecs, "jpegxl_decode_jpeg", made)
+    with pytest.raises(DoesNotFit, match=r"^decoding a\.jxl needs"):
+        check()
+    limit += 40
+    with pytest.raises(UnreadableImage, match="its JPEG is made"):
+        check()
 
 
 @pytest.mark.parametrize("style_scale", [0.5, 1.0, 1.7])

@@ -39,6 +39,37 @@ def jpeg_of(file: BinaryIO, name: str) -> BinaryIO:
         EOFError: it is truncated.
         DecompressionBombError: it has more pixels than Pillow's limit.
     """
+    width, height = _stream_size(file, name)
+    if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError(f"{width}x{height}")
+    import imagecodecs
+
+    file.seek(0)
+    try:
+        return io.BytesIO(imagecodecs.jpegxl_decode_jpeg(file.read(), numthreads=1))
+    except (imagecodecs.JpegxlError, ValueError) as error:
+        if "MORE_INPUT" in str(error):
+            raise EOFError("truncated") from error
+        raise _damaged(name) from error
+
+
+def size_of(file: BinaryIO) -> tuple[int, int] | None:
+    """Return width and height of a JPEG XL that was made of a JPEG, before that is had back; None of what :func:`jpeg_of` refuses.
+
+    Args:
+        file: any, read from its start, and left anywhere.
+    """
+    file.seek(0)
+    if file.read(len(CONTAINER)) != CONTAINER:
+        return None
+    try:
+        return _stream_size(file, "")
+    except (UnreadableImage, EOFError):
+        return None
+
+
+def _stream_size(file: BinaryIO, name: str) -> tuple[int, int]:
+    """Return width and height by the beginning of the codestream; errors as :func:`jpeg_of`."""
     size = file.seek(0, io.SEEK_END)
     boxes = list(boxes_of(file, size))
     if boxes and boxes[-1].end > size:
@@ -53,19 +84,8 @@ def jpeg_of(file: BinaryIO, name: str) -> BinaryIO:
     file.seek(start)
     head = file.read(max(0, min(_HEAD_BYTES, stream.end - start)))
     try:
-        width, height = _size(head)
+        return _size(head)
     except ValueError as error:
-        raise _damaged(name) from error
-    if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
-        raise Image.DecompressionBombError(f"{width}x{height}")
-    import imagecodecs
-
-    file.seek(0)
-    try:
-        return io.BytesIO(imagecodecs.jpegxl_decode_jpeg(file.read(), numthreads=1))
-    except (imagecodecs.JpegxlError, ValueError) as error:
-        if "MORE_INPUT" in str(error):
-            raise EOFError("truncated") from error
         raise _damaged(name) from error
 
 
