@@ -188,9 +188,10 @@ class Mirror:
             self._unwritten.popleft()
 
     def _take_log(self) -> None:
-        self._unlogged = self._unlogged or self._log.take()
         if self._logged >= _MOST_LOG:
-            self._unlogged = b""
+            self._unlogged, self._log.is_behind = b"", False
+            return
+        self._unlogged = self._unlogged or self._log.take()
         if not self._unlogged:
             return
         descriptor = self._folder.open_log()

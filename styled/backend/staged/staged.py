@@ -272,6 +272,8 @@ class StagedRunner:
             if end is not None and not (running.mirror and running.mirror.is_behind):
                 return self._ended(running, end, seen)
             self._feel(running, seen)
+            if end is not None:
+                return None  # it is known how it ended; the rest comes over, a part in each turn
         except (StyledError, OSError) as error:
             running.refused = _lasting(error, running.task.folder)
             if running.refused is not None:

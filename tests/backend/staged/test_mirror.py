@@ -169,6 +169,18 @@ def test_a_full_disk_leaves_no_hole(
     assert folder.log.read_text() == node.place.folder.log.read_text()
 
 
+def test_a_log_is_kept_up_to_a_limit_and_holds_up_nothing(node: Node, folder: JobFolder, mirror: Mirror) -> None:
+    node.place.folder.log.touch()
+    os.truncate(node.place.folder.log, 10**9)
+    node.place.taken.write_text(str(64 * 2**20))
+    with Mirror(Place(node.folder, "job"), folder, SETTINGS, decode) as later:
+        list(later.turn())
+        assert not later.is_behind
+    list(mirror.turn())
+    assert mirror.is_behind
+    assert folder.log.stat().st_size == 2**20
+
+
 def test_a_file_that_grows_while_it_is_copied_is_refused(
     node: Node, folder: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -386,6 +386,18 @@ def test_a_full_disk_keeps_what_was_painted_for_one_that_was_asked_to_stop(
     assert found.meta["step"] == 5
 
 
+def test_an_end_that_is_written_is_believed_however_long_the_rest_takes(bench: Bench) -> None:
+    """A bridge that was away finds much to bring over, a part in each turn; the scheduler has forgotten the job by then."""
+    node = bench.submit(bench.task())
+    node.run()
+    node.start()
+    node.place.folder.log.write_bytes(b"painted\n" * (3 * 2**17 + 1))
+    node.finish()
+    for _ in range(3):
+        assert not any(isinstance(report.what, Ended) for report in bench.poll(11.0))
+    assert verdict_of(bench.end(11.0))[0] is Verdict.DONE
+
+
 def test_rubbish_of_a_worker_is_noted_once(bench: Bench) -> None:
     node = bench.submit(bench.task())
     node.run()
