@@ -327,6 +327,23 @@ def _choices_of(name: str) -> tuple[str, ...]:
     return choices if all(isinstance(choice, str) for choice in choices) else ()
 
 
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words that the setting ``name`` may be, as one types them; none for numbers, and where there is no such setting."""
+    beside = {"init": INIT_WORDS, "weights": WEIGHTS_WORDS}.get(name)
+    return words_in(_annotations().get(name)) if beside is None else beside
+
+
+def words_in(kind: Any) -> tuple[str, ...]:
+    """Return the words that a value of a type may be, as one types them, where there are few."""
+    if kind is bool:
+        return ("true", "false")
+    if get_origin(kind) is Literal:
+        return tuple(map(str, get_args(kind)))
+    if get_origin(kind) in (dict, list):
+        return ()
+    return tuple(word for each in get_args(kind) for word in words_in(each))
+
+
 def _nearest_choice(name: str, value: Any) -> str:
     choices = _choices_of(name)
     return f"Did you mean {nearest(value, choices)!r}? " if choices and isinstance(value, str) else ""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styled.errors import SettingsError
-from styled.settings import parse_assignment, settings_from, settings_table
+from styled.settings import parse_assignment, settings_from, settings_table, words_of
 
 NUMBERS = [row.name for row in settings_table() if isinstance(row.default, float)]
 WHOLE = [row.name for row in settings_table() if isinstance(row.default, int) and not isinstance(row.default, bool)]
@@ -86,3 +86,19 @@ def test_assignments_split_at_the_first_equals_sign(key: str, value: str) -> Non
     name, found = parse_assignment(f"{key}={value}")
     assert name == key.strip()
     assert found is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("keep_gps", ("true", "false")),
+        ("bits", ("8", "16")),
+        ("scales", ("auto",)),
+        ("init", ("recolored", "content", "noise", "style")),
+        ("style_layers", ()),
+        ("size", ()),
+        ("nothing", ()),
+    ],
+)
+def test_the_words_that_a_setting_may_be_are_known(name: str, words: tuple[str, ...]) -> None:
+    assert words_of(name) == words

@@ -24,10 +24,9 @@ from styled.daemon.process.lock import holder_of
 from styled.daemon.process.service import start_detached
 from styled.daemon.supervisor import Part
 from styled.errors import DaemonNotRunning, StyledError
-from styled.evolution import JobFolder, read_losses
+from styled.evolution import JobFolder, all_losses, read_losses
 from styled.inbox.add import add_pair
 from styled.job import ENDED, Job, JobState
-from styled.messages import Progress
 from styled.presets import layered
 from styled.root import Root
 from styled.settings import parse_assignment
@@ -176,18 +175,9 @@ def _show_progress(folder: JobFolder, offset: int, display: TextLines) -> int:
 
 
 def _show(folder: JobFolder) -> None:
-    losses = _all_losses(folder)
+    losses = all_losses(folder)
     first, last = losses[0], losses[-1]
     click.echo(thumbnail(folder.result, sys.stdout))
     click.echo(f"loss     {first.loss:.4g} -> {last.loss:.4g} in {last.step} steps and {last.seconds:.0f} s")
     click.echo(f"result   {folder.result}")
     click.echo(f"growing  {folder.timelapse}")
-
-
-def _all_losses(folder: JobFolder) -> list[Progress]:
-    losses: list[Progress] = []
-    offset = 0
-    while (part := read_losses(folder, offset)).losses:
-        losses += part.losses
-        offset = part.offset
-    return losses

@@ -37,6 +37,7 @@ from styled.evolution.job_file import versions as versions
 from styled.evolution.job_file import write_job_file as write_job_file
 from styled.evolution.losses import LossLog as LossLog
 from styled.evolution.losses import LossPart as LossPart
+from styled.evolution.losses import all_losses as all_losses
 from styled.evolution.losses import last_loss as last_loss
 from styled.evolution.losses import read_losses as read_losses
 from styled.evolution.step_down import MAX_STEP_DOWNS as MAX_STEP_DOWNS

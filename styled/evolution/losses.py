@@ -101,6 +101,16 @@ def read_losses(folder: JobFolder, offset: int = 0) -> LossPart:
     return LossPart([], start, restarted)
 
 
+def all_losses(folder: JobFolder) -> list[messages.Progress]:
+    """Read the steps written until now, however many; none if there is no file."""
+    losses: list[messages.Progress] = []
+    part = read_losses(folder)
+    while part.losses:
+        losses += part.losses
+        part = read_losses(folder, part.offset)
+    return losses
+
+
 def last_loss(folder: JobFolder) -> messages.Progress | None:
     """Read the newest whole line only; None if there is none."""
     file = _opened(folder.losses)

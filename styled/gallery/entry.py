@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from styled.errors import JobFileDamaged
-from styled.evolution import JobFile, JobFolder, frames, read_job_file, read_losses
+from styled.evolution import JobFile, JobFolder, all_losses, frames, read_job_file
 from styled.files.untrusted import is_file
 from styled.job import input_titles
 from styled.messages import Progress
@@ -111,7 +111,7 @@ def read_entry(folder: JobFolder) -> GalleryEntry:
         folder=folder,
         job=job,
         frames=frames(folder),
-        losses=_all_losses(folder),
+        losses=all_losses(folder),
         has_result=folder.result.is_file(),
         finished_at=ended if ended is not None else folder.path.stat().st_mtime,
     )
@@ -136,12 +136,3 @@ def _may_be_job(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a loop of links
         return False
-
-
-def _all_losses(folder: JobFolder) -> list[Progress]:
-    losses: list[Progress] = []
-    part = read_losses(folder)
-    while part.losses:
-        losses += part.losses
-        part = read_losses(folder, part.offset)
-    return losses

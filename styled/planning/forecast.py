@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from styled import evolution, images
 from styled.errors import DoesNotFit, ImageError, SettingsError
@@ -84,7 +84,8 @@ class Forecaster:
         self._key: tuple[int, int] = (-1, 0)
         self._forecast = Forecast({}, None)
         self._lessons: dict[str, Lesson | None] = {}
-        self._work: dict[str, Work] = {}
+        self._work: dict[str, tuple[Mapping[str, Any], Work]] = {}
+        """Of jobs that run or wait, by id: what each has to do, and the settings it was found for."""
         self._speeds: Speeds | None = None
 
     def forecast(self, slots: int = 1) -> Forecast:
@@ -106,9 +107,13 @@ class Forecaster:
         running = [self._running(job) for job in self._reader.jobs([JobState.RUNNING])]
         done = self._reader.jobs([JobState.DONE], limit=_RECENT, order="queue")
         learned = self._learned([*(one.job for one in running), *done])
-        works = [self._work_of(job) if learned else self._planned(self._work_of(job)) for job in waiting]
-        self._work = {job.id: work for job, work in zip(waiting, works, strict=True)}
-        left = queue_eta(running, list(zip(waiting, works, strict=True)), learned, self._clock(), slots=slots)
+        works = [(job, self._work_of(job)) for job in waiting]
+        if not learned:
+            running = [one._replace(work=self._planned(one.work)) for one in running]
+            works = [(job, self._planned(work)) for job, work in works]
+        known = [*((one.job, one.work) for one in running), *works]
+        self._work = {job.id: (job.settings, work) for job, work in known}
+        left = queue_eta(running, works, learned, self._clock(), slots=slots)
         if len(left) < len(waiting):
             return Forecast(left, None)
         last = max(left.values())
@@ -147,7 +152,8 @@ class Forecaster:
 
     def _work_of(self, job: Job) -> Work:
         found = self._work.get(job.id)
-        return self._look(job) if found is None or found.kind != lessons.kind_of(job.settings) else found
+        # The settings of a job that waits can be changed, and with them its sizes and steps.
+        return found[1] if found is not None and found[0] == job.settings else self._look(job)
 
     def _look(self, job: Job) -> Work:
         """Read the headers of a job's images."""
@@ -234,6 +240,8 @@ def _seconds(work: Work, learned: Sequence[Lesson], done: int) -> float | None:
 def _left_of(one: Running, learned: Sequence[Lesson]) -> float:
     """Return the seconds until a running job is done."""
     whole = _seconds(one.work, learned, one.job.step)
+    if one.newest is not None and whole is None:
+        return one.newest.left_seconds or 0.0  # by its own steps
     if one.newest is None or whole is None:
         return max(0.0, (whole or 0.0) - one.age)
     speeds_known = [speed for lesson in learned for speed in lesson.speeds if lesson.kind == one.work.kind]

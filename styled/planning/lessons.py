@@ -11,7 +11,7 @@ from itertools import groupby
 from statistics import median
 from typing import Any, NamedTuple
 
-from styled.evolution import JobFolder, read_losses
+from styled.evolution import JobFolder, all_losses
 from styled.messages import Progress
 from styled.presets import layered
 from styled.settings import Settings, default_values
@@ -79,7 +79,7 @@ def read_lesson(
     Raises:
         OSError: its losses cannot be read.
     """
-    steps = read_losses(folder).losses
+    steps = all_losses(folder)
     if ended is None and steps:
         ended = min(now, folder.losses.stat().st_mtime)  # a file server's clock may be ahead
     return None if ended is None else lesson_of(steps, settings, ended - began)

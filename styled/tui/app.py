@@ -262,9 +262,10 @@ class StyledApp(App[None]):
             answer = Answer(done, "good")
             try:
                 start(self.root)
-            except StyledError as error:
+            except (StyledError, OSError) as error:
                 answer = Answer(f"no daemon: {error}", "bad")
-            self._is_starting = False
+            finally:
+                self._is_starting = False
             if self._pulse_taker is not None:
                 self._pulse_taker.hurry()
             if answer.text:
@@ -290,7 +291,7 @@ class StyledApp(App[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._run_daemon(replace_silent, "The daemon was started again.")
+                self._run_daemon(replace_silent, "The daemon is running.")
 
         self.push_screen(
             Question(
@@ -349,6 +350,8 @@ class StyledApp(App[None]):
         """Look at once and often again."""
         self._set_interval(self._interval)
         self._poller.hurry()
+        if self._pulse_taker is not None:
+            self._pulse_taker.hurry()
 
     def _set_interval(self, seconds: float) -> None:
         self._poller.set_interval(seconds)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from styled import messages
 from styled.errors import DiskFull
-from styled.evolution import JobFolder, LossLog, losses, read_losses
+from styled.evolution import JobFolder, LossLog, all_losses, losses, read_losses
 
 
 def progress(step: int) -> messages.Progress:
@@ -129,6 +129,7 @@ def test_a_long_file_is_read_in_parts(job: JobFolder, monkeypatch: pytest.Monkey
         found += part.losses
         offset = part.offset
     assert [line.step for line in found] == list(range(1, 21))
+    assert all_losses(job) == found
 
 
 def test_a_full_disk_leaves_whole_lines_only(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:

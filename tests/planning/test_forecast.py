@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from styled import figures
-from styled.evolution import JobFolder, LossLog
+from styled.evolution import JobFolder, LossLog, losses
 from styled.job import Job, JobState
 from styled.planning import lessons, speeds
 from styled.planning.forecast import Forecaster, Running, Work, queue_eta
@@ -226,6 +226,19 @@ def test_it_follows_a_new_order_at_once_and_a_broken_content_is_no_obstacle(day:
     assert day.forecaster.forecast().left[first.id] > day.forecaster.forecast().left[second.id]
 
 
+def test_a_job_of_many_steps_teaches_all_of_its_scales(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its losses are read in parts."""
+    painted = day.add("long", (300, 200), size=128, steps=30, scales=[64, 128])
+    for _ in day.paint(painted):
+        pass
+    folder = JobFolder(day.root.evolution / painted.id)
+    whole = lessons.read_lesson(folder, {}, NOW, day.now, day.now)
+    monkeypatch.setattr(losses, "_READ_BYTES", 1000)
+    assert whole is not None
+    assert len(whole.speeds) > 1
+    assert lessons.read_lesson(folder, {}, NOW, day.now, day.now) == whole
+
+
 def test_a_job_painted_in_two_goes_teaches_nothing(day: Day) -> None:
     """Its pause would count as its start."""
     paused = day.add("paused", (300, 200), size=64, steps=10)
@@ -237,3 +250,38 @@ def test_a_job_painted_in_two_goes_teaches_nothing(day: Day) -> None:
         pass
     day.add("next", (300, 200), size=64, steps=10)
     assert day.forecaster.forecast().left == {}
+
+
+def test_a_job_whose_settings_were_changed_is_foreseen_by_the_new_ones(day: Day) -> None:
+    for _ in day.paint(day.add("before", (300, 200), size=64, steps=10)):
+        pass
+    waiting = day.add("harbour", (300, 200), size=64, steps=10)
+    before = day.forecaster.forecast().left[waiting.id]
+    day.store.change(waiting.id, settings={"size": 64, "steps": 1000})
+    day.forecaster._due = 0.0
+    assert day.forecaster.forecast().left[waiting.id] > 2 * before
+
+
+def test_the_images_of_a_job_are_looked_at_once(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    look = day.forecaster._look
+    monkeypatch.setattr(day.forecaster, "_look", lambda job: looked.append(job.id) or look(job))
+    for name in ("runs", "waits"):
+        day.add(name, (300, 200), size=64, steps=10)
+    day.store.move("runs", JobState.RUNNING)
+    for _ in range(2):
+        day.forecaster._due = 0.0
+        day.forecaster.forecast()
+    assert sorted(looked) == ["runs", "waits"]
+
+
+def test_a_job_that_runs_takes_time_also_before_any_has_taught_anything(day: Day) -> None:
+    """By the measured speeds while it starts; by its own steps where nothing was measured."""
+    speeds.keep(known(speed(128, 1.0)))
+    for name in ("runs", "waits"):
+        day.add(name, (300, 200), size=128, steps=10)
+    day.store.move("runs", JobState.RUNNING)
+    left = day.forecaster.forecast().left["waits"]
+    assert left == pytest.approx(2 * (day.forecaster._work["waits"][1].planned or 0.0))
+    painting = Running(job("x"), work(), progress(25, 60), 20.0)
+    assert queue_eta([painting], [(job("a"), work(planned=5.0))], [], NOW) == {"a": 17.5 + 5.0}

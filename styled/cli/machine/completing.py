@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import get_type_hints
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete, add_completion_class, split_arg_string
 
-from styled.settings import Settings, settings_table
+from styled.settings import Settings, settings_table, words_in, words_of
 
 
 def presets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -42,19 +41,8 @@ def _assignments(kind: type, incomplete: str, help_of: dict[str, str]) -> list[C
     name, equals, value = incomplete.partition("=")
     if not equals:
         return [CompletionItem(f"{each}=", help=help_of.get(each)) for each in types if each.startswith(name)]
-    words = _words(types[name]) if name in types else ()
+    words = words_of(name) if kind is Settings else words_in(types.get(name))
     return [CompletionItem(f"{name}={word}") for word in words if word.startswith(value)]
-
-
-def _words(kind: Any) -> Iterable[str]:
-    """Return the words that a value may be, where there are few."""
-    if kind is bool:
-        return ("true", "false")
-    if get_origin(kind) is Literal:
-        return tuple(map(str, get_args(kind)))
-    return (
-        tuple(word for each in get_args(kind) for word in _words(each)) if get_origin(kind) not in (dict, list) else ()
-    )
 
 
 class _Bash(BashComplete):

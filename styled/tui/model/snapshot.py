@@ -185,8 +185,6 @@ class Snapshot:
     counts: dict[JobState, int] = field(default_factory=dict)
     index: QueueIndex = field(default_factory=QueueIndex)
     """All rows that match the filter."""
-    top_priority: int = 0
-    """Highest priority among the waiting jobs."""
     rows: tuple[Job | Group | None, ...] = ()
     """The rows from ``view.offset`` on; None for a job that cannot be read."""
     progress: dict[str, Progress] = field(default_factory=dict)

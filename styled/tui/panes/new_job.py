@@ -129,10 +129,12 @@ class NewJob:
         """Return the mask, and what was understood of it."""
         if self.mask is None:
             return (_label("mask"), ("-   m: where each style is painted", "muted"))
-        name = inert(self.mask.name, ascii_only=not glyphs.unicode)
+        ascii_only = not glyphs.unicode
+        name = inert(self.mask.name, ascii_only=ascii_only)
         if not understood:
             return (_label("mask"), (cut(name, cells // 2), ""), ("   reading it...", "muted"))
-        return (_label("mask"), *understood, (f"   {name}", "muted"))
+        words = ((inert(text, ascii_only=ascii_only), tone) for text, tone in understood)
+        return (_label("mask"), *words, (f"   {name}", "muted"))
 
     def ready_line(self) -> Line:
         """Return what is still needed, or how to add it."""

@@ -10,13 +10,10 @@ from styled import figures
 from styled.job import Job, JobState
 from styled.messages import Progress
 from styled.settings import default_values
-from styled.store.status import Ignored, Incomplete, Rejected
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs, progress_bar
 from styled.tui.cells.lines import Line, Span, cut, inert, left, right, width
 from styled.tui.model.queue_index import Group
-
-Pair = Incomplete | Ignored | Rejected
-"""Something in the inbox that is no job."""
+from styled.tui.panes.why_lines import Pair, pair_words
 
 Row = Job | Group | Pair
 """What a row of the queue shows."""
@@ -117,9 +114,7 @@ def queue_row(row: Row, cells: int, glyphs: Glyphs, known: RowFigures = _NOTHING
         return _job_row(row, cells, glyphs, known)
     if isinstance(row, Group):
         return _group_row(row, cells, glyphs, known)
-    if isinstance(row, Incomplete):
-        return _words_row("incomplete", row.name, f"waits for {row.missing}", cells, glyphs)
-    return _words_row("ignored" if isinstance(row, Ignored) else "rejected", row.name, row.reason, cells, glyphs)
+    return _words_row(*pair_words(row), cells, glyphs)
 
 
 def _job_row(job: Job, cells: int, glyphs: Glyphs, known: RowFigures) -> Line:

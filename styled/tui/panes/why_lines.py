@@ -8,6 +8,7 @@ from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, inert, wrap
 
 Pair = Incomplete | Ignored | Rejected
+"""Something in the inbox that is no job."""
 
 _KEYS = {
     "rejected": "Correct its files, then r moves them back into inbox/ and looks again. D dismisses it.",

@@ -29,16 +29,18 @@ def read_mask(job: NewJob, canvas: Canvas) -> tuple[Picture | None, Line]:
         return None, ()
     if not job.styles:
         return None, (("choose the styles first: it has a colour for each", "warn"),)
+    reading = job.mask
     try:
         with images.open_file(job.mask) as file:
             loaded = images.load(file, name=job.mask.name, max_pixels=MAX_PIXELS, is_mask=True)
         if job.content is not None:
+            reading = job.content
             images.check_mask(loaded.info, images.probe(job.content, max_pixels=MAX_PIXELS))
         found = images.find_regions(loaded.pixels, loaded.alpha, len(job.styles))
     except StyledError as error:
         return None, ((inert(str(error)), "bad"),)
     except OSError as error:
-        return None, ((inert(f"{escaped(job.mask.name)}: {error.strerror}"), "bad"),)
+        return None, ((inert(f"{escaped(reading.name)}: {error.strerror}"), "bad"),)
     size = loaded.info.width, loaded.info.height
     return _picture(found, size, canvas) if canvas.wanted else None, _row(found, job, canvas)
 

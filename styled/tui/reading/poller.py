@@ -174,7 +174,6 @@ class SnapshotMaker:
             trouble=trouble,
             counts=queue.counts,
             index=queue.index,
-            top_priority=queue.top_priority,
             rows=tuple(queue.rows),
             progress=progress,
             foreseen=forecast.left if forecast is not None else {},

@@ -24,12 +24,6 @@ class Queue:
     index: QueueIndex = field(default_factory=QueueIndex)
     rows: Sequence[Job | Group | None] = ()
     """The rows on the screen; None for a job that cannot be read."""
-    top_priority: int = 0
-
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs among the rows."""
-        return [row for row in self.rows if isinstance(row, Job)]
 
 
 class QueueReader:
@@ -68,8 +62,7 @@ class QueueReader:
         wanted = index.keys[view.offset : view.offset + view.limit]
         jobs = self._reader.jobs_of(name for name in wanted if name not in index.groups)
         rows = [index.groups.get(name) or self._short(jobs.get(name)) for name in wanted]
-        first = self._reader.jobs([JobState.WAITING], limit=1, order="queue")
-        self.queue = Queue(counts, index, rows, max((job.priority for job in first), default=0))
+        self.queue = Queue(counts, index, rows)
         self._key, self._index_key = key, index_key
         return True
 

@@ -154,7 +154,7 @@ class AddScreen(Screen[str]):
         """Show the settings as they will be."""
         self.new_job.configured = message.values
         if message.trouble:
-            self._said = ((f" {inert(message.trouble)}", "bad"),)
+            self._said = ((f" {inert(message.trouble, ascii_only=not self.shell.glyphs.unicode)}", "bad"),)
         self._changed()
 
     def on_resize(self, _event: Resize) -> None:
@@ -207,7 +207,9 @@ class AddScreen(Screen[str]):
         size = f"{picture.width}x{picture.height}" if picture is not None else ""
         is_mask = self._mask is not None and picture is not None and picture is self._mask.picture
         title = picture.caption if picture is not None and is_mask else "preview"
-        view.show_picture(picture, inert(words), heading(title, view.size.width - 1, self.shell.glyphs, extra=size))
+        glyphs = self.shell.glyphs
+        words = inert(words, ascii_only=not glyphs.unicode)
+        view.show_picture(picture, words, heading(title, view.size.width - 1, glyphs, extra=size))
 
     # -- mask ---------------------------------------------------------------------------------------------------
 
@@ -274,8 +276,8 @@ class AddScreen(Screen[str]):
         view = self.query_one("#choice", LineView)
         cells = view.size.width
         glyphs = self.shell.glyphs
-
-        plan: Line = (("plan      ", "muted"), *self._plan)
+        known = ((inert(text, ascii_only=not glyphs.unicode), tone) for text, tone in self._plan)
+        plan: Line = (("plan      ", "muted"), *known)
         content, style, *settings = self.new_job.lines(cells, glyphs)
         mask = self.new_job.mask_line(self._mask.words if self._mask is not None else (), cells, glyphs)
         title = heading("new job", cells, glyphs)
@@ -372,7 +374,7 @@ class AddScreen(Screen[str]):
         """Go back and report it; or stay and show why not."""
         self._adding = False
         if message.trouble:
-            self._said = ((f" {inert(message.trouble)}", "bad"),)
+            self._said = ((f" {inert(message.trouble, ascii_only=not self.shell.glyphs.unicode)}", "bad"),)
             self._draw()
         else:
             self.dismiss(message.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -43,12 +44,13 @@ def assignment(name: str, value: object) -> str:
     return shlex.quote(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
 
 
-def changes_of(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
+def changes_of(text: str, before: Mapping[str, Any], offered: str = "") -> dict[str, Any]:
     """Return what is typed and differs from the settings of before.
 
     Args:
         text: assignments apart by spaces: ``size=1024 init=noise``; a value with a space in quotes.
         before: the job's settings, setting to plain value.
+        offered: what stood in the field at first. Beside a preset that is typed, what is left of it is not the user's.
 
     Raises:
         SettingsError: a word is no assignment, a setting is unknown, or a value not allowed.
@@ -57,6 +59,9 @@ def changes_of(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
         words = shlex.split(text)
     except ValueError as error:
         raise SettingsError("a quotation mark is missing", "Close it.") from error
+    first = shlex.split(offered)
+    if any(parse_assignment(word)[0] == "preset" and word not in first for word in words):
+        words = [word for word in words if word not in first]
     typed = dict(parse_assignment(word) for word in words)
     settings_from(layered(before, typed))
     known = {**default_values(), **before}
@@ -132,7 +137,7 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
     @on(Input.Submitted)
     def _chosen(self, event: Input.Submitted) -> None:
         try:
-            changes = changes_of(event.value, self._before)
+            changes = changes_of(event.value, self._before, self._first)
         except SettingsError:
             return  # it stands there
         if changes or not self._needs_change:
@@ -146,7 +151,7 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
         """Have a thread find out what the job will take, one at a time: the last that was typed counts."""
         text = self.query_one(Input).value
         try:
-            changes = changes_of(text, self._before)
+            changes = changes_of(text, self._before, self._first)
         except SettingsError:
             return
         if not self._estimating:
@@ -167,14 +172,13 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
             line = ((inert(str(error)), "bad"),)
         return self.Estimated(text, line)
 
+    @abstractmethod
     def estimated(self, settings: Mapping[str, Any]) -> Line:
         """Return what the job will take; runs on a thread.
 
         Raises:
             StyledError: it cannot be painted so.
         """
-        del settings
-        return (("", ""),)  # nothing is to be said before there are images
 
     def on_settings_screen_estimated(self, message: Estimated) -> None:
         """Show it, if nothing else was typed meanwhile."""
@@ -191,7 +195,7 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
         title.show([((inert(self._title, ascii_only=ascii_only), "strong"),)])
         cells = max(20, outcome.size.width)
         try:
-            changes = changes_of(self.query_one(Input).value, self._before)
+            changes = changes_of(self.query_one(Input).value, self._before, self._first)
         except SettingsError as error:
             rows = wrap(inert(str(error), ascii_only=ascii_only), cells)[:_ROWS]
             outcome.show([((row, "bad"),) for row in rows])
@@ -200,7 +204,9 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
         lines: list[Line] = [((row, ""),) for row in wrap(inert(words, ascii_only=ascii_only), cells)[: _ROWS - 3]]
         said = self._outcome or (("estimating...", "muted"),)
         tone = said[0][1]
-        lines += [((row, tone),) for row in wrap(plain(said), cells)[: _ROWS - 1 - len(lines)]]
+        lines += [
+            ((row, tone),) for row in wrap(inert(plain(said), ascii_only=ascii_only), cells)[: _ROWS - 1 - len(lines)]
+        ]
         enter = "enter" if changes or not self._needs_change else ""
         keys: Line = (
             (enter, "key"),

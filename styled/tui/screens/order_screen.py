@@ -22,9 +22,6 @@ COMMANDS = frozenset(
 )
 """Actions that change the queue; hidden and refused with --readonly."""
 
-TOP_MARGIN = 1
-"""How far above the highest waiting priority "to the top" goes."""
-
 _LIVE = frozenset(JobState) - ENDED
 _AGAIN = frozenset({JobState.FAILED, JobState.CANCELLED})
 _FITS: dict[str, frozenset[JobState]] = {
@@ -309,14 +306,9 @@ class OrderScreen(Screen[None]):
         self._ask_about_several(f"{verb} the priority of", requests, left_out, "have another priority now")
 
     def action_to_top(self) -> None:
-        """Give the jobs a priority above all that wait."""
+        """Give the jobs a priority above all that wait, in the order they have."""
         targets, left_out = self._commanded("move to the top", _LIVE)
-        snapshot = self.shell.snapshot
-        if len(targets) == 1:
-            requests = [_prioritise(targets[0], to_top=True)]
-        else:
-            top = snapshot.top_priority + TOP_MARGIN if snapshot is not None else TOP_MARGIN
-            requests = [_prioritise(each, priority=top) for each in targets]
+        requests = [_prioritise(each, to_top=True) for each in reversed(targets)]
         self._ask_about_several("Move to the top", requests, left_out, "moved to the top")
 
     def _ask_about_several(self, verb: str, requests: list[Request], left_out: str, summary: str) -> None:

@@ -17,8 +17,8 @@ from styled.tui.model.filter import parse_filter
 from styled.tui.model.queue_index import Group, QueueIndex
 from styled.tui.model.selection import Selection
 from styled.tui.model.snapshot import Snapshot
-from styled.tui.panes.queue_rows import Pair, Row, RowFigures, column_at, header, queue_row
-from styled.tui.panes.why_lines import pair_key, pair_words
+from styled.tui.panes.queue_rows import Row, RowFigures, column_at, header, queue_row
+from styled.tui.panes.why_lines import Pair, pair_key, pair_words
 from styled.tui.widgets.line_view import LineView
 
 PAGE = 50
@@ -130,13 +130,13 @@ class QueueTable(LineView, can_focus=True):
 
     @property
     def surprises(self) -> bool:
-        """Whether the job under the cursor has just become another, without a key."""
-        return time.monotonic() - self._changed_at < SURPRISE_S
+        """Whether the job under the cursor has just become another, without a key; what is selected stays what it was."""
+        return not self.selection and time.monotonic() - self._changed_at < SURPRISE_S
 
     def targets(self) -> tuple[str, ...]:
         """Return the keys of what a command acts on: the selection, else the row of the cursor, of a group all its jobs.
 
-        From then on the cursor belongs to its job.
+        From then on the cursor belongs to its job, and the next key is meant for it.
         """
         if chosen := self.selected():
             return chosen
@@ -144,6 +144,7 @@ class QueueTable(LineView, can_focus=True):
         if key is None:
             return ()
         self._follows, self._anchor = False, key
+        self._changed_at = -SURPRISE_S
         return self._index.jobs_at(key) or (key,)
 
     def states_in_view(self) -> frozenset[JobState | None]:

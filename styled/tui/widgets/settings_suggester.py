@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from textual.suggester import Suggester
 
 from styled.errors import StoreError
 from styled.job import JobState
 from styled.root import Root
-from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, settings_table
+from styled.settings import JOB_PREFIX, settings_table, words_of
 from styled.store.reader import StoreReader
 
 _JOBS = 200
@@ -34,7 +35,7 @@ class SettingsSuggester(Suggester):
         if not word:
             return None
         if name == "init" and part.startswith(JOB_PREFIX):
-            choices = [JOB_PREFIX + job for job in await asyncio.to_thread(self._jobs)]
+            choices: Sequence[str] = [JOB_PREFIX + job for job in await asyncio.to_thread(self._jobs)]
         else:
             choices = choices_for(name) if equals else [f"{setting}=" for setting in _names()]
         start = part if equals else word
@@ -61,18 +62,6 @@ def _names() -> list[str]:
     return [row.name for row in settings_table()]
 
 
-def choices_for(name: str) -> list[str]:
-    """Return the words that a setting may be; none for numbers."""
-    words = {"init": [*INIT_WORDS, JOB_PREFIX], "weights": list(WEIGHTS_WORDS)}
-    if name in words:
-        return words[name]
-    for row in settings_table():
-        if row.name == name:
-            if isinstance(row.default, bool):
-                return ["true", "false"]
-            return (
-                row.range.removeprefix("one of ").replace("'", "").split(", ")
-                if row.range.startswith("one of ")
-                else []
-            )
-    return []
+def choices_for(name: str) -> tuple[str, ...]:
+    """Return how the values of a setting may begin; none for numbers."""
+    return (*words_of(name), JOB_PREFIX) if name == "init" else words_of(name)

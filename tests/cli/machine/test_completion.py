@@ -64,6 +64,7 @@ def test_options_are_completed() -> None:
         ("styled add --set normalize=e", ["energy"]),
         ("styled edit 1 --set keep_gps=", ["true", "false"]),
         ("styled run --set=statistic=", ["gram", "wasserstein"]),
+        ("styled run --set weights=", ["builtin", "imagenet"]),
         ("styled run --set nothing=", []),
         ("styled demo --set checkp", ["checkpoint_s="]),
         ("styled daemon --set queue.par", ["queue.parallel="]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from styled.root import Root
 from styled.tui import app as app_module
 from styled.tui.app import StyledApp
 from styled.tui.reading.pulse import EVERY_S, PATIENCE_S, PulseTaker
+from styled.tui.reading.requests import Answer
 from tests.deadlines import patience, wait_until
 from tests.tui.conftest import HOST, Desk, screen_text, until
 
@@ -125,6 +127,7 @@ async def test_the_screen_says_it_and_one_key_starts_it_again(
         assert "End the daemon, and start another?" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: started == ["replace"])
+        await until(pilot, lambda: "The daemon is running." in screen_text(app))
         started.clear()
         listener.close()
         await until(pilot, lambda: "the daemon is not running" in screen_text(app).splitlines()[0])
@@ -134,6 +137,30 @@ async def test_the_screen_says_it_and_one_key_starts_it_again(
         await pilot.press("U")
         await until(pilot, lambda: "The daemon is running." in screen_text(app))
         assert started == ["start", "start"]
+
+
+def test_a_start_that_the_system_refuses_ends(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screen has why, and offers the key again."""
+    app = StyledApp(root, start_daemon=False, measure=lambda: HOST)
+    answers: list[Answer] = []
+    monkeypatch.setattr(app, "_answered", answers.append)
+
+    def start(_root: Root) -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    app._run_daemon(start, "The daemon is running.")
+    wait_until(lambda: answers)
+    assert not app._is_starting
+    assert answers[0].tone == "bad"
+    assert "Resource temporarily unavailable" in answers[0].text
+
+
+def test_the_daemon_is_asked_at_once_when_somebody_looks_again(root: Root) -> None:
+    app = StyledApp(root, start_daemon=False, measure=lambda: HOST)
+    assert app._pulse_taker is not None
+    app.on_app_blur()
+    app.on_app_focus()
+    assert app._pulse_taker._wake.is_set()
 
 
 def test_a_process_that_did_not_write_the_lock_is_not_killed(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,26 @@ def test_what_is_typed_is_what_differs_or_an_error(text: str, changes: dict[str,
         assert changes_of(text, BEFORE) == changes
 
 
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("size=1024 steps=300 preset=draft", {"preset": "draft"}),
+        ("size=1024 steps=70 preset=draft", {"preset": "draft", "steps": 70}),
+        ("size=1024 steps=70", {"steps": 70}),
+        ("size=1024 steps=300", {}),
+    ],
+)
+def test_what_was_offered_does_not_win_over_a_preset_that_is_typed(text: str, changes: dict[str, Any]) -> None:
+    assert changes_of(text, BEFORE, "size=1024 steps=300 ") == changes
+
+
+def test_what_stood_there_with_its_preset_stays() -> None:
+    """Settings of a new job that were typed before: it is that preset with another size."""
+    offered = "size=900 preset=draft "
+    assert changes_of(offered, BEFORE, offered) == {"size": 900, "preset": "draft"}
+    assert changes_of("size=900 preset=fine", BEFORE, offered) == {"preset": "fine"}
+
+
 @pytest.mark.screens
 async def test_a_waiting_job_is_edited_and_a_done_one_is_painted_again(
     desk: Desk, root: Root, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from styled.job import JobState
@@ -47,7 +49,7 @@ async def test_a_key_right_after_the_first_row_became_another_job_does_nothing(d
         assert "has just become 0002 alps-lake" in screen_text(app)
         assert daemon.asked == []
         assert not queue(app).follows
-        await until(pilot, lambda: not queue(app).surprises)
+        assert not queue(app).surprises, "the key was asked for again"
         await pilot.press("p")
         await until(pilot, lambda: desk.store.get(jobs[1].id).state is JobState.PAUSED)
 
@@ -82,6 +84,7 @@ async def test_several_are_selected_and_one_question_counts_them(desk: Desk, roo
         await pilot.press("j", "space", "j", "space", "j", "j", "space")  # two that wait, one that is done
         await until(pilot, lambda: "3 selected esc clears" in screen_text(app))
         check_golden("main-selected", screen_text(app))
+        queue(app)._changed_at = time.monotonic()  # the row of the cursor became another: what is selected did not
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "Cancel 2 jobs?" in screen_text(app)
@@ -112,6 +115,19 @@ async def test_a_range_is_selected_and_taken_back(desk: Desk, root: Root) -> Non
         await until(pilot, lambda: "Pause 2 jobs?" in screen_text(app))
         await pilot.press("n", "escape", "i", "space", "space")
         await until(pilot, lambda: "selected" not in screen_text(app))
+
+
+async def test_several_go_to_the_top_in_the_order_they_have(desk: Desk, root: Root) -> None:
+    """The daemon counts from what waits then: from a picture of before, some would be lowered, or refused at the highest."""
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        daemon = DaemonDouble(app, desk.store)
+        await pilot.press("j", "V", "j", "V", "T")
+        await until(pilot, lambda: "Move to the top 2 jobs?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: len(daemon.asked) == 2)
+        assert daemon.asked == [("priority", {"job": job.id, "to_top": True}) for job in (jobs[2], jobs[1])]
 
 
 async def test_those_that_are_refused_are_listed(desk: Desk, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
