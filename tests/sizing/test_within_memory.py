@@ -9,7 +9,8 @@ import pytest
 
 from tests.deadlines import patience
 
-pytestmark = [pytest.mark.painting, pytest.mark.memory]
+# It takes 19 s of processor in two processes.
+pytestmark = pytest.mark.faults
 
 LIMIT = 2_250 * 2**20
 """Of address space: enough for TensorFlow, the weights and a tile of 640x160, not for all of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from styled.tui.screens.add_screen import AddScreen
 from styled.tui.screens.main_screen import MainScreen
 from styled.tui.widgets.file_list import FileList
 from styled.tui.widgets.picture_view import PictureView
+from tests.deadlines import patience
 from tests.tui.conftest import Desk, make_app, picture, screen_text, settled, until
 
-pytestmark = pytest.mark.painting
+pytestmark = pytest.mark.screens
 
 
 @pytest.fixture(autouse=True)
@@ -217,13 +219,23 @@ async def test_the_plan_follows_what_is_chosen(desk: Desk, root: Root, album: Pa
 async def test_a_machine_never_measured_is_measured(
     desk: Desk, root: Root, album: Path, speeds_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    known = speeds.load()
     speeds_file.unlink()
-    monkeypatch.setattr(probing, "PROBE", (probing.Trial(width=48, height=48, steps=1),))
+    measured = threading.Event()
+
+    def probe(precision: str) -> Speeds:
+        assert precision == "auto"
+        assert measured.wait(patience(60))
+        return known
+
+    monkeypatch.setattr(probing, "probe", probe)
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         files = await open_add(pilot)
         await choose_two(pilot, files)
         await until(pilot, lambda: "measuring this machine" in screen_text(pilot.app))
         await pilot.press("n")  # the plan of what is chosen when the measurement ends, not of what was when it began
+        assert "measuring" in screen_text(pilot.app)
+        measured.set()
         await until(pilot, lambda: "measuring" not in screen_text(pilot.app), seconds=120.0)
         assert "60x40, memory " in screen_text(pilot.app)
     assert speeds_file.is_file()
