@@ -78,7 +78,10 @@ class InboxConfig(Section, frozen=True, kw_only=True):
 class QueueConfig(Section, frozen=True, kw_only=True):
     """``[queue]``: how many jobs run at once and what happens when one fails."""
 
-    parallel: Annotated[int, Meta(ge=1, le=64, description="jobs painted at once; each gets its own GPU, if any")] = 1
+    parallel: Annotated[
+        Annotated[int, Meta(ge=1, le=64)] | Literal["auto"],
+        Meta(description="jobs painted at once; auto: one on each GPU, one without GPUs"),
+    ] = "auto"
     max_attempts: Annotated[
         int, Meta(ge=1, le=100, description="crashes without progress after which a job is failed")
     ] = 3

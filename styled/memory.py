@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psutil
 
+from styled.gpus import Gpu
+from styled.gpus import sample as sample_gpus
+
 _NO_LIMIT = 2**60
 """cgroup v1 writes "no limit" as a number near 2**63; anything above this is none."""
-
-
-class Gpu(msgspec.Struct, frozen=True, kw_only=True):
-    """One NVIDIA GPU at one moment."""
-
-    index: int
-    name: str | None = None
-    used: int | None = None
-    """Bytes, of all processes together."""
-    total: int | None = None
-    """Bytes."""
-    utilisation: int | None = None
-    """Percent of the last second or so in which something ran."""
-    temperature: int | None = None
-    """Degrees Celsius."""
 
 
 class MemorySample(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,19 +37,19 @@ def sample(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
         proc: where the kernel shows processes.
         cgroups: where it shows control groups, version 1 or 2.
     """
-    gpus = _gpus()
+    found = sample_gpus()
     try:
         host = psutil.virtual_memory()
     except (OSError, RuntimeError, ValueError):
-        return MemorySample(gpus=gpus)  # /proc/meminfo is hidden or odd
+        return MemorySample(gpus=found)  # /proc/meminfo is hidden or odd
     tightest = min(_groups(proc, cgroups), key=lambda group: group[0] - group[1], default=None)
     if tightest is None or tightest[0] >= host.total:
         return MemorySample(
-            host_used=host.total - host.available, host_total=host.total, host_available=host.available, gpus=gpus
+            host_used=host.total - host.available, host_total=host.total, host_available=host.available, gpus=found
         )
     limit, used = tightest
     available = max(0, min(limit - used, host.available))
-    return MemorySample(host_used=used, host_total=limit, host_available=available, limited=True, gpus=gpus)
+    return MemorySample(host_used=used, host_total=limit, host_available=available, limited=True, gpus=found)
 
 
 def process_peak_bytes(pid: int | None = None) -> int | None:
@@ -162,38 +149,3 @@ def _inactive_file(path: Path) -> int:
         return int(figures.get("total_inactive_file", figures.get("inactive_file", 0)))
     except (OSError, ValueError):
         return 0
-
-
-def _gpus() -> tuple[Gpu, ...]:
-    import pynvml  # 30 ms, and most commands never ask
-
-    try:
-        pynvml.nvmlInit()  # after the first time only a counter in NVML; so a driver that comes late is found
-        count = pynvml.nvmlDeviceGetCount()
-    except pynvml.NVMLError:
-        return ()  # no driver, no NVIDIA GPU, or a driver that was updated beneath us
-    return tuple(_gpu(pynvml, index) for index in range(count))
-
-
-def _gpu(nvml: Any, index: int) -> Gpu:
-    def ask(question: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return question(*arguments)
-        except nvml.NVMLError:
-            return None  # not supported by this GPU, or it has fallen off the bus
-
-    handle = ask(nvml.nvmlDeviceGetHandleByIndex, index)
-    if handle is None:
-        return Gpu(index=index)
-    memory, rates = ask(nvml.nvmlDeviceGetMemoryInfo, handle), ask(nvml.nvmlDeviceGetUtilizationRates, handle)
-    temperature = ask(nvml.nvmlDeviceGetTemperatureV, handle, nvml.NVML_TEMPERATURE_GPU)
-    if temperature is None:  # older drivers have only the call that newer ones will drop
-        temperature = ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
-    return Gpu(
-        index=index,
-        name=ask(nvml.nvmlDeviceGetName, handle),
-        used=None if memory is None else memory.used,
-        total=None if memory is None else memory.total,
-        utilisation=None if rates is None else rates.gpu,
-        temperature=temperature,
-    )

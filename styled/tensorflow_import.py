@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from styled import gpus
+
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only, once its log is set up
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # other programs use the GPU too
+    gpus.ORDER: gpus.BY_BUS,  # else the numbers in CUDA_VISIBLE_DEVICES are no one's but CUDA's
     "KERAS_BACKEND": "tensorflow",  # whatever is in the user's keras.json
     # A step has hardly two operations that could run side by side, and each has all cores to itself. Threads that look
     # for such operations cost a fifth of the processor time of pictures of 16 to 96 px, and what they start early costs

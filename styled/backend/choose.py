@@ -6,8 +6,9 @@ import hashlib
 import secrets
 import selectors
 import socket
-from collections.abc import Sequence
 
+from styled import gpus
+from styled.backend.devices import Devices
 from styled.backend.local import LocalRunner
 from styled.backend.staged.remote import RemoteRunner
 from styled.backend.staged.spool import PREFIX
@@ -20,22 +21,19 @@ from styled.root import Root
 _TOKEN_BYTES = 16
 
 
-def runner_for(
-    root: Root, config: Config, selector: selectors.BaseSelector, *, devices: Sequence[str] = ()
-) -> LocalRunner | RemoteRunner:
+def runner_for(root: Root, config: Config, selector: selectors.BaseSelector) -> LocalRunner | RemoteRunner:
     """Return the runner of ``[backend] kind``.
 
     Args:
         root: whose jobs.
         config: of its daemon.
         selector: of the daemon's loop.
-        devices: this machine's GPUs; see :class:`~styled.backend.local.LocalRunner`.
 
     Raises:
         StorageRefuses: the root's disk does not take what has to be remembered.
     """
     if config.backend.kind == "local":
-        return LocalRunner(selector, config.queue, devices=devices)
+        return LocalRunner(selector, config.queue, devices=Devices(gpus.devices, root.state / "cuda"))
     return RemoteRunner(selector, config.backend, config.queue, prefix_of(root))
 
 

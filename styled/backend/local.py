@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import itertools
 import os
 import selectors
 import signal
@@ -19,6 +18,7 @@ import psutil
 import structlog
 
 from styled.backend import launch
+from styled.backend.devices import Devices
 from styled.backend.heard import Heard
 from styled.backend.launch import WORKER
 from styled.backend.orphans import Process, end_orphans
@@ -55,11 +55,12 @@ _BUSY_STALL = 10.0
 class _Child:
     """A worker's process."""
 
-    slot: int
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     installed: tuple[int, ...]
     """What it may have imported, see :func:`_installed`."""
+    device: str = ""
+    """Its ``CUDA_VISIBLE_DEVICES``; empty without GPUs."""
     received: bytearray = field(default_factory=bytearray)
     watched: bool = True
     jobs: int = 1
@@ -96,7 +97,7 @@ class LocalRunner:
     Args:
         selector: is given the workers' output to watch; None for a caller that polls on its own.
         config: how many at once, how patient, how nice.
-        devices: one ``CUDA_VISIBLE_DEVICES`` value per GPU; empty without GPUs.
+        devices: the GPUs that workers may have; None: none.
         module: what to run instead of the real worker; for tests, as is ``$STYLED_TEST_WORKER``.
         clock: monotonic seconds.
     """
@@ -106,12 +107,12 @@ class LocalRunner:
         selector: selectors.BaseSelector | None = None,
         config: QueueConfig | None = None,
         *,
-        devices: Sequence[str] = (),
+        devices: Devices | None = None,
         module: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config or QueueConfig(warm=False)
-        self._devices = devices
+        self._devices = devices or Devices()
         self._module = module or os.environ.get(TEST_WORKER, WORKER)
         self._selector = selector
         self._clock = clock
@@ -134,8 +135,8 @@ class LocalRunner:
                 worker.child.jobs = config.jobs_per_worker
 
     def capacity(self) -> int:
-        """Return ``[queue] parallel``."""
-        return self._config.parallel
+        """Return ``[queue] parallel``: with ``auto`` as many as there are GPUs with room, one without GPUs."""
+        return self._devices.capacity(self._config.parallel, self._taken())
 
     def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
         """End the workers that outlived the last daemon: none runs on."""
@@ -200,8 +201,7 @@ class LocalRunner:
             os.close(log)
 
     def _launch(self, *arguments: str, cwd: Path, log: int) -> _Child:
-        taken = {worker.child.slot for worker in self._workers.values()}
-        slot = next(number for number in itertools.count() if number not in taken)
+        device = self._devices.for_next(self._taken())
         installed = _installed()
         stay = [_STAY] if self._stays else []
         process = subprocess.Popen(
@@ -210,13 +210,13 @@ class LocalRunner:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=cwd,
-            env={**clean_search_path(os.environ), **self._variables(slot)},
+            env={**clean_search_path(os.environ), **self._devices.variables(device, self.capacity())},
             start_new_session=True,
             bufsize=0,
         )
         assert process.stdout is not None  # noqa: S101  # asked for above
         os.set_blocking(process.stdout.fileno(), False)
-        child = _Child(slot, process, process.stdout, installed)
+        child = _Child(process, process.stdout, installed, device)
         if self._selector is not None:
             # Only a wake-up: poll() does the reading.
             self._selector.register(child.output, selectors.EVENT_READ, lambda: None)
@@ -227,17 +227,10 @@ class LocalRunner:
         """Whether workers wait for another job; those of tests know nothing of that."""
         return self._config.warm and self._module == WORKER
 
-    def _variables(self, slot: int) -> dict[str, str]:
-        """Return what is added to a worker's environment: the GPU it may use, the threads it may start."""
-        if self._devices:
-            return {
-                "CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)],
-                "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-            }
-        if self._config.parallel == 1:
-            return {}
-        threads = str(max(1, len(os.sched_getaffinity(0)) // self._config.parallel))
-        return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
+    def _taken(self) -> list[str]:
+        """Return the GPU of each worker that there is, those that are to end included: their memory is not back yet."""
+        children = [*(worker.child for worker in self._workers.values()), *self._idle, *self._leaving]
+        return [child.device for child in children]
 
     def poll(self) -> list[Report]:
         """Return what the workers said since the last call, and which have ended."""

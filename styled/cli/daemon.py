@@ -25,7 +25,7 @@ from styled.settings import parse_assignment
     metavar="FILE",
     help="Read this file instead of styled.toml in the root.",
 )
-@click.option("--parallel", type=int, metavar="N", help="Jobs painted at once, each on its own GPU if there are any.")
+@click.option("--parallel", metavar="N|auto", help="Jobs painted at once; auto: one on each GPU, one without GPUs.")
 @click.option(
     "--set",
     "assignments",
@@ -36,7 +36,7 @@ from styled.settings import parse_assignment
 )
 @click.option("--quiet", is_flag=True, help="Write the log to .styled/daemon.log only.")
 def daemon(
-    root_path: str | None, config_path: Path | None, parallel: int | None, assignments: tuple[str, ...], quiet: bool
+    root_path: str | None, config_path: Path | None, parallel: str | None, assignments: tuple[str, ...], quiet: bool
 ) -> None:
     """Watch the inbox and paint what is dropped there.
 
@@ -55,7 +55,8 @@ def daemon(
     require_root(root)
     if config_path is not None and not config_path.is_file():
         raise SettingsError(f"{config_path} is not there", "Check the path given to --config or in $STYLED_CONFIG.")
-    flags = {"queue.parallel": parallel, **dict(parse_assignment(text) for text in assignments)}
+    at_once = int(parallel) if parallel and parallel.isdecimal() else parallel
+    flags = {"queue.parallel": at_once, **dict(parse_assignment(text) for text in assignments)}
 
     def load() -> Config:
         return load_config(config_path or root.config, flags=flags)

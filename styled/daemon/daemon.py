@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 import structlog
 
-from styled import memory
 from styled.backend.choose import runner_for
 from styled.config import Config, RetentionConfig
 from styled.daemon.control.requests import Requests
@@ -194,7 +193,7 @@ class Daemon:
             root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble
         )
         stack.callback(self._gallery_refresher.close)
-        self._runner = runner_for(root, config, self._selector, devices=_devices())
+        self._runner = runner_for(root, config, self._selector)
         stack.callback(self._runner.close)
         self._dispatcher = Dispatcher(
             root,
@@ -470,11 +469,3 @@ class Daemon:
                 self._log.warning(f"[{section}] takes effect when the daemon is started again")
         self._config = config
         self._log.info("the configuration was read again")
-
-
-def _devices() -> list[str]:
-    """Return a ``CUDA_VISIBLE_DEVICES`` value for each GPU that this process may use."""
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        return [device for device in allowed.split(",") if device.strip() and device.strip() != "-1"]
-    return [str(gpu.index) for gpu in memory.sample().gpus]

@@ -121,7 +121,7 @@ def _memory(status: DaemonStatus) -> list[_Metric]:
     if memory is None:
         return []
     host = [("used", memory.host_used), ("total", memory.host_total), ("available", memory.host_available)]
-    gpus = [({"gpu": str(gpu.index), "kind": kind}, value) for gpu in memory.gpus for kind, value in
+    gpus = [({"gpu": gpu.label, "kind": kind}, value) for gpu in memory.gpus for kind, value in
             (("used", gpu.used), ("total", gpu.total)) if value is not None]  # fmt: skip
     return [
         _Metric(
@@ -132,7 +132,7 @@ def _memory(status: DaemonStatus) -> list[_Metric]:
             "gpu_utilisation_percent",
             "gauge",
             "Use of each GPU",
-            [({"gpu": str(gpu.index)}, gpu.utilisation) for gpu in memory.gpus if gpu.utilisation is not None],
+            [({"gpu": gpu.label}, gpu.utilisation) for gpu in memory.gpus if gpu.utilisation is not None],
         ),
     ]
 

@@ -33,7 +33,7 @@ from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing import memory_use
 from styled.sizing.input_sizes import InputSizes
-from styled.sizing.memory_limit import budget
+from styled.sizing.memory_limit import budget, has_own_limit
 from styled.sizing.scales import Scale, has_outgrown, plan_scales, style_size
 from styled.vgg19.weights import Weights
 
@@ -92,6 +92,8 @@ def paint(
     _check(styles, settings, init)
     regions = None if mask is None else _regions(mask, content, len(styles))
     scales = plan_scales(content.shape[1], content.shape[0], settings)
+    if has_own_limit(settings):
+        device.hold_to(budget(settings, on_gpu=True).bytes)  # before the weights are there
     extractor = extractor_for(settings, weights)
     sizes = InputSizes(
         _size_of(content),
@@ -164,13 +166,14 @@ class _Run:
     ) -> None:
         # All before the first step: a job that cannot be finished must not be begun.
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        allowed = budget(settings, on_gpu=on_gpu)
+        allowed = budget(settings, on_gpu=on_gpu, held_bytes=device.held_bytes())
         self._tilings = memory_use.choose_all(
             scales,
             extractor.convolutions,
             settings,
             allowed.bytes,
-            inputs=None if on_gpu else sizes,
+            inputs=sizes,
+            on_gpu=on_gpu,
             precision=extractor.precision.name,
             is_emulated=precision.is_emulated(extractor.precision),
             is_strict=allowed.is_strict,

@@ -53,8 +53,21 @@ from styled.messages import (
 STAY = "--stay"
 """Wait for another job when one is done."""
 
-_ONEDNN_OUT_OF_MEMORY = "Status: 1,"
-"""Part of TensorFlow's message when its CPU kernels fail: ``dnnl_out_of_memory`` of oneDNN."""
+_OUT_OF_MEMORY = {
+    "AbortedError": re.compile(r"Status: 1,"),  # dnnl_out_of_memory, of oneDNN
+    "": re.compile(
+        r"RESOURCE_EXHAUSTED|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|out of memory"
+        r"|(CUDNN|CUBLAS|CUSOLVER|CUSPARSE)_STATUS\w*ALLOC\w*FAILED|CUFFT_ALLOC_FAILED"
+        # Of cuFFT, cuDNN, cuBLAS: what TensorFlow makes of their errors.
+        r"|failed to create cuFFT|failed to allocate|resource allocation failed|No algorithm worked"
+        r"|failed to create (cublas|cudnn|cusolver)\w* handle",
+        re.IGNORECASE,
+    ),
+}
+"""What an error says where memory ran out, by its class; "" is any of :data:`_TENSORFLOWS`."""
+
+_TENSORFLOWS = frozenset({"InternalError", "UnknownError", "NotFoundError", "FailedPreconditionError", "AbortedError"})
+"""Classes of errors in which TensorFlow wraps those of NVIDIA's libraries."""
 
 
 class StopRequest:
@@ -187,7 +200,7 @@ def main() -> int:
         path = stop.next_folder()
     while path is not None:
         code = _paint_one(JobFolder(path), stream, stop)
-        if code or not stays or stop.made():
+        if code or not stays or stop.made() or _is_held():
             return code
         stream.write(encode(Idle(memory_bytes=_let_go())))
         stream.flush()
@@ -255,6 +268,13 @@ def _mute() -> None:
     os.close(nothing)
 
 
+def _is_held() -> bool:
+    """Return whether TensorFlow takes no more than the last job's limit from now on: no process for another job."""
+    from styled.engine.network import device
+
+    return device.is_held()
+
+
 def _let_go() -> int:
     """Hold nothing of the job that is done: no file of it, no memory; return the bytes that are resident still."""
     from styled.engine.network import device
@@ -264,6 +284,7 @@ def _let_go() -> int:
     os.chdir("/")
     gc.collect()
     device.give_back_freed_memory()
+    device.forget_peak()
     return process_bytes() or 0
 
 
@@ -280,7 +301,8 @@ def _in_the_tree(error: Exception) -> StyledError:
     if (
         isinstance(error, MemoryError)
         or kind == "ResourceExhaustedError"
-        or (kind == "AbortedError" and _ONEDNN_OUT_OF_MEMORY in str(error))
+        or (kind in _OUT_OF_MEMORY and _OUT_OF_MEMORY[kind].search(str(error)))
+        or (kind in _TENSORFLOWS and _OUT_OF_MEMORY[""].search(str(error)))
     ):
         tensor = re.search(r"tensor with shape\[([\d,]+)\] and type (\w+)", str(error))
         what = f" for a {tensor[2]} tensor of {tensor[1].replace(',', 'x')}" if tensor else ""

@@ -130,7 +130,8 @@ def of_sizes(
     width, height = content_size(width, height, settings)
     scales = plan_scales(width, height, settings)
     layers = vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers}))
-    allowed = budget(settings, on_gpu=known.device != "cpu")
+    on_gpu = known.device != "cpu"
+    allowed = budget(settings, on_gpu=on_gpu)
     precision = _precision(known, settings)
     estimated = []
     # Of a mask only the regions are kept, no larger than the content.
@@ -140,9 +141,10 @@ def of_sizes(
         layers,
         settings,
         allowed.bytes,
-        inputs=inputs if known.device == "cpu" else None,
+        inputs=inputs,
         precision=precision,
-        is_emulated=known.device == "cpu" and precision == "bfloat16" != known.default_precision,
+        is_emulated=not on_gpu and precision == "bfloat16" != known.default_precision,
+        on_gpu=on_gpu,
         is_strict=allowed.is_strict,
     )
     for scale in scales:

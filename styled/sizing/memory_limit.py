@@ -6,7 +6,7 @@ import math
 import sys
 from typing import NamedTuple
 
-from styled import memory
+from styled import gpus, memory
 from styled.settings import Settings
 
 MARGIN = 0.9
@@ -35,14 +35,15 @@ class Budget(NamedTuple):
     """The user has set it: what does not fit is refused, not tried."""
 
 
-def budget(settings: Settings, *, on_gpu: bool) -> Budget:
+def budget(settings: Settings, *, on_gpu: bool, held_bytes: int = 0) -> Budget:
     """Return what a job may take: ``memory_limit``, else what is free less a tenth.
 
     Args:
         settings: ``memory_limit`` is used.
         on_gpu: TensorFlow paints on a GPU, whose memory counts then.
+        held_bytes: of the GPU's memory this process has already, for whatever it paints next.
     """
-    return _set_by_user(settings) or _free(on_gpu=on_gpu)
+    return _set_by_user(settings) or (_free_on_gpu(held_bytes) if on_gpu else _free())
 
 
 def spare(settings: Settings, peak_bytes: int) -> float:
@@ -54,7 +55,7 @@ def spare(settings: Settings, peak_bytes: int) -> float:
         settings: ``memory_limit`` is used.
         peak_bytes: what painting itself is predicted to have at most; 0 if that is unknown.
     """
-    limits = [_free(on_gpu=False), _set_by_user(settings)]
+    limits = [_free(), _set_by_user(settings)]
     allowed = min(limit.bytes for limit in limits if limit is not None)
     return max(0.0, allowed - max(peak_bytes, memory.process_bytes() or 0)) if math.isfinite(allowed) else 0.0
 
@@ -69,23 +70,29 @@ def has_own_limit(settings: Settings) -> bool:
     return _set_by_user(settings) is not None
 
 
-def _free(*, on_gpu: bool) -> Budget:
+def _free_on_gpu(held_bytes: int) -> Budget:
+    # This process paints on one GPU, and which is known where TensorFlow is. A plan is of a worker, which gets the best.
+    found = gpus.own() if "tensorflow" in sys.modules else gpus.freest(gpus.devices())
+    if found is not None and found.free is not None:
+        return Budget(MARGIN * (found.free + held_bytes), f"the free memory of GPU {found.label}", is_strict=False)
+    known = [gpu.free for gpu in gpus.sample() if gpu.free is not None]
+    if not known:
+        return Budget(float("inf"), "no known limit", is_strict=False)
+    # CUDA counts them otherwise than NVML does, by the user's wish: it is one of these.
+    return Budget(MARGIN * (min(known) + held_bytes), "the least free memory of all GPUs", is_strict=False)
+
+
+def _free() -> Budget:
     now = memory.sample()
-    if on_gpu:
-        gpus = [gpu for gpu in now.gpus if gpu.total and gpu.used is not None]
-        free = min((gpu.total - gpu.used for gpu in gpus), default=None)  # type: ignore[operator]  # sorted out above
-        source = "the GPU's free memory"
-    else:
-        free = now.host_available
-        source = "the control group's free memory" if now.limited else "the free memory of this machine"
-        addressable = memory.address_space_left()
-        if addressable is not None:
-            unused = THREADS_MAP_BYTES + (0 if "tensorflow" in sys.modules else TENSORFLOW_MAPS_BYTES)
-            addressable = max(0, addressable - unused)
-        if addressable is not None and (free is None or addressable < free):
-            free, source = addressable, "RLIMIT_AS, the limit on this process's address space"
+    free = now.host_available
+    source = "the control group's free memory" if now.limited else "the free memory of this machine"
+    addressable = memory.address_space_left()
+    if addressable is not None:
+        unused = THREADS_MAP_BYTES + (0 if "tensorflow" in sys.modules else TENSORFLOW_MAPS_BYTES)
+        addressable = max(0, addressable - unused)
+    if addressable is not None and (free is None or addressable < free):
+        free, source = addressable, "RLIMIT_AS, the limit on this process's address space"
     if free is None:
         return Budget(float("inf"), "no known limit", is_strict=False)
     # What this process has already is not free, and is its own.
-    own = 0 if on_gpu else memory.process_bytes() or 0
-    return Budget(MARGIN * (free + own), source, is_strict=False)
+    return Budget(MARGIN * (free + (memory.process_bytes() or 0)), source, is_strict=False)

@@ -26,6 +26,9 @@ Precision = Literal["float32", "bfloat16", "float16"]
 BASE_BYTES = {"float32": 830 * 2**20, "bfloat16": 930 * 2**20, "float16": 930 * 2**20}
 """TensorFlow with XLA, the weights in both directions. In float32 on a CPU those of wide layers count elsewhere."""
 
+GPU_BASE_BYTES = 600 * 2**20
+"""The same on a GPU: its context, the libraries' workspaces, the weights. Reckoned, not measured: ``pytest -m gpu`` does."""
+
 SHAPE_BYTES = 10 * 2**20
 """The graphs of a tile, for each shape that tiles have."""
 
@@ -127,6 +130,7 @@ def choose_all(
     inputs: InputSizes | None = None,
     precision: Precision = "float32",
     is_emulated: bool = False,
+    on_gpu: bool = False,
     is_strict: bool = True,
     step_down: int = 0,
 ) -> dict[Scale, TilingChoice]:
@@ -140,9 +144,10 @@ def choose_all(
         layers: the convolutions up to the deepest in use.
         settings: ``tiling`` narrows the choice; optimiser and history count.
         limit_bytes: what the process may have resident.
-        inputs: the images that it is painted from; None: they are not in that memory, as on a GPU.
+        inputs: the images that it is painted from; None: they do not count.
         precision: that the convolutions run in.
         is_emulated: this machine has no instructions for it.
+        on_gpu: the limit is on a GPU's memory, which has neither TensorFlow's libraries nor the inputs in it.
         is_strict: when nothing fits, raise; else the way that needs least is tried: a prediction is no reason to
             refuse a job whose user has set no limit.
         step_down: how often memory ran out nevertheless. For each time a way needs at most 60 % of the one before,
@@ -151,7 +156,7 @@ def choose_all(
     Raises:
         DoesNotFit: nothing allowed fits, if strict.
     """
-    choices = _all_choices(scales, layers, settings, precision, inputs=inputs, is_emulated=is_emulated)
+    choices = _all_choices(scales, layers, settings, precision, inputs=inputs, is_emulated=is_emulated, on_gpu=on_gpu)
     allowed = MARGIN * limit_bytes if is_strict else limit_bytes
     least = _least(choices)
     scale, tiling = max(least.items(), key=lambda item: item[1].bytes)
@@ -202,9 +207,10 @@ def _all_choices(
     *,
     inputs: InputSizes | None,
     is_emulated: bool,
+    on_gpu: bool = False,
 ) -> dict[Scale, list[TilingChoice]]:
     """Return all ways to run each scale, the best first, as if it were the only one."""
-    held = 0.0 if inputs is None else inputs.held_bytes(scales[-1], settings)
+    held = 0.0 if inputs is None or on_gpu else inputs.held_bytes(scales[-1], settings)
     choices = functools.partial(
         _choices,
         layers=layers,
@@ -213,6 +219,7 @@ def _all_choices(
         inputs=inputs,
         held_bytes=held,
         is_emulated=is_emulated,
+        on_gpu=on_gpu,
     )
     return {scale: choices(scale) for scale in scales}
 
@@ -272,12 +279,17 @@ def _choices(
     inputs: InputSizes | None,
     held_bytes: float,
     is_emulated: bool,
+    on_gpu: bool,
 ) -> list[TilingChoice]:
     """Return all ways that ``settings.tiling`` allows, the best first; ``held_bytes`` of the inputs are there always."""
     histories = _histories(scale, settings)
-    base = BASE_BYTES[precision] + held_bytes + (0.0 if inputs is None else inputs.of_scale_bytes(scale))
+    base = (
+        (GPU_BASE_BYTES if on_gpu else BASE_BYTES[precision])
+        + held_bytes
+        + (0.0 if inputs is None or on_gpu else inputs.of_scale_bytes(scale))
+    )
     largest = max(scale.pixels, 0 if inputs is None else inputs.largest_style(scale, settings))
-    if precision == "float32":
+    if precision == "float32" and not on_gpu:
         base += winograd.weights_bytes(largest, layers)
     fixed = {history: base + _images_bytes(scale, settings, history, precision) for history in histories}
     regions = 0 if inputs is None else inputs.regions

@@ -16,10 +16,12 @@ import psutil
 import pytest
 
 from styled.backend import local as runner_module
+from styled.backend.devices import Devices
 from styled.backend.local import LocalRunner
 from styled.backend.orphans import Process, end_orphan
 from styled.backend.runner import Ended, Report, Task
 from styled.config import QueueConfig
+from styled.gpus import Device
 from styled.messages import Checkpointed, Frame, Result, Started
 from tests.deadlines import patience, wait_until
 
@@ -219,7 +221,12 @@ def test_a_worker_without_a_module_ends_with_its_reason_in_the_log(bench: Bench,
 
 
 def test_each_worker_has_its_own_gpu_and_niceness(bench: Bench) -> None:
-    bench.runner = LocalRunner(bench.selector, QueueConfig(nice=3), devices=["0", "GPU-7"], module="script_worker")
+    bench.runner = LocalRunner(
+        bench.selector,
+        QueueConfig(nice=3),
+        devices=Devices(lambda: [Device("0"), Device("GPU-7")]),
+        module="script_worker",
+    )
     for number, device in enumerate(["0", "GPU-7", "0"]):
         bench.start(
             f"""
@@ -264,7 +271,9 @@ def test_a_worker_ends_when_its_daemon_is_killed(tmp_path: Path) -> None:
     )
     (tmp_path / "job").mkdir()
     daemon = f"""
-import time; from pathlib import Path; from styled.backend.local import *
+import time; from pathlib import Path; from styled.backend.devices import Devices
+from styled.gpus import Device
+from styled.backend.local import *
 runner = LocalRunner(module="script_worker")
 print(Process.of(runner.submit(Task("job", Path({str(tmp_path / "job")!r})))).pid, flush=True)
 while True: time.sleep(1)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from styled.daemon.metrics import Facts, render, write
+from styled.gpus import Gpu
 from styled.job import Job, JobState
-from styled.memory import Gpu, MemorySample
+from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.store.status import DaemonStatus
 

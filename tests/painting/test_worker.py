@@ -213,10 +213,23 @@ def test_out_of_memory_is_told_apart(job_of: Any) -> None:
         ("ResourceExhaustedError", "OOM when allocating tensor with shape[1,64,99,99] and type float", "out-of-memory"),
         ("AbortedError", "Status: 1, message: could not create a primitive", "out-of-memory"),
         ("AbortedError", "Status: 3, message: could not create a primitive", "styled-error"),
+        ("InternalError", "Failed to create cuFFT batched plan with scratch allocator", "out-of-memory"),
+        ("InternalError", "failed to allocate the scratch space requested", "out-of-memory"),
+        ("NotFoundError", "No algorithm worked!  Error messages:", "out-of-memory"),
+        ("InternalError", "CUDA_ERROR_OUT_OF_MEMORY: out of memory", "out-of-memory"),
+        ("UnknownError", "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED in cudnn", "out-of-memory"),
+        ("InternalError", "CUDNN_STATUS_ALLOC_FAILED", "out-of-memory"),
+        ("InternalError", "cuBLAS error: CUBLAS_STATUS_ALLOC_FAILED", "out-of-memory"),
+        ("InternalError", "failed to create cublas handle: the resource allocation failed", "out-of-memory"),
+        ("InternalError", "cuSolverDN call failed with status =2 CUSOLVER_STATUS_ALLOC_FAILED", "out-of-memory"),
+        ("InternalError", "RESOURCE_EXHAUSTED: Failed to allocate request for 3.2GiB", "out-of-memory"),
+        ("InternalError", "CUDNN_STATUS_EXECUTION_FAILED", "styled-error"),
+        ("NotFoundError", "No registered 'Conv2D' OpKernel for 'GPU' devices", "styled-error"),
+        ("ValueError", "a folder named out of memory", "styled-error"),
     ],
 )
 def test_what_tensorflow_says_when_memory_runs_out_is_understood(name: str, text: str, kind: str) -> None:
-    """The messages are TensorFlow's own, seen under a limit on the address space."""
+    """The messages are TensorFlow's own: on a processor seen under a limit on the address space, on GPUs read in its source."""
     error: Exception = type(name, (Exception,), {})(text)
     told = worker_module._in_the_tree(error)
     assert told.kind == kind

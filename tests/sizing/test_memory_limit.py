@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from styled import memory
-from styled.memory import Gpu, MemorySample
+from styled import gpus, memory
+from styled.memory import MemorySample
 from styled.settings import Settings, settings_from
 from styled.sizing.memory_limit import MARGIN, budget, spare
+from tests.machine.nvml import Card, FakeNvml
 
 GIB = 2**30
 
@@ -43,11 +46,44 @@ def test_the_address_space_counts_where_it_is_shorter(machine: pytest.MonkeyPatc
     assert "machine" in budget(Settings(), on_gpu=False).source
 
 
-def test_on_a_gpu_its_own_memory_counts(machine: pytest.MonkeyPatch) -> None:
-    gpus = (Gpu(index=0, used=2 * GIB, total=8 * GIB), Gpu(index=1))
-    machine.setattr(memory, "sample", lambda: MemorySample(host_available=10 * GIB, gpus=gpus))
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """GPU 0 is full of another program, GPU 1 is free; TensorFlow counts as loaded."""
+    fake = FakeNvml(Card("GPU-0", used=39 * GIB), Card("GPU-1", used=2 * GIB))
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    for name in (gpus.VISIBLE, gpus.ORDER):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("visible", ["GPU-1", "1"])
+def test_on_a_gpu_its_own_free_memory_counts_whatever_others_have(two_gpus: pytest.MonkeyPatch, visible: str) -> None:
+    two_gpus.setenv(gpus.VISIBLE, visible)
     found = budget(Settings(), on_gpu=True)
-    assert (found.bytes, found.source) == (pytest.approx(MARGIN * 6 * GIB), "the GPU's free memory")
+    assert (found.bytes, found.source) == (pytest.approx(MARGIN * 38 * GIB), "the free memory of GPU 1")
+
+
+def test_what_a_staying_worker_has_of_its_gpu_is_its_own(two_gpus: pytest.MonkeyPatch) -> None:
+    two_gpus.setenv(gpus.VISIBLE, "GPU-0")
+    assert budget(Settings(), on_gpu=True, held_bytes=30 * GIB).bytes == pytest.approx(MARGIN * 31 * GIB)
+
+
+def test_a_plan_is_of_the_gpu_that_a_worker_gets(two_gpus: pytest.MonkeyPatch) -> None:
+    two_gpus.delitem(sys.modules, "tensorflow")
+    assert budget(Settings(), on_gpu=True).bytes == pytest.approx(MARGIN * 38 * GIB)
+
+
+def test_where_the_own_gpu_is_not_known_the_least_free_one_counts(two_gpus: pytest.MonkeyPatch) -> None:
+    two_gpus.setenv(gpus.VISIBLE, "1")
+    two_gpus.setenv(gpus.ORDER, "FASTEST_FIRST")
+    found = budget(Settings(), on_gpu=True)
+    assert (found.bytes, found.source) == (pytest.approx(MARGIN * GIB), "the least free memory of all GPUs")
+
+
+def test_where_no_gpu_tells_nothing_limits(two_gpus: pytest.MonkeyPatch) -> None:
+    two_gpus.setitem(sys.modules, "pynvml", FakeNvml(driver=False))
+    assert budget(Settings(), on_gpu=True).bytes == float("inf")
 
 
 def test_where_nothing_is_known_nothing_limits(machine: pytest.MonkeyPatch) -> None:

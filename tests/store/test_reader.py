@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from styled.errors import NoSuchJob, StoreError
+from styled.gpus import Gpu
 from styled.job import Job, JobState
-from styled.memory import Gpu, MemorySample
+from styled.memory import MemorySample
 from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.store.status import DaemonStatus, Incomplete, Rejected

@@ -18,8 +18,9 @@ from textual.pilot import Pilot
 
 from styled import evolution
 from styled.evolution import JobFolder, LossLog
+from styled.gpus import Gpu
 from styled.job import Job, JobState
-from styled.memory import Gpu, MemorySample
+from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.root import Root
 from styled.store.status import DaemonStatus, Incomplete, Rejected

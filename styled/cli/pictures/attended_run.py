@@ -9,7 +9,8 @@ import sys
 from types import FrameType
 from typing import Self
 
-from styled import signals
+from styled import gpus, signals
+from styled.backend.devices import Devices
 from styled.backend.local import LocalRunner
 from styled.backend.runner import Ended, Task
 from styled.backend.verdict import Verdict, verdict_of
@@ -50,7 +51,7 @@ class Painter:
     def __init__(self, display: Display) -> None:
         self._display = display
         self._selector = selectors.DefaultSelector()
-        self._runner = LocalRunner(self._selector, QueueConfig())
+        self._runner = LocalRunner(self._selector, QueueConfig(), devices=Devices(gpus.devices))
         self._interrupts = _Interrupts()
 
     def paint(self, job: OneShot) -> None:

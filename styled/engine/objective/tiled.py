@@ -49,6 +49,7 @@ class TiledObjective:
         blocks: how many of the network's blocks run in tiles, 1 to 5; the deep rest runs in one piece.
         tile: width and height of what a tile shall own, px, see :func:`styled.sizing.tiles.tiles`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
+        on_host: what tiles give is added up in this process's memory; None: where that is the device's.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class TiledObjective:
         blocks: int,
         tile: tuple[int, int],
         regions: Sequence[Region] | None = None,
+        on_host: bool | None = None,
     ) -> None:
         self._extractor, self._settings, self._tile = extractor, settings, tile
+        self._on_host = not tf.config.list_physical_devices("GPU") if on_host is None else on_host
         self._content_layers = {name: weight for name, weight in settings.content_layers.items() if weight > 0}
         self._style_factors = style_factors(settings, unit=extractor.unit)
         self._scale = extractor.gradient_scale(content.shape[1] * content.shape[2])
@@ -103,8 +106,7 @@ class TiledObjective:
             deep_contents, deep_styles, above = self._deep_gradient(pooled)
             contents |= deep_contents
             styles |= deep_styles
-        # In NumPy's memory: a variable that is assigned in parts is copied whole each time it is read.
-        gradient = np.zeros(image.shape, image.dtype.as_numpy_dtype)
+        gradient = _HostSum(image) if self._on_host else _DeviceSum(image)
         for tile in places:
             targets = {
                 name: target[tile.cells(_stride(name))] for name, target in self._in_front(self._content_targets)
@@ -121,11 +123,10 @@ class TiledObjective:
             )
             contents |= {name: contents[name] + value for name, value in tile_contents.items()}
             tv += tile_tv
-            gradient[tile.cut] += in_place(part)
+            gradient.add(tile, part)
         layers = [tf.cast(each, image.dtype) for each in (*contents.values(), *styles.values())]
         content, style = sum(layers[: len(contents)], zero), sum(layers[len(contents) :], zero)
-        gradient /= self._scale
-        return tf.stack([content + style + tv, content, style, tv, *layers]), tf.constant(gradient)
+        return tf.stack([content + style + tv, content, style, tv, *layers]), gradient.over(self._scale)
 
     def _places(self, image: Tensor) -> list[Tile]:
         return tiles(image.shape[1], image.shape[2], tile=self._tile, halo=self._halo)
@@ -308,6 +309,41 @@ class TiledObjective:
     def _layers_in_deep(self, pooled: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         features = self._extractor.run(pooled, self._deep, is_pooled=True)
         return {name: features[name] for name in names}
+
+
+class _HostSum:
+    """An image that tiles add to, in NumPy's memory: a variable that is assigned in parts is copied whole when it is read.
+
+    Args:
+        image: float, shape (1, H, W, 3): the form of the sum.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        self._sum = np.zeros(image.shape, image.dtype.as_numpy_dtype)
+
+    def add(self, tile: Tile, part: Tensor) -> None:
+        """Add what a tile gives, of the shape of its cut."""
+        self._sum[tile.cut] += in_place(part)
+
+    def over(self, scale: float) -> Tensor:
+        """Return the sum divided by ``scale``; nothing can be added any more."""
+        self._sum /= scale
+        return tf.constant(self._sum)
+
+
+class _DeviceSum:
+    """The same in a GPU's memory: there a copy is nothing beside a tile that goes to the host and back."""
+
+    def __init__(self, image: Tensor) -> None:
+        self._sum = tf.Variable(tf.zeros_like(image), trainable=False)
+
+    def add(self, tile: Tile, part: Tensor) -> None:
+        """See :meth:`_HostSum.add`."""
+        self._sum[tile.cut].assign(self._sum[tile.cut] + part)
+
+    def over(self, scale: float) -> Tensor:
+        """See :meth:`_HostSum.over`."""
+        return tf.convert_to_tensor(self._sum) / scale
 
 
 def _cut(features: Tensor, tile: Tile, stride: int) -> Tensor:

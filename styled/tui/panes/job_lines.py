@@ -111,7 +111,7 @@ def memory_lines(memory: MemorySample | None, history: Sequence[MemorySample], g
     if not memory.gpus:
         return [*lines, ((left("GPU", _LABEL), "muted"), ("none, running on the CPU", ""))]
     for gpu in memory.gpus:
-        seen = [next((one for one in each.gpus if one.index == gpu.index), None) for each in history]
+        seen = [next((one for one in each.gpus if one.label == gpu.label), None) for each in history]
         text = (
             f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)} GiB {figures.percent(gpu.used, gpu.total)}"
         )
@@ -119,7 +119,7 @@ def memory_lines(memory: MemorySample | None, history: Sequence[MemorySample], g
             text += f"  {gpu.temperature} C"
         text += f"  {inert(gpu.name or '')}"
         shares = [_share(one.used, one.total) if one is not None else None for one in seen]
-        lines.append(_with_history(f"GPU {gpu.index}", text, shares, glyphs))
+        lines.append(_with_history(f"GPU {gpu.label}", text, shares, glyphs))
         if gpu.utilisation is not None:
             busy = [one.utilisation / 100 if one is not None and one.utilisation is not None else None for one in seen]
             lines.append(_with_history("", f"busy {gpu.utilisation}%", busy, glyphs, can_be_full=False))

@@ -88,7 +88,7 @@ def memory_spans(memory: MemorySample | None, cells: int) -> Line:
         return ()
     used = [f"{figures.gibibytes(gpu.used)}/{figures.gibibytes(gpu.total)}" for gpu in memory.gpus]
     load = [f" {gpu.utilisation}%" if gpu.utilisation is not None else "" for gpu in memory.gpus]
-    full = [f"gpu{gpu.index} {one}G{busy}" for gpu, one, busy in zip(memory.gpus, used, load, strict=True)]
+    full = [f"gpu{gpu.label} {one}G{busy}" for gpu, one, busy in zip(memory.gpus, used, load, strict=True)]
     whole = [f"{_whole(gpu.used)}/{_whole(gpu.total)}" for gpu in memory.gpus]
     candidates = ["  ".join(full), f"gpu {' '.join(whole)} GiB"]
     candidates += ["  ".join(full[:shown]) + f"  +{len(full) - shown}" for shown in range(len(full) - 1, 0, -1)]

@@ -81,6 +81,18 @@ def _assert_equal(parts: TiledObjective, whole: Objective, image: tf.Tensor) -> 
     assert _relative_error(gradient, wanted) < 1e-10
 
 
+@pytest.mark.usefixtures("one_by_one")
+def test_what_tiles_give_adds_up_on_the_device_as_on_the_host(extractor: FeatureExtractor) -> None:
+    """As on a GPU, here in a variable of this process."""
+    content, style, image = _image(65, 70, 1), _image(65, 31, 2), _image(65, 70, 3)
+    ways = [
+        TiledObjective(extractor, content, [style], _settings(), blocks=2, tile=(40, 40), on_host=on_host)
+        for on_host in (True, False)
+    ]
+    (_, on_host), (_, on_device) = (way.value_and_gradient(image) for way in ways)
+    assert _relative_error(on_device, on_host) < 1e-12
+
+
 @pytest.mark.parametrize(("blocks", "width", "tile"), [(2, 70, 40), (5, 225, 76)])
 def test_graphs_are_built_in_the_first_step_only_and_know_nothing_of_its_picture(
     extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch, *, blocks: int, width: int, tile: int

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from styled.memory import Gpu, MemorySample
+from styled.gpus import Gpu
+from styled.memory import MemorySample
 from styled.tui.cells.glyphs import ASCII, UNICODE
 from styled.tui.cells.lines import plain
 from styled.tui.panes.job_lines import memory_lines

@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 import psutil
 import pytest
 
 from styled import memory
+from styled.gpus import Gpu
 
 GIB = 1024**3
 
@@ -127,75 +127,8 @@ def test_this_machine_has_plausible_figures() -> None:
     assert 0 < found.host_available <= found.host_total
 
 
-class FakeNvml:
-    """NVML with one good GPU and one that answers nothing."""
-
-    NVML_TEMPERATURE_GPU = 0
-
-    class NVMLError(Exception):
-        """What every call may raise."""
-
-    def __init__(self, *, driver: bool = True, old: bool = False) -> None:
-        self.driver, self.old = driver, old
-
-    def nvmlInit(self) -> None:
-        if not self.driver:
-            raise self.NVMLError
-
-    def nvmlDeviceGetCount(self) -> int:
-        return 2
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
-        if index == 1:
-            raise self.NVMLError
-        return index
-
-    def nvmlDeviceGetName(self, handle: int) -> str:
-        return "NVIDIA A100"
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:
-        return SimpleNamespace(used=3 * GIB, total=40 * GIB)
-
-    def nvmlDeviceGetUtilizationRates(self, handle: int) -> Any:
-        raise self.NVMLError  # as on a card that is split (MIG)
-
-    def nvmlDeviceGetTemperatureV(self, handle: int, sensor: int) -> int:
-        if self.old:
-            raise self.NVMLError
-        return 61
-
-    def nvmlDeviceGetTemperature(self, handle: int, sensor: int) -> int:
-        return 60
-
-
-def test_gpus_show_what_they_tell_and_none_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    good, lost = memory.sample().gpus
-    assert good == memory.Gpu(
-        index=0, name="NVIDIA A100", used=3 * GIB, total=40 * GIB, utilisation=None, temperature=61
-    )
-    assert lost == memory.Gpu(index=1)
-
-
-def test_an_old_driver_still_tells_its_temperature(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(old=True))
-    assert memory.sample().gpus[0].temperature == 60
-
-
-def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(driver=False))
-    assert memory.sample().gpus == ()
-
-
-def test_the_real_nvml_has_every_call_that_is_made() -> None:
-    import pynvml
-
-    calls = {name for name in dir(FakeNvml) if name.lower().startswith("nvml")}
-    assert calls <= set(dir(pynvml))
-
-
 def test_a_sample_goes_through_json() -> None:
-    found = memory.MemorySample(host_used=1, gpus=(memory.Gpu(index=0, name="A"),))
+    found = memory.MemorySample(host_used=1, gpus=(Gpu(index=0, name="A"),))
     assert msgspec.json.decode(msgspec.json.encode(found), type=memory.MemorySample) == found
 
 
