@@ -38,6 +38,7 @@ from styled.daemon.upkeep.disk import Disk, Room
 from styled.daemon.upkeep.evolution_watch import EvolutionWatch
 from styled.daemon.upkeep.gallery_refresher import GalleryRefresher
 from styled.daemon.upkeep.janitor import Janitor
+from styled.daemon.upkeep.record_check import RecordCheck
 from styled.daemon.upkeep.trash import Trash
 from styled.daemon.wall_clock import WallClock
 from styled.errors import DaemonError, StoreError, StoreLocked, StyledError
@@ -223,6 +224,7 @@ class Daemon:
         self._janitor = stack.enter_context(
             Janitor(root, store, job_commands, config.retention, wake=wake, doubt=self._wall_clock.doubt)
         )
+        self._record_check = stack.enter_context(RecordCheck(root, store, wake=wake))
         self._reporter = Reporter(
             root,
             store,
@@ -264,6 +266,7 @@ class Daemon:
             do(Part.GALLERY, self._gallery_refresher.turn)
             if not self._evolution_watch.trouble:
                 do(Part.RETENTION, self._janitor.turn)
+                do(Part.RECORDS, self._record_check.turn)
             if self._draining and not self._dispatcher.busy():
                 self._stopping = True
             do(Part.EVENTS, self._follow_events)
@@ -299,8 +302,10 @@ class Daemon:
             wake_after(Part.DISPATCH, self._dispatcher.wake_after()),
             wake_after(Part.HOOKS, self._hooks.wake_after()),
             wake_after(Part.GALLERY, self._gallery_refresher.wake_after()),
-            None if self._evolution_watch.trouble else wake_after(Part.RETENTION, self._janitor.wake_after()),
         ]
+        if not self._evolution_watch.trouble:
+            waits.append(wake_after(Part.RETENTION, self._janitor.wake_after()))
+            waits.append(wake_after(Part.RECORDS, self._record_check.wake_after()))
         if self._may_take():
             waits.append(wake_after(Part.INTAKE, 0.0 if self._took_some else self._inbox.due_in()))
         return max(0.0, min(wait for wait in waits if wait is not None))

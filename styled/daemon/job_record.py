@@ -12,11 +12,14 @@ from styled.settings import settings_from
 from styled.store.adoption import save_state, state_of
 
 
-def record(root: Root, job: Job) -> None:
+def record(root: Root, job: Job) -> bool:
     """Write a job's state into its folder, after the store has it.
 
     A damaged ``job.json`` is written again. A folder that is gone, or a disk without room, is logged and no
-    more: the store has the state, and the next move writes it again.
+    more: the store has the state, and :class:`styled.daemon.upkeep.record_check.RecordCheck` writes it later.
+
+    Returns:
+        whether it is written.
     """
     log = structlog.get_logger("queue")
     try:
@@ -27,6 +30,8 @@ def record(root: Root, job: Job) -> None:
             write_job_file(JobFolder(root.evolution / job.id), _from_store(job))
     except (DiskFull, OSError, SettingsError) as error:
         log.warning("job.json is behind the store", job=job.id, error=str(error))
+        return False
+    return True
 
 
 def _from_store(job: Job) -> JobFile:

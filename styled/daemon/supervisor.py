@@ -36,6 +36,7 @@ class Part(StrEnum):
     HOOKS = "hooks"
     GALLERY = "gallery"
     RETENTION = "retention"
+    RECORDS = "records"
     STATUS = "status"
     EVENTS = "events"
     CONFIGURATION = "configuration"

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.processes]
 
 PARTS = {
     "retention": "styled.daemon.upkeep.janitor:Janitor.turn",
+    "records": "styled.daemon.upkeep.record_check:RecordCheck.turn",
     "intake": "styled.inbox.intake:Inbox.turn",
     "dispatch": "styled.daemon.dispatch:Dispatcher.turn",
     "status": "styled.daemon.reporting:Reporter.beat",
