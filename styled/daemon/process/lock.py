@@ -102,7 +102,7 @@ class RootLock:
             return
         me = Holder(os.getpid(), psutil.Process().create_time(), socket.gethostname(), escaped(waits))
         text = msgspec.json.encode(me) + b"\n"
-        # The lock is what counts; on a disk that takes nothing nobody learns who holds it.
+        # The lock is what counts; on a disk that takes nothing the kernel is asked who holds it.
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptors[-1], text, 0)
             os.ftruncate(self._descriptors[-1], len(text))
@@ -166,8 +166,9 @@ class RootLock:
             )
 
     def _refusal(self) -> DaemonAlreadyRunning:
-        holder = read_holder(self._root.lock)
-        who = f"process {holder.pid}" if holder else "another process"
+        holder = holder_of(self._root)
+        is_known = holder is not None and holder.pid != os.getpid()  # ours: a new file, while the root's folder is held
+        who = f"process {holder.pid}" if holder and is_known else "another process"
         return DaemonAlreadyRunning(
             f"{who} already runs a daemon for {self._root.path}",
             "See it with: styled status. Stop it with: styled stop.",
@@ -175,13 +176,7 @@ class RootLock:
 
     def _is_strangers(self, folder: int) -> bool:
         """Return whether all who hold a lock on the open root folder are processes of other users, root not among them."""
-        try:
-            lines = [line.split() for line in _LOCKS.read_text().splitlines()]
-        except OSError:
-            return False
-        inode = str(os.fstat(folder).st_ino)
-        # "1: FLOCK ADVISORY WRITE 812 08:01:1835009 0 EOF"; the device's numbers are not everywhere those of stat().
-        pids = [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] == inode]
+        pids = _lockers(folder)
         if not pids or not all(map(_is_of_another_user, pids)):
             return False
         self.warnings.append(
@@ -213,6 +208,17 @@ def _locked(descriptor: int) -> bool:
             return True
 
 
+def _lockers(descriptor: int) -> list[int]:
+    """Return the processes that the kernel knows to hold a lock on an open file, 0 for one of another container."""
+    try:
+        lines = [line.split() for line in _LOCKS.read_text().splitlines()]
+    except OSError:
+        return []
+    inode = str(os.fstat(descriptor).st_ino)
+    # "1: FLOCK ADVISORY WRITE 812 08:01:1835009 0 EOF"; the device's numbers are not everywhere those of stat().
+    return [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] == inode]
+
+
 def _is_of_another_user(pid: int) -> bool:
     if pid <= 0:  # of another container: it may be a daemon
         return False
@@ -239,7 +245,20 @@ def holder_of(root: Root) -> Holder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return read_holder(root.lock)
+        return _checked(read_holder(root.lock), _lockers(descriptor))
     finally:
         os.close(descriptor)
     return None
+
+
+def _checked(noted: Holder | None, pids: list[int]) -> Holder | None:
+    """Return who holds the lock: as noted, unless the kernel knows another process.
+
+    A daemon that starts on a disk that takes nothing cannot note itself: the file names the last one, or nobody.
+    """
+    if noted is not None and (noted.host not in ("", socket.gethostname()) or noted.pid in pids):
+        return noted
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            return Holder(pid, psutil.Process(pid).create_time(), socket.gethostname())
+    return noted

@@ -10,9 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from styled.daemon.process.lock import RootLock, holder_of, read_holder
+from styled.daemon.process.lock import Holder, RootLock, holder_of, read_holder
 from styled.errors import DaemonAlreadyRunning, DaemonError, RootAway
 from styled.root import Root
 
@@ -80,6 +81,25 @@ def test_a_lock_file_full_of_rubbish_is_no_obstacle(root: Root) -> None:
     assert holder_of(root) is None
     with RootLock(root):
         assert holder_of(root) is not None
+
+
+@pytest.mark.parametrize("left", [b"", b"no JSON", b'{"pid": 1, "started_at": 5.0}'])
+def test_a_holder_that_could_not_note_itself_is_known_all_the_same(
+    root: Root, other: subprocess.Popen[bytes], left: bytes
+) -> None:
+    """On a full disk the file keeps what the last daemon wrote."""
+    root.lock.write_bytes(left)
+    holder = holder_of(root)
+    assert holder is not None
+    assert holder.pid == other.pid
+    assert psutil.Process(holder.pid).create_time() == holder.started_at
+    with pytest.raises(DaemonAlreadyRunning, match=f"process {other.pid} "):
+        RootLock(root).acquire()
+
+
+def test_what_a_daemon_on_another_machine_noted_is_believed(root: Root, other: subprocess.Popen[bytes]) -> None:
+    root.lock.write_bytes(b'{"pid": 1, "started_at": 5.0, "host": "elsewhere"}')
+    assert holder_of(root) == Holder(1, 5.0, "elsewhere")
 
 
 def test_a_lock_that_is_a_link_is_not_followed(root: Root, tmp_path: Path) -> None:
