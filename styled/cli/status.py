@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -82,6 +83,8 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         "ignored_count": report.ignored_count if report else 0,
         "rejected": msgspec.to_builtins(report.rejected) if report else [],
         "rejected_count": report.rejected_count if report else 0,
+        "nodes": msgspec.to_builtins(report.nodes) if report else [],
+        "nodes_count": report.nodes_count if report else 0,
         "memory": msgspec.to_builtins(report.memory) if report else None,
     }
 
@@ -99,6 +102,8 @@ def _text(report: dict[str, Any], root: Root, width: int | None) -> list[str]:
             lines += [f"{'':6}note: {remark}" for remark in job.remarks]
         hidden = sum(counts.values()) - len(jobs)
         lines += [f"       … {hidden} more ended jobs: styled status --all"] if hidden else []
+    if report["nodes"]:
+        lines += ["", f"nodes ({report['nodes_count']}):", *(_node_line(node, jobs) for node in report["nodes"])]
     if report["incomplete"]:
         lines += ["", f"waiting in the inbox ({report['incomplete_count']}):"]
         lines += [_incomplete_line(entry) for entry in report["incomplete"]]
@@ -115,6 +120,16 @@ def _text(report: dict[str, Any], root: Root, width: int | None) -> list[str]:
         lines += ["", f"rejected ({report['rejected_count']}):"]
         lines += [_reason_line(entry) for entry in report["rejected"]]
     return [row for line in lines for row in wrapped(line, width)]
+
+
+def _node_line(node: dict[str, Any], jobs: Sequence[Job]) -> str:
+    numbers = {job.id: f"{job.number:04d}" for job in jobs}
+    does = (
+        "paints " + ", ".join(numbers.get(job, job) for job in node["jobs"]) if node["jobs"] else "paints nothing now"
+    )
+    lost = f", {node['lost']} lost with it" if node["lost"] else ""
+    device = f", {node['device']}" if node["device"] else ""
+    return f"  {node['name']}{device}: {does}; {node['ended']} ended there{lost}"
 
 
 def _reason_line(entry: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from styled.backend.verdict import Blame, Verdict, blame, of_the_machine, verdic
 from styled.config import QueueConfig
 from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
+from styled.daemon.nodes import Nodes
 from styled.daemon.supervisor import RETRY_S
 from styled.errors import IllegalMove, ImageError, JobFileDamaged, NoSuchJob, StorageRefuses, StyledError
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
@@ -90,6 +91,7 @@ class Dispatcher:
         self.runner = runner
         self.ends: Counter[str] = Counter()
         """How many workers ended in each way (:class:`Verdict`) since the daemon started."""
+        self.nodes = Nodes()
         self._root = root
         self._store = store
         self._may_start = may_start
@@ -130,6 +132,7 @@ class Dispatcher:
         )
         for job in live:
             if job.id in adopted:
+                self.nodes.adopt(job)
                 self._log.info("its worker runs on", job=job.id, handle=job.handle)
             elif job.handle:
                 self._store.change(job.id, handle="", node="")
@@ -276,6 +279,7 @@ class Dispatcher:
     # -- hearing -------------------------------------------------------------------------------------------
 
     def _hear(self, report: Report) -> None:
+        self.nodes.hear(report)
         match report.what:
             case Ended() as ended:
                 self._end(report.id, ended)

@@ -97,6 +97,8 @@ class Reporter:
             rejected=inbox.rejected,
             rejected_count=inbox.rejected_count,
             memory=self._sample(),
+            nodes=self._dispatcher.nodes.seen(),
+            nodes_count=self._dispatcher.nodes.count,
             slots=self._dispatcher.runner.capacity(),
         )
 

@@ -43,7 +43,7 @@ class Forecast(NamedTuple):
     left: dict[str, float]
     """Seconds until each waiting job is done, by id; without those that cannot be foreseen."""
     all_done: float | None
-    """Seconds until nothing runs or waits; None if that cannot be foreseen, or nothing waits."""
+    """Seconds until nothing runs or waits; None if that cannot be foreseen, or nothing does."""
 
 
 class Work(NamedTuple):
@@ -102,17 +102,21 @@ class Forecaster:
 
     def _foresee(self, slots: int) -> Forecast:
         waiting = self._reader.jobs([JobState.WAITING], limit=_FORESEEN, order="queue")
-        if not waiting:
-            return Forecast({}, None)
         running = [self._running(job) for job in self._reader.jobs([JobState.RUNNING])]
+        if not waiting and not running:
+            return Forecast({}, None)
         done = self._reader.jobs([JobState.DONE], limit=_RECENT, order="queue")
         learned = self._learned([*(one.job for one in running), *done])
         works = [(job, self._work_of(job)) for job in waiting]
         if not learned:
             running = [one._replace(work=self._planned(one.work)) for one in running]
             works = [(job, self._planned(work)) for job, work in works]
-        known = [*((one.job, one.work) for one in running), *works]
-        self._work = {job.id: (job.settings, work) for job, work in known}
+        looked_at = [*((one.job, one.work) for one in running), *works]
+        self._work = {job.id: (job.settings, work) for job, work in looked_at}
+        if not waiting:
+            ends = [_left_of(one, learned) for one in running]
+            known = [end for end in ends if end is not None]
+            return Forecast({}, max(known) if len(known) == len(ends) else None)
         left = queue_eta(running, works, learned, self._clock(), slots=slots)
         if len(left) < len(waiting):
             return Forecast(left, None)
@@ -214,7 +218,7 @@ def queue_eta(
     Returns:
         seconds until each is done, by id; it ends before the first of which nothing can be said.
     """
-    ends = [_left_of(one, learned) for one in running]
+    ends = [_left_of(one, learned) or 0.0 for one in running]
     ends += [0.0] * (slots - len(ends))
     heapq.heapify(ends)
     found: dict[str, float] = {}
@@ -237,16 +241,16 @@ def _seconds(work: Work, learned: Sequence[Lesson], done: int) -> float | None:
     return lessons.job_seconds(learned, work.kind, work.scales, done=done)
 
 
-def _left_of(one: Running, learned: Sequence[Lesson]) -> float:
-    """Return the seconds until a running job is done."""
+def _left_of(one: Running, learned: Sequence[Lesson]) -> float | None:
+    """Return the seconds until a running job is done; None if nothing is known of it yet."""
     whole = _seconds(one.work, learned, one.job.step)
     if one.newest is not None and whole is None:
-        return one.newest.left_seconds or 0.0  # by its own steps
+        return one.newest.left_seconds  # by its own steps
     if one.newest is None or whole is None:
-        return max(0.0, (whole or 0.0) - one.age)
+        return None if whole is None else max(0.0, whole - one.age)
     speeds_known = [speed for lesson in learned for speed in lesson.speeds if lesson.kind == one.work.kind]
     if not speeds_known:
-        return one.newest.left_seconds or 0.0
+        return one.newest.left_seconds
     left = lessons.steps_seconds(speeds_known, one.work.scales, done=one.newest.step)
     scales_left = max(0, len(one.work.scales) - one.newest.scale)
     return left + scales_left * lessons.SCALE_SECONDS

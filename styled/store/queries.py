@@ -6,6 +6,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from styled.errors import DataDamaged, NoSuchJob, StoreError
@@ -172,6 +173,20 @@ class Queries(ABC):
                 "SELECT at FROM events WHERE id = ? AND kind = 'moved' AND after = 'running' ORDER BY seq", (job_id,)
             )
             return [float(row[0]) for row in rows]
+
+    def worked_seconds(self, job_id: str) -> float | None:
+        """Return for how long an ended job ran, all its goes together, without its pauses and waits.
+
+        None where that is not known: of a job taken from its folder, or older than what is left of the record of events.
+        """
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT at, kind, after FROM events WHERE id = ? AND kind IN ('added', 'moved') ORDER BY seq", (job_id,)
+            ).fetchall()
+        if not rows or rows[0][1] != "added":
+            return None
+        goes = (after[0] - before[0] for before, after in pairwise(rows) if before[2] == JobState.RUNNING)
+        return float(sum(max(0.0, seconds) for seconds in goes))  # the clock may have been set back in between
 
     def last_event(self) -> int:
         """Return the number of the newest event, 0 if there never was one."""

@@ -51,6 +51,20 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
 
 
+class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine of a cluster that the daemon's jobs were placed on since it began. Texts are safe to print."""
+
+    name: str
+    device: str
+    """``cpu``, or the name of the GPU that its last worker found; empty if none has begun yet."""
+    jobs: list[str] = []
+    """Ids of the jobs that it paints now."""
+    ended: int = 0
+    """Workers that have ended there, well or not."""
+    lost: int = 0
+    """Workers that were lost with it: it did not answer any more."""
+
+
 class PartTrouble(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the daemon that does not work now, or not as it should. The other parts go on."""
 
@@ -91,6 +105,9 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The newest first, at most ``LISTED``."""
     rejected_count: int = 0
     memory: MemorySample | None = None
+    nodes: list[NodeSeen] = []
+    """The machines of a cluster that jobs were placed on, those that paint first, at most ``LISTED``; none on this machine alone."""
+    nodes_count: int = 0
     slots: int = 1
     """Jobs that are painted at once, at most."""
 

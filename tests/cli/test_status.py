@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 KEYS = {
     "version", "root", "daemon", "counts", "jobs", "incomplete", "incomplete_count", "hot_folders", "hot_folders_count", "ignored", "ignored_count", "rejected",
-    "rejected_count", "memory",
+    "rejected_count", "nodes", "nodes_count", "memory",
 }  # fmt: skip
 
 

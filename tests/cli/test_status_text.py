@@ -33,6 +33,7 @@ def report(**fields: Any) -> dict[str, Any]:
         "counts": {"waiting": 1},
         "incomplete": [],
         "hot_folders": [],
+        "nodes": [],
         "ignored": [],
         "rejected": [],
     }
@@ -69,6 +70,21 @@ def test_a_hot_folder_without_an_image_is_said_to_be_one() -> None:
     lines = _text(report(hot_folders=["starry"]), Root.at(Path("/x")), 80)
     assert lines[-2:] == ["hot folders without an image (1); each one dropped there is painted:", "  starry"]
     assert not any("waiting in the inbox" in line for line in lines)
+
+
+def test_nodes_are_listed_with_what_they_do() -> None:
+    told = report(
+        nodes=[
+            {"name": "gpu7", "device": "H100", "jobs": ["20261122-201500-harbour", "gone"], "ended": 3, "lost": 1},
+            {"name": "gpu8", "device": "", "jobs": [], "ended": 0, "lost": 0},
+        ]
+    )
+    number = told["jobs"][0]["number"]
+    assert _text(told, Root.at(Path("/x")), None)[-3:] == [
+        "nodes (2):",
+        f"  gpu7, H100: paints {number:04d}, gone; 3 ended there, 1 lost with it",
+        "  gpu8: paints nothing now; 0 ended there",
+    ]
 
 
 def test_a_terminal_is_filled_by_cells_and_a_pipe_not_at_all() -> None:

@@ -285,3 +285,16 @@ def test_a_job_that_runs_takes_time_also_before_any_has_taught_anything(day: Day
     assert left == pytest.approx(2 * (day.forecaster._work["waits"][1].planned or 0.0))
     painting = Running(job("x"), work(), progress(25, 60), 20.0)
     assert queue_eta([painting], [(job("a"), work(planned=5.0))], [], NOW) == {"a": 17.5 + 5.0}
+
+
+def test_a_job_that_runs_alone_has_an_end_too(day: Day) -> None:
+    """As soon as anything is known of it, and not before."""
+    day.add("alone", (300, 200), size=128, steps=10)
+    assert day.store.claim_next() is not None
+    assert day.forecaster.forecast() == ({}, None)
+    folder = JobFolder(day.root.evolution / "alone")
+    with LossLog(folder) as log:
+        log.append(progress(25, 60))
+    os.utime(folder.losses, (day.now, day.now))
+    day.forecaster._due = 0.0
+    assert day.forecaster.forecast() == ({}, 17.5)

@@ -268,3 +268,27 @@ def test_a_job_is_due_by_the_clock_that_claims_it(store: Store, add_job: AddJob,
 
 def test_progress_of_a_job_that_is_gone_is_left_alone(store: Store) -> None:
     store.update_progress("20261122-201500-gone", step=3)
+
+
+def test_pauses_and_waits_are_not_counted_as_work(store: Store, clock: FakeClock) -> None:
+    job = store.add(id="a", name="a", content="c", styles=("s",))
+    clock.pass_by(100.0)
+    for seconds, after in ((5.0, JobState.PAUSED), (7.0, JobState.DONE), (2.0, JobState.FAILED)):
+        if job.state is not JobState.WAITING:
+            store.move(job.id, JobState.WAITING)
+        clock.pass_by(50.0)
+        store.move(job.id, JobState.RUNNING)
+        clock.pass_by(seconds)
+        job = store.move(job.id, after)
+        clock.pass_by(1000.0)
+    assert store.worked_seconds(job.id) == 14.0
+    assert store.worked_seconds("nobody") is None
+
+
+def test_of_a_job_whose_beginning_is_forgotten_it_is_not_known_how_long_it_ran(store: Store, clock: FakeClock) -> None:
+    job = store.add(id="a", name="a", content="c", styles=("s",))
+    store.move(job.id, JobState.RUNNING)
+    clock.pass_by(5.0)
+    store.move(job.id, JobState.DONE)
+    store._db.execute("DELETE FROM events WHERE kind = 'added'")
+    assert store.worked_seconds(job.id) is None

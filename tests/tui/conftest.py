@@ -7,7 +7,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -274,6 +274,20 @@ async def settled(pilot: Pilot[None]) -> StyledApp:
 
     await until(pilot, is_settled)
     return app
+
+
+SIZES = ((160, 50), (60, 16), (80, 24))
+"""A large terminal, the smallest, and the usual one."""
+
+
+async def check_sizes(pilot: Pilot[None], name: str, sizes: Sequence[tuple[int, int]] = SIZES) -> None:
+    """Compare the screen with the golden one of each size. One app is resized: starting one costs more than all of them."""
+    for width, height in sizes:
+        await pilot.resize_terminal(width, height)
+        await pilot.pause()
+        app = await settled(pilot)
+        await until(pilot, lambda app=app: "reading" not in screen_text(app))
+        check_golden(f"{name}-{width}x{height}", screen_text(app))
 
 
 GOLDEN = Path(__file__).parents[1] / "golden"

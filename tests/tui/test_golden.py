@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,8 @@ import pytest
 from styled.job import JobState
 from styled.memory import MemorySample
 from styled.root import Root
-from styled.store.status import Incomplete
-from tests.tui.conftest import FOUR_GPUS, HOST, NOW, SETTINGS, Desk, check_golden, make_app, screen_text, settled, until
+from styled.store.status import Incomplete, NodeSeen
+from tests.tui.conftest import FOUR_GPUS, HOST, NOW, SETTINGS, SIZES, Desk, check_sizes, make_app, screen_text, settled
 
 pytestmark = pytest.mark.screens
 
@@ -33,48 +33,88 @@ def desk(root: Root) -> Iterator[Desk]:
     desk.store.close()
 
 
-async def shot(
-    root: Root, size: tuple[int, int], *keys: str, memory: MemorySample | None = HOST, now: float = NOW, **options
-) -> str:
-    """Start the app, press keys, and return the screen."""
-    app = make_app(root, memory, now=now, **options)
-    async with app.run_test(size=size) as pilot:
-        await settled(pilot)
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-            await settled(pilot)
-        await until(pilot, lambda: app.snapshot is not None and "reading" not in screen_text(app))
+async def press(pilot, *keys: str) -> None:
+    """Press keys, each after the answer to the one before."""
+    for key in keys:
+        await pilot.press(key)
         await pilot.pause()
+        await settled(pilot)
+
+
+async def shots(
+    root: Root,
+    name: str,
+    *keys: str,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    memory: MemorySample | None = HOST,
+    now: float = NOW,
+    **options,
+) -> str:
+    """Start the app, press keys, compare the screen at each size, and return the last one."""
+    app = make_app(root, memory, now=now, **options)
+    async with app.run_test(size=sizes[0]) as pilot:
+        await settled(pilot)
+        await press(pilot, *keys)
+        await check_sizes(pilot, name, sizes)
         return screen_text(app)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50), (80, 50), (160, 24)])
-async def test_running(desk: Desk, root: Root, size) -> None:
-    desk.usual()
-    check_golden(f"main-running-{size[0]}x{size[1]}", await shot(root, size))
+USUAL = ((80, 24),)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
-async def test_ascii(desk: Desk, root: Root, size) -> None:
+async def test_running(desk: Desk, root: Root) -> None:
     desk.usual()
-    text = await shot(root, size, ascii=True)
-    assert text.isascii()
-    check_golden(f"main-ascii-{size[0]}x{size[1]}", text)
+    await shots(root, "main-running", sizes=(*SIZES, (80, 50), (160, 24)))
+
+
+async def test_ascii(desk: Desk, root: Root) -> None:
+    desk.usual()
+    assert (await shots(root, "main-ascii", sizes=((60, 16), (80, 24)), ascii=True)).isascii()
 
 
 async def test_empty(root: Root) -> None:
-    check_golden("main-empty", await shot(root, (80, 24)))
+    await shots(root, "main-empty")
 
 
 async def test_stale_daemon(desk: Desk, root: Root) -> None:
     desk.usual()
-    check_golden("main-stale", await shot(root, (80, 24), now=NOW + 42.0))
+    await shots(root, "main-stale", now=NOW + 42.0)
 
 
-async def test_failed_job(desk: Desk, root: Root) -> None:
+async def test_the_row_of_each_state_and_its_job_in_full(desk: Desk, root: Root) -> None:
+    """Waiting, paused, failed, cancelled; the screen of a job opens on the page that matters most."""
     desk.usual()
-    check_golden("main-failed", await shot(root, (80, 24), *"jjjjj"))
+    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+        await settled(pilot)
+        for state, keys in (
+            ("waiting", "j"),
+            ("paused", "jj"),
+            ("failed", "jj"),
+            ("cancelled", "j"),
+            ("incomplete", "j"),
+        ):
+            await press(pilot, *keys)
+            await check_sizes(pilot, f"main-{state}")
+        await press(pilot, "g", *"j", "enter")
+        for state, keys in (("waiting", ()), ("failed", "JJJJ")):
+            await press(pilot, *keys)
+            await check_sizes(pilot, f"detail-{state}")
+
+
+async def test_hot_folders_and_nodes(desk: Desk, root: Root) -> None:
+    desk.usual()
+    jobs = ["20260101-000000-portrait"]
+    desk.store.update_progress(jobs[0], node="gpu7")
+    desk.publish(
+        hot_folders=["starry_night"],
+        nodes=[NodeSeen(name="gpu7", device="H100", jobs=jobs, ended=3), NodeSeen(name="gpu8", device="", lost=1)],
+    )
+    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+        await settled(pilot)
+        await press(pilot, "G")
+        await check_sizes(pilot, "main-hot-folder")
+        await press(pilot, "6")
+        await check_sizes(pilot, "main-nodes", USUAL)
 
 
 async def test_nan(desk: Desk, root: Root) -> None:
@@ -82,7 +122,7 @@ async def test_nan(desk: Desk, root: Root) -> None:
     job = desk.run(desk.add("harbour"), upto=25)
     desk.end(job, JobState.FAILED, "the loss became NaN at step 26; the last good picture is kept")
     desk.publish()
-    check_golden("main-nan", await shot(root, (80, 24)))
+    await shots(root, "main-nan", sizes=USUAL)
 
 
 async def test_five_hundred_jobs(desk: Desk, root: Root) -> None:
@@ -91,7 +131,7 @@ async def test_five_hundred_jobs(desk: Desk, root: Root) -> None:
             name = f"many-{number}"
             desk.store.add(id=f"20260101-000000-{name}", name=name, content="c", styles=("s",), settings=SETTINGS)
     desk.publish()
-    check_golden("main-500-jobs", await shot(root, (80, 24), "pagedown", "pagedown"))
+    await shots(root, "main-500-jobs", "pagedown", "pagedown", sizes=USUAL)
 
 
 HOSTILE = ("[red]x[/red]", "\x1b[31mred\x1b]52;c;eA==\x07", "日本の城" * 12, "a\nb", "\u202eabc", "ŷ̶̢a")
@@ -106,32 +146,46 @@ async def test_hostile_names(desk: Desk, root: Root) -> None:
         incomplete=[Incomplete(name="[b]\x1b[1m", missing="\x07", since=NOW)],
         incomplete_count=1,
     )
-    text = await shot(root, (80, 24), "j")
+    text = await shots(root, "main-hostile", "j", sizes=USUAL)
     assert "\x1b" not in text
     assert "\x07" not in text
-    check_golden("main-hostile", text)
 
 
 async def test_four_gpus(desk: Desk, root: Root) -> None:
     desk.usual()
-    check_golden("main-four-gpus-80x24", await shot(root, (80, 24), memory=FOUR_GPUS))
-    check_golden("main-four-gpus-160x50", await shot(root, (160, 50), memory=FOUR_GPUS))
+    await shots(root, "main-four-gpus", memory=FOUR_GPUS)
 
 
 async def test_help(desk: Desk, root: Root) -> None:
     desk.usual()
-    check_golden("help", await shot(root, (80, 62), "question_mark"))
+    await shots(root, "help", "question_mark", sizes=((80, 66),))
 
 
-async def test_question(desk: Desk, root: Root) -> None:
+async def test_windows_above_the_queue(desk: Desk, root: Root) -> None:
+    """A question, the palette, and two results beside each other."""
+    for name, weight in (("one", 100.0), ("two", 2000.0)):
+        desk.end(desk.run(desk.add(name, settings={**SETTINGS, "style_weight": weight})), JobState.DONE)
+    desk.add("three")
+    desk.publish()
+    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+        await settled(pilot)
+        for name, keys in (("question", "x"), ("palette", ("n", "ctrl+p", *"pic")), ("compare", ("escape", *"jcjc"))):
+            await press(pilot, *keys)
+            await check_sizes(pilot, name)
+
+
+async def test_detail(desk: Desk, root: Root) -> None:
+    """Of a job that is done each page, then of one that runs."""
     desk.usual()
-    check_golden("question", await shot(root, (80, 24), "x"))
-
-
-@pytest.mark.parametrize("page", ["1", "2", "3", "5"])
-async def test_detail(desk: Desk, root: Root, page: str) -> None:
-    desk.usual()
-    check_golden(f"detail-{page}", await shot(root, (80, 24), *"jjjj", "enter", page))
+    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+        await settled(pilot)
+        await press(pilot, *"jjjj", "enter")
+        await check_sizes(pilot, "detail-done")
+        for page in "235":
+            await press(pilot, page)
+            await check_sizes(pilot, f"detail-done-{page}", USUAL)
+        await press(pilot, *"1KKKK")
+        await check_sizes(pilot, "detail-running")
 
 
 async def test_detail_of_a_failed_job_begins_with_the_whole_reason(desk: Desk, root: Root) -> None:
@@ -139,23 +193,5 @@ async def test_detail_of_a_failed_job_begins_with_the_whole_reason(desk: Desk, r
     reason = "it needs 1.4 GiB and may use 0.3 GiB. " * 4 + "Lower size to 448, or raise memory_limit."
     desk.end(job, JobState.FAILED, reason)
     desk.publish()
-    text = await shot(root, (80, 24), "enter")
+    text = await shots(root, "detail-failed-long", "enter", sizes=USUAL)
     assert reason in " ".join(text.split())
-    check_golden("detail-failed", text)
-
-
-async def test_detail_wide(desk: Desk, root: Root) -> None:
-    desk.usual()
-    check_golden("detail-wide", await shot(root, (160, 50), "enter"))
-
-
-async def test_palette(desk: Desk, root: Root) -> None:
-    desk.usual()
-    check_golden("palette", await shot(root, (80, 24), "ctrl+p", "p", "i", "c"))
-
-
-async def test_compare(desk: Desk, root: Root) -> None:
-    for name, weight in (("one", 100.0), ("two", 2000.0)):
-        desk.end(desk.run(desk.add(name, settings={**SETTINGS, "style_weight": weight})), JobState.DONE)
-    desk.publish()
-    check_golden("compare", await shot(root, (80, 24), "c", "j", "c"))

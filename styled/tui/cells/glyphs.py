@@ -18,7 +18,7 @@ class Glyphs:
     blocks: bool
     """Whether there are half blocks and braille, for pictures and plots."""
     states: dict[str, str]
-    """Job state, or ``incomplete``, ``ignored`` and ``rejected``, to one character."""
+    """Job state, or ``incomplete``, ``ignored``, ``rejected`` and ``hot folder``, to one character."""
     cursor: str
     selected: str
     """Before a row that is one of several to act on."""
@@ -52,6 +52,7 @@ UNICODE = Glyphs(
         "incomplete": "½",
         "ignored": "○",
         "rejected": "!",
+        "hot folder": "◇",
     },
     cursor="▌",
     selected="●",
@@ -80,6 +81,7 @@ ASCII = Glyphs(
         "incomplete": "/",
         "ignored": "o",
         "rejected": "!",
+        "hot folder": "~",
     },
     cursor=">",
     selected="*",
@@ -108,6 +110,7 @@ STATE_TONES: dict[str, Tone] = {
     "incomplete": "warn",
     "ignored": "muted",
     "rejected": "bad",
+    "hot folder": "muted",
 }
 """The colour's meaning; glyph and word come before it."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from styled.job import JobState
 
-PAIRS = ("incomplete", "ignored", "rejected")
+PAIRS = ("incomplete", "ignored", "rejected", "hot folder")
 """What lies in the inbox and is no job."""
 
 _LEAST = 3

@@ -12,7 +12,7 @@ from styled.job import Job, JobState
 from styled.memory import MemorySample
 from styled.messages import Progress
 from styled.store.queries import Order
-from styled.store.status import STALE_S, DaemonStatus, Ignored, Incomplete, Rejected
+from styled.store.status import STALE_S, DaemonStatus, Ignored, Incomplete, NodeSeen, Rejected
 from styled.tui.cells.lines import Run
 from styled.tui.cells.plot import Column
 from styled.tui.model.history import ScaleStart, Term
@@ -23,6 +23,14 @@ PICTURE_MODES: tuple[PictureMode, ...] = ("kitty", "blocks", "ascii", "off")
 
 ORDERS: tuple[Order, ...] = ("queue", "newest", "name")
 """The orders that the sort key goes through."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotFolder:
+    """A folder of the inbox that has a style, and waits for images."""
+
+    name: str
+
 
 Shown = Literal["frame", "content", "style", "result"]
 """Which picture of a job is shown."""
@@ -70,6 +78,8 @@ class View:
     """The last lines of the job's log are wanted."""
     sides: Canvas = Canvas()
     """For each of content, style and result, or of the compared results."""
+    large_result: bool = False
+    """A job that is done is shown by its result on ``canvas``, instead of its newest frame; it is not among the sides."""
     compared: tuple[str, ...] = ()
     """Ids of the jobs whose results are compared."""
 
@@ -131,6 +141,8 @@ class Focus:
     """Content, styles and result, as far as they exist; only where asked for."""
     log: tuple[str, ...] = ()
     """Last lines of its log; only where asked for."""
+    took: float | None = None
+    """For how long it ran until it ended, s, without its pauses; None if that is not known."""
     trouble: str = ""
     """What could not be read of it, in words."""
 
@@ -195,9 +207,13 @@ class Snapshot:
     """Seconds until nothing runs or waits, as far as that can be foreseen."""
     incomplete: tuple[Incomplete, ...] = ()
     ignored: tuple[Ignored, ...] = ()
+    hot_folders: tuple[HotFolder, ...] = ()
+    """Those without an image now."""
     rejected: tuple[Rejected, ...] = ()
     focus: Focus | None = None
     compared: tuple[Compared, ...] = ()
+    nodes: tuple[NodeSeen, ...] = ()
+    """The machines of a cluster that jobs were placed on."""
     memory: MemorySample | None = None
     memory_history: tuple[MemorySample, ...] = ()
     """Some seconds apart, newest last; with ``memory``."""

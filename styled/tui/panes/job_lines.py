@@ -70,7 +70,7 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
     ]
     lines += [
         ((left("times" if index == 0 else "", _LABEL), "muted"), (text, ""))
-        for index, text in enumerate(wrap(_times(job), room))
+        for index, text in enumerate(wrap(_times(job, focus.took), room))
     ]
     if job.settings:
         lines.append(fact("settings", ", ".join(f"{key} {shown(value)}" for key, value in job.settings.items())))
@@ -85,14 +85,14 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def _times(job: Job) -> str:
+def _times(job: Job, took: float | None) -> str:
     parts = [f"added {_moment(job.created_at)}"]
     if job.started_at is not None:
         parts.append(f"started {_moment(job.started_at)}")
     if job.finished_at is not None:
         parts.append(f"ended {_moment(job.finished_at)}")
-        if job.started_at is not None:
-            parts.append(f"took {figures.duration(job.finished_at - job.started_at)}")
+    if took is not None:
+        parts.append(f"took {figures.duration(took)}")
     return ", ".join(parts)
 
 
@@ -150,10 +150,10 @@ def shown(value: object) -> str:
 
 
 def settings_lines(job: Job, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Return every setting of a job; those that were given for it stand out."""
+    """Return every setting of a job; those that were given for it come first and stand out."""
     lines: list[Line] = []
     names = max(len(name) for name in Settings.__struct_fields__)
-    for name, default in default_values().items():
+    for name, default in sorted(default_values().items(), key=lambda item: item[0] not in job.settings):
         own = name in job.settings
         value = shown(job.settings.get(name, default))
         rows = wrap(inert(value, ascii_only=not glyphs.unicode), max(8, cells - names - 2))

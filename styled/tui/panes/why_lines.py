@@ -6,18 +6,24 @@ from styled.job import Job, JobState
 from styled.store.status import Ignored, Incomplete, Rejected
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
 from styled.tui.cells.lines import Line, inert, wrap
+from styled.tui.model.snapshot import HotFolder
 
-Pair = Incomplete | Ignored | Rejected
+Pair = Incomplete | Ignored | Rejected | HotFolder
 """Something in the inbox that is no job."""
+
+HOT = "hot"
+"""Begins the key of a hot folder, of which nothing can be asked."""
 
 _KEYS = {
     "rejected": "Correct its files, then r moves them back into inbox/ and looks again. D dismisses it.",
     "incomplete": "r looks again now. D dismisses it.",
     "ignored": "D dismisses it.",
+    "hot folder": "Its style is ready: each image that is dropped there is painted with it.",
     JobState.FAILED: "r queues it again from where it was, e paints its images again with other settings.",
     JobState.CANCELLED: "r queues it again from where it was, e paints its images again with other settings.",
     JobState.PAUSED: "p puts it back into the queue.",
 }
+_PLACES: dict[type[object], str] = {Rejected: "rejected", HotFolder: HOT}
 _MOVED = "Dismissing moves files to inbox/dismissed/; nothing is deleted."
 
 
@@ -25,12 +31,14 @@ def pair_words(pair: Pair) -> tuple[str, str, str]:
     """Return what kind of thing it is, its name, and why it is no job."""
     if isinstance(pair, Incomplete):
         return "incomplete", pair.name, f"waits for {pair.missing}"
+    if isinstance(pair, HotFolder):
+        return "hot folder", pair.name, "waits for images"
     return ("ignored" if isinstance(pair, Ignored) else "rejected"), pair.name, pair.reason
 
 
 def pair_key(pair: Pair) -> str:
     """Return what names it on the screen and to the daemon; no job's id has a slash in it."""
-    return f"{'rejected' if isinstance(pair, Rejected) else 'inbox'}/{pair.name}"
+    return f"{_PLACES.get(type(pair), 'inbox')}/{pair.name}"
 
 
 def pair_lines(pair: Pair, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -42,7 +50,7 @@ def pair_lines(pair: Pair, cells: int, glyphs: Glyphs) -> list[Line]:
         ((" ", ""),),
         *_wrapped(f"It is in {place}", cells, glyphs, ""),
         *_wrapped(_KEYS[kind], cells, glyphs, ""),
-        *_wrapped(_MOVED, cells, glyphs, "muted"),
+        *(() if kind == "hot folder" else _wrapped(_MOVED, cells, glyphs, "muted")),
     ]
 
 

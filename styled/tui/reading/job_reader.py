@@ -11,7 +11,7 @@ from styled import evolution
 from styled.errors import ImageError
 from styled.evolution import JobFolder
 from styled.files.untrusted import open_regular
-from styled.job import Job
+from styled.job import Job, JobState
 from styled.messages import Progress
 from styled.root import Root
 from styled.tui.cells.plot import columns_of
@@ -57,7 +57,7 @@ class JobReader:
                 troubles.append(f"{self.folder.id}: {error.strerror or error}")
         if not os.access(self.folder.path, os.R_OK | os.X_OK):
             troubles.append(f"the folder of job {job.number:04d} is gone or closed to you")
-        picture = self._newest_picture(view, troubles)
+        picture = self._newest_picture(job, view, troubles)
         return Focus(
             job=job,
             folder=str(self.folder.path),
@@ -140,9 +140,20 @@ class JobReader:
             per_second=history.fall_per_second(),
         )
 
-    def _newest_picture(self, view: View, troubles: list[str]) -> Picture | None:
-        """Return the frame asked for, else the newest; a new one at most every NEW_FRAME_S."""
-        if not self._frames or not view.canvas.wanted:
+    def _newest_picture(self, job: Job, view: View, troubles: list[str]) -> Picture | None:
+        """Return the frame asked for, else the result where it is wanted, else the newest; a new one at most every NEW_FRAME_S."""
+        if not view.canvas.wanted:
+            return None
+        if (
+            view.large_result
+            and job.state is JobState.DONE
+            and view.frame is None
+            and os.access(self.folder.result, os.R_OK)
+        ):
+            result = self._draw("finished", self.folder.result, view.canvas, troubles, caption="result")
+            if result is not None:
+                return result
+        if not self._frames:
             return None
         step, path = self._frames[-1]
         wanted = view.frame
@@ -168,7 +179,7 @@ class JobReader:
             self._draw(name, self.folder.path / path, view.sides, troubles, digest=digest)
             for name, path, digest in inputs
         ]
-        outcome = self._outcome()
+        outcome = None if view.large_result else self._outcome()
         if outcome is not None:
             drawn.append(self._draw(outcome[0], outcome[1], view.sides, troubles, step=outcome[2]))
         return tuple(picture for picture in drawn if picture is not None)
@@ -182,8 +193,9 @@ class JobReader:
         *,
         step: int | None = None,
         digest: str = "",
+        caption: str = "",
     ) -> Picture | None:
-        caption = slot if step is None else f"frame {step}"
+        caption = caption or (slot if step is None else f"frame {step}")
         try:
             return self._pictures.make(slot, path, canvas, caption=caption, step=step, digest=digest)
         except (OSError, ImageError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,7 @@ from styled.messages import Progress
 from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.store.status import OVERDUE_S, STALE_S, DaemonStatus, Incomplete
-from styled.tui.model.snapshot import UNKNOWN_PULSE, Compared, Focus, Happening, Pulse, Snapshot, View
+from styled.tui.model.snapshot import UNKNOWN_PULSE, Compared, Focus, Happening, HotFolder, Pulse, Snapshot, View
 from styled.tui.panes.status_lines import happening
 from styled.tui.reading.queue_reader import QueueReader
 
@@ -181,6 +182,8 @@ class SnapshotMaker:
             incomplete=tuple(self._with_age(entry) for entry in status.incomplete) if status is not None else (),
             ignored=tuple(status.ignored) if status is not None else (),
             rejected=tuple(status.rejected) if status is not None else (),
+            hot_folders=tuple(map(HotFolder, status.hot_folders)) if status is not None else (),
+            nodes=tuple(status.nodes) if status is not None else (),
             focus=focus,
             compared=() if queue_only else self._compare(view),
             memory=self._memory,
@@ -201,7 +204,9 @@ class SnapshotMaker:
     def _read_jobs(self, view: View) -> tuple[Focus | None, dict[str, Progress]]:
         """Read the files of the job under the cursor, and the newest losses of those that run."""
         job = self._queue_reader.focused(view)
-        focus = self._job_reader(job.id).read(job, view) if job is not None else None
+        focus = None
+        if job is not None:
+            focus = replace(self._job_reader(job.id).read(job, view), took=self._queue_reader.took(job))
         running = self._queue_reader.queue.index.running[:_READERS_KEPT]
         found = {job_id: self._job_reader(job_id).progress() for job_id in running}
         return focus, {job_id: progress for job_id, progress in found.items() if progress is not None}

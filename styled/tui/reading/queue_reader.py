@@ -40,6 +40,8 @@ class QueueReader:
         self.queue = Queue()
         self._key: tuple[object, ...] = ()
         self._index_key: tuple[object, ...] = ()
+        self._took: tuple[tuple[str, float] | None, float | None] = None, None
+        """Of the job that was asked for last."""
 
     def read(self, view: View) -> bool:
         """Read what changed, or what another view asks for; return whether anything was read.
@@ -82,6 +84,18 @@ class QueueReader:
             return self._short(self._reader.get(job_id))
         except StyledError:
             return None  # removed meanwhile; the next view names another
+
+    def took(self, job: Job) -> float | None:
+        """Return for how long an ended job ran, seconds, without its pauses; None if it has not ended or that is not known."""
+        if job.finished_at is None:
+            return None
+        key = (job.id, job.finished_at)
+        if self._took[0] != key:
+            try:
+                self._took = key, self._reader.worked_seconds(job.id)
+            except StyledError:
+                return None  # what is wrong with the store is said by those who read it first
+        return self._took[1]
 
     def _short(self, job: Job | None) -> Job | None:
         """Return the job with paths in its reason relative to the root: rows are short."""

@@ -8,11 +8,12 @@ from typing import ClassVar, Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container, Horizontal, Vertical
 from textual.events import Resize
 from textual.timer import Timer
 
 from styled import figures
+from styled.job import Job, JobState
 from styled.tui.cells.glyphs import STATE_TONES
 from styled.tui.cells.lines import Line, inert, spread, wrap
 from styled.tui.model.snapshot import Canvas, Focus, Snapshot, View
@@ -34,6 +35,7 @@ PAGES: tuple[Page, ...] = ("picture", "sides", "losses", "settings", "log")
 _TABS = {"picture": "picture", "sides": "before/after", "losses": "losses", "settings": "settings", "log": "log"}
 _PICTURES = ("picture", "sides")
 _SIDES = ("side-content", "side-style", "side-result")
+_SMALL = ("small-content", "small-style")
 
 PLAY_S = 0.5
 """Seconds a frame is shown while playing."""
@@ -44,7 +46,7 @@ class DetailScreen(JobScreen):
 
     Args:
         table: the main screen's queue, to go on to the next job.
-        page: what to show first.
+        page: what to show first; by default what matters most of a job in its state.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,13 +85,13 @@ class DetailScreen(JobScreen):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  # not ClassVar in the toolkit
 
-    def __init__(self, table: QueueTable, page: Page = "picture") -> None:
+    def __init__(self, table: QueueTable, page: Page | None = None) -> None:
         super().__init__()
         self._table = table
         self._job_id = table.job_id
-        self._page: Page = page
-        self._picture_page: Page = "picture"
-        self._text_page: Page = page if page not in _PICTURES else "losses"
+        self._page: Page = page or first_page(table.row)
+        self._picture_page: Page = self._page if self._page in _PICTURES else "picture"
+        self._text_page: Page = self._page if self._page not in _PICTURES else "losses"
         self._player: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -98,7 +100,11 @@ class DetailScreen(JobScreen):
         yield Tabs(_TABS, id="tabs")
         yield LineView(id="why")
         with Container(id="pages"):
-            yield PictureView(id="page-picture")
+            with Horizontal(id="page-picture"):
+                yield PictureView(id="large")
+                with Vertical(id="small"):
+                    for name in _SMALL:
+                        yield PictureView(id=name)
             with Horizontal(id="page-sides"):
                 for name in _SIDES:
                     yield PictureView(id=name)
@@ -131,11 +137,12 @@ class DetailScreen(JobScreen):
             offset=offset,
             limit=limit,
             job=self._job_id,
-            canvas=self._canvas("page-picture"),
+            canvas=self._canvas("large"),
             frame=self.frame,
             plot_columns=plot_columns(losses.width, losses.height - 1, self.shell.glyphs),
             log=self._text_page == "log",
-            sides=self._canvas(_SIDES[0]),
+            sides=self._canvas(_SMALL[0] if self._picture_page == "picture" else _SIDES[0]),
+            large_result=self._picture_page == "picture",
         )
 
     def _canvas(self, name: str) -> Canvas:
@@ -152,6 +159,8 @@ class DetailScreen(JobScreen):
                 self.shell.show_message("This job was removed.", "warn")
                 self.action_back()
             return
+        if snapshot.view != self.wanted_view():
+            self.look_again()  # a size became known, or the reason took rows from the pages, while this snapshot was made
         self._draw_why(focus)
         self._draw_picture(focus)
         self._draw_sides(focus)
@@ -193,11 +202,12 @@ class DetailScreen(JobScreen):
         view.show(lines)
 
     def _draw_picture(self, focus: Focus) -> None:
-        view = self.query_one("#page-picture", PictureView)
+        """Draw the picture large, and small beside it what it is made of."""
+        view = self.query_one("#large", PictureView)
         text, extra = "1 picture", ""
         words = "off (t shows it)" if self.mode == "off" else "no frame yet"
         if focus.picture is not None:
-            of = f" of {focus.frames[-1]}" if focus.frames else ""
+            of = f" of {focus.frames[-1]}" if focus.frames and focus.picture.step is not None else ""
             text += f"  {focus.picture.caption}{of}"
             extra = f"{focus.picture.width}x{focus.picture.height}"
         title = heading(text, view.size.width, self.shell.glyphs, extra=extra)
@@ -205,8 +215,10 @@ class DetailScreen(JobScreen):
 
     def _draw_sides(self, focus: Focus) -> None:
         glyphs = self.shell.glyphs
-        for index, name in enumerate(_SIDES):
+        for index, name in [*enumerate(_SMALL), *enumerate(_SIDES)]:
             view = self.query_one(f"#{name}", PictureView)
+            if not view.size:
+                continue  # of the page that is not shown
             picture = focus.sides[index] if index < len(focus.sides) else None
             text = picture.caption if picture is not None else name.partition("-")[2]
             size = f"{picture.width}x{picture.height}" if picture is not None else ""
@@ -336,3 +348,10 @@ class DetailScreen(JobScreen):
         """Go back to the queue."""
         self._stop_playing()
         self.dismiss()
+
+
+def first_page(row: object) -> Page:
+    """Return what matters most of a job: its images before it begins, its log where it failed, else the picture."""
+    if isinstance(row, Job) and row.state in {JobState.WAITING, JobState.PAUSED} and not row.step:
+        return "sides"
+    return "log" if isinstance(row, Job) and row.state is JobState.FAILED else "picture"

@@ -21,6 +21,7 @@ from styled.tui.panes.applies_line import applies_line
 from styled.tui.panes.headings import heading
 from styled.tui.panes.job_lines import job_lines
 from styled.tui.panes.loss_lines import loss_lines, plot_columns, term_word, trouble_line
+from styled.tui.panes.node_lines import node_lines
 from styled.tui.panes.status_lines import event_lines
 from styled.tui.panes.why_lines import job_reason_lines, pair_key, pair_lines
 from styled.tui.screens.add_screen import AddScreen
@@ -40,7 +41,7 @@ _ORDER_OF: dict[str, Order] = {"NAME": "name", "JOB": "newest"}
 """Column to the order that a click on its head sorts in."""
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
-PANELS = ("queue", "picture", "losses", "events", "job")
+PANELS = ("queue", "picture", "losses", "events", "job", "nodes")
 
 
 class MainScreen(JobScreen):
@@ -135,6 +136,7 @@ class MainScreen(JobScreen):
             yield QueueTable(glyphs, id="queue")
             yield PictureView(id="picture")
             yield LineView(id="losses")
+            yield LineView(id="nodes")
             yield LineView(id="job")
             yield LineView(id="events")
         yield LineView(id="event")
@@ -206,6 +208,7 @@ class MainScreen(JobScreen):
         self._draw_picture(focus)
         self._draw_losses(focus)
         self._draw_events(snapshot)
+        self._draw_nodes(snapshot)
         job = self.query_one("#job", LineView)
         glyphs = self.shell.glyphs
         title = heading("5 job", job.size.width, glyphs)
@@ -303,6 +306,15 @@ class MainScreen(JobScreen):
         lines = event_lines(snapshot.happenings, rows, ascii_only=not glyphs.unicode)
         view.show([heading("4 events", view.size.width - 1, glyphs), *lines])
 
+    def _draw_nodes(self, snapshot: Snapshot) -> None:
+        """Draw the machines of a cluster; their panel is there as soon as one is known."""
+        self.query_one("#panels").set_class(bool(snapshot.nodes) and self._enlarged is None, "-nodes")
+        view = self.query_one("#nodes", LineView)
+        glyphs, cells = self.shell.glyphs, view.size.width
+        version = snapshot.daemon.version if snapshot.daemon is not None else ""
+        lines = node_lines(snapshot.nodes, snapshot.index.numbers, version, cells - 1, glyphs)
+        view.show([heading("6 nodes", cells - 1, glyphs), *lines])
+
     # -- actions -----------------------------------------------------------------------------------------------
 
     @on(QueueTable.Moved)
@@ -387,6 +399,11 @@ class MainScreen(JobScreen):
 
     def action_enlarge(self, panel: str) -> None:
         """Give one panel the whole screen, or put it back."""
+        if panel == "nodes" and not (self.shell.snapshot and self.shell.snapshot.nodes):
+            self.shell.show_message(
+                "No node is known: jobs are painted on this machine, or none was placed yet.", "warn"
+            )
+            return
         panels = self.query_one("#panels")
         for name in PANELS:
             self.query_one(f"#{name}").remove_class("-enlarged")
@@ -437,13 +454,13 @@ class MainScreen(JobScreen):
 
     def action_detail(self) -> None:
         """Open the job under the cursor."""
-        self._open_detail("picture")
+        self._open_detail(None)
 
     def action_detail_log(self) -> None:
         """Open the log of the job under the cursor."""
         self._open_detail("log")
 
-    def _open_detail(self, page: Page) -> None:
+    def _open_detail(self, page: Page | None) -> None:
         table = self.query_one(QueueTable)
         row = table.row
         if isinstance(row, Job):

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, inert
+from styled.tui.model.snapshot import HotFolder
 from styled.tui.panes.why_lines import Pair, pair_lines
 from styled.tui.widgets.line_view import LineView
 
@@ -40,12 +41,13 @@ class PairWindow(ModalScreen[Choice | None]):
         """Write the lines for this width."""
         cells = min(_MOST_CELLS, self.app.size.width - 8)
         name = inert(self._pair.name, ascii_only=not self._glyphs.unicode)
+        can_move = not self._readonly and not isinstance(self._pair, HotFolder)
         keys: Line = (("r", "key"), (" look again   ", ""), ("D", "key"), (" dismiss   ", ""))
         lines: list[Line] = [
             ((name, "strong"),),
             *pair_lines(self._pair, cells, self._glyphs),
             ((" ", ""),),
-            (*(() if self._readonly else keys), ("esc", "key"), (" close", "")),
+            (*(keys if can_move else ()), ("esc", "key"), (" close", "")),
         ]
         view = self.query_one(LineView)
         view.styles.height = len(lines)
@@ -53,8 +55,9 @@ class PairWindow(ModalScreen[Choice | None]):
         view.show(lines)
 
     def action_choose(self, choice: Choice) -> None:
-        """End with what is to be done."""
-        self.dismiss(choice)
+        """End with what is to be done; nothing is with a hot folder."""
+        if not isinstance(self._pair, HotFolder):
+            self.dismiss(choice)
 
     def action_close(self) -> None:
         """End without."""

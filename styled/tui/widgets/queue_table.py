@@ -12,13 +12,13 @@ from textual.message import Message
 
 from styled.job import Job, JobState
 from styled.tui.cells.glyphs import Glyphs
-from styled.tui.cells.lines import Line, fit_line, plain
+from styled.tui.cells.lines import Line, fit_line, plain, wrap
 from styled.tui.model.filter import parse_filter
 from styled.tui.model.queue_index import Group, QueueIndex
 from styled.tui.model.selection import Selection
 from styled.tui.model.snapshot import Snapshot
 from styled.tui.panes.queue_rows import Row, RowFigures, column_at, header, queue_row
-from styled.tui.panes.why_lines import Pair, pair_key, pair_words
+from styled.tui.panes.why_lines import HOT, Pair, pair_key, pair_words
 from styled.tui.widgets.line_view import LineView
 
 PAGE = 50
@@ -145,12 +145,16 @@ class QueueTable(LineView, can_focus=True):
             return ()
         self._follows, self._anchor = False, key
         self._changed_at = -SURPRISE_S
-        return self._index.jobs_at(key) or (key,)
+        return self._acted_on(key)
+
+    def _acted_on(self, key: str) -> tuple[str, ...]:
+        """Return what a command on the row of ``key`` acts on: of a group all its jobs, of a hot folder nothing."""
+        return self._index.jobs_at(key) or (() if key.startswith(f"{HOT}/") else (key,))
 
     def states_in_view(self) -> frozenset[JobState | None]:
         """Return the states of what a command would act on, None for pairs; the cursor stays as it is."""
         key = self._key_at(self.cursor)
-        keys = self.selected() or (() if key is None else self._index.jobs_at(key) or (key,))
+        keys = self.selected() or (() if key is None else self._acted_on(key))
         return frozenset(self._index.states.get(each) for each in keys)
 
     def selected(self) -> tuple[str, ...]:
@@ -159,7 +163,7 @@ class QueueTable(LineView, can_focus=True):
             return ()
         begin, end = self._range()
         ranged = {key for row in range(begin, end) if (key := self._key_at(row)) is not None}
-        known = (*self._index.states, *map(pair_key, self._pairs))
+        known = (*self._index.states, *(key for pair in self._pairs for key in self._acted_on(pair_key(pair))))
         inside = {job for key in ranged for job in self._index.jobs_at(key)} | ranged
         return tuple(key for key in known if key in self.selection.keys or key in inside)
 
@@ -181,7 +185,12 @@ class QueueTable(LineView, can_focus=True):
         self._snapshot = snapshot
         self._offset, self._rows, self._index = snapshot.view.offset, snapshot.rows, snapshot.index
         found = parse_filter(snapshot.view.filter)
-        pairs: tuple[Pair, ...] = (*snapshot.incomplete, *snapshot.ignored, *snapshot.rejected)
+        pairs: tuple[Pair, ...] = (
+            *snapshot.incomplete,
+            *snapshot.ignored,
+            *snapshot.rejected,
+            *snapshot.hot_folders,
+        )
         self._pairs = tuple(pair for pair in pairs if found.takes(*pair_words(pair)))
         self._words = empty
         if self.selection:
@@ -295,7 +304,7 @@ class QueueTable(LineView, can_focus=True):
         self._end_range()
         key = self._key_at(self.cursor)
         if key is not None:
-            self.selection.toggle(self._index.jobs_at(key) or (key,))
+            self.selection.toggle(self._acted_on(key))
         self._selected_others()
 
     def action_select_range(self) -> None:
@@ -333,9 +342,11 @@ class QueueTable(LineView, can_focus=True):
             return False
         begin, end = self._range()
         key = self._key_at(index)
+        if key is None or not self._acted_on(key):
+            return False
         if begin <= index < end or key in self.selection.keys:
             return True
-        jobs = self._index.jobs_at(key) if key is not None else ()
+        jobs = self._index.jobs_at(key)
         return bool(jobs) and all(job in self.selection.keys for job in jobs)
 
     # -- drawing ----------------------------------------------------------------------------------------------
@@ -350,7 +361,7 @@ class QueueTable(LineView, can_focus=True):
         nodes = any(isinstance(row := self._row_at(index), Job) and row.node for index in shown)
         lines: list[Line] = [header(cells, position, nodes=nodes)]
         if not self.length:
-            lines += [((f"  {text}", ""),) for text in self._words]
+            lines += [((f"  {row}", ""),) for text in self._words for row in _rows_of(text, cells - 3)]
         lines += [self._draw_row(index, cells, nodes=nodes) for index in shown]
         self.show(lines)
 
@@ -381,6 +392,12 @@ class QueueTable(LineView, can_focus=True):
             picked=row.id == self.picked,
             inside=row.id in self._index.group_of,
         )
+
+
+def _rows_of(text: str, cells: int) -> list[str]:
+    """Return a text as rows, each begun as far to the right as the text is."""
+    begin = " " * (len(text) - len(text.lstrip()))
+    return [begin + row for row in wrap(text.strip(), max(8, cells - len(begin)))]
 
 
 def _of_group(group: Group, snapshot: Snapshot) -> RowFigures:

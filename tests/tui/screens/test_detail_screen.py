@@ -48,7 +48,7 @@ async def test_every_page_has_its_key(desk: Desk, root: Root, size) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_tab_goes_through_the_pages(desk: Desk, root: Root, size) -> None:
+async def test_tab_and_clicks_on_the_tabs_go_through_the_pages(desk: Desk, root: Root, size) -> None:
     desk.usual()
     async with make_app(root).run_test(size=size) as pilot:
         screen = await open_detail(pilot)
@@ -57,6 +57,15 @@ async def test_tab_goes_through_the_pages(desk: Desk, root: Root, size) -> None:
             await pilot.press("tab")
             seen.append(screen._page)
         assert seen == ["sides", "losses", "settings", "log", "picture"]
+        row = screen_text(pilot.app).splitlines()[1]
+        for page, words in (("log", "5 log"), ("sides", "before/after"), ("settings", "4 set"), ("losses", "losses")):
+            await pilot.click("#tabs", offset=(row.index(words) + 1, 0))
+            await until(pilot, lambda page=page: screen.query_one(f"#page-{page}").has_class("-front"))
+        await pilot.click("#tabs", offset=(len(row) + 1, 0))
+        assert screen._page == "losses", "beside the tabs is nothing"
+        keys = screen_text(pilot.app).splitlines()[-1]
+        await pilot.click("#keys", offset=(keys.index("esc") + 1, 0))
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -71,7 +80,7 @@ async def test_brackets_scrub_and_space_plays_to_the_newest(desk: Desk, root: Ro
         await until(pilot, lambda: "frame 30 of 40" in screen_text(pilot.app))
         seen = set()
         await pilot.press("space")
-        view = screen.query_one("#page-picture", PictureView)
+        view = screen.query_one("#large", PictureView)
 
         def ended() -> bool:
             if view.picture is not None:
@@ -115,6 +124,15 @@ async def test_side_by_side_shows_content_style_and_result(desk: Desk, root: Roo
         ]
         assert captions == ["content", "style", "result"]
         assert app.snapshot.focus.job.name == "bridge"
+        await pilot.press("1")
+        await settled(pilot)
+        large, small = screen.query_one("#large", PictureView), screen.query_one("#small-content", PictureView)
+        assert large.picture.caption == "result"
+        assert small.picture.caption == "content"
+        assert large.size.width > 2 * small.size.width
+        assert len(large.picture.blocks) < large.size.height
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "frame 50 of 60" in screen_text(app))
 
 
 async def test_the_log_follows_its_end_until_the_reader_scrolls(desk: Desk, root: Root) -> None:

@@ -130,6 +130,27 @@ async def test_several_go_to_the_top_in_the_order_they_have(desk: Desk, root: Ro
         assert daemon.asked == [("priority", {"job": job.id, "to_top": True}) for job in (jobs[2], jobs[1])]
 
 
+async def test_of_a_hot_folder_nothing_is_asked(desk: Desk, root: Root) -> None:
+    """It is no pair: it cannot be dismissed with its style, nor looked at again."""
+    desk.usual()
+    desk.publish(hot_folders=["starry_night"])
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        daemon = DaemonDouble(app, desk.store)
+        await pilot.press("G")
+        await until(pilot, lambda: "hot folder: waits for images" in screen_text(app))
+        await pilot.press("space", "D", "r", "x")
+        assert "Select a job first." in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "each image that is dropped there is painted" in screen_text(app))
+        await pilot.press("D", "r")
+        await pilot.press("escape", "slash", *"hot", "enter")
+        await until(pilot, lambda: app.snapshot.view.filter == "hot")
+        await pilot.press("6")
+        assert "No node is known" in screen_text(app)
+        assert daemon.asked == []
+
+
 async def test_those_that_are_refused_are_listed(desk: Desk, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = desk.usual()
     async with make_app(root).run_test(size=(80, 24)) as pilot:
