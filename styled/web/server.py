@@ -8,8 +8,8 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from types import FrameType
-from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
 import uvicorn
@@ -20,8 +20,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styled.errors import OutOfResources
+from styled.lasting_thread import LastingThread
 from styled.root import Root
 from styled.web.daemon_events import follow_events
+from styled.web.disk_call import disk_call
 from styled.web.files import GALLERY, Served, open_served
 from styled.web.guard import Guard
 from styled.web.look import Look
@@ -29,9 +31,6 @@ from styled.web.page import gallery_policy, live_page, live_policy, parts_of
 from styled.web.stream import Stream
 
 HOST = "127.0.0.1"
-
-_T = TypeVar("_T")
-_Arguments = TypeVarTuple("_Arguments")
 
 WATCHERS_MOST = 32
 """Pages that are open at once."""
@@ -55,6 +54,11 @@ class LivePage:
 
     def __init__(self, root: Root, stream: Stream) -> None:
         self._root, self._stream = root, stream
+        self._closer = LastingThread("styled-web-close")  # closing a file of a dead file server hangs as well
+
+    def close(self) -> None:
+        """Let go of all files, as far as their disk lets it."""
+        self._closer.close(0.0)
 
     def app(self, token: str) -> ASGIApp:
         """Return the application, which answers nobody who does not know the token."""
@@ -76,7 +80,7 @@ class LivePage:
     async def _file(self, request: Request) -> ASGIApp:
         names = request.path_params["path"].split("/")
         try:
-            served = await _in_thread(lambda: open_served(self._root.evolution, names))
+            served = await disk_call(lambda: open_served(self._root.evolution, names))
         except OSError:
             return PlainTextResponse("There is nothing here.\n", 404)
         # Asked for anew each time: a job that is painted again has other pictures of the same names.
@@ -84,15 +88,16 @@ class LivePage:
         if names == [GALLERY]:
             headers["Content-Security-Policy"] = gallery_policy()
         if request.headers.get("if-none-match") == served.mark:
-            os.close(served.descriptor)
+            self._closer.submit(partial(os.close, served.descriptor))
             return Response(status_code=304, headers=headers)
-        return _File(served, headers)
+        return _File(served, headers, self._closer)
 
 
 class _File:
     """Answers with the bytes of an open file, and closes it at the end, also where nobody has waited for it."""
 
-    def __init__(self, served: Served, headers: dict[str, str]) -> None:
+    def __init__(self, served: Served, headers: dict[str, str], closer: LastingThread) -> None:
+        self._closer = closer
         self._served, self._headers = served, {**headers, "Content-Length": str(served.size)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +105,7 @@ class _File:
             answer = StreamingResponse(_pieces(self._served), media_type=self._served.media_type, headers=self._headers)
             await answer(scope, receive, send)
         finally:
-            os.close(self._served.descriptor)
+            self._closer.submit(partial(os.close, self._served.descriptor))
 
 
 async def _pieces(served: Served) -> AsyncIterator[bytes]:
@@ -108,16 +113,11 @@ async def _pieces(served: Served) -> AsyncIterator[bytes]:
     done = 0
     while done < served.size:
         # At its place, and not where the descriptor stands: a read that is abandoned may end when that is another file's.
-        piece = await _in_thread(os.pread, served.descriptor, min(served.size - done, _PIECE_BYTES), done)
+        piece = await disk_call(os.pread, served.descriptor, min(served.size - done, _PIECE_BYTES), done)
         if not piece:
             return
         done += len(piece)
         yield piece
-
-
-async def _in_thread(function: Callable[[Unpack[_Arguments]], _T], *arguments: *_Arguments) -> _T:
-    """Call what may hang on a dead disk; who waits for it can be told to end all the same."""
-    return await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
 
 
 def listening(port: int) -> socket.socket:
@@ -172,8 +172,9 @@ async def run(
     """
     look = Look(root)
     stream = Stream(lambda: parts_of(look()), close=look.close)
+    page = LivePage(root, stream)
     config = uvicorn.Config(
-        LivePage(root, stream).app(token), lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
+        page.app(token), lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
         server_header=False, limit_concurrency=_CONNECTIONS_MOST, timeout_graceful_shutdown=_END_S, timeout_keep_alive=30, backlog=_BACKLOG,
     )  # fmt: skip
 
@@ -191,6 +192,7 @@ async def run(
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await stream.end()
+        page.close()
         await anyio.to_thread.run_sync(stream.join, _END_S)  # but not longer: a look may hang on a dead disk
 
 

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -17,7 +18,8 @@ from styled.errors import OutOfResources
 from styled.job import JobState
 from styled.root import Root
 from styled.store.store import Store
-from styled.web import server
+from styled.web import daemon_events, server
+from styled.web.disk_call import AT_ONCE
 from styled.web.server import WATCHERS_MOST, listening
 from tests.deadlines import patience
 from tests.gallery.conftest import write_job
@@ -111,16 +113,22 @@ def dead_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         raise FileNotFoundError
 
     monkeypatch.setattr(server, "open_served", hang)
+    monkeypatch.setattr(daemon_events, "_connect", hang)
     yield asked
     comes_back.set()
 
 
 def test_a_disk_that_hangs_holds_up_neither_the_page_nor_the_end(dead_disk: threading.Event, served: Address) -> None:
-    """That it ends is held by the fixture, which waits for it."""
-    with socket.create_connection(("127.0.0.1", served.port)) as waits:
-        waits.sendall(f"GET /{TOKEN}/evolution/index.html HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    """More files are asked for than may hang at once. That it ends is held by the fixture, which waits for it."""
+    with ExitStack() as opened:
+        for _ in range(2 * AT_ONCE + 10):
+            waits = opened.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            waits.sendall(f"GET /{TOKEN}/evolution/index.html HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         assert dead_disk.wait(patience(10))
         assert ask(served, "")[0] == 200
+        connection, answer = watch(served)
+        assert answer.readline().startswith(b"retry")
+        connection.close()
 
 
 def test_a_port_that_is_taken_is_named() -> None:
