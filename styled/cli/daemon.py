@@ -25,7 +25,12 @@ from styled.settings import parse_assignment
     metavar="FILE",
     help="Read this file instead of styled.toml in the root.",
 )
-@click.option("--parallel", metavar="N|auto", help="Jobs painted at once; auto: one on each GPU, one without GPUs.")
+@click.option(
+    "--parallel",
+    metavar="N|auto",
+    shell_complete=completing.auto,
+    help="Jobs painted at once; auto: one on each GPU, one without GPUs.",
+)
 @click.option(
     "--set",
     "assignments",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from styled.errors import StyledError
 from styled.root import Root
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -29,19 +30,35 @@ def root_option(command: _F) -> _F:
 
 
 def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the ids that begin so, newest first, and the names of one job only.
+    """Return the numbers and ids that begin so, newest first, and the names of one job only.
 
-    They are taken from the names of the folders: a shell waits for this at each Tab.
+    Ids and names are taken from the names of the folders: a shell waits for this at each Tab. Numbers are looked up where
+    one is begun.
     """
+    root = Root.at(ctx.params.get("root_path"))
     try:
-        names = os.listdir(Root.at(ctx.params.get("root_path")).evolution)  # noqa: PTH208  # names, not paths
+        names = os.listdir(root.evolution)  # noqa: PTH208  # names, not paths
     except OSError:
         return []  # no root here: nothing to offer, and nowhere to print an error
     ids = [name for name in names if _is_id(name)]
     called = Counter(job.split("-", 2)[-1] for job in ids)
-    words = sorted((job for job in ids if job.startswith(incomplete)), reverse=True)
+    words = _numbers(root, incomplete) if incomplete.isascii() and incomplete.isdigit() else []
+    words += sorted((job for job in ids if job.startswith(incomplete)), reverse=True)
     words += sorted(name for name, count in called.items() if count == 1 and incomplete and name.startswith(incomplete))
     return words[:_OFFERED]
+
+
+def _numbers(root: Root, incomplete: str) -> list[str]:
+    """Return the numbers of jobs that begin so, the newest first: ``42``, or ``0042`` where a zero is typed."""
+    from styled.store.reader import StoreReader
+
+    digits = 4 if incomplete.startswith("0") else 1
+    try:
+        with StoreReader.open(root) as reader:
+            found = sorted((row.number for row in reader.rows()), reverse=True)
+    except StyledError:
+        return []  # as above
+    return [word for number in found if (word := f"{number:0{digits}d}").startswith(incomplete)]
 
 
 def _is_id(name: str) -> bool:

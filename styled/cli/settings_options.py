@@ -29,7 +29,12 @@ _OPTIONS = (
     click.option("--steps", type=int, help="Optimiser steps."),
     click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), help="Optimiser."),
     click.option("--seed", type=int, help="Random seed."),
-    click.option("--memory-limit", metavar="LIMIT", help="Memory it may use: auto, or for example 2GiB."),
+    click.option(
+        "--memory-limit",
+        metavar="LIMIT",
+        shell_complete=completing.auto,
+        help="Memory it may use: auto, or for example 2GiB.",
+    ),
     click.option(
         "--set",
         "assignments",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from typing import get_type_hints
 
 import click
@@ -16,6 +17,22 @@ def presets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
     from styled.presets import presets
 
     return [CompletionItem(each.name, help=each.description) for each in presets() if each.name.startswith(incomplete)]
+
+
+def auto(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the one word that may stand for a figure."""
+    return ["auto"] if "auto".startswith(incomplete) else []
+
+
+def weights(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the words for weights that begin so, and have the shell offer files."""
+    words = [CompletionItem(word) for word in words_of("weights") if word.startswith(incomplete)]
+    return words or [CompletionItem(incomplete, type="file")]
+
+
+def users(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the users of this machine whose names begin so."""
+    return sorted(user.pw_name for user in pwd.getpwall() if user.pw_name.startswith(incomplete))
 
 
 def settings(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from styled.cli.init import require_root
+from styled.cli.machine import completing
 from styled.cli.options import root_option
 from styled.errors import StyledError
 from styled.root import Root
@@ -28,7 +29,9 @@ def _unit(root: Root, *, system: bool, user: str | None) -> str:
 @service.command()
 @root_option
 @click.option("--system", is_flag=True, help="For the whole machine instead of your own user.")
-@click.option("--user", metavar="NAME", help="Who runs a --system service  [default: you]")
+@click.option(
+    "--user", metavar="NAME", shell_complete=completing.users, help="Who runs a --system service  [default: you]"
+)
 def show(root_path: str | None, *, system: bool, user: str | None) -> None:
     """Print the unit file."""
     click.echo(_unit(Root.at(root_path), system=system, user=user), nl=False)
@@ -37,7 +40,9 @@ def show(root_path: str | None, *, system: bool, user: str | None) -> None:
 @service.command()
 @root_option
 @click.option("--system", is_flag=True, help="For the whole machine (as root) instead of your own user.")
-@click.option("--user", metavar="NAME", help="Who runs a --system service  [default: you]")
+@click.option(
+    "--user", metavar="NAME", shell_complete=completing.users, help="Who runs a --system service  [default: you]"
+)
 @click.option("--name", default="styled", show_default=True, help="Of the unit; one for each root.")
 @click.option("--force", is_flag=True, help="Replace another unit of that name.")
 def install(root_path: str | None, *, system: bool, user: str | None, name: str, force: bool) -> None:

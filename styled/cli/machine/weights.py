@@ -7,6 +7,7 @@ import sys
 import click
 import msgspec
 
+from styled.cli.machine import completing
 from styled.cli.options import root_option
 from styled.config import load_config
 from styled.errors import WeightsError
@@ -14,7 +15,7 @@ from styled.root import Root
 
 
 @click.command()
-@click.argument("setting", metavar="[builtin|imagenet|PATH.h5]", required=False)
+@click.argument("setting", metavar="[builtin|imagenet|PATH.h5]", required=False, shell_complete=completing.weights)
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def weights(setting: str | None, root_path: str | None, as_json: bool) -> None:

@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from styled.cli.machine.completing import _Bash
 from styled.cli.main import COMMANDS, styled
+from styled.root import Root
+from styled.store.store import Store
 from tests.deadlines import patience
 from tests.faults import warm
 
@@ -71,6 +75,10 @@ def test_options_are_completed() -> None:
         ("styled daemon --set ret", ["retention."]),
         ("styled daemon --set nothing.", []),
         ("styled tui --theme l", ["light"]),
+        ("styled weights b", ["builtin"]),
+        ("styled weights vgg", ["vgg"]),
+        ("styled run --memory-limit a", ["auto"]),
+        ("styled service show --user roo", ["root"]),
     ],
 )
 def test_settings_presets_and_keys_are_completed_as_bash_gives_them(
@@ -90,6 +98,48 @@ def test_jobs_are_completed_newest_first(root: Path, command: str) -> None:
     assert complete(command, "", root=root) == [
         "20261122-201501-tower", "20261122-201500-harbour", "20250101-000000-old",
     ]  # fmt: skip
+
+
+def test_numbers_are_completed_where_one_is_begun(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(Root(root)) as store, store.batch():
+        for number in (2, 41, 42):
+            store.add(id=f"20261122-201500-{number}", number=number, name="n", content="c", styles=("s",))
+    monkeypatch.setenv("STYLED_ROOT", str(root))
+    for begun, offered in (
+        ("4", ["42", "41"]),
+        ("004", ["0042", "0041"]),
+        ("3", []),
+        ("20250", ["20250101-000000-old"]),
+    ):
+        monkeypatch.setenv("COMP_LINE", f"styled edit {begun}")
+        shell = _Bash(styled, {}, "styled", "_STYLED_COMPLETE")
+        assert [item.partition(",")[2] for item in shell.complete().splitlines()] == offered
+
+
+_FREE = {"--name", "--sizes"}
+"""Texts of which nobody knows how they go on: the name of a new job, of a unit, a list of sizes."""
+
+
+def test_every_argument_is_completed_but_figures_and_new_names() -> None:
+    def parameters(command: click.Command, path: str) -> Iterator[tuple[str, click.Parameter]]:
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                yield from parameters(command.get_command(context, name), f"{path} {name}")
+        else:
+            yield from ((path, param) for param in command.params)
+
+    figures = click.types.IntParamType | click.types.FloatParamType
+    missing = [
+        f"{path} {param.opts[0]}"
+        for path, param in parameters(styled, "styled")
+        if not (isinstance(param, click.Option) and (param.is_flag or param.count))
+        and param._custom_shell_complete is None
+        and type(param.type).shell_complete is click.ParamType.shell_complete
+        and not isinstance(param.type, figures)
+        and param.opts[0] not in _FREE
+    ]
+    assert missing == []
 
 
 def test_jobs_of_the_root_that_is_named(root: Path) -> None:
