@@ -63,6 +63,7 @@ def _measure(trial: Trial, start_seconds: float, *, is_alone: bool, matmul: bool
         start_seconds=start_seconds,
         peak_bytes=found.peak_bytes if is_alone else None,
         matmul_gflops=measuring.matmul_gflops(precision) if matmul else None,
+        gigabytes_per_second=measuring.gigabytes_per_second(precision) if matmul else None,
         at=time.time(),
     )
 

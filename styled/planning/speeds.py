@@ -48,6 +48,8 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     """Peak resident memory of the process that measured this alone; None when it measured more."""
     matmul_gflops: float | None = None
     """Speed of the matrix product in this precision; None when not measured."""
+    gigabytes_per_second: float | None = None
+    """Speed of memory in this precision, read and written; None when not measured."""
     at: float
     """Unix seconds."""
 

@@ -32,6 +32,9 @@ def test_it_measures_a_small_size() -> None:
     assert 0.4 * 2**30 < row.peak_bytes < 4 * 2**30
     assert row.matmul_gflops is not None
     assert 0 < row.gflops < 5 * row.matmul_gflops
+    assert row.gigabytes_per_second is not None
+    assert row.roofline is not None
+    assert 0.0 < row.roofline < 5.0
     [kept] = speeds.load().measured
     assert kept.step_seconds == row.step_seconds
     table = markdown(found).splitlines()
