@@ -89,7 +89,7 @@ class Queries(ABC):
     def rows(
         self, states: Iterable[JobState] | None = None, *, search: str | None = None, order: Order = "number"
     ) -> list[JobRow]:
-        """Return all jobs that :meth:`jobs` would return without a limit, a few values of each: 10,000 in 30 ms."""
+        """Return all jobs that :meth:`jobs` would return without a limit, a few values of each."""
         clause, values = _where(states, search)
         found = []
         with self._reading() as db:

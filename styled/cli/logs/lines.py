@@ -1,74 +1,27 @@
-"""The lines of logs: the daemon's are JSON, a worker's are ``key=value``. Read into fields, and written for people. Pure."""
+"""The lines of logs as commands print them."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 
 from styled.cli.wrapping import wrapped
-from styled.errors import DataDamaged
-from styled.files.decoding import from_json
+from styled.files.log_lines import fields_of, words_of
 from styled.files.printable import escaped
-
-_PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|\S*)(?:\s|$)')
-
-
-def fields_of(line: str) -> dict[str, Any]:
-    """Return what a line of a log holds; a line of another program, a traceback for example, as its ``text``."""
-    if line.startswith("{"):
-        try:
-            return from_json(line.encode("utf-8", "surrogateescape"), dict[str, Any])
-        except DataDamaged:
-            return {"text": line}
-    found = dict(_PAIR.findall(line))
-    if "timestamp" not in found or "event" not in found or _PAIR.sub("", line).strip():
-        return {"text": line}
-    return {key: _plain(value) for key, value in found.items()}
 
 
 def text_of(line: str, columns: int | None = None) -> str:
-    """Return a line for people: when, how bad, what, and the facts; what a terminal would obey is escaped.
+    """Return a line for people, with a traceback below it; what a terminal would obey is escaped.
 
     Args:
         line: of a log.
         columns: wrapped to so many, None: not at all.
     """
-    fields = fields_of(line)
-    if "text" in fields and len(fields) == 1:
+    first, *traceback = words_of(line)
+    if fields_of(line) == {"text": line}:
         return escaped(line)
-    level, source, event = (str(fields.pop(name, "")) for name in ("level", "logger", "event"))
-    exception = str(fields.pop("exception", ""))
-    facts = "  ".join(f"{key}={_shown(value)}" for key, value in fields.items() if key != "timestamp" and value != "")
-    what = f"{source}: {event}" if source else event
-    mark = "" if level in ("info", "") else f"{level.upper()} "
-    whole = escaped(f"{_moment(fields.get('timestamp'))}  {mark}{what}" + (f"  {facts}" if facts else ""))
-    lines = wrapped(whole, columns)
-    lines += [f"        {escaped(each)}" for each in exception.splitlines()]
-    return "\n".join(lines)
+    return "\n".join([*wrapped(escaped(first), columns), *map(escaped, traceback)])
 
 
 def json_of(line: str) -> str:
     """Return a line as one JSON object, in ASCII."""
     return json.dumps(fields_of(line), default=str)
-
-
-def _moment(stamp: object) -> str:
-    """Return an ISO time as one of this machine's zone, to the second."""
-    try:
-        return f"{datetime.fromisoformat(str(stamp)).astimezone():%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError, OSError):
-        return str(stamp)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Mapping | list):
-        return json.dumps(value, ensure_ascii=False)
-    text = str(value)
-    return f'"{text}"' if " " in text else text
-
-
-def _plain(value: str) -> str:
-    return value[1:-1].replace('\\"', '"').replace("\\\\", "\\") if value.startswith('"') else value

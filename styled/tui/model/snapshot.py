@@ -140,7 +140,7 @@ class Focus:
     sides: tuple[Picture, ...] = ()
     """Content, styles and result, as far as they exist; only where asked for."""
     log: tuple[str, ...] = ()
-    """Last lines of its log; only where asked for."""
+    """Last lines of its log, for people; only where asked for."""
     took: float | None = None
     """For how long it ran until it ended, s, without its pauses; None if that is not known."""
     trouble: str = ""

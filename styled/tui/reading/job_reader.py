@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from styled import evolution
+from styled.chatter_filter import is_chatter
 from styled.errors import ImageError
 from styled.evolution import JobFolder
+from styled.files.log_lines import words_of
 from styled.files.untrusted import open_regular
 from styled.job import Job, JobState
 from styled.messages import Progress
@@ -122,10 +124,11 @@ class JobReader:
 
     def _log(self, troubles: list[str]) -> tuple[str, ...]:
         try:
-            return tail(self.folder.log)
+            lines = [line for line in tail(self.folder.log) if not _is_chatter(line)]
         except OSError as error:
             troubles.append(f"{self.folder.log.name}: {error.strerror or error}")
             return ()
+        return tuple(row for line in lines for row in words_of(line))
 
     def _losses(self, job: Job, view: View) -> Losses:
         history = self._history
@@ -201,6 +204,11 @@ class JobReader:
         except (OSError, ImageError) as error:
             troubles.append(f"{path.name} cannot be shown: {error}")
             return None
+
+
+def _is_chatter(line: str) -> bool:
+    """Return whether TensorFlow prints such a line on a healthy machine. Logs of styled 0.1 have them; errors stay."""
+    return is_chatter(line.encode(errors="replace"), has_driver=True)
 
 
 def tail(path: Path, lines: int = LOG_LINES) -> tuple[str, ...]:

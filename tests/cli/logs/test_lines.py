@@ -10,7 +10,8 @@ import wcwidth  # noqa: F401  # loaded by the first line that is not ASCII, whic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styled.cli.logs.lines import fields_of, json_of, text_of
+from styled.cli.logs.lines import json_of, text_of
+from styled.files.log_lines import fields_of
 from styled.files.printable import is_hostile
 
 DAEMON = '{"job": "20261129-x", "reason": "needs 1.4 GiB", "event": "failed", "level": "error", "logger": "queue", "timestamp": "2026-11-29T21:53:39.227223Z"}'

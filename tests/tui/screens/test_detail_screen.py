@@ -154,6 +154,32 @@ async def test_the_log_follows_its_end_until_the_reader_scrolls(desk: Desk, root
         assert "one more" in screen_text(pilot.app)
 
 
+LOG = """\
+2026-11-20 10:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary is optimized
+To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1763632800.000000   12345 port.cc:153] oneDNN custom operations are on
+timestamp=2026-09-21T14:13:20+0000 level=info event=started after_step=0 steps=60
+E0000 00:00:1763632801.000000   12345 cuda_dnn.cc:8579] Unable to register cuDNN factory: a real error
+timestamp=2026-09-21T14:13:21+0000 level=warning event="its colours were guessed" profile="none was found in the file, so sRGB is taken"
+"""
+
+
+async def test_the_log_is_for_people_wraps_and_has_no_chatter(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    (root.evolution / jobs[0].id / "log.txt").write_text(LOG)
+    async with make_app(root).run_test(size=(60, 16)) as pilot:
+        await settled(pilot)
+        await pilot.press("l")
+        await until(pilot, lambda: "sRGB is taken" in screen_text(pilot.app))
+        rows = screen_text(pilot.app).splitlines()[3:-2]
+        assert " ".join(" ".join(rows).split()) == (
+            "2026-09-21 14:13:20 started after_step=0 steps=60 "
+            "E0000 00:00:1763632801.000000 12345 cuda_dnn.cc:8579] Unable to register cuDNN factory: a real error "
+            '2026-09-21 14:13:21 WARNING its colours were guessed profile="none was found in the file, so sRGB is taken"'
+        )
+
+
 async def test_a_job_removed_meanwhile_leads_back(desk: Desk, root: Root) -> None:
     jobs = desk.usual()
     async with make_app(root).run_test(size=(80, 24)) as pilot:
