@@ -374,6 +374,10 @@ def _in_words(kind: Any, limits: Meta | None = None, *, plural: bool = False) ->
     if limits is None or kind is str:
         return "a text that is not empty"
     word = ("whole numbers" if plural else "a whole number") if kind is int else ("numbers" if plural else "a number")
-    shape = "d" if kind is int else "g"  # every digit of a whole number
-    low = f"from {limits.ge:{shape}}" if limits.ge is not None else f"above {limits.gt:{shape}}"
-    return f"{word} {low} to {limits.le:{shape}}"
+    low = f"from {_figure(limits.ge)}" if limits.ge is not None else f"above {_figure(limits.gt)}"
+    return f"{word} {low} to {_figure(limits.le)}"
+
+
+def _figure(value: Any) -> str:
+    """Return a limit with all of its digits: ``1,000,000``."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"

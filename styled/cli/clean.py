@@ -46,7 +46,10 @@ def clean(
     for step in steps:
         click.echo(f"{step.action} {step.job.number:04d} {step.job.name}: {step.why}, {step.bytes / 1e6:.1f} MB")
     total = sum(step.bytes for step in steps)
-    if dry_run or not steps:
+    if not steps:
+        click.echo("nothing to clean")
+        return
+    if dry_run:
         click.echo(f"{total / 1e6:.1f} MB would be freed; nothing was changed")
         return
     Client(root).request("clean", retention=msgspec.to_builtins(retention))

@@ -178,6 +178,6 @@ def _show(folder: JobFolder) -> None:
     losses = all_losses(folder)
     first, last = losses[0], losses[-1]
     click.echo(thumbnail(folder.result, sys.stdout))
-    click.echo(f"loss     {first.loss:.4g} -> {last.loss:.4g} in {last.step} steps and {last.seconds:.0f} s")
-    click.echo(f"result   {folder.result}")
-    click.echo(f"growing  {folder.timelapse}")
+    click.echo(f"loss      {first.loss:.4g} -> {last.loss:.4g} in {last.step} steps and {last.seconds:.0f} s")
+    click.echo(f"result    {folder.result}")
+    click.echo(f"timelapse {folder.timelapse}")

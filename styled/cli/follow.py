@@ -61,7 +61,7 @@ def _followed(root: Root, reader: StoreReader, ref: str, lines: TextLines) -> tu
         if holder_of(root) is not None:
             seen_at = time.monotonic()
         elif time.monotonic() - seen_at > RESTART_S:
-            raise DaemonNotRunning(f"no daemon runs for {root.path}: nothing happens to follow")
+            raise DaemonNotRunning(f"the daemon of {root.path} is not running, so nothing happens")
         time.sleep(POLL_S)
     raise AssertionError("looks_at() ends with an outcome only")
 

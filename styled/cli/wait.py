@@ -42,7 +42,7 @@ def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
                 click.echo(outcome[1])
                 sys.exit(outcome[0])
             if holder_of(root) is None:
-                raise DaemonNotRunning(f"no daemon runs for {root.path}: nothing will happen to wait for")
+                raise DaemonNotRunning(f"the daemon of {root.path} is not running, so this will never finish")
             if until is not None and time.monotonic() >= until:
                 raise WaitTimedOut(f"not ended after {timeout:g} s")
             time.sleep(POLL_S)

@@ -156,7 +156,7 @@ class PairChecker:
         except UnreadableImage as error:
             if isinstance(error, SlowImage) and not is_patient:
                 raise
-            missing = f"a whole image ({escaped(error.message)})"
+            missing = f"{escaped(path)} to become readable: {escaped(error.message)}"
             return NotYet(task, path, missing, afterwards=Unusable(task, path, escaped(str(error))))
         except DecoderKilled as error:
             self._kills[task.signatures[path]] += 1

@@ -234,7 +234,7 @@ class Store(Queries):
         with self._transaction():
             job = self.get(ref)
             if expect is not None and job.state != expect:
-                raise IllegalMove(f"job {job.number:04d} is {job.state}, not {expect} any more", "Look again.")
+                raise IllegalMove(f"job {job.number:04d} is not {expect}", f"It is {job.state}.")
             check_move(job.state, to)
             now = self._clock()
             implied: dict[str, Any] = {"reason": "", "handle": "", "node": ""}

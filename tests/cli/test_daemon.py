@@ -133,7 +133,7 @@ def test_clean_says_what_it_would_do_and_then_has_it_done(daemon: DaemonProcess,
     with Store.open(daemon.root) as store:
         store.change(job.id, finished_at=(job.finished_at or 0) - 40 * 86400)
     daemon.start()
-    assert styled("clean").stdout == "0.0 MB would be freed; nothing was changed\n"
+    assert styled("clean").stdout == "nothing to clean\n"
     planned = styled("clean", "--days", "30", "--dry-run").stdout
     assert "remove 0001 old: ended 40 days ago" in planned
     assert daemon.job("old") is not None

@@ -137,9 +137,9 @@ def test_a_style_that_stays_is_decoded_once_and_again_when_it_changes(
 @pytest.mark.parametrize(
     ("which", "data", "words"),
     [
-        ("content_png", b"no image", "waits for a whole image"),
-        ("style_PNG", png(1, side=64)[:-30], "waits for a whole image (a.style.PNG is truncated"),
-        ("mask_png", b"", "waits for a whole image (a.mask.png is empty"),
+        ("content_png", b"no image", "waits for a.content.png to become readable: "),
+        ("style_PNG", png(1, side=64)[:-30], "waits for a.style.PNG to become readable: a.style.PNG is truncated"),
+        ("mask_png", b"", "waits for a.mask.png to become readable: a.mask.png is empty"),
         ("content_png", b"x" * 100_001, "never: a.content.png has 0 MB, the limit is 0 MB"),
         ("toml", b"sise = 3", "never: a.toml: unknown setting 'sise'. Did you mean 'size'"),
     ],

@@ -129,7 +129,7 @@ def test_an_upload_of_the_right_size_waits_for_its_rest(drive: Driver):
     drive.root.inbox.joinpath("a.content.jpg").write_bytes(whole[:-60] + bytes(60))
     drive.root.inbox.joinpath("a.style.jpg").write_bytes(whole)
     drive.run(60)
-    assert "a whole image" in drive.waits()["a"]
+    assert "to become readable" in drive.waits()["a"]
     drive.root.inbox.joinpath("a.content.jpg").write_bytes(whole)
     assert [job.remarks for job in drive.until(1)] == [()]
 

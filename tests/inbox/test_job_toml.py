@@ -29,7 +29,7 @@ def test_an_empty_file_changes_nothing():
         (b"prioritty = 1", "Did you mean 'priority'"),
         (b"size = 512\nseed = = 4", "line 2"),
         (b"size = 512\nseed = '\xff'", "line 2"),
-        (b"size = 3", "from 32 to 65536"),
+        (b"size = 3", "from 32 to 65,536"),
         (b"size = 'big'", "whole number"),
         (b"priority = 5000", "-1000 to 1000"),
         (b"priority = true", "-1000 to 1000"),

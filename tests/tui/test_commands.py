@@ -138,7 +138,7 @@ async def test_the_app_starts_a_daemon_where_none_runs(tmp_path: Path) -> None:
     root = Root(tmp_path)
     app = StyledApp(root, Options(refresh_s=0.1), measure=lambda: HOST)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "running beat" in screen_text(app), seconds=60.0)
+        await until(pilot, lambda: "daemon up" in screen_text(app), seconds=60.0)
     assert "Stop it with: styled stop" in app.farewell()
     assert Client(root).request("ping")["root"] == str(root.path)
     Client(root).request("stop")

@@ -202,7 +202,7 @@ def test_styled_alone_opens_it_and_a_polite_signal_ends_it(root: Root, terminals
     terminal = Terminal(STYLED_ROOT=str(root.path))
     terminals.append(terminal)
     try:
-        terminal.read(60.0, b"beat <5s")
+        terminal.read(60.0, b"daemon up")
         terminal.process.terminate()
         terminal.read(patience(10.0))
         assert terminal.process.wait(patience(5)) == 0

@@ -73,7 +73,7 @@ def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: p
 
 def test_from_drop_to_done(tmux: Tmux, root: Root) -> None:
     tmux.wait("The queue is empty", 30)
-    tmux.wait("running beat", 60)
+    tmux.wait("daemon up", 60)
     for part in ("content", "style"):
         Image.fromarray(picture(96, 64).astype(np.uint8)).save(root.inbox / f"boat.{part}.png")
     tmux.wait("boat", 30)

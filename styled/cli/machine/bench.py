@@ -18,7 +18,7 @@ def _read_sizes(_context: click.Context, _option: click.Parameter, value: str | 
     found = [re.fullmatch(r"(\d+)x(\d+)", part.strip()) for part in value.split(",")]
     sizes = [(int(match[1]), int(match[2])) for match in found if match]
     if len(sizes) < len(found) or any(min(size) < 32 for size in sizes):
-        raise click.BadParameter(f"{value!r} is no list such as 512x384,1920x1080, of 32 px and more")
+        raise click.BadParameter(f"{value!r} is not a list of sizes such as 512x384,1920x1080, of 32 px and more")
     return sizes
 
 

@@ -10,13 +10,27 @@ from styled.job import JobState
 from styled.memory import MemorySample
 from styled.store.records import Event
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs
-from styled.tui.cells.lines import Line, Span, inert, line_width
+from styled.tui.cells.lines import Line, Span, Tone, inert, line_width
 from styled.tui.model.snapshot import Happening, Snapshot
 
 _DAY_S = 86_400.0
 
 FRESH_S = 5.0
-"""Below this age the daemon's heartbeat is shown as one word, so that an idle screen sends no bytes."""
+"""Below this age of the daemon's heartbeat nothing is said of it."""
+
+_STATES: dict[str, tuple[str, Tone]] = {
+    "running": ("daemon up", "accent"),
+    "paused": ("queue paused", "warn"),
+    "stopping": ("daemon stopping", "warn"),
+    "degraded": ("degraded", "bad"),
+}
+"""The daemon's words for its state to those on the screen."""
+
+_COUNTED = (JobState.WAITING, JobState.PAUSED, JobState.DONE, JobState.FAILED, "incomplete", "rejected")
+_NORMAL = frozenset({JobState.WAITING, JobState.DONE})
+"""Of which the glyph is enough where there is little room."""
+_BESIDE_COUNTS = 31
+"""Cells that the daemon's state and the end of the queue need at least."""
 
 
 def status_line(
@@ -35,10 +49,10 @@ def status_line(
     head: Line = ((f" {title} ", "strong"),)
     if snapshot is None:
         return (*head, (" reading the queue…" if glyphs.unicode else " reading the queue...", "muted"))
-    counts = _counts(snapshot, cells, glyphs)
     state = _daemon(snapshot, now, is_starting=is_starting)
+    counts = _counts(snapshot, cells - max(line_width(state) + 1, _BESIDE_COUNTS), glyphs)
     if snapshot.all_done is not None:
-        ends = f"  all done ~{clock(now + snapshot.all_done)[:5]}" + _days(snapshot.all_done)
+        ends = f" all done ~{clock(now + snapshot.all_done)[:5]}" + _days(snapshot.all_done)
         if line_width(state) + len(ends) + line_width(counts) < cells:
             state = (*state, (ends, ""))
     room = cells - line_width(state) - line_width(counts) - 4
@@ -65,9 +79,8 @@ def _daemon(snapshot: Snapshot, now: float, *, is_starting: bool) -> Line:
         return ((f" the daemon does not respond ({figures.age(since)}) ", "bad"),)
     if daemon is None:  # it answers, and has not reported yet
         return ((" the daemon begins ", "accent"),)
-    tone = {"running": "accent", "paused": "warn", "stopping": "warn", "degraded": "bad"}[daemon.state]
-    fresh = f"beat <{FRESH_S:.0f}s" if beat < FRESH_S else f"beat {figures.age(beat)}"
-    return ((f" {daemon.state} ", tone), (fresh, "muted"))  # type: ignore[return-value]  # the dict's values are tones
+    words, tone = _STATES[daemon.state]
+    return ((f" {words} ", tone), *(((f"silent for {figures.age(beat)}", "muted"),) if beat >= FRESH_S else ()))
 
 
 def _days(seconds: float) -> str:
@@ -103,26 +116,24 @@ def _whole(value: int | None) -> str:
 
 
 def _counts(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> Line:
-    """Return how many jobs are in each state: with whole words, short words, or glyphs, as the width allows."""
-    spans: list[Span] = []
-    words: list[tuple[str, str, int]] = [
-        (state, short, snapshot.counts.get(state, 0))
-        for state, short in (
-            (JobState.WAITING, "wait"),
-            (JobState.PAUSED, "hold"),
-            (JobState.DONE, "done"),
-            (JobState.FAILED, "fail"),
-        )
-    ]
+    """Return how many jobs are in each state, in words as far as the width allows, else by the glyphs of the rows."""
     daemon = snapshot.daemon
-    words.append(("incomplete", "half", daemon.incomplete_count if daemon else 0))
-    words.append(("rejected", "rej", daemon.rejected_count if daemon else 0))
-    always = {JobState.WAITING, JobState.DONE, JobState.FAILED}
-    for state, short, count in words:
-        if count or state in always:
-            word = f"{state} " if cells >= 120 else f"{short} " if cells >= 72 else glyphs.states[state]
-            spans.append((f" {word}{count}", STATE_TONES[state] if count else "muted"))
-    return (*spans, (" ", ""))
+    counts: dict[str, int] = {state: snapshot.counts.get(state, 0) for state in JobState}
+    counts |= {
+        "incomplete": daemon.incomplete_count if daemon else 0,
+        "rejected": daemon.rejected_count if daemon else 0,
+    }
+    for in_words in (frozenset(_COUNTED), frozenset(_COUNTED) - _NORMAL, frozenset[str]()):
+        spans: list[Span] = []
+        for state in _COUNTED:
+            count = counts[state]
+            text = f"{count} {state}" if state in in_words else f"{glyphs.states[state]}{count}"
+            if count or state in _NORMAL or state is JobState.FAILED:
+                spans.append((f" {text}", STATE_TONES[state] if count else "muted"))
+        line = (*spans, (" ", ""))
+        if line_width(line) <= cells:
+            break
+    return line
 
 
 def happening(event: Event) -> Happening:

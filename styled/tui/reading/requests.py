@@ -64,7 +64,7 @@ class Toggle:
             return Request(*(("resume", {}, "the queue goes on") if paused else ("pause", {}, "the queue is paused")))
         with StoreReader.open(root) as reader:
             paused = reader.get(self.job).state is JobState.PAUSED
-        op, done = ("resume", "waits again") if paused else ("pause", "is paused")
+        op, done = ("resume", "re-queued") if paused else ("pause", "is paused")
         return Request(op, {"job": self.job}, f"{self.name} {done}")
 
 

@@ -418,11 +418,11 @@ class MainScreen(JobScreen):
         table = self.query_one(QueueTable)
         row = table.row
         if not isinstance(row, Job):
-            self.shell.show_message("There is no job here to compare.", "warn")
+            self.shell.show_message("Select a job first.", "warn")
         elif table.picked is None or table.picked == row.id:
             table.pick(row.id if table.picked is None else None)
             if table.picked is not None:
-                self.shell.show_message(f"{row.number:04d} marked; go to another job and press c (esc: no)", "")
+                self.shell.show_message(f"{row.number:04d} marked; select another job and press c", "")
         else:
             screen = CompareScreen(table.picked, row.id)
             table.pick(None)

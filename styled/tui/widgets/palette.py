@@ -76,7 +76,7 @@ class Palette(ModalScreen[Command]):
     def compose(self) -> ComposeResult:
         """Lay out the field and the list."""
         with Vertical(id="palette"):
-            yield Input(placeholder="what to do; enter does it, esc goes back", compact=True)
+            yield Input(placeholder="Type a command", compact=True)
             yield LineView(id="palette-list")
 
     def on_mount(self) -> None:
@@ -120,4 +120,4 @@ class Palette(ModalScreen[Command]):
                 (cut(command.about, max(0, cells - _TITLE_CELLS - _KEY_CELLS - 2)), "muted"),
             )
             lines.append(((plain(fit_line(line, cells)), "cursor"),) if index == self._at else line)
-        view.show(lines or [(("  nothing has these words", "muted"),)])
+        view.show(lines or [(("  no match", "muted"),)])

@@ -182,7 +182,7 @@ class TestRefused:
             ([PAIR[0], __file__], 65, "not an image"),
             ([*PAIR, "--set", "stepz=3"], 78, "Did you mean 'steps'?"),
             ([*PAIR, "--set", "steps"], 78, "key=value"),
-            ([*PAIR, "--size", "1"], 78, "from 32 to 65536"),
+            ([*PAIR, "--size", "1"], 78, "from 32 to 65,536"),
             ([*PAIR, "-o", "out.xyz"], 65, "out.xyz"),
             ([*PAIR, "-o", "no/such/folder/out.png"], 73, "No such file"),
             ([*PAIR, "--set", "init=job:gone"], 78, "no job is 'gone'"),

@@ -43,25 +43,25 @@ def test_the_status_row_fits_and_always_has_state_and_counts(cells: int, memory:
     line = status_line(snapshot(memory=memory), NOW, cells, UNICODE)
     text = plain(line)
     assert line_width(line) <= cells
-    assert "running" in text
+    assert "daemon up" in text
     assert text.count("3") >= 4
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "beat <5s"),
-        ({"beat_at": NOW - 7.0}, "beat 7s"),
+        ({}, "daemon up "),
+        ({"beat_at": NOW - 7.0}, "daemon up silent for 7s"),
         ({"beat_at": NOW - 42.0}, "the daemon does not respond (42s)"),
         ({"daemon": None}, "the daemon is not running"),
         ({"state": "stopping", "beat_at": NOW - 42.0}, "the daemon is not running"),
         ({"pulse": Pulse("gone", NOW - 1.0)}, "the daemon is not running"),
         ({"pulse": Pulse("silent", NOW - 2.0)}, "the daemon does not respond (2s)"),
         ({"pulse": Pulse("up", NOW - 2.0), "daemon": None}, "the daemon begins"),
-        ({"all_done": 3600.0}, "running beat <5s  all done ~15:13  "),
+        ({"all_done": 3600.0}, "daemon up  all done ~15:13  "),
         ({"all_done": 3 * 86_400.0}, "all done ~14:13 in 3d  "),
         ({"trouble": "broken"}, "store unreadable"),
-        ({"state": "paused"}, "paused"),
+        ({"state": "paused"}, "queue paused"),
     ],
 )
 def test_the_daemon_is_said_in_words(changes: dict, words: str) -> None:

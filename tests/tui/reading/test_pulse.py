@@ -119,7 +119,7 @@ async def test_the_screen_says_it_and_one_key_starts_it_again(
     desk.publish(beat_at=time.time())
     app = StyledApp(root, start_daemon=False, measure=lambda: HOST)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "running beat" in screen_text(app))
+        await until(pilot, lambda: "daemon up" in screen_text(app))
         assert "U start" not in screen_text(app)
         listener.hangs = True
         await until(pilot, lambda: "the daemon does not respond" in screen_text(app).splitlines()[0])

@@ -323,7 +323,7 @@ async def test_the_palette_offers_and_runs_what_the_keys_do(desk: Desk, root: Ro
         await until(pilot, lambda: app.term == "content")
         await pilot.press("ctrl+p", *"xyzzy")
         await pilot.pause()
-        assert "nothing has these words" in screen_text(app)
+        assert "no match" in screen_text(app)
         await pilot.press("escape")
         await pilot.pause()
         assert isinstance(app.screen, MainScreen)
