@@ -94,7 +94,7 @@ def test_a_move_the_state_does_not_allow_changes_nothing(store: Store, add_job: 
 
 def test_a_move_from_another_state_than_expected_is_refused(store: Store, add_job: AddJob):
     job = add_job()
-    with pytest.raises(IllegalMove, match="not running any more"):
+    with pytest.raises(IllegalMove, match="is not running"):
         store.move(job.id, JobState.CANCELLED, expect=JobState.RUNNING)
 
 
