@@ -8,6 +8,7 @@ defaults of every job's :class:`~styled.settings.Settings`; a pair's own ``job.t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -109,6 +110,8 @@ class QueueConfig(Section, frozen=True, kw_only=True):
     nice: Annotated[int, Meta(ge=0, le=19, description="niceness of the workers; 19 yields to everything")] = 0
 
 
+_ADDRESS = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
+
 _RESERVED = (
     "parsable", "job-name", "no-requeue", "requeue", "dependency", "signal", "output", "error", "input", "chdir",
     "open-mode", "nodes", "ntasks", "array", "wrap", "wait", "test-only", "help", "usage", "version", "clusters", "quiet", "verbose",
@@ -120,19 +123,34 @@ class BackendConfig(Section, frozen=True, kw_only=True):
     """``[backend]``: where jobs are painted: on this machine, or on a cluster's. Takes effect when the daemon is started again."""
 
     kind: Annotated[
-        Literal["local", "slurm"], Meta(description="local: this machine; slurm: whatever sbatch reaches from here")
+        Literal["local", "slurm", "ray"],
+        Meta(description="local: this machine; slurm: whatever sbatch reaches from here; ray: the nodes of a Ray"),
     ] = "local"
     slots: Annotated[
         int,
         Meta(ge=1, le=100_000, description="jobs given to the cluster at once; on this machine it is queue.parallel"),
     ] = 8
     python: Annotated[
-        str, Meta(description="python with styled on every node, an absolute path; empty: the daemon's own")
+        str,
+        Meta(
+            description="python with styled on every node, an absolute path; empty: the daemon's own, on Ray that of Ray"
+        ),
     ] = ""
     spool: Annotated[
-        str, Meta(description="folder that the daemon and every node see under the same absolute path")
+        str,
+        Meta(
+            description="folder that the daemon and every node see under the same absolute path; on Ray this machine's own, empty: in .styled/"
+        ),
     ] = ""
     options: Annotated[tuple[str, ...], Meta(description='options of sbatch, each as one text: "--gres=gpu:1"')] = ()
+    address: Annotated[str, Meta(description='of the head of Ray: "10.0.0.1:6379"')] = ""
+    token_file: Annotated[
+        str, Meta(description="absolute path of the token of Ray, mode 0600; empty: ~/.ray/auth_token")
+    ] = ""
+    cpus: Annotated[float, Meta(ge=0.0, le=1024.0, description="processors that Ray reserves for each job")] = 1.0
+    gpus: Annotated[
+        float, Meta(ge=0.0, le=64.0, description="GPUs that Ray reserves for each job; 0.5: two jobs share one")
+    ] = 0.0
     lost_after_s: Annotated[
         float, Meta(ge=20.0, le=86400.0, description="seconds without a heartbeat after which a node is given up")
     ] = 120.0
@@ -140,10 +158,12 @@ class BackendConfig(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Check the paths and options too: no more than what they say reaches the scheduler."""
         super().__post_init__()
-        for name in ("python", "spool"):
+        for name in ("python", "spool", "token_file"):
             path = getattr(self, name)
             if path and not (path.startswith("/") and path.isprintable()):
                 raise ValueError(f"Expected an absolute path in {name}, got {path[:80]!r}")
+        if self.address and not _ADDRESS.fullmatch(self.address):
+            raise ValueError(f"Expected host:port in address, got {self.address[:80]!r}")
         for option in self.options:
             name = option.partition("=")[0]
             if not (name.startswith("--") and len(name) > 2 and option.isprintable()):
@@ -299,10 +319,20 @@ def load_config(
             layers[name] |= read[name]
     sections = {name: _section(kind, name, layers[name]) for name, kind in SECTIONS.items()}
     config = Config(**sections, job=_job(layers["job"]))  # type: ignore[arg-type]  # each name has its own type
-    if config.backend.kind != "local" and not config.backend.spool:
+    if config.backend.kind == "slurm" and not config.backend.spool:
         raise SettingsError(
             f"backend.kind = {config.backend.kind!r} needs backend.spool",
             "Give a folder that this machine and all nodes see under the same path, and that is yours.",
+        )
+    if config.backend.kind == "ray" and config.backend.options:
+        raise SettingsError(
+            "backend.options are of sbatch, and backend.kind is 'ray'",
+            "Remove them; Ray has backend.cpus and backend.gpus.",
+        )
+    if config.backend.kind == "ray" and not config.backend.address:
+        raise SettingsError(
+            "backend.kind = 'ray' needs backend.address",
+            'Give where the head of Ray listens: address = "10.0.0.1:6379".',
         )
     return config
 

@@ -25,7 +25,7 @@ from styled.evolution import JobFolder
 from tests.evolution.gate import Gate
 from tests.tools import scheduling, watching
 
-SLOW = ("tensorflow", "painting", "processes", "screens", "root", "soak", "load", "faults", "slurm", "gpu")
+SLOW = ("tensorflow", "painting", "processes", "screens", "root", "soak", "load", "faults", "slurm", "ray", "gpu")
 """A test without any of these marks is ``fast``."""
 
 # Daemons of the tests write no gallery after each job, which costs half a second of processor; its own tests ask for it.

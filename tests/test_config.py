@@ -155,9 +155,25 @@ def test_a_back_end_elsewhere_needs_a_spool(tmp_path: Path) -> None:
     assert (config.backend.kind, len(config.backend.options)) == ("slurm", 5)
 
 
+def test_ray_needs_the_address_of_its_head(tmp_path: Path) -> None:
+    path = tmp_path / "styled.toml"
+    path.write_text('[backend]\nkind = "ray"\n')
+    with pytest.raises(SettingsError, match=r"needs backend\.address"):
+        load_config(path, environment={})
+    path.write_text('[backend]\nkind = "ray"\naddress = "[fd00::1]:6379"\ngpus = 0.5\n')
+    assert load_config(path, environment={}).backend.gpus == 0.5
+    path.write_text('[backend]\nkind = "ray"\naddress = "10.0.0.1:6379"\noptions = ["--gres=gpu:1"]\n')
+    with pytest.raises(SettingsError, match="options are of sbatch"):
+        load_config(path, environment={})
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        'address = "10.0.0.1"',
+        'address = "ray://10.0.0.1:10001"',
+        'address = "head:6379,--x"',
+        'token_file = "~/token"',
         'spool = "relative/spool"',
         'python = "/bin/python\\nrm"',
         'options = ["--job-name=x"]',

@@ -7,12 +7,14 @@ import secrets
 import selectors
 import socket
 
+import msgspec
+
 from styled import gpus
 from styled.backend.devices import Devices
 from styled.backend.local import LocalRunner
 from styled.backend.staged.remote import RemoteRunner
 from styled.backend.staged.spool import PREFIX
-from styled.config import Config
+from styled.config import BackendConfig, Config
 from styled.errors import DataDamaged
 from styled.files import durable
 from styled.files.decoding import read_file
@@ -34,7 +36,21 @@ def runner_for(root: Root, config: Config, selector: selectors.BaseSelector) -> 
     """
     if config.backend.kind == "local":
         return LocalRunner(selector, config.queue, devices=Devices(gpus.devices, root.state / "cuda"))
-    return RemoteRunner(selector, config.backend, config.queue, prefix_of(root))
+    return RemoteRunner(selector, backend_of(root, config), config.queue, prefix_of(root))
+
+
+def backend_of(root: Root, config: Config) -> BackendConfig:
+    """Return ``[backend]`` with a spool: where no disk is shared it may be the root's own.
+
+    Raises:
+        StorageRefuses: it cannot be made.
+    """
+    if config.backend.kind != "ray" or config.backend.spool:
+        return config.backend
+    spool = root.state / "spool"
+    with durable.waiting_for(spool):
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return msgspec.structs.replace(config.backend, spool=str(spool))
 
 
 def prefix_of(root: Root) -> str:

@@ -56,7 +56,7 @@ def examine(root: Root) -> Iterator[Finding]:
         lambda: _inotify(config),
         _sqlite,
         lambda: _weights(config),
-        lambda: _backend(config),
+        lambda: _backend(root, config),
         _machine,
     )
     for check in checks:
@@ -234,12 +234,13 @@ def _weights(config: Config) -> Iterator[Finding]:
         yield Finding("weights", "problem", f"{spec}: {info.problem}", "Look at: styled weights")
 
 
-def _backend(config: Config) -> Iterator[Finding]:
+def _backend(root: Root, config: Config) -> Iterator[Finding]:
     if config.backend.kind == "local":
         return
+    from styled.backend.choose import backend_of
     from styled.backend.staged import checkup  # with the images' libraries, which no other check needs
 
-    for found in checkup.examine(config.backend):
+    for found in checkup.examine(backend_of(root, config)):
         yield Finding(*found)
 
 

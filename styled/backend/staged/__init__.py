@@ -2,7 +2,7 @@
 
 ::
 
-    daemon ── RemoteRunner ──JSON lines──► bridge: StagedRunner ──► an engine (Slurm) ──► node: attempt ──► worker
+    daemon ── RemoteRunner ──JSON lines──► bridge: StagedRunner ──► an engine (Slurm, Ray) ──► node: attempt ──► worker
                                              │ mirror: checks, then renames                    │
                                              ▼                                                 ▼
                                        evolution/<job>/  ◄───────────── spool/<attempt>/ ──────┘

@@ -56,7 +56,8 @@ def main() -> int:
     order = read_json(path / "order.json", Order)
     place = Place(path, order.job)
     before = oom_kills()
-    if why := spool.foreign_versions(order, versions()):
+    why = spool.foreign_versions(order, versions())
+    if why:
         broken = InstallationBroken(
             f"node {socket.gethostname()} is not fit: {why}", "Install the same version on all nodes."
         )
@@ -70,6 +71,7 @@ def main() -> int:
         signalled=stop.received,
         killed_by_kernel=returncode == -signal.SIGKILL and oom_kills() > before,
         host=socket.gethostname(),
+        unfit=why,
     )
     durable.write_json(place.end, end)
     return returncode if returncode >= 0 else 128 - returncode

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -36,18 +36,21 @@ def main() -> int:
     """Serve until the input ends."""
     # The daemon's signals are the daemon's: it closes the input when it wants this process to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Notices have a descriptor of their own: what a library prints is no notice.
+    notices = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     try:
-        _serve()
+        _serve(notices)
     except BrokenPipeError:
         return 0
     except Exception as error:  # noqa: BLE001  # the edge of the process: the daemon is told of every error
         traceback.print_exc()
-        _send(Notice(crash=f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"))
+        _send(notices, Notice(crash=f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"))
         return 1
     return 0
 
 
-def _serve() -> None:
+def _serve(notices: BinaryIO) -> None:
     orders = _Orders()
     runner: StagedRunner | None = None
     sent: str | None = None
@@ -63,13 +66,13 @@ def _serve() -> None:
                     case Stop() if runner is not None:
                         runner.stop(order.job, order.grace_s)
             if runner is not None:
-                _tell(runner)
+                _tell(runner, notices)
                 if runner.trouble != sent:
                     sent = runner.trouble
-                    _send(Notice(trouble=sent))
+                    _send(notices, Notice(trouble=sent))
                 elif time.monotonic() >= beat_due:
                     beat_due = time.monotonic() + _BEAT_S
-                    _send(Notice())
+                    _send(notices, Notice())
     finally:
         if runner is not None:
             runner.close()
@@ -80,7 +83,6 @@ def _opened(order: Open) -> StagedRunner:
         engines.engine_for(order.config, order.prefix),
         order.config,
         order.prefix,
-        python=order.python,
         worker=order.worker,
         stall_s=order.stall_s,
     )
@@ -88,27 +90,27 @@ def _opened(order: Open) -> StagedRunner:
     return runner
 
 
-def _tell(runner: Runner) -> None:
+def _tell(runner: Runner, notices: BinaryIO) -> None:
     before = {job: runner.progress(job) for job in runner.running()}
     for report in runner.poll():
         match report.what:
             case Ended() as ended:
-                _send(Notice(job=report.id, ended=ended))
+                _send(notices, Notice(job=report.id, ended=ended))
             case Queued() as queued:
-                _send(Notice(job=report.id, queued=queued))
+                _send(notices, Notice(job=report.id, queued=queued))
             case Placed() as placed:
-                _send(Notice(job=report.id, placed=placed))
+                _send(notices, Notice(job=report.id, placed=placed))
             case message:
-                _send(Notice(job=report.id, message=message))
+                _send(notices, Notice(job=report.id, message=message))
     for job in runner.running():
         progress = runner.progress(job)
         if progress is not None and progress is not before.get(job):
-            _send(Notice(job=job, progress=progress))
+            _send(notices, Notice(job=job, progress=progress))
 
 
-def _send(notice: Notice) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(notice) + b"\n")
-    sys.stdout.buffer.flush()
+def _send(notices: BinaryIO, notice: Notice) -> None:
+    notices.write(msgspec.json.encode(notice) + b"\n")
+    notices.flush()
 
 
 class _Orders:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from styled.backend.staged.spool import Place
+
 
 class Phase(StrEnum):
     """Where a command is."""
@@ -48,23 +50,52 @@ class Engine(Protocol):
     name: str
     """As people write it: ``Slurm``."""
 
-    def submit(self, name: str, command: Sequence[str], log: Path) -> str:
-        """Have a command run on some node, once; return its handle.
+    settles_s: float
+    """From when a command has ended until all that it wrote is seen here, how it ended too: file servers are late."""
+
+    def submit(
+        self, name: str, module: str, folder: Path, *, avoid: frozenset[str] = frozenset(), only: str = ""
+    ) -> str:
+        """Have ``python -m module FOLDER`` run on some node, once; return its handle.
 
         Args:
             name: of the attempt; letters, digits and dashes.
-            command: the program, by its absolute path, and its arguments.
-            log: gets what it prints.
+            module: of styled, as the node has it installed.
+            folder: in the spool; the node's twin of it where no disk is shared. ``engine.log`` in it gets what is printed.
+            avoid: nodes that are not to run it.
+            only: the one node that may.
 
         Raises:
             BackendRefuses: the scheduler does not take it, or does not answer.
         """
+
+    def bring(self, place: Place) -> None:
+        """Where no disk is shared, carry an attempt's files: to its node, then back what it paints.
+
+        A bounded part in each call; files before the messages that tell of them, and how it ended last of all.
+
+        Raises:
+            BackendRefuses: the node does not take them.
+            DataDamaged: the node sent what it may not.
+            StorageRefuses: this machine's disk does not take it.
+        """
+
+    def nodes_to_choose_from(self) -> Sequence[str]:
+        """Return the nodes that one may choose from by name; none where that is the scheduler's alone.
+
+        Raises:
+            BackendAway: the scheduler does not answer.
+        """
+
+    def close(self) -> None:
+        """Let go of the scheduler; all commands go on."""
 
     def look(self) -> dict[str, Seen]:
         """Return the commands of this root by their name; those that ended a while ago may be missing.
 
         Raises:
             BackendAway: the scheduler does not answer.
+            BackendRefuses: it is not safe to use.
         """
 
     def last_outcome(self, handle: str) -> Outcome:

@@ -6,6 +6,7 @@ import importlib
 import os
 
 from styled.backend.staged.engine import Engine
+from styled.backend.staged.ray_core.engine import RayEngine
 from styled.backend.staged.slurm import Slurm
 from styled.config import BackendConfig
 
@@ -24,4 +25,6 @@ def engine_for(config: BackendConfig, prefix: str) -> Engine:
         module, _, name = other.partition(":")
         engine: Engine = getattr(importlib.import_module(module), name)(prefix, config.options)
         return engine
-    return Slurm(prefix, config.options)
+    if config.kind == "ray":
+        return RayEngine(prefix, config)
+    return Slurm(prefix, config.options, python=config.python)

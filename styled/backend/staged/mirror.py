@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from styled.backend.staged.limits import FRAME, MOST_LOG, RESULTS, SLOTS, most_bytes
 from styled.backend.staged.spool import Place
 from styled.errors import ControlError, DataDamaged, ImageError
 from styled.evolution import JobFolder, LossLog, check_slot, frames
@@ -32,23 +32,6 @@ _AT_ONCE = 1024 * 1024
 _COPIED_AT_ONCE = 1024 * 1024
 
 _MOST_LINE = 64 * 1024
-_MOST_LOG = 64 * 2**20
-"""Bytes of one attempt's log that are kept."""
-
-_FRAME = re.compile(r"frames/\d{6,9}\.jpg")
-_RESULTS = frozenset({"result.png", "result.tif", "result.jpg"})
-_SLOTS = ("a.npz", "b.npz")
-
-_HEAD_BYTES = 64 * 2**20
-"""Of any file, beside its pixels: metadata, profiles, headers."""
-
-_RESULT_BYTES_PX = 8
-"""Most that a result takes: three channels of 16 bits, and a little that no compression saves."""
-
-_CHECKPOINT_BYTES_PX = 4096
-"""Most that a checkpoint takes: a hundred pairs of L-BFGS in bfloat16, and the picture."""
-
-_TIMELAPSE_BYTES = 512 * 2**20
 
 
 class Mirror:
@@ -135,24 +118,18 @@ class Mirror:
             case Started():
                 self._begin(message)
             case Frame(path=path):
-                if not _FRAME.fullmatch(path):
+                if not FRAME.fullmatch(path):
                     raise DataDamaged(f"a node sent a frame named {path[:80]!r}")
-                side = self._settings.frame_size
-                self._picture(path, most=3 * side * side + _HEAD_BYTES)
+                self._picture(path)
             case Checkpointed(step=step):
                 self._checkpoint(step)
             case Result(path=path):
-                if path not in _RESULTS:
+                if path not in RESULTS:
                     raise DataDamaged(f"a node sent a result named {path[:80]!r}")
-                self._picture(path, most=self._pixels * _RESULT_BYTES_PX + _HEAD_BYTES)
+                self._picture(path)
                 self._folder.keep_result(Path(path).suffix)
                 if self._has("evolution.webp"):
-                    self._picture("evolution.webp", most=_TIMELAPSE_BYTES)
-
-    @property
-    def _pixels(self) -> int:
-        """Most that the picture can have, whatever the node says of its size."""
-        return self._settings.size * self._settings.size
+                    self._picture("evolution.webp")
 
     def _begin(self, started: Started) -> None:
         if self._loss_log is None:
@@ -162,7 +139,7 @@ class Mirror:
             self._loss_log = LossLog(self._folder, step=started.step)
             self._last_step = started.step
         if self._has("regions.png"):
-            self._picture("regions.png", most=self._pixels * 4 + _HEAD_BYTES)
+            self._picture("regions.png")
 
     def _take_all_losses(self) -> None:
         self._take_losses()
@@ -188,7 +165,7 @@ class Mirror:
             self._unwritten.popleft()
 
     def _take_log(self) -> None:
-        if self._logged >= _MOST_LOG:
+        if self._logged >= MOST_LOG:
             self._unlogged, self._log.is_behind = b"", False
             return
         self._unlogged = self._unlogged or self._log.take()
@@ -206,13 +183,12 @@ class Mirror:
 
     def _checkpoint(self, step: int) -> None:
         """Bring over the slot of that step; one of a later step has a message of its own, after that step's frames."""
-        most = self._pixels * _CHECKPOINT_BYTES_PX + _HEAD_BYTES
         self._folder.checkpoint.mkdir(exist_ok=True)
-        for slot in _SLOTS:
+        for slot in SLOTS:
             name = f"checkpoint/{slot}"
             if not self._has(name):
                 continue
-            with self._opened(name, most) as (source, size):
+            with self._opened(name) as (source, size):
                 there = check_slot(source, slot)
                 target = self._folder.checkpoint / slot
                 if there.step != step or (target.is_file() and _same_slot(target, there.serial)):
@@ -221,10 +197,10 @@ class Mirror:
                 with _copied(source, size, name, target) as copy:
                     check_slot(copy, slot)  # what was copied is what was checked
 
-    def _picture(self, name: str, *, most: int) -> None:
+    def _picture(self, name: str) -> None:
         target = self._folder.path / name
         target.parent.mkdir(exist_ok=True)
-        with self._opened(name, most) as (source, size), _copied(source, size, name, target) as copy:
+        with self._opened(name) as (source, size), _copied(source, size, name, target) as copy:
             try:
                 self._check(copy.fileno(), name)
             except ImageError as error:
@@ -232,17 +208,17 @@ class Mirror:
 
     def _has(self, name: str) -> bool:
         try:
-            with self._opened(name, most=2**63):
+            with _written(self._place.path, f"{self._place.job}/{name}"):
                 return True
         except FileNotFoundError:
             return False
 
     @contextmanager
-    def _opened(self, name: str, most: int) -> Iterator[tuple[BinaryIO, int]]:
+    def _opened(self, name: str) -> Iterator[tuple[BinaryIO, int]]:
         """Open a file that the worker wrote, and give its size in bytes; no link on the way is followed."""
         with _written(self._place.path, f"{self._place.job}/{name}") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > most:
+            size, most = os.fstat(file.fileno()).st_size, most_bytes(name, self._settings)
+            if most is None or size > most:
                 raise DataDamaged(f"a node sent {name} of {size} bytes; {most} are allowed")
             yield file, size
 

@@ -38,7 +38,6 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open", tag_field="ord
 
     config: BackendConfig
     prefix: str
-    python: str
     worker: str
     stall_s: float
     attempts: tuple[Handed, ...]

@@ -10,7 +10,6 @@ import contextlib
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -216,7 +215,6 @@ class RemoteRunner:
             Open(
                 config=self._config,
                 prefix=self._prefix,
-                python=self._config.python or sys.executable,
                 worker=os.environ.get(TEST_WORKER, WORKER),
                 stall_s=self._queue.stall_s,
                 attempts=tuple(Handed.of(attempt) for job, attempt in self._tasks.items() if job not in self._untold),

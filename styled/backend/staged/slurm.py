@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from styled.backend.staged.engine import Outcome, Phase, Seen
+from styled.backend.staged.spool import Place
+from styled.children import python_command
 from styled.errors import BackendAway, BackendRefuses
 from styled.files.printable import one_line
 
@@ -54,35 +56,44 @@ class Slurm:
     Args:
         prefix: of the names of this root's attempts.
         options: of ``[backend]``, for ``sbatch``.
+        python: on the nodes; by default this process's own.
         search: ``$PATH``; by default this process's own.
     """
 
     name = "Slurm"
+    settles_s = 10.0
 
-    def __init__(self, prefix: str, options: Sequence[str] = (), *, search: str | None = None) -> None:
+    def __init__(
+        self, prefix: str, options: Sequence[str] = (), *, python: str = "", search: str | None = None
+    ) -> None:
         self._prefix = prefix
+        self._python = python
         self._options = tuple(options)
         self._search = search
 
-    def submit(self, name: str, command: Sequence[str], log: Path) -> str:
+    def submit(
+        self, name: str, module: str, folder: Path, *, avoid: frozenset[str] = frozenset(), only: str = ""
+    ) -> str:
         """Submit one job; see :class:`~styled.backend.staged.engine.Engine`."""
         arguments = [
             "--parsable",
             # Nothing of the daemon's environment, and no shell of the user's that may hang: SLURM_* and a PATH.
             "--export=NIL",
-            *self._options,
+            *_excluding(self._options, avoid),
+            *([f"--nodelist={only}"] if only else []),
             f"--job-name={name}",
             # A job that Slurm started again by itself would paint beside the one that the queue starts.
             "--no-requeue",
             "--dependency=singleton",
             f"--signal=B:TERM@{_SECONDS_BEFORE_LIMIT}",
-            f"--output={_literal(log)}",
-            f"--chdir={log.parent}",
+            f"--output={_literal(folder / 'engine.log')}",
+            f"--chdir={folder}",
             "--open-mode=append",
             "--nodes=1",
             "--ntasks=1",
         ]
-        script = log.parent / "run.sh"
+        script = folder / "run.sh"
+        command = python_command(module, str(folder), python=self._python)
         try:
             script.write_text(_SCRIPT)
             said = self._run("sbatch", *arguments, str(script), *command)
@@ -101,11 +112,23 @@ class Slurm:
         found: dict[str, Seen] = {}
         for line in output.splitlines():
             number, state, name, node, reason = (*line.split("|", 4), "", "", "", "")[:5]
-            if name.startswith(self._prefix) and number.isdigit():
+            if not (name.startswith(self._prefix) and number.isdigit()):
+                continue
+            if name not in found or int(number) > int(_number(found[name].handle)):  # one may follow on another node
                 found[name] = Seen(
                     f"slurm:{number}", _phase(state), node, one_line(reason, _MOST_REASON), _outcome(state)
                 )
         return found
+
+    def bring(self, _place: Place) -> None:
+        """Nothing: all nodes have the spool."""
+
+    def nodes_to_choose_from(self) -> Sequence[str]:
+        """Return none: which node it is, is Slurm's business."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing: there is no connection."""
 
     def ask(self, handle: str) -> None:
         """Send SIGTERM to a job that runs, and take one that is queued out of the queue."""
@@ -168,6 +191,15 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which nothing but ``[backend] options`` decides what Slurm's commands do."""
     prefixes = ("SBATCH_", "SQUEUE_", "SCANCEL_", "SLURM_JOB", "SACCT_")
     return {name: value for name, value in own.items() if not name.startswith(prefixes)} | {"LC_ALL": "C"}
+
+
+def _excluding(options: Sequence[str], avoid: frozenset[str]) -> list[str]:
+    """Return options that also exclude some nodes; those of a second ``--exclude`` alone would count."""
+    if not avoid:
+        return list(options)
+    excluding = [option for option in options if option.partition("=")[0] in ("--exclude", "--exclud")]
+    own = [option.partition("=")[2] for option in excluding]
+    return [option for option in options if option not in excluding] + [f"--exclude={','.join([*own, *sorted(avoid)])}"]
 
 
 def _literal(path: Path) -> str:

@@ -67,6 +67,8 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     """The attempt was sent SIGTERM and passed it on."""
     killed_by_kernel: bool
     host: str
+    unfit: str = ""
+    """Why this node can paint nothing for this daemon: another version; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)

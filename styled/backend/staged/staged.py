@@ -9,35 +9,35 @@ import functools
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from styled import images
-from styled.backend.heard import Heard
 from styled.backend.launch import WORKER
 from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.backend.staged import spool
 from styled.backend.staged.engine import Engine, Outcome, Phase, Seen
 from styled.backend.staged.mirror import Mirror
+from styled.backend.staged.running import MOST_REASON, Running, could_not_begin, lasting
 from styled.backend.staged.spool import End, Heartbeat, Order, Place
-from styled.children import python_command
 from styled.config import BackendConfig
 from styled.errors import (
     BackendAway,
+    BackendError,
     BackendRefuses,
-    DataDamaged,
     DiskFull,
-    JobFileDamaged,
+    InstallationBroken,
     StorageRefuses,
     StyledError,
 )
 from styled.evolution import JobFolder, read_job_file, versions
-from styled.files.decoding import read_file
 from styled.files.durable import passing_trouble
 from styled.files.printable import one_line
 from styled.messages import STOPPED_EXIT_CODE, Failure, Noted, Progress, WorkerMessage
+
+ATTEMPT = "styled.backend.staged.attempt"
+"""Module that a node runs."""
 
 LOOK_S = 1.0
 """Between two questions to the scheduler, for all attempts at once."""
@@ -48,45 +48,13 @@ _IDLE_LOOK_S = 60.0
 _SWEEP_S = 60.0
 
 _FORGOTTEN_S = 10.0
-"""From when a scheduler no longer knows a command, or says that it has ended, until its end is given up as unwritten:
-file servers show a new file seconds later."""
+"""From when a scheduler no longer knows a command until its end is given up as unwritten."""
 
-_MOST_LOG = 2**20
-_MOST_REASON = 300
-"""Characters of what a node printed that are shown."""
+_UNFIT_S = 600.0
+"""For so long a node is avoided that could not run an attempt."""
 
-
-@dataclass(slots=True, eq=False)
-class _Running:
-    task: Task
-    name: str
-    place: Place
-    began_at: float
-    """When it was submitted or taken over."""
-    handle: str = ""
-    mirror: Mirror | None = None
-    reported: str = ""
-    """The reason or the node that was reported last."""
-    node: str = ""
-    heard: Heard = field(default_factory=Heard)
-    asked: bool = False
-    overdue: bool = False
-    """Its time to stop is over."""
-    obeyed: bool = False
-    """The scheduler has been given the wish to stop."""
-    stalled: bool = False
-    garbled: bool = False
-    """That its worker wrote something that is no message was reported."""
-    kill_at: float | None = None
-    gone_at: float | None = None
-    """Since when the scheduler knows it no more, or as ended."""
-    beats: int = 0
-    beat_at: float = 0.0
-    heard_at: float = 0.0
-    cpu_seconds: float = 0.0
-    refused: StyledError | None = None
-    """Why it could not be begun, or not be gone on with."""
-    reports: list[Report] = field(default_factory=list)
+_MOST_MOVES = 3
+"""Of one attempt to another node: where more are unfit, it is rather the installation than a node."""
 
 
 class StagedRunner:
@@ -107,16 +75,17 @@ class StagedRunner:
         config: BackendConfig,
         prefix: str,
         *,
-        python: str,
         worker: str = WORKER,
         stall_s: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self._config, self._prefix = engine, config, prefix
-        self._python, self._worker, self._stall_s, self._clock = python, worker, stall_s, clock
+        self._worker, self._stall_s, self._clock = worker, stall_s, clock
         self._spool = Path(config.spool)
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._seen: dict[str, Seen] = {}
+        self._unfit: dict[str, tuple[float, str]] = {}
+        """Nodes that could not run an attempt: since when they are avoided, and why."""
         self._look_at = self._sweep_at = 0.0
         self._away = ""
         self._storage = self._unswept = ""
@@ -148,12 +117,25 @@ class StagedRunner:
     def submit(self, task: Task) -> str:
         """Lay an attempt out and submit it. What goes wrong is reported as its end."""
         running = self._follow(task)
-        command = python_command("styled.backend.staged.attempt", str(running.place.path), python=self._python)
+        self._begin(running)
+        return running.name
+
+    def _begin(self, running: Running) -> None:
+        now = self._clock()
+        self._unfit = {node: (at, why) for node, (at, why) in self._unfit.items() if now - at < _UNFIT_S}
         try:
             spool.lay_out(
-                running.place, JobFolder(task.folder), Order(job=task.id, worker=self._worker, versions=self._versions)
+                running.place,
+                JobFolder(running.task.folder),
+                Order(job=running.task.id, worker=self._worker, versions=self._versions),
             )
-            running.handle = self._engine.submit(running.name, command, running.place.log)
+            running.handle = self._engine.submit(
+                running.name, ATTEMPT, running.place.path, avoid=frozenset(self._unfit)
+            )
+        except BackendRefuses as error:
+            unfit = "; ".join(f"{node}: {why}" for node, (_, why) in self._unfit.items())
+            running.refused = BackendRefuses(f"{error.message}. Not fit: {unfit}", error.advice) if unfit else error
+            self._unfit.clear()  # they are asked again when it is tried again
         except StyledError as error:
             running.refused = error
         except OSError as error:
@@ -161,7 +143,6 @@ class StagedRunner:
                 f"cannot lay out {running.place.path}: {error.strerror or error}",
                 "Is [backend] spool there, and yours?",
             )
-        return running.name
 
     def poll(self) -> list[Report]:
         """Return what happened; asks the scheduler at most once a second."""
@@ -215,13 +196,14 @@ class StagedRunner:
         """End the child that decodes, and let go of all else."""
         self.detach(0.0)
         self._checker.close()
+        self._engine.close()
 
     # -- following -----------------------------------------------------------------------------------------
 
-    def _follow(self, task: Task) -> _Running:
+    def _follow(self, task: Task) -> Running:
         name = spool.name_of(self._prefix, task)
         now = self._clock()
-        running = _Running(task, name, Place(self._spool / name, task.id), now, beat_at=now, heard_at=now)
+        running = Running(task, name, Place(self._spool / name, task.id), now, beat_at=now, heard_at=now)
         self._running[task.id] = running
         self._look_at = 0.0
         return running
@@ -233,8 +215,8 @@ class StagedRunner:
         self._look_at = now + (LOOK_S if self._running else _IDLE_LOOK_S)
         try:
             self._seen = self._engine.look()
-        except BackendAway as error:
-            self._away = f"{self._engine.name} does not answer: {error.message}"
+        except BackendError as error:
+            self._away = self._why_away(error)
             return
         self._away = ""
         known = {running.name for running in self._running.values()}
@@ -243,7 +225,7 @@ class StagedRunner:
                 # Of an attempt that was given up, or that was submitted though the scheduler did not say so.
                 self._try(functools.partial(self._engine.kill, seen.handle))
 
-    def _kill(self, running: _Running) -> None:
+    def _kill(self, running: Running) -> None:
         """Have the scheduler end an attempt; one that it has not shown yet is killed when it does, as nobody's."""
         if running.handle:
             self._try(lambda: self._engine.kill(running.handle))
@@ -251,12 +233,17 @@ class StagedRunner:
     def _try(self, order: Callable[[], None]) -> bool:
         try:
             order()
-        except BackendAway as error:
-            self._away = f"{self._engine.name} does not answer: {error.message}"
+        except BackendError as error:
+            self._away = self._why_away(error)
             return False
         return True
 
-    def _turn(self, running: _Running) -> Ended | None:
+    def _why_away(self, error: BackendError) -> str:
+        if isinstance(error, BackendAway):
+            return f"{self._engine.name} does not answer: {error.message}"
+        return f"{error.message}. {error.advice}"
+
+    def _turn(self, running: Running) -> Ended | None:
         """Follow one attempt; return how it ended, if it has."""
         if running.refused is not None:
             return self._refused(running, running.refused)
@@ -266,6 +253,7 @@ class StagedRunner:
             self._tell(running, seen)
         self._obey(running)
         try:
+            self._engine.bring(running.place)
             # Looked at first: what was written before the end is then there, on this machine's view of the spool too.
             end = spool.read_small(running.place.end, End)
             self._bring(running)
@@ -275,7 +263,7 @@ class StagedRunner:
             if end is not None:
                 return None  # it is known how it ended; the rest comes over, a part in each turn
         except (StyledError, OSError) as error:
-            running.refused = _lasting(error, running.task.folder)
+            running.refused = lasting(error, running.task.folder)
             if running.refused is not None:
                 self._kill(running)
                 return None
@@ -284,7 +272,7 @@ class StagedRunner:
             return self._gone(running, seen) if running.overdue and not isinstance(error, DiskFull) else None
         return self._gone(running, seen)
 
-    def _tell(self, running: _Running, seen: Seen) -> None:
+    def _tell(self, running: Running, seen: Seen) -> None:
         if seen.phase is Phase.QUEUED:
             reason = f"in {self._engine.name}: {seen.reason or 'queued'}"
             if reason != running.reported:
@@ -297,7 +285,7 @@ class StagedRunner:
         elif seen.phase is Phase.ENDED:
             running.node = running.node or seen.node  # it was over between two looks
 
-    def _obey(self, running: _Running) -> None:
+    def _obey(self, running: Running) -> None:
         """Pass on a wish to stop, until the scheduler has it, and a kill when its time has come."""
         if not running.asked:
             return
@@ -308,7 +296,7 @@ class StagedRunner:
             running.kill_at = self._clock() + LOOK_S * 5
             self._kill(running)
 
-    def _bring(self, running: _Running) -> None:
+    def _bring(self, running: Running) -> None:
         if running.mirror is None:
             if not running.place.folder.job_json.is_file():
                 return
@@ -320,16 +308,16 @@ class StagedRunner:
             self._hear(running, message)
         if running.mirror.garbled and not running.garbled:  # once: a worker that prints rubbish prints much of it
             running.garbled = True
-            note = f"a worker wrote something that is no message: {one_line(running.mirror.garbled, _MOST_REASON)}"
+            note = f"a worker wrote something that is no message: {one_line(running.mirror.garbled, MOST_REASON)}"
             step = running.heard.progress.step if running.heard.progress else running.heard.first_step
             running.reports.append(Report(running.task.id, Noted(step=step, note=note)))
 
-    def _hear(self, running: _Running, message: WorkerMessage) -> None:
+    def _hear(self, running: Running, message: WorkerMessage) -> None:
         running.heard_at = self._clock()
         if running.heard.take(message):
             running.reports.append(Report(running.task.id, message))
 
-    def _feel(self, running: _Running, seen: Seen | None) -> None:
+    def _feel(self, running: Running, seen: Seen | None) -> None:
         """Note whether the node lives and its worker works; end what has been silent for too long."""
         now = self._clock()
         if self._away or seen is None or seen.phase is not Phase.RUNNING:
@@ -348,9 +336,11 @@ class StagedRunner:
 
     # -- how it ends ---------------------------------------------------------------------------------------
 
-    def _ended(self, running: _Running, end: msgspec.Struct, seen: Seen | None) -> Ended:
-        """Return the facts that the node has written down."""
+    def _ended(self, running: Running, end: msgspec.Struct, seen: Seen | None) -> Ended | None:
+        """Return the facts that the node has written down; None where another node is taken."""
         assert isinstance(end, End)  # noqa: S101  # read_small was asked for one
+        if end.unfit:
+            return self._elsewhere(running, InstallationBroken(f"{running.node or end.host}: {end.unfit}"), end.unfit)
         unasked = end.signalled and not running.asked and end.returncode == STOPPED_EXIT_CODE
         return self._facts(
             running,
@@ -359,7 +349,7 @@ class StagedRunner:
             stopped_by=f"{self._engine.name} (its time limit, or another job)" if unasked else "",
         )
 
-    def _gone(self, running: _Running, seen: Seen | None) -> Ended | None:
+    def _gone(self, running: Running, seen: Seen | None) -> Ended | None:
         """Return how an attempt ended that has not written it down, once that is sure."""
         now = self._clock()
         where = running.node or "its node"
@@ -374,28 +364,47 @@ class StagedRunner:
             return None
         running.gone_at = running.gone_at or now
         outcome = seen.outcome if seen is not None else Outcome.UNKNOWN
-        never_ran = running.asked and not (running.node or running.heard.began)
-        if now - running.gone_at < _FORGOTTEN_S and outcome is not Outcome.LOST and not never_ran:
+        never_ran = running.asked and not running.heard.began
+        never_ran = never_ran and (not running.node or outcome is Outcome.CANCELLED)
+        patience_s = _FORGOTTEN_S if seen is None else self._engine.settles_s
+        if now - running.gone_at < patience_s and outcome is not Outcome.LOST and not never_ran:
             return None
         if outcome is Outcome.UNKNOWN and running.handle:
             outcome = self._engine.last_outcome(running.handle)
         match outcome:
             case Outcome.CANCELLED:
-                return self._facts(running, STOPPED_EXIT_CODE)
+                return self._facts(running, -signal.SIGKILL if running.overdue else STOPPED_EXIT_CODE)
             case Outcome.TIMED_OUT:
                 return self._facts(running, -signal.SIGKILL, stopped_by=f"the time limit of {self._engine.name}")
             case Outcome.OUT_OF_MEMORY:
                 return self._facts(running, -signal.SIGKILL, killed_by_kernel=True)
             case Outcome.FAILED:
                 if not running.heard.began:
-                    return self._refused(running, _could_not_begin(running))
+                    error = could_not_begin(running)
+                    return self._elsewhere(running, error, error.message.removeprefix(f"{running.node} "))
                 # What runs the worker was killed with it: by an administrator, or for its memory.
                 return self._facts(running, -signal.SIGKILL)
         return self._facts(running, -1, lost=where)
 
+    def _elsewhere(self, running: Running, error: StyledError, why: str) -> Ended | None:
+        """Have another node run an attempt that this one cannot; return its end where that was tried enough."""
+        if running.asked or not running.node or running.moves >= _MOST_MOVES:
+            return self._refused(running, error)
+        self._unfit[running.node] = (self._clock(), why)
+        note = one_line(f"{running.node}: {why}: another node is taken", MOST_REASON)
+        running.reports.append(Report(running.task.id, Noted(step=0, note=note)))
+        if running.mirror is not None:
+            running.mirror.close()
+        spool.clear(running.place.path)
+        self._seen.pop(running.name, None)
+        again = self._follow(running.task)
+        again.moves = running.moves + 1
+        self._begin(again)
+        return None
+
     def _facts(
         self,
-        running: _Running,
+        running: Running,
         returncode: int,
         *,
         killed_by_kernel: bool = False,
@@ -416,7 +425,7 @@ class StagedRunner:
             elsewhere=True,
         )
 
-    def _refused(self, running: _Running, error: StyledError) -> Ended:
+    def _refused(self, running: Running, error: StyledError) -> Ended:
         running.heard.failure = Failure(kind=error.kind, message=error.message, advice=error.advice)
         return self._facts(running, error.exit_code)
 
@@ -439,30 +448,3 @@ class StagedRunner:
         for path in left:
             if path.name not in known | alive:
                 spool.clear(path)
-
-
-def _lasting(error: StyledError | OSError, folder: Path) -> StyledError | None:
-    """Return why an attempt can never be followed any more, None for what may pass.
-
-    Args:
-        error: that following it gave.
-        folder: the job's; one whose ``evolution/`` is away may come back.
-    """
-    if isinstance(error, DataDamaged):
-        return error
-    if spool.is_missing(folder) and not spool.is_missing(folder.parent):
-        return JobFileDamaged(f"{folder} is gone", "Drop the pair again as a new job.")
-    if isinstance(error, JobFileDamaged) and not isinstance(error.__cause__, OSError):
-        return error
-    return None
-
-
-def _could_not_begin(running: _Running) -> BackendRefuses:
-    """Return what a node printed instead of running the attempt."""
-    try:
-        said = read_file(running.place.log, most=_MOST_LOG).decode(errors="replace").strip().splitlines()
-    except (OSError, DataDamaged):
-        said = []
-    last = one_line(said[-1], _MOST_REASON) if said else "it printed nothing"
-    where = running.node or "a node"
-    return BackendRefuses(f"{where} could not run it: {last}", "Is [backend] python the same program on all nodes?")

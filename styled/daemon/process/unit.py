@@ -59,11 +59,15 @@ def unit_text(root: Root, config: Config, *, system: bool, user: str = "", group
         user: who runs a system service.
         group: its group; the user's own by default.
     """
-    spool = [Path(config.backend.spool)] if config.backend.kind != "local" else []
-    places = [root.path, *spool]
+    remote = config.backend.kind != "local"
+    places = [root.path]
+    if remote and config.backend.spool:
+        places.append(Path(config.backend.spool))
+    if config.backend.kind == "ray":
+        places.append(Path("/tmp"))  # noqa: S108  # where Ray has its sockets and logs
     place = " ".join(_quoted(str(path)) for path in places)
     command = " ".join(map(_quoted, python_command("styled", "daemon", "--root", str(root.path))))
-    needs_network = config.job.get("weights", "builtin") == "imagenet" or bool(spool)
+    needs_network = config.job.get("weights", "builtin") == "imagenet" or remote
     families = "AF_UNIX AF_INET AF_INET6 AF_NETLINK" if needs_network else "AF_UNIX"
     who = f"User={user}\n" + (f"Group={group}\n" if group else "") if system else ""
     hardening = _COMMON + f"RestrictAddressFamilies={families}\n"

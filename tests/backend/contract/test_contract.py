@@ -47,6 +47,8 @@ class Bench(Protocol):
     def obey(self, job: str) -> None: ...
     def is_asked(self, job: str) -> bool: ...
     def restarted(self) -> Runner: ...
+    def place(self, job: str) -> None: ...
+    def frame(self, job: str, step: int) -> None: ...
     def close(self) -> None: ...
 
 
@@ -131,6 +133,12 @@ class LocalBench:
     def is_asked(self, job: str) -> bool:
         return (self.evolution / job / "asked").exists()
 
+    def place(self, job: str) -> None:
+        pass
+
+    def frame(self, job: str, step: int) -> None:
+        raise NotImplementedError
+
     def close(self) -> None:
         for job in self.runner.running():
             self.runner.stop(job, 0.0)
@@ -151,9 +159,7 @@ class StagedBench:
 
     def restarted(self) -> Runner:
         config = BackendConfig(kind="slurm", slots=2, spool=str(self.spool))
-        self.runner = StagedRunner(
-            self.engine, config, "styled-test-", python="/usr/bin/python3", clock=lambda: time.monotonic() + self.shift
-        )
+        self.runner = StagedRunner(self.engine, config, "styled-test-", clock=lambda: time.monotonic() + self.shift)
         return self.runner
 
     def start(self, job: str) -> None:
@@ -180,6 +186,12 @@ class StagedBench:
 
     def is_asked(self, job: str) -> bool:
         return self.engine.of(job).asked
+
+    def place(self, job: str) -> None:
+        self.engine.of(job).run()
+
+    def frame(self, job: str, step: int) -> None:
+        self.engine.of(job).frame(step)
 
     def close(self) -> None:
         self.runner.close()
@@ -304,8 +316,7 @@ def test_a_task_that_does_not_stop_is_killed(bench: Bench, root: Root, jobs: lis
 def test_what_cannot_begin_is_told_from_what_has_begun(bench: Bench, root: Root, jobs: list[Job]) -> None:
     job = jobs[0].id
     bench.runner.submit(task_of(root, jobs[0]))
-    if isinstance(bench, StagedBench):
-        bench.engine.of(job).run()
+    bench.place(job)
     bench.fail(job, Failure(kind="installation-broken", message="no module named keras"))
     assert not ended(bench.runner, job).began
 
@@ -350,7 +361,6 @@ def test_nothing_but_the_daemons_side_writes_into_the_jobs_folder(bench: Bench, 
     job = jobs[0].id
     bench.runner.submit(task_of(root, jobs[0]))
     bench.start(job)
-    assert isinstance(bench, StagedBench)
-    bench.engine.of(job).frame(5)
+    bench.frame(job, 5)
     assert not list(JobFolder(root.evolution / job).frames.iterdir())
     until(bench.runner, lambda _: list(JobFolder(root.evolution / job).frames.glob("*.jpg")))

@@ -28,6 +28,7 @@ class Node:
         self.phase, self.node, self.reason, self.outcome = Phase.QUEUED, "", "Priority", Outcome.UNKNOWN
         self.asked = self.killed = False
         self.beats = 0
+        self.avoid: frozenset[str] = frozenset()
 
     @property
     def place(self) -> Place:
@@ -93,13 +94,19 @@ class Node:
         self.say(failure)
         self.end(1)
 
-    def end(self, returncode: int, *, signalled: bool | None = None) -> None:
+    def be_unfit(self, why: str) -> None:
+        """End before anything was begun: what is installed is another version."""
+        self.say(Failure(kind="installation-broken", message=f"node {self.node} is not fit: {why}"))
+        self.end(1, unfit=why)
+
+    def end(self, returncode: int, *, signalled: bool | None = None, unfit: str = "") -> None:
         """Write down how it ended, and be gone."""
         end = End(
             returncode=returncode,
             signalled=self.asked if signalled is None else signalled,
             killed_by_kernel=False,
             host=self.node,
+            unfit=unfit,
         )
         self.place.end.write_bytes(msgspec.json.encode(end))
         self.phase, self.outcome = Phase.ENDED, Outcome.FAILED
@@ -127,20 +134,35 @@ class MemoryEngine:
     """A scheduler of which the test is the nodes."""
 
     name = "Memory"
+    settles_s = 10.0
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.away = self.refuses = ""
+        self.all_nodes: frozenset[str] = frozenset()
         self._numbers = itertools.count(1)
 
-    def submit(self, name: str, command: Sequence[str], log: Path) -> str:
+    def submit(
+        self, name: str, module: str, folder: Path, *, avoid: frozenset[str] = frozenset(), only: str = ""
+    ) -> str:
         if self.refuses:
             raise BackendRefuses(self.refuses)
-        assert name not in self.nodes, "submitted twice"
+        if self.all_nodes and self.all_nodes <= avoid:
+            raise BackendRefuses("no other node is there")
+        assert name not in self.nodes or self.nodes[name].phase is Phase.ENDED, "submitted twice"
         handle = f"memory:{next(self._numbers)}"
-        self.nodes[name] = Node(name, handle, log.parent)
-        assert command[-1] == str(log.parent)
+        self.nodes[name] = Node(name, handle, folder)
+        self.nodes[name].avoid = avoid
         return handle
+
+    def bring(self, place: Place) -> None:
+        pass
+
+    def nodes_to_choose_from(self) -> Sequence[str]:
+        return ()
+
+    def close(self) -> None:
+        pass
 
     def look(self) -> dict[str, Seen]:
         self._answer()

@@ -52,9 +52,10 @@ def test_nothing_of_the_command_is_an_option_a_script_or_a_variable(
     (programs / "sbatch").write_text(PROGRAM.format(python=sys.executable))
     place = tmp_path / "100%j"
     place.mkdir()
-    slurm = Slurm("styled-x-", ["--gres=gpu:1", "--job-name=other"], search=str(programs))
-    command = ["/venv/bin/python", "-m", "x", "--wrap=rm", "$(rm)", "; rm", "\n#SBATCH --uid=0"]
-    assert slurm.submit("styled-x-0001-aa", command, place / "engine.log") == "slurm:4711"
+    python = "/venv/bin/python --wrap=rm $(rm); rm\n#SBATCH --uid=0"
+    slurm = Slurm("styled-x-", ["--gres=gpu:1", "--job-name=other"], python=python, search=str(programs))
+    assert slurm.submit("styled-x-0001-aa", "--wrap=rm", place) == "slurm:4711"
+    command = [python, "-P", "-m", "--wrap=rm", str(place)]
     [(_, arguments, environment)] = given(programs)
     script = arguments.index(str(place / "run.sh"))
     assert arguments[script + 1 :] == command, "they come after the script, where sbatch reads no options"
@@ -64,6 +65,24 @@ def test_nothing_of_the_command_is_an_option_a_script_or_a_variable(
     assert f"--output={tmp_path}/100%%j/engine.log" in options
     assert {"--parsable", "--export=NIL", "--no-requeue", "--dependency=singleton", "--gres=gpu:1"} <= set(options)
     assert not [name for name in environment if name.startswith("SBATCH_")]
+
+
+def test_nodes_that_are_unfit_are_excluded_beside_those_that_the_options_exclude(
+    programs: Path, tmp_path: Path
+) -> None:
+    (programs / "sbatch").write_text(PROGRAM.format(python=sys.executable))
+    slurm = Slurm("styled-x-", ["--exclude=gpu9", "--exclusive"], search=str(programs))
+    slurm.submit("styled-x-0001-aa", "module", tmp_path, avoid=frozenset({"node2", "node1"}))
+    [(_, arguments, _)] = given(programs)
+    assert [each for each in arguments if each.startswith("--exc")] == ["--exclusive", "--exclude=gpu9,node1,node2"]
+
+
+def test_one_that_follows_on_another_node_is_seen_in_place_of_the_one_before(programs: Path) -> None:
+    lines = ["19|FAILED|styled-x-0001-aa|node1|None\n", "21|RUNNING|styled-x-0001-aa|node2|None\n"]
+    for order in (lines, lines[::-1]):
+        (programs / "squeue.out").write_text("".join(order))
+        seen = Slurm("styled-x-", search=str(programs)).look()["styled-x-0001-aa"]
+        assert (seen.handle, seen.phase, seen.node) == ("slurm:21", Phase.RUNNING, "node2")
 
 
 def test_jobs_are_known_by_their_names(programs: Path) -> None:
@@ -93,11 +112,11 @@ def test_errors_are_in_words(programs: Path, tmp_path: Path) -> None:
         slurm.look()
     (programs / "sbatch.err").write_text("sbatch: error: invalid partition specified: x\n")
     with pytest.raises(BackendRefuses, match="invalid partition"):
-        slurm.submit("styled-x-1", ["/bin/true"], tmp_path / "log")
+        slurm.submit("styled-x-1", "module", tmp_path)
     (programs / "sbatch.err").unlink()
     (programs / "sbatch.out").write_text("Submitted batch job 12\n")
     with pytest.raises(BackendRefuses, match="gave no number"):
-        slurm.submit("styled-x-1", ["/bin/true"], tmp_path / "log")
+        slurm.submit("styled-x-1", "module", tmp_path)
     (programs / "scancel.err").write_text("scancel: error: Kill job error on job id 5: Invalid job id specified\n")
     slurm.kill("slurm:5")  # it has ended meanwhile
     (programs / "scancel.err").write_text("")

@@ -40,9 +40,7 @@ class Bench:
     def another(self) -> StagedRunner:
         """Return a runner as a later daemon has it."""
         config = BackendConfig(kind="slurm", spool=str(self.spool), lost_after_s=120.0)
-        return StagedRunner(
-            self.engine, config, PREFIX, python="/usr/bin/python3", stall_s=300.0, clock=lambda: self.now
-        )
+        return StagedRunner(self.engine, config, PREFIX, stall_s=300.0, clock=lambda: self.now)
 
     def task(self, name: str = "harbour", attempt: str = "aa") -> Task:
         """Make a job, if there is none of that name yet; return an attempt at it."""
@@ -197,10 +195,15 @@ def test_a_command_that_cannot_be_run_on_a_node_says_what_it_printed(bench: Benc
     node.run("node1")
     node.place.log.write_text("slurmstepd: x\n/shared/venv/bin/python: No such file or directory\n")
     node.phase, node.outcome = Phase.ENDED, Outcome.FAILED
+    bench.engine.all_nodes = frozenset({"node1"})
     bench.poll()
-    ended = bench.end(11.0)
+    bench.poll(11.0)
+    ended = bench.end()
     assert blame(ended) is Blame.MACHINE
-    assert verdict_of(ended)[1].startswith("node1 could not run it: /shared/venv/bin/python: No such file or directory")
+    assert verdict_of(ended)[1].startswith(
+        "no other node is there. Not fit: node1: could not run it: /shared/venv/bin/python: No such file or directory"
+    )
+    assert bench.left() == []
 
 
 def test_a_time_limit_costs_no_attempt_unless_nothing_was_painted(bench: Bench) -> None:
@@ -477,19 +480,3 @@ def test_what_is_laid_out_is_the_job_and_what_it_goes_on_from(bench: Bench) -> N
     assert node.folder.stat().st_mode & 0o077 == 0
     order = read_json(node.place.order, spool.Order)
     assert order.job == job
-
-
-@pytest.mark.parametrize(
-    ("here", "unfit"),
-    [
-        ({"styled": "0.1.0", "tensorflow": "2.21.1"}, ""),
-        ({"styled": "0.2.0", "tensorflow": "2.21.0"}, "styled 0.2.0 is installed there"),
-        ({"styled": "0.1.0", "tensorflow": "2.20.0"}, "tensorflow 2.20.0 is installed there"),
-        ({"styled": "0.1.0"}, ""),
-    ],
-)
-def test_a_node_with_another_version_is_named(here: dict[str, str], unfit: str) -> None:
-    order = spool.Order(job="", worker="", versions={"styled": "0.1.0", "tensorflow": "2.21.0", "numpy": "2.4.0"})
-    found = spool.foreign_versions(order, here)
-    assert found.startswith(unfit)
-    assert bool(found) == bool(unfit)

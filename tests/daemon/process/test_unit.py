@@ -10,6 +10,7 @@ from styled.config import BackendConfig, Config
 from styled.daemon.process.unit import unit_text
 from styled.root import Root
 
+RAY = Config(backend=BackendConfig(kind="ray", address="10.0.0.1:6379"))
 SLURM = Config(backend=BackendConfig(kind="slurm", spool="/shared/my spool"))
 
 
@@ -24,6 +25,7 @@ def lines(config: Config) -> dict[str, str]:
         (Config(), "AF_UNIX", "/srv/styled"),
         (Config(job={"weights": "imagenet"}), "AF_UNIX AF_INET AF_INET6 AF_NETLINK", "/srv/styled"),
         (SLURM, "AF_UNIX AF_INET AF_INET6 AF_NETLINK", '/srv/styled "/shared/my spool"'),
+        (RAY, "AF_UNIX AF_INET AF_INET6 AF_NETLINK", "/srv/styled /tmp"),
     ],
 )
 def test_the_network_and_a_spool_are_there_where_a_cluster_paints(config: Config, families: str, places: str) -> None:
@@ -35,4 +37,4 @@ def test_the_network_and_a_spool_are_there_where_a_cluster_paints(config: Config
 def test_a_spool_in_the_real_tmp_is_seen() -> None:
     assert lines(Config())["PrivateTmp"] == "yes"
     spool = Config(backend=BackendConfig(kind="slurm", spool="/tmp/spool"))  # that is the question
-    assert lines(spool)["PrivateTmp"] == "no"
+    assert lines(spool)["PrivateTmp"] == lines(RAY)["PrivateTmp"] == "no"

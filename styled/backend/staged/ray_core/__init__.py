@@ -1,0 +1,1 @@
+"""Jobs painted by Ray Core: an actor for each attempt, and no shared disk."""
