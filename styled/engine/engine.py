@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import math
-import time
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -62,6 +62,7 @@ def paint(
     mask: Array | Sequence[Region] | None = None,
     resume: Snapshot | None = None,
     step_down: int = 0,
+    picture_every: int = 1,
 ) -> Iterator[Iterate]:
     """Paint ``content`` in the style of ``styles``.
 
@@ -78,6 +79,8 @@ def paint(
             Or the regions that were read from one.
         resume: what ``Iterate.snapshot()`` gave in an earlier run with the same arguments, ``step_down`` apart.
         step_down: how often memory ran out in earlier runs: so much less of it is used, by smaller tiles.
+        picture_every: iterates whose step is a multiple of it have a picture and a snapshot, and so has the last; 0 is the
+            last only. Others have them, as ``is_current`` says, unless several steps were done in one call.
 
     Yields:
         One ``Iterate`` after each step; the one with ``last`` set is the result. When the loss is no longer
@@ -128,11 +131,11 @@ def paint(
                     "Start again without it (styled retry --from-start), or finish the job with that version.",
                 ) from error
         while scale.steps_left > 0:
-            step += 1
-            iterate = run.step(scale, step)
-            yield iterate
-            if iterate.last:
-                return
+            for iterate in run.steps(scale, step, _until_picture(step, picture_every)):
+                step = iterate.step
+                yield iterate
+                if iterate.last:
+                    return
         picture, coarser = scale.picture(), _Coarser(scale.scale, scale.optimizer.curvature())  # noqa: F841  # the next turn uses them
         # Else all that it has would still be there when the next one, four times as large, takes its memory: the
         # iterates hold it, and what is not kept for other pictures holds itself, by the graphs that it compiles.
@@ -190,7 +193,6 @@ class _Run:
         self._style_sizes = sizes.styles
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
-        self._step_seconds: list[float] = []
 
     def open_scale(self, index: int, picture: Array, coarser: _Coarser | None) -> ScaleRun:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized.
@@ -214,7 +216,6 @@ class _Run:
             tiling=self._tilings[scale],
             regions=regions,
         )
-        self._step_seconds = []
         start = images.resize(picture.astype(np.float32), scale.width, scale.height)
         if coarser is not None:
             start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
@@ -251,17 +252,26 @@ class _Run:
         photo = self._unpainted[rows, :, None]
         return picture * (1.0 - photo) + content.astype(np.float32) * photo
 
-    def step(self, scale: ScaleRun, step: int) -> Iterate:
-        """Do one step and report it."""
-        before = time.monotonic()
-        total, content, style, tv, *layers = scale.step()
-        self._step_seconds.append(time.monotonic() - before)
+    def steps(self, scale: ScaleRun, step: int, at_most: int) -> Iterator[Iterate]:
+        """Do the steps that follow ``step``, at most so many in one call, and report each."""
+        terms, step_seconds = scale.run(at_most)
+        later = range(len(terms) - 1, -1, -1)
+        for each, left in zip(terms, later, strict=True):
+            step += 1
+            yield self._iterate(scale, step, each, step_seconds, is_current=left == 0, left=left + scale.steps_left)
+
+    def _iterate(
+        self, scale: ScaleRun, step: int, terms: Sequence[float], step_seconds: float, *, is_current: bool, left: int
+    ) -> Iterate:
+        """Report a step, after which ``left`` are to be done at its scale."""
+        total, content, style, tv, *layers = terms
         later = sum(each.steps for each in self._scales[scale.index + 1 :])
-        steps = step + scale.steps_left + later
+        steps = step + left + later
         diverged = not np.isfinite(total)
         stopped_by = "plateau" if scale.is_flat else "steps"
 
         def picture() -> Picture:
+            _check_current(is_current)
             shown: Picture = np.clip(scale.picture(diverged=diverged), 0.0, 255.0)
             if self._is_grey:
                 shown = colour.made_grey(shown)  # the optimiser's transforms round each channel by itself
@@ -277,6 +287,7 @@ class _Run:
             return shown
 
         def snapshot() -> dict[str, npt.NDArray[np.generic]]:
+            _check_current(is_current)
             return {"place": np.array([scale.index, step, width, height], np.int64), **scale.state()}
 
         width, height = scale.scale[:2]
@@ -288,24 +299,34 @@ class _Run:
             step=step,
             steps=steps,
             losses=Losses(total, content, style, tv, dict(zip(self._layer_terms, layers, strict=True))),
-            step_seconds=self._step_seconds[-1],
-            left_seconds=self._left(scale),
+            step_seconds=step_seconds,
+            left_seconds=self._left(scale, left),
             picture=picture,
             snapshot=snapshot,
+            is_current=is_current,
             last=step == steps or diverged,
             stopped_by="diverged" if diverged else stopped_by if step == steps else "",
             tiling=self._tilings[scale.scale] if scale.done == 1 else None,
             peak_bytes=self._peak_bytes,
         )
 
-    def _left(self, scale: ScaleRun) -> float | None:
-        """Predict the seconds to the last step: time grows with pixels. None before the second step."""
-        if len(self._step_seconds) < 2:
-            return None  # the first step of a scale also compiles
-        recent = float(np.median(self._step_seconds[1:][-20:]))
-        pixel_steps = scale.steps_left * scale.scale.pixels
+    def _left(self, scale: ScaleRun, steps: int) -> float | None:
+        """Predict the seconds to the last step, with so many at this scale: time grows with pixels. None while unknown."""
+        if scale.step_seconds is None:
+            return None
+        pixel_steps = steps * scale.scale.pixels
         pixel_steps += sum(each.steps * each.pixels for each in self._scales[scale.index + 1 :])
-        return recent * pixel_steps / scale.scale.pixels
+        return scale.step_seconds * pixel_steps / scale.scale.pixels
+
+
+def _until_picture(step: int, picture_every: int) -> int:
+    """Return how many steps after ``step`` there is the next whose picture is wanted."""
+    return picture_every - step % picture_every if picture_every > 0 else sys.maxsize
+
+
+def _check_current(is_current: bool) -> None:
+    if not is_current:
+        raise RuntimeError("this iterate has no picture: later steps were done in the same call")
 
 
 def _regions(mask: Array | Sequence[Region], content: Array, styles: int) -> list[Region]:

@@ -43,6 +43,7 @@ class Iterate:
     losses: Losses
     """At the picture this step started from (the price of the step was one gradient there)."""
     step_seconds: float
+    """What it took; of several steps in one call, the mean."""
     left_seconds: float | None
     """Predicted time until the last step, None while unknown."""
     picture: Callable[[], Picture]
@@ -53,6 +54,8 @@ class Iterate:
     The arrays stay as they are when it does. They are the engine's own memory while they last: held longer, they cost
     as much again.
     """
+    is_current: bool = True
+    """False: later steps were done in the same call. ``picture`` and ``snapshot`` of this one raise ``RuntimeError``."""
     last: bool = False
     """This is the final step."""
     stopped_by: str = ""

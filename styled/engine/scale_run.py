@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import time
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from styled.engine.network.stepping import Optimizer, State, Stateful, Tensor, in_place
+from styled.engine.network.graph_cache import is_kept
+from styled.engine.network.stepping import GraphGradient, Optimizer, State, Stateful, Tensor, in_place
 from styled.engine.optimise.averaging import Average
+from styled.engine.optimise.loop import Loop
 from styled.engine.optimise.plateau import Plateau
+from styled.engine.pace import Pace
 from styled.settings import Settings
 from styled.sizing.scales import Scale
+
+
+class Ran(NamedTuple):
+    """Steps of one call."""
+
+    terms: list[list[float]]
+    """For each, the loss terms at the picture that it started from."""
+    step_seconds: float
+    """What each of them took."""
 
 
 class ScaleRun:
@@ -34,6 +50,10 @@ class ScaleRun:
             "plateau": self._plateau,
         }
         self._good: Tensor | None = None
+        is_graph = isinstance(optimizer.gradient, GraphGradient) and is_kept(3 * scale.pixels)
+        self._loop = Loop(optimizer, self._average) if is_graph else None
+        self._pace = Pace()
+        self._has_stepped = False
 
     @property
     def is_flat(self) -> bool:
@@ -45,8 +65,32 @@ class ScaleRun:
         """Steps that are still to be done here."""
         return 0 if self.is_flat else self.scale.steps - self.done
 
-    def step(self) -> list[float]:
-        """Do one step; return the loss terms at the picture it started from."""
+    @property
+    def step_seconds(self) -> float | None:
+        """What a step takes lately; None while unknown, as the first one also compiles."""
+        return self._pace.step_seconds
+
+    def run(self, at_most: int) -> Ran:
+        """Do a step, or several in one call where that saves time.
+
+        Args:
+            at_most: steps, at least 1. The first whose loss is no number is the last.
+        """
+        began = time.monotonic()
+        steps, loop = min(at_most, self.steps_left, self._plateau.steps_left, self._pace.steps_in_a_call), self._loop
+        if steps > 1 and loop is not None and loop.saves_time(self.steps_left):
+            compiles = not loop.is_compiled
+            terms = self._several(loop, 1 if compiles else steps)
+        else:
+            compiles = not self._has_stepped
+            terms = [self._step()]
+        self._has_stepped = True
+        seconds = time.monotonic() - began
+        if not compiles:
+            self._pace.took(seconds, len(terms))
+        return Ran(terms, seconds / len(terms))
+
+    def _step(self) -> list[float]:
         start = self._average.picture()
         terms = [float(term) for term in self.optimizer.step().numpy()]
         self.done += 1
@@ -56,6 +100,17 @@ class ScaleRun:
             self._plateau.look(self._average.picture())
         if self._good is None or not diverged:
             self._good = start  # its loss is the last one that was a number
+        return terms
+
+    def _several(self, loop: Loop, steps: int) -> list[list[float]]:
+        """Do what so many calls of :meth:`_step` do; not at the scale's first step."""
+        terms: list[list[float]] = loop.run(steps).numpy().tolist()
+        self.done += len(terms)
+        finite = sum(math.isfinite(row[0]) for row in terms)
+        if finite > 0:
+            self._good = self._average.followed(finite)
+        if finite == len(terms):
+            self._plateau.look(self._average.picture(), finite)
         return terms
 
     def picture(self, *, diverged: bool = False) -> npt.NDArray[np.float32]:
@@ -81,7 +136,7 @@ class ScaleRun:
 
     def close(self) -> None:
         """Release all arrays, also where references to this remain; it cannot be used any more."""
-        del self.optimizer, self._average, self._plateau, self._parts, self._good
+        del self.optimizer, self._average, self._plateau, self._parts, self._good, self._loop
 
 
 def _kept(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -55,6 +55,7 @@ class Paint(Protocol):
         mask: Sequence[Region] | None = None,
         resume: Mapping[str, npt.NDArray[np.generic]] | None = None,
         step_down: int = 0,
+        picture_every: int = 1,
     ) -> Iterator[Iterate]:
         """Paint; see there."""
 
@@ -263,6 +264,7 @@ class _Run:
             mask=self._inputs.mask and self._inputs.mask.regions,
             resume=self.start.arrays,
             step_down=self._job.step_down,
+            picture_every=self._settings.frame_every,
         )
         self.start = replace(self.start, arrays=None)  # the engine's alone, which lets go of them
         with CheckpointWriter(self._folder, self._fence) as writer:
@@ -283,6 +285,8 @@ class _Run:
             yield from self._keep(iterate, log)
             if iterate.last:
                 yield self._finish(iterate)
+            elif not iterate.is_current:
+                continue  # the last of its call follows at once
             elif should_stop():
                 yield from checkpoints.now(iterate, self._meta(iterate))
                 yield Stopped(step=iterate.step)

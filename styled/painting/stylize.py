@@ -131,7 +131,8 @@ def stylize(
     Warns:
         RemarkWarning: as :func:`paint`.
     """
-    for iterate in _paint(content, styles, init, mask, settings):
+    every = 0 if progress is None else 1  # nobody sees the others
+    for iterate in _paint(content, styles, init, mask, settings, picture_every=every):
         if progress is not None and progress(iterate) is False and not iterate.last:
             break  # not at the last one: the loop ends by itself, with an error if the loss was no number
     return iterate.image()
@@ -143,6 +144,8 @@ def _paint(
     init: ImageLike,
     mask: ImageLike | None,
     settings: Mapping[str, Any],
+    *,
+    picture_every: int = 1,
 ) -> Iterator[Iterate]:
     """Do what :func:`paint` does, called by a function that is called by the user: the warning names that line."""
     word = init if isinstance(init, str) and init in INIT_WORDS else None
@@ -153,7 +156,7 @@ def _paint(
     )
     if remarks:
         warnings.warn("; ".join(remarks), RemarkWarning, stacklevel=3)
-    return _iterates(inputs, wanted, remarks)
+    return _iterates(inputs, wanted, remarks, picture_every)
 
 
 class _Inputs(NamedTuple):
@@ -163,7 +166,7 @@ class _Inputs(NamedTuple):
     mask: Mask | None
 
 
-def _iterates(inputs: _Inputs, settings: Settings, remarks: tuple[str, ...]) -> Iterator[Iterate]:
+def _iterates(inputs: _Inputs, settings: Settings, remarks: tuple[str, ...], picture_every: int) -> Iterator[Iterate]:
     tensorflow_import.load_tensorflow()
     from styled.engine.engine import paint
     from styled.engine.network import device
@@ -177,6 +180,7 @@ def _iterates(inputs: _Inputs, settings: Settings, remarks: tuple[str, ...]) -> 
             style_sizes=[style.size for style in inputs.styles],
             init=inputs.init,
             mask=inputs.mask and inputs.mask.regions,
+            picture_every=picture_every,
         ):
             values = {field.name: getattr(each, field.name) for field in fields(each)}
             yield Iterate(**values, alpha=inputs.content.alpha, remarks=remarks)

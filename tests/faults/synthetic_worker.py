@@ -89,6 +89,7 @@ def paint(
     style_sizes: Sequence[tuple[int, int]] = (),
     resume: Mapping[str, np.ndarray] | None = None,
     step_down: int = 0,
+    picture_every: int = 1,
 ) -> Iterator[Iterate]:
     """Move the picture towards the style's mean colour, by the same amount each step."""
     first = int(resume["step"]) if resume else 0

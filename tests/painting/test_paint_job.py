@@ -75,7 +75,13 @@ def never() -> bool:
     return False
 
 
-def iterates(count: int, *, stopped_by: str = "steps", every: Callable[[int], None] = lambda step: None) -> Any:
+def iterates(
+    count: int,
+    *,
+    stopped_by: str = "steps",
+    every: Callable[[int], None] = lambda step: None,
+    has_picture: Callable[[int], bool] = lambda step: True,
+) -> Any:
     """An engine that does no work: for what the real one cannot be made to do on purpose."""
 
     def paint(content: Any, styles: Any, settings: Any, **rest: Any) -> Iterator[Iterate]:
@@ -85,7 +91,7 @@ def iterates(count: int, *, stopped_by: str = "steps", every: Callable[[int], No
                 scale=1, scales=1, width=64, height=43, step=step, steps=count,
                 losses=Losses(1.0 / step, 0.5 / step, 0.5 / step, 0.0), step_seconds=0.1, left_seconds=None,
                 picture=lambda: np.full((43, 64, 3), 99.0, np.float32),
-                snapshot=lambda step=step: {"place": np.array([step])},
+                snapshot=lambda step=step: {"place": np.array([step])}, is_current=has_picture(step),
                 last=step == count, stopped_by=stopped_by if step == count else "",
             )  # fmt: skip
 
@@ -201,6 +207,28 @@ class TestStopAndResume:
             )
         )
         assert [message.step for message in said if isinstance(message, Checkpointed)] == [3, 6]
+
+    def test_what_needs_the_picture_waits_for_a_step_that_has_one(
+        self, job: JobFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where several steps are done in one call: frames, checkpoints and a stop; each loss is kept."""
+        monkeypatch.setattr(checkpoints, "spare", lambda *_: 0)
+        asked, clock = [], [0.0]
+
+        def pass_time(step: int) -> None:
+            clock[0] += 20.0
+
+        def stop() -> bool:
+            asked.append(clock[0])
+            return clock[0] > 150.0
+
+        paint = iterates(20, every=pass_time, has_picture=lambda step: step % 5 == 0)
+        folder = make_job(job, checkpoint_s=60.0, frame_every=5)
+        said = list(paint_job(folder, stop, paint=paint, clock=lambda: clock[0]))
+        assert asked == [0.0, 100.0, 200.0]
+        assert [message.step for message in said if isinstance(message, Frame | Checkpointed)] == [5, 5, 10, 10]
+        assert said[-1] == Stopped(step=10)
+        assert [each.step for each in evolution.read_losses(job).losses] == list(range(1, 11))
 
     def test_progress_is_said_four_times_a_second_at_most(self, job: JobFolder) -> None:
         clock = [0.0]

@@ -59,6 +59,9 @@ class GraphCache(Generic[Graph]):
                 _dropped.set()
         return found
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._entries
+
     def __len__(self) -> int:
         return len(self._entries)
 

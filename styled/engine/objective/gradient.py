@@ -71,6 +71,7 @@ def gradient_for(
         tiling: whether and how to tile, from :func:`styled.sizing.memory_use.choose_all`.
         regions: which style goes where, at the content's size; None: all styles blend everywhere.
     """
+    gradient: Gradient
     if tiling.blocks == 0:
         gradient = Objective(extractor, content, styles, settings, regions=regions).compiled(content)
     else:

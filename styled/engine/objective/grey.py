@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from styled.engine.network.stepping import Gradient, Tensor
+from styled.engine.network.stepping import Gradient, Tensor, then
 
 
 def kept_grey(gradient: Gradient) -> Gradient:
     """Return a gradient that moves the three channels alike: its projection onto grey pictures, in the same shape."""
 
-    def along_grey(image: Tensor) -> tuple[Tensor, Tensor]:
-        terms, slope = gradient(image)
+    def along_grey(_image: Tensor, terms: Tensor, slope: Tensor, _given: None) -> tuple[Tensor, Tensor]:
         return terms, tf.broadcast_to(tf.reduce_mean(slope, axis=-1, keepdims=True), slope.shape)
 
-    return along_grey
+    return then(gradient, along_grey, None, "grey")

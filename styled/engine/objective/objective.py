@@ -15,7 +15,7 @@ import tensorflow as tf
 from styled.engine.network import precision
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.network.graph_cache import is_kept
-from styled.engine.network.stepping import Gradient
+from styled.engine.network.stepping import GraphGradient
 from styled.engine.objective import losses
 from styled.engine.objective.regions import Region
 from styled.engine.objective.statistic import Distance, moment_sums, moments, positions
@@ -131,7 +131,7 @@ class Loss:
                 matrices.setdefault(name, []).append((matrix, cover))
         return found, matrices
 
-    def graph(self, image: Tensor, targets: Targets) -> Callable[[Tensor, Targets], tuple[Tensor, Tensor]]:
+    def gradient(self, image: Tensor, targets: Targets) -> GraphGradient:
         """Return :meth:`value_and_gradient`, compiled for pictures and targets like these; kept with the extractor."""
         layers = tuple(self._style_layers), tuple(targets.contents)
         regions = tuple((tuple(term.distances), term.covers is None) for term in targets.styles)
@@ -139,9 +139,11 @@ class Loss:
             distance.energy is not None for term in targets.styles for distance in term.distances.values()
         )
         key = (tuple(image.shape), image.dtype, self._statistic, self._tv_weight, layers, regions, is_relative)
-        return self._extractor.graphs.get(
+        graphs = self._extractor.graphs
+        graph = graphs.get(
             key, lambda: tf.function(self.value_and_gradient, autograph=False), elements=image.shape.num_elements()
         )
+        return GraphGradient(graph, targets, key, graphs)
 
 
 def _table(contents: Mapping[str, Tensor], styles: Mapping[str, Tensor], tv: Tensor) -> Tensor:
@@ -239,7 +241,6 @@ class Objective:
         """Return :meth:`terms` and the gradient of the total, shape and dtype of ``image``."""
         return self._loss.value_and_gradient(image, self._targets)
 
-    def compiled(self, image: Tensor) -> Gradient:
+    def compiled(self, image: Tensor) -> GraphGradient:
         """Return :meth:`value_and_gradient` as a graph, for pictures of the shape and dtype of ``image``."""
-        graph, targets = self._loss.graph(image, self._targets), self._targets
-        return lambda image: graph(image, targets)
+        return self._loss.gradient(image, self._targets)

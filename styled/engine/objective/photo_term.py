@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from styled.engine.network.stepping import Gradient
+from styled.engine.network.stepping import Gradient, then
 
 Tensor = Any
 
@@ -25,11 +25,10 @@ def added(terms: Tensor, loss: Tensor) -> Tensor:
 def held_to(photo: Tensor, factor: float, gradient: Gradient) -> Gradient:
     """Return an objective's gradient with :func:`photo_loss` added; ``factor`` is positive."""
 
-    def with_photo(image: Tensor) -> tuple[Tensor, Tensor]:
-        terms, slope = gradient(image)
+    def with_photo(image: Tensor, terms: Tensor, slope: Tensor, photo: Tensor) -> tuple[Tensor, Tensor]:
         away = image - photo
         return added(terms, photo_loss(image, photo, factor)), slope + away * (
             2.0 * factor / image.shape.num_elements()
         )
 
-    return with_photo
+    return then(gradient, with_photo, photo, ("photo", factor))

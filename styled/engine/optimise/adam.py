@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,6 @@ from styled.engine.network.stepping import Gradient, State, Tensor, in_place
 
 BETA1, BETA2 = 0.9, 0.99
 """What the running means keep of themselves in a step."""
-
-_graphs: GraphCache[Callable[..., Tensor]] = GraphCache()
 
 
 class Adam:
@@ -34,24 +32,23 @@ class Adam:
     """
 
     def __init__(self, image: Tensor, gradient: Gradient, *, learning_rate: float) -> None:
-        self._vectors = _Vectors(
+        self.gradient = gradient
+        self.method = _Method.kept(image)
+        self.vectors = _Vectors(
             *(tf.Variable(each, trainable=False) for each in (image, tf.zeros_like(image), tf.zeros_like(image)))
         )
-        self._count = tf.zeros((), tf.float64)
-        self._gradient = gradient
-        self._learning_rate = tf.constant(learning_rate, tf.float64)
-        size = image.shape.num_elements()
-        self._advance = _graphs.get((tuple(image.shape), image.dtype), lambda: _graph(size), elements=size)
+        self.numbers = _Numbers(tf.zeros((), tf.float64), tf.constant(learning_rate, tf.float64))
 
     @property
     def image(self) -> Tensor:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        return self._vectors.image
+        return self.vectors.image
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
-        self._count = self._advance(gradient, self._vectors, self._count, self._learning_rate)
+        terms, gradient = self.gradient(tf.convert_to_tensor(self.image))
+        self.numbers = self.method.move(terms, gradient, self.vectors, self.numbers)
+        self.method.steps_alone += 1
         return terms
 
     def curvature(self) -> State:
@@ -63,14 +60,14 @@ class Adam:
 
     def state(self) -> State:
         """Return the two moments and the count."""
-        count = np.array([int(self._count)])
-        return {"first": in_place(self._vectors.first), "second": in_place(self._vectors.second), "count": count}
+        count = np.array([int(self.numbers.count)])
+        return {"first": in_place(self.vectors.first), "second": in_place(self.vectors.second), "count": count}
 
     def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave."""
-        self._vectors.first.assign(state.pop("first"))
-        self._vectors.second.assign(state.pop("second"))
-        self._count = tf.constant(state["count"][0].item(), tf.float64)
+        self.vectors.first.assign(state.pop("first"))
+        self.vectors.second.assign(state.pop("second"))
+        self.numbers = self.numbers._replace(count=tf.constant(state["count"][0].item(), tf.float64))
 
 
 class _Vectors(NamedTuple):
@@ -83,26 +80,54 @@ class _Vectors(NamedTuple):
     """That of its square."""
 
 
-def _graph(elements: int) -> Callable[..., Tensor]:
-    """Return what follows a gradient, for pictures of so many elements, as a graph."""
-    learn, move = fused(_learned, elements), fused(_moved, elements)
+class _Numbers(NamedTuple):
+    """All other state: scalars, float64."""
 
-    def advance(gradient: Tensor, vectors: _Vectors, count: Tensor, learning_rate: Tensor) -> Tensor:
-        """Move the image; return the steps done by then. ``count`` and ``learning_rate`` are scalars, float64."""
+    count: Tensor
+    """Steps done."""
+    learning_rate: Tensor
+
+
+class _Method:
+    """See :class:`styled.engine.network.stepping.Method`.
+
+    Args:
+        image: those that it is for have its shape and dtype.
+    """
+
+    _cache: GraphCache[_Method] = GraphCache()
+
+    def __init__(self, image: Tensor) -> None:
+        self.key: Hashable = ("adam", tuple(image.shape), image.dtype)
+        self.steps_alone = 0
+        self._elements = image.shape.num_elements()
+        self._learn, self._move = fused(_learned, self._elements), fused(_moved, self._elements)
+        self.move: Callable[..., _Numbers] = tf.function(self.advanced, autograph=False)
+
+    @classmethod
+    def kept(cls, image: Tensor) -> _Method:
+        """Return the one for images like this, made once while it is kept."""
+        return cls._cache.get(
+            (tuple(image.shape), image.dtype), lambda: cls(image), elements=image.shape.num_elements()
+        )
+
+    def coordinates(self, gradient: Tensor) -> Tensor:
+        """See :class:`styled.engine.network.stepping.Method`."""
+        return gradient
+
+    def advanced(self, terms: Tensor, gradient: Tensor, vectors: _Vectors, numbers: _Numbers) -> _Numbers:  # noqa: ARG002  # it goes on whatever the losses are
+        """See :class:`styled.engine.network.stepping.Method`."""
         image, first, second = (tf.convert_to_tensor(each) for each in vectors)
-        first, second, squares = learn(first, second, gradient)
+        first, second, squares = self._learn(first, second, gradient)
         vectors.first.assign(first)
         vectors.second.assign(second)
-        count += 1.0
+        count = numbers.count + 1.0
         # The moments are corrected for their start at zero, here in the factors that they come with.
         of_first, of_second = (1.0 / (1.0 - tf.pow(tf.constant(beta, tf.float64), count)) for beta in (BETA1, BETA2))
-        epsilon = 0.1 * tf.sqrt(squares / elements * of_second) + 1e-30
-        factors = tf.cast(tf.stack([learning_rate * of_first, of_second, epsilon]), image.dtype)
-        vectors.image.assign(move(image, first, second, factors))
-        return count
-
-    graph: Callable[..., Tensor] = tf.function(advance, autograph=False)
-    return graph
+        epsilon = 0.1 * tf.sqrt(squares / self._elements * of_second) + 1e-30
+        factors = tf.cast(tf.stack([numbers.learning_rate * of_first, of_second, epsilon]), image.dtype)
+        vectors.image.assign(self._move(image, first, second, factors))
+        return numbers._replace(count=count)
 
 
 def _learned(first: Tensor, second: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,14 +7,14 @@ graph: the image-sized vectors are in the coordinates of the preconditioner, dec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from styled.engine.network.fused import dot, fused
+from styled.engine.network.fused import dot, fused, is_large
 from styled.engine.network.graph_cache import GraphCache
 from styled.engine.network.stepping import Gradient, State, Tensor, in_place
 from styled.engine.optimise import pairs
@@ -59,6 +59,8 @@ class _Small(NamedTuple):
     products: Tensor
     """``S^T Y`` by age, shape (history, history), of which the upper triangle is used; as of the identity where there is no pair."""
     learned: Learned
+    best_loss: Tensor
+    """Lowest so far; infinite before the first step."""
 
 
 class LBFGS:
@@ -94,13 +96,13 @@ class LBFGS:
     tolerated_growth = 4.0
 
     def __init__(self, image: Tensor, gradient: Gradient, *, history: int, preconditioner: Preconditioner) -> None:
-        self._gradient = gradient
+        self.gradient = gradient
         self.preconditioner = preconditioner
-        self._step = _Step.kept(preconditioner, image, history)
+        self.method = _Method.kept(preconditioner, image, history)
         # All of one dtype share the same zeros until they are filled.
         zeros = tf.zeros(preconditioner.shape(image), image.dtype)
         none = tf.cast(zeros, tf.bfloat16 if image.dtype == tf.float32 else image.dtype)
-        self._vectors = _Vectors(
+        self.vectors = _Vectors(
             image=tf.Variable(image, trainable=False),
             best=tf.Variable(image, trainable=False),
             last_move=tf.Variable(zeros, trainable=False),
@@ -108,44 +110,46 @@ class LBFGS:
             moves=pairs.made([none] * history),
             changes=pairs.made([none] * history),
         )
-        zero, one = tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64)
-        self._small = _Small(zero, zero, zero, one, tf.eye(history, dtype=tf.float64), preconditioner.learned)
-        self._best_loss = math.inf
+        zero, one, most = (tf.constant(value, tf.float64) for value in (0.0, 1.0, math.inf))
+        none_yet = tf.eye(history, dtype=tf.float64)
+        self.numbers = _Small(zero, zero, zero, one, none_yet, preconditioner.learned, most)
         self._size = int(np.prod(image.shape))
 
     @property
     def image(self) -> Tensor:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        return self._vectors.image
+        return self.vectors.image
+
+    @property
+    def numbers(self) -> _Small:
+        """See :class:`styled.engine.network.stepping.Optimizer`."""
+        return self._small
+
+    @numbers.setter
+    def numbers(self, numbers: _Small) -> None:
+        self._small = numbers
+        self.preconditioner.learned = numbers.learned
 
     @property
     def scale(self) -> float:
         """The factor of the preconditioner; 0 is unknown."""
-        return float(self._small.scale)
+        return float(self.numbers.scale)
 
     def step(self) -> Tensor:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
-        terms, gradient = self._gradient(tf.convert_to_tensor(self.image))
-        loss = float(terms[0])
-        if not math.isfinite(loss) or loss > self.tolerated_growth * self._best_loss:
-            self._go_back()
-            return terms
-        if loss < self._best_loss:
-            self._best_loss = loss
-            self._vectors.best.assign(self.image)
-        gradient = self._step.coordinates(gradient)  # what has been used is let go of at once: it may be a gigabyte
-        self._small = self._step.advance(gradient, self._vectors, self._small)
-        self.preconditioner.learned = self._small.learned
+        terms, gradient = self.gradient(tf.convert_to_tensor(self.image))
+        loss, best = float(terms.numpy()[0]), float(self.numbers.best_loss)
+        # What _Method.advanced decides in its graph, decided here: a third of the operations to compile.
+        if not math.isfinite(loss) or loss > self.tolerated_growth * best:
+            self.numbers = self.method.gone_back(self.vectors, self.numbers)
+        else:
+            if loss < best:
+                self.vectors.best.assign(self.image)
+                self.numbers = self.numbers._replace(best_loss=tf.constant(loss, tf.float64))
+            gradient = self.method.prepare(gradient)  # what has been used is let go of at once: it may be a gigabyte
+            self.numbers = self.method.move(gradient, self.vectors, self.numbers)
+        self.method.steps_alone += 1
         return terms
-
-    def _go_back(self) -> None:
-        """Return to the best picture with an empty history; the gradient there is taken by the next step."""
-        self.image.assign(self._vectors.best)
-        pairs.clear(self._vectors.moves)
-        pairs.clear(self._vectors.changes)
-        zero, none = tf.zeros((), tf.float64), tf.eye(self._small.products.shape[0], dtype=tf.float64)
-        caution = 0.5 * self._small.caution
-        self._small = self._small._replace(count=zero, pairs=zero, scale=zero, caution=caution, products=none)
 
     def curvature(self) -> State:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
@@ -155,7 +159,7 @@ class LBFGS:
         """See :class:`styled.engine.network.stepping.Optimizer`."""
         self.preconditioner.restore(dict(curvature))
         scale = tf.constant(curvature["scale_px"][0].item() * self._size, tf.float64)
-        self._small = self._small._replace(scale=scale, learned=self.preconditioner.learned)
+        self.numbers = self.numbers._replace(scale=scale, learned=self.preconditioner.learned)
 
     # --- checkpoints ---
 
@@ -164,23 +168,23 @@ class LBFGS:
 
         ``order`` says for each slot when it was filled, 0 for never: younger pairs have larger numbers.
         """
-        small, history = self._small, int(self._small.products.shape[0])
+        small, history = self.numbers, int(self.numbers.products.shape[0])
         filled = int(small.pairs)
         held = {
             f"{name}.{slot}": array
             for name in _PAIRS
             for slot, array in enumerate(
-                pairs.for_checkpoint(getattr(self._vectors, name), filled), start=history - filled
+                pairs.for_checkpoint(getattr(self.vectors, name), filled), start=history - filled
             )
         }
         return {
-            **{name: in_place(getattr(self._vectors, name)) for name in _VECTORS},
+            **{name: in_place(getattr(self.vectors, name)) for name in _VECTORS},
             **held,
             "move_dot_change": in_place(small.products),
             "order": np.maximum(np.arange(history) + 1 + filled - history, 0),
             "count": np.array([int(small.count)]),
             "stamp": np.array([filled]),
-            "best_loss": np.array([self._best_loss]),
+            "best_loss": np.array([float(small.best_loss)]),
             **{name: np.array([float(getattr(small, name))]) for name in _NUMBERS},
             **self.preconditioner.state(),
         }
@@ -188,23 +192,22 @@ class LBFGS:
     def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave, or that of a version whose slots were in another order."""
         for name in _VECTORS:
-            getattr(self._vectors, name).assign(state.pop(name))
+            getattr(self.vectors, name).assign(state.pop(name))
         order = state["order"].astype(np.int64)
         # As many pairs as then, whatever memory there is now: else it would paint another picture.
         by_age = np.argsort(order, kind="stable")
-        none = tf.zeros_like(self._vectors.last_move, self._vectors.moves[0].dtype)
+        none = tf.zeros_like(self.vectors.last_move, self.vectors.moves[0].dtype)
         restored = {
             name: pairs.from_checkpoint((state.pop(f"{name}.{at}") if order[at] else None for at in by_age), none)
             for name in _PAIRS
         }
-        self._vectors = self._vectors._replace(**restored)
-        self._step = _Step.kept(self.preconditioner, self.image, len(order))
+        self.vectors = self.vectors._replace(**restored)
+        self.method = _Method.kept(self.preconditioner, self.image, len(order))
         self.preconditioner.restore(state)
-        self._best_loss = state["best_loss"][0].item()
         is_filled = order[by_age] > 0
         products = np.asarray(state["move_dot_change"])[np.ix_(by_age, by_age)]
-        numbers = {name: tf.constant(state[name][0].item(), tf.float64) for name in ("count", *_NUMBERS)}
-        self._small = _Small(
+        numbers = {name: tf.constant(state[name][0].item(), tf.float64) for name in ("count", "best_loss", *_NUMBERS)}
+        self.numbers = _Small(
             **numbers,
             pairs=tf.constant(np.count_nonzero(order), tf.float64),
             products=tf.constant(np.where(is_filled[:, None] & is_filled, products, np.eye(len(order)))),
@@ -212,7 +215,7 @@ class LBFGS:
         )
 
 
-class _Step:
+class _Method:
     """What follows a gradient, for pictures of one shape: graphs that know nothing of a picture but its shape.
 
     Args:
@@ -221,25 +224,62 @@ class _Step:
         history: pairs.
     """
 
-    _cache: GraphCache[_Step] = GraphCache()
+    _cache: GraphCache[_Method] = GraphCache()
 
     def __init__(self, preconditioner: Preconditioner, image: Tensor, history: int) -> None:
+        self.key: Hashable = ("lbfgs", *_key(preconditioner, image, history))
+        self.steps_alone = 0
         self._preconditioner, self._history, self._dtype = preconditioner, history, image.dtype
         size = int(np.prod(image.shape))
         self._root = math.sqrt(size)
-        self.coordinates: Callable[[Tensor], Tensor] = tf.function(preconditioner.coordinates, autograph=False)
-        self.advance: Callable[..., _Small] = tf.function(self._advance, autograph=False)
+        # Where memory counts, two graphs: the image's gradient is not needed in the second. Else one is sooner started.
+        is_apart = is_large(image)
+        self.prepare: Callable[[Tensor], Tensor] = (
+            tf.function(self.coordinates, autograph=False) if is_apart else lambda gradient: gradient
+        )
+        self.move: Callable[..., _Small] = tf.function(
+            self._moved_on if is_apart else self._moved_on_by_image, autograph=False
+        )
         self._change, self._moved = fused(_change, size), fused(_moved, size)
         self._dots, self._direction = fused(pairs.dots, size), fused(_direction, size)
         self._guess = fused(self._guess_and_products, size)
 
     @classmethod
-    def kept(cls, preconditioner: Preconditioner, image: Tensor, history: int) -> _Step:
+    def kept(cls, preconditioner: Preconditioner, image: Tensor, history: int) -> _Method:
         """Return the one for images like this, made once while it is kept."""
-        key = (preconditioner.key, tuple(image.shape), image.dtype, history)
+        key = _key(preconditioner, image, history)
         return cls._cache.get(key, lambda: cls(preconditioner, image, history), elements=int(np.prod(image.shape)))
 
-    def _advance(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
+    def coordinates(self, gradient: Tensor) -> Tensor:
+        """See :class:`styled.engine.network.stepping.Method`."""
+        return self._preconditioner.coordinates(gradient)
+
+    def advanced(self, terms: Tensor, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
+        """See :class:`styled.engine.network.stepping.Method`; the gradient's shape is (rows, columns)."""
+        loss = tf.cast(terms[0], tf.float64)
+        is_good = tf.math.is_finite(loss) & (loss <= LBFGS.tolerated_growth * small.best_loss)
+
+        def accepted() -> _Small:
+            image = tf.convert_to_tensor(vectors.image)
+            # What they return is not used: branches must return something.
+            tf.cond(loss < small.best_loss, lambda: (vectors.best.assign(image), True)[1], lambda: False)
+            return self._moved_on(gradient, vectors, small._replace(best_loss=tf.minimum(loss, small.best_loss)))
+
+        result: _Small = tf.cond(is_good, accepted, lambda: self.gone_back(vectors, small))
+        return result
+
+    def gone_back(self, vectors: _Vectors, small: _Small) -> _Small:
+        """Return to the best picture with an empty history; the gradient there is taken by the next step."""
+        vectors.image.assign(tf.convert_to_tensor(vectors.best))
+        pairs.clear(vectors.moves)
+        pairs.clear(vectors.changes)
+        zero, none = tf.zeros((), tf.float64), tf.eye(self._history, dtype=tf.float64)
+        return small._replace(count=zero, pairs=zero, scale=zero, caution=0.5 * small.caution, products=none)
+
+    def _moved_on_by_image(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
+        return self._moved_on(self.coordinates(gradient), vectors, small)
+
+    def _moved_on(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
         """Take in the newest pair, if its curvature is positive, and move by what all of them tell.
 
         Args:
@@ -266,9 +306,8 @@ class _Step:
             # At a minimum it stays: infinity times 0 is no number.
             tf.math.divide_no_nan(LBFGS.first_move * root, tf.where(norm > 1e-30, norm, 0.0)),
         )
-        image, moved = self._moved(
-            tf.convert_to_tensor(vectors.image), self._preconditioner.image(direction), tf.cast(-factor, self._dtype)
-        )
+        image = tf.convert_to_tensor(vectors.image)
+        image, moved = self._moved(image, self._preconditioner.image(direction), tf.cast(-factor, self._dtype))
         vectors.image.assign(image)
         vectors.last_move.assign(self._preconditioner.coordinates(moved))
         return small._replace(count=small.count + 1.0)
@@ -315,6 +354,11 @@ class _Step:
         """Return ``H0 q`` and ``Y^T H0 q`` for ``q = g - Y p``."""
         guess = self._preconditioner.apply(pairs.added(gradient, changes, -for_changes), factors)
         return guess, pairs.dots(changes, guess)
+
+
+def _key(preconditioner: Preconditioner, image: Tensor, history: int) -> tuple[Hashable, ...]:
+    """Return what a :class:`_Method` depends on."""
+    return preconditioner.key, tuple(image.shape), image.dtype, history
 
 
 def _solved(matrix: Tensor, right: Tensor, *, adjoint: bool = False) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import tensorflow as tf
 
@@ -29,11 +31,16 @@ class Plateau:
         self.reached = False
         """Nothing visible changes any more."""
 
-    def look(self, image: Tensor) -> None:
-        """Look at the picture after a step."""
+    @property
+    def steps_left(self) -> int:
+        """Steps until the next picture is compared; more than there can be when none is."""
+        return sys.maxsize if self._before is None else WINDOW - self._steps % WINDOW
+
+    def look(self, image: Tensor, steps: int = 1) -> None:
+        """Look at the picture after so many steps, at most :attr:`steps_left`."""
         if self._before is None:
             return
-        self._steps += 1
+        self._steps += steps
         if self._steps % WINDOW == 0:
             change = float(tf.sqrt(tf.reduce_mean(tf.square(_shown(image) - _shown(self._before)))))
             self.reached = change < INVISIBLE

@@ -414,7 +414,7 @@ def test_settings_choose_the_optimiser() -> None:
     gradient = with_gradient(tf.reduce_sum)
     adam = optimizer_for(Settings(optimizer="adam", learning_rate=3.0), image, gradient, history=0)
     assert isinstance(adam, Adam)
-    assert float(adam._learning_rate) == 3.0
+    assert float(adam.numbers.learning_rate) == 3.0
     quasi_newton = optimizer_for(Settings(optimizer="lbfgs"), image, gradient, history=7)
     assert isinstance(quasi_newton, LBFGS)
     assert quasi_newton.state()["order"].shape == (7,)
@@ -425,5 +425,5 @@ def test_the_move_is_traced_once(name: str) -> None:
     value, _ = quadratic()
     optimizer = optimizer_for(Settings(optimizer=name), tf.constant(start()), with_gradient(value), history=10)
     losses_of(optimizer, 5)
-    applied = optimizer._step.advance if name == "lbfgs" else optimizer._advance
+    applied = optimizer.method.move
     assert applied.experimental_get_tracing_count() == 1

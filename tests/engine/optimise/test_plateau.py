@@ -30,6 +30,16 @@ def test_it_is_reached_when_a_window_of_steps_changes_less_than_one_sees() -> No
     assert plateau.reached
 
 
+def test_several_steps_at_once_count_as_so_many() -> None:
+    plateau = Plateau(tf.constant(START), is_asked=True)
+    assert plateau.steps_left == WINDOW
+    plateau.look(tf.constant(START + 50.0), 4)
+    assert plateau.steps_left == WINDOW - 4
+    plateau.look(tf.constant(START), WINDOW - 4)
+    assert plateau.reached
+    assert Plateau(tf.constant(START), is_asked=False).steps_left > 10**9
+
+
 def test_unless_it_is_asked_for_nothing_is_compared_or_kept() -> None:
     plateau = Plateau(tf.constant(START), is_asked=False)
     look(plateau, 0.0)
