@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 
 from styled import images
-from styled.engine import engine, pace
+from styled.engine import engine
 from styled.engine.engine import paint
 from styled.engine.iterate import Iterate
 from styled.engine.objective import gradient
 from styled.engine.objective.objective import Loss
-from styled.engine.optimise import loop
 from styled.engine.optimise.optimizers import optimizer_for
 from styled.engine.optimise.plateau import WINDOW
 from styled.engine.upscale_detail import with_detail
@@ -211,42 +210,6 @@ class TestIterates:
             assert traced == [(1, 21, 32, 3), (1, 43, 64, 3)], "Python ran again after the first step"
         applied = [each.method.move for each in built]
         assert [each.experimental_get_tracing_count() for each in applied] == [1] * 4
-
-
-class TestSeveralStepsInACall:
-    """Where steps are short; here all are made to be."""
-
-    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-    def test_the_picture_is_that_of_single_steps_bit_for_bit(
-        self,
-        vgg: Weights,
-        rocket: np.ndarray,
-        starry_night: np.ndarray,
-        optimizer: str,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        """With the wanted pictures on their steps, and resumed from one of them."""
-        monkeypatch.setattr(loop, "SAVED_S", 1e3)
-        monkeypatch.setattr(pace, "CALL_S", 1e3)
-        values = DEFAULTS | {"optimizer": optimizer, "steps": 20, "scales": (32,), "average": 0.5}
-        paintings = functools.partial(paint, rocket, [starry_night], Settings(**values), weights=vgg)
-        alone = [kept(iterate) for iterate in paintings()]
-        together, pictures = [], {}
-        for iterate in paintings(picture_every=4):
-            together.append(iterate.losses)
-            if iterate.is_current:
-                pictures[iterate.step] = kept(iterate)
-            else:
-                with pytest.raises(RuntimeError, match="no picture"):
-                    iterate.picture()
-                with pytest.raises(RuntimeError, match="no picture"):
-                    iterate.snapshot()
-        assert together == [iterate.losses for iterate in alone]
-        assert {4, 8, 12, 16, 20} < set(pictures) < set(range(1, 21)), "no call did several steps"
-        for step, iterate in pictures.items():
-            np.testing.assert_array_equal(iterate.picture(), alone[step - 1].picture())
-        *_, last = paintings(resume=pictures[8].snapshot(), picture_every=0)
-        np.testing.assert_array_equal(last.picture(), alone[-1].picture())
 
 
 class TestSameSeed:
