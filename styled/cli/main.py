@@ -18,10 +18,15 @@ import click
 
 from styled.cli.character_set import use_utf8
 from styled.errors import DiskFull, StyledError
+from styled.files.printable import one_line
 from styled.version import __version__
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+_MOST_OF_A_PATH = 100
+"""Characters of one that cannot be used which are shown."""
+_NO_INPUT = 66  # EX_NOINPUT
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one-line help)
@@ -154,6 +159,11 @@ def main() -> None:
         click.echo(f"styled: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) and error.filename is not None:
+            # Only a path that was typed can be so, in any argument of any command.
+            path = one_line(os.fsdecode(error.filename), _MOST_OF_A_PATH)
+            click.echo(f"styled: {path}... cannot be used: {os.strerror(error.errno)}. Check the path.", err=True)
+            sys.exit(_NO_INPUT)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         # What could not be written would be tried again at the end of the process, with a traceback.

@@ -79,7 +79,7 @@ def add_pair(
     toml = _job_toml({**own, "names": _input_names(content, styles, mask)})
     if len(toml) > MAX_BYTES:  # dozens of styles with long names: the job is worth more than what they are called
         toml = _job_toml(own)
-    parse_job_toml(toml, "job.toml")
+    parse_job_toml(toml, "the settings")
     if config is not None:
         with StoreReader.open(root) as queue:  # the daemon does it again, and keeps the id
             with_resolved_init(own, queue, root.evolution)

@@ -65,3 +65,30 @@ def test_a_reader_that_goes_and_ctrl_c_are_no_failed_job(
     monkeypatch.setattr(main._LazyGroup, "get_command", lambda *_: command)
     monkeypatch.setattr(main.os, "dup2", lambda *_: None)
     assert CliRunner().invoke(main.styled, ["wait"]).exit_code == code
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("init", LONG),
+        ("gallery", "--root", LONG),
+        ("weights", LONG),
+        ("daemon", "--config", LONG),
+        ("run", "-o", LONG, "photo.jpg", "painting.jpg"),
+        ("run", "--resume", LONG),
+    ],
+)
+def test_a_path_that_no_disk_takes_is_named_in_one_line(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["styled", *words])
+    monkeypatch.setattr(main.gc, "freeze", lambda: None)  # of the tests' own process
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 66
+    told = capsys.readouterr().err
+    assert "File name too long" in told
+    assert (told.count("\n"), len(told) < 250) == (1, True)
