@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from styled import figures
-from styled.job import Job, JobState
+from styled.job import ENDED, Job, JobState
 from styled.memory import MemorySample
 from styled.settings import Settings, default_values
 from styled.tui.cells.glyphs import STATE_TONES, Glyphs, history_bars
@@ -83,6 +83,11 @@ def _facts(focus: Focus, cells: int, glyphs: Glyphs) -> list[Line]:
         lines.append(fact("frames", f"{len(focus.frames)}, newest of step {focus.frames[-1]}"))
     lines.append(fact("folder", focus.folder))
     return lines
+
+
+def no_frame_words(job: Job) -> str:
+    """Return what stands in the place of a picture while there is none."""
+    return "no frame was painted" if job.state in ENDED else "no frame yet"
 
 
 def _times(job: Job, took: float | None) -> str:

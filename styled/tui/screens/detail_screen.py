@@ -18,7 +18,7 @@ from styled.tui.cells.glyphs import STATE_TONES
 from styled.tui.cells.lines import Line, inert, spread, wrap
 from styled.tui.model.snapshot import Canvas, Focus, Snapshot, View
 from styled.tui.panes.headings import heading
-from styled.tui.panes.job_lines import job_lines, settings_lines
+from styled.tui.panes.job_lines import job_lines, no_frame_words, settings_lines
 from styled.tui.panes.layer_lines import layer_lines
 from styled.tui.panes.loss_lines import loss_lines, plot_columns, term_word
 from styled.tui.panes.why_lines import job_reason_lines
@@ -205,7 +205,7 @@ class DetailScreen(JobScreen):
         """Draw the picture large, and small beside it what it is made of."""
         view = self.query_one("#large", PictureView)
         text, extra = "1 picture", ""
-        words = "off (t shows it)" if self.mode == "off" else "no frame yet"
+        words = "off (t shows it)" if self.mode == "off" else no_frame_words(focus.job)
         if focus.picture is not None:
             of = f" of {focus.frames[-1]}" if focus.frames and focus.picture.step is not None else ""
             text += f"  {focus.picture.caption}{of}"

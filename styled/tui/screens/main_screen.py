@@ -19,7 +19,7 @@ from styled.tui.model.queue_index import Group
 from styled.tui.model.snapshot import ORDERS, Focus, Snapshot, View
 from styled.tui.panes.applies_line import applies_line
 from styled.tui.panes.headings import heading
-from styled.tui.panes.job_lines import job_lines
+from styled.tui.panes.job_lines import job_lines, no_frame_words
 from styled.tui.panes.loss_lines import loss_lines, plot_columns, term_word, trouble_line
 from styled.tui.panes.node_lines import node_lines
 from styled.tui.panes.status_lines import event_lines
@@ -266,7 +266,7 @@ class MainScreen(JobScreen):
         if self.mode == "off":
             words = "off (t shows it)"
         elif focus is not None and picture is None:
-            words = "no frame yet"
+            words = no_frame_words(focus.job)
         elif focus is not None and picture is not None:
             of = f" of {focus.frames[-1]}" if self.frame is not None and focus.frames else ""
             text, extra = f"2 {picture.caption}{of}", f"{picture.width}x{picture.height}"

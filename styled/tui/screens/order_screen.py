@@ -286,7 +286,7 @@ class OrderScreen(Screen[None]):
             return
         fresh = job.state not in ENDED and not job.step
         job_id, name = job.id, f"{job.number:04d} {job.title}"
-        title = f"Settings of {name}" if fresh else f"Paint {name} again, as a new job; this one stays"
+        title = f"Settings of {name}" if fresh else f"Paint again as a new job; {name} stays"
         words = (
             f"{job.number:04d} has other settings now" if fresh else f"{job.number:04d} is painted again, as a new job"
         )

@@ -34,10 +34,14 @@ class Command:
 
 
 def commands_of(screen: Screen[object]) -> list[Command]:
-    """Return a command for each useful binding of ``screen`` that has a name of its own."""
+    """Return a command for each useful binding of ``screen`` that has a name of its own; those that move a cursor come last."""
     useful = getattr(screen, "useful", None)
     found: dict[str, Command] = {}
-    for active in screen.active_bindings.values():
+    # Those of the widget that has the focus are the ones that move something.
+    of_screen_first = sorted(
+        screen.active_bindings.values(), key=lambda active: active.node not in (screen, screen.app)
+    )
+    for active in of_screen_first:
         binding = active.binding
         if not binding.id or binding.id in found or binding.action == "command_palette":
             continue  # the toolkit's own keys, second keys of the same action, and this

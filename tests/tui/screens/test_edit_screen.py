@@ -98,7 +98,7 @@ async def test_a_waiting_job_is_edited_and_a_done_one_is_painted_again(
         await until(pilot, lambda: app.screen.job is not None and app.screen.job.name == "bridge")
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, EditScreen))
-        await until(pilot, lambda: "Paint 0005 bridge again, as a new job; this one stays" in screen_text(app))
+        await until(pilot, lambda: "Paint again as a new job; 0005 bridge stays" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, MainScreen))
         assert len(asked) == 1

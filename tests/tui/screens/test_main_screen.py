@@ -317,6 +317,7 @@ async def test_the_palette_offers_and_runs_what_the_keys_do(desk: Desk, root: Ro
         await pilot.press("ctrl+p")
         await pilot.pause()
         text = screen_text(app)
+        assert text.splitlines()[2].split()[1] == "pause", "not the movements of the cursor"
         assert "pause" in text
         assert "retry" not in text  # the job under the cursor runs
         await pilot.press(*"loss term", "enter")
