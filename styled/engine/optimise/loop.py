@@ -17,8 +17,8 @@ from styled.engine.network.stepping import GraphGradient, Method, Optimizer, Ten
 from styled.engine.optimise.averaging import Average
 
 SAVED_S = 0.0015
-"""Seconds that a step saves in such a graph. Measured on two cores: one of L-BFGS at 32x32 px takes 1.2 ms of processor time
-there, 2.7 by itself."""
+"""Seconds that a step saves in such a graph. Measured on two cores: one of L-BFGS at 32x32 px takes 1.1 ms of processor time
+there, 2.8 by itself (`tests/bench/host.py`)."""
 
 COMPILING_S = 0.8
 """Seconds that it takes to compile, where the graphs of single steps are there already. Measured on two cores, at 64 px."""
