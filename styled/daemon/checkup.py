@@ -20,6 +20,7 @@ from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, StyledError
 from styled.files.filesystem import filesystem_type, is_network
 from styled.files.trust import distrust
+from styled.gpus import LEAST_FREE_BYTES, Gpu
 from styled.root import Root
 
 GOOD_SQLITE = (3, 51, 3)
@@ -256,5 +257,17 @@ def _machine() -> Iterator[Finding]:
     if not found.gpus:
         yield Finding("gpu", "ok", "none; painting uses the processor")
     for gpu in found.gpus:
-        total = f", {gpu.total / 2**30:.1f} GiB" if gpu.total else ""
-        yield Finding(f"gpu {gpu.index}", "ok", f"{gpu.name}{total}")
+        yield _gpu(gpu)
+
+
+def _gpu(gpu: Gpu) -> Finding:
+    name = f"gpu {gpu.label}"
+    if not gpu.is_usable or gpu.free is None:
+        advice = (
+            "Look at: nvidia-smi. A card that has fallen off the bus needs a restart, one that is split (MIG) slices."
+        )
+        return Finding(name, "warning", f"{gpu.name or 'it does not answer'}; nothing can be painted there", advice)
+    text = f"{gpu.name}, {gpu.free / 2**30:.1f} of {(gpu.total or 0) / 2**30:.1f} GiB free"
+    if gpu.free < LEAST_FREE_BYTES:
+        return Finding(name, "warning", text, "Another program has it: no job of queue.parallel = 'auto' is for it.")
+    return Finding(name, "ok", text)

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from styled import images, vgg19
+from styled import gpus, images, vgg19
 from styled.engine.objective.regions import Region, covers_of
 from styled.settings import Settings
 from styled.sizing import memory_use
@@ -52,12 +52,17 @@ def check_memory(files: Files, settings: Settings) -> None:
     if files.mask is not None:
         decoding.add_mask(*files.mask)
     init = None if files.init is None else decoding.add(*files.init, _content_size(settings))
-    to_paint = memory_use.least_limit(
-        scales,
-        vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers})),
-        settings,
-        inputs=InputSizes(content, tuple(styles), None if files.mask is None else content, init),
-        precision="bfloat16" if settings.precision == "auto" else settings.precision,
+    # Where there is a GPU the limit is on its memory, which TensorFlow's libraries are not in: the engine looks at it.
+    to_paint = (
+        0.0
+        if gpus.devices()
+        else memory_use.least_limit(
+            scales,
+            vgg19.up_to(vgg19.deepest({*settings.content_layers, *settings.style_layers})),
+            settings,
+            inputs=InputSizes(content, tuple(styles), None if files.mask is None else content, init),
+            precision="bfloat16" if settings.precision == "auto" else settings.precision,
+        )
     )
     name, to_decode = max(decoding.needs.items(), key=lambda item: item[1])
     if max(to_paint, to_decode) > allowed.bytes:

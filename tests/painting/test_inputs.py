@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import imagecodecs
@@ -18,6 +19,7 @@ from styled.painting.paint_job import load_inputs
 from styled.settings import Settings
 from styled.sizing.memory_limit import BEFORE_TENSORFLOW_BYTES
 from styled.sizing.scales import has_outgrown, plan_scales, style_size
+from tests.machine.nvml import Card, FakeNvml
 
 
 @pytest.fixture
@@ -54,6 +56,23 @@ def test_a_jpeg_xl_beyond_the_memory_is_refused_before_its_jpeg_is_made(
     limit += 40
     with pytest.raises(UnreadableImage, match="its JPEG is made"):
         check()
+
+
+def test_a_limit_is_on_the_gpus_memory_where_there_is_a_gpu(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow's libraries alone are more than it, and lie on the host."""
+
+    def check() -> None:
+        with files[0].open("rb") as content, files[1].open("rb") as style:
+            given = Files((content, "content.png"), ((style, "style.png"),), None, None)
+            check_memory(given, Settings(size=64, memory_limit=0.5))
+
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(driver=False))
+    with pytest.raises(DoesNotFit, match="64x43 needs"):
+        check()
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(Card("GPU-1")))
+    check()
 
 
 @pytest.mark.parametrize("style_scale", [0.5, 1.0, 1.7])
