@@ -80,8 +80,10 @@ class FeatureExtractor:
         self.unit = FLOAT16_UNIT if precision == tf.float16 else 1.0
         """What given features have to be multiplied with to be the network's."""
         self.convolutions = vgg19.up_to(vgg19.deepest(self.layers))
-        self.graphs: GraphCache[Callable[..., Any]] = GraphCache(4 * KEPT)
-        """What was compiled of this network, for a shape's content, style, step and several steps; it goes when the network does."""
+        self.graphs: GraphCache[Callable[..., Any]] = GraphCache(3 * KEPT)
+        """What was compiled of this network, for a shape's content, style and steps; it goes when the network does."""
+        self.loops: GraphCache[Callable[..., Any]] = GraphCache()
+        """What was compiled of several steps. Apart: few shapes have one, and it must not make room for itself there."""
         self._layers: dict[str, _Layer] = {}
         for convolution in self.convolutions:
             kernel = np.asarray(weights.kernels[convolution.name])

@@ -28,8 +28,8 @@ class GraphGradient:
     """What the image is compared with: nested tensors."""
     key: Hashable
     """What ``function`` depends on: those of one key are alike."""
-    graphs: GraphCache[Callable[..., Any]]
-    """Where to keep what is compiled of it."""
+    loops: GraphCache[Callable[..., Any]]
+    """Where to keep graphs of several steps."""
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """See :data:`Gradient`."""
@@ -75,7 +75,7 @@ def then(
     def composed(image: Tensor, targets: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
         return function(image, *inner(image, targets[0]), targets[1])
 
-    return GraphGradient(composed, (gradient.targets, given), (key, gradient.key), gradient.graphs)
+    return GraphGradient(composed, (gradient.targets, given), (key, gradient.key), gradient.loops)
 
 
 class Method(Protocol):

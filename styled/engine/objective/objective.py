@@ -139,11 +139,10 @@ class Loss:
             distance.energy is not None for term in targets.styles for distance in term.distances.values()
         )
         key = (tuple(image.shape), image.dtype, self._statistic, self._tv_weight, layers, regions, is_relative)
-        graphs = self._extractor.graphs
-        graph = graphs.get(
+        graph = self._extractor.graphs.get(
             key, lambda: tf.function(self.value_and_gradient, autograph=False), elements=image.shape.num_elements()
         )
-        return GraphGradient(graph, targets, key, graphs)
+        return GraphGradient(graph, targets, key, self._extractor.loops)
 
 
 def _table(contents: Mapping[str, Tensor], styles: Mapping[str, Tensor], tv: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Loop:
 
     @property
     def _key(self) -> Hashable:
-        return "loop", self._gradient.key, self._optimizer.method.key, self._average.key
+        return self._gradient.key, self._optimizer.method.key, self._average.key
 
     def saves_time(self, left: int) -> bool:
         """Return whether it is compiled, or is worth it: for ``left`` steps, and those done one by one for other pictures too.
@@ -52,12 +52,12 @@ class Loop:
     @property
     def is_compiled(self) -> bool:
         """The graph is there already, from this picture or an earlier one."""
-        return self._key in self._gradient.graphs
+        return self._key in self._gradient.loops
 
     def run(self, steps: int) -> Tensor:
         """Do so many steps, at least 1, or those up to the first whose loss is no number; return their terms, (steps, n)."""
         gradient, optimizer, average = self._gradient, self._optimizer, self._average
-        graph = gradient.graphs.get(
+        graph = gradient.loops.get(
             self._key,
             lambda: _graph(gradient.function, optimizer.method, average.follow),
             elements=_elements(optimizer),
