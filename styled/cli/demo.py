@@ -55,10 +55,10 @@ _POLL_S = 0.2
 )
 @click.option(
     "--backend",
-    type=click.Choice(["local", "slurm"]),
+    type=click.Choice(["local", "slurm", "ray"]),
     default="local",
     show_default=True,
-    help="slurm: on a throw-away cluster of two nodes, made on this machine for as long as the demo takes.",
+    help="slurm, ray: on a throw-away cluster of two nodes, made on this machine for as long as the demo takes.",
 )
 def demo(root_path: str | None, assignments: tuple[str, ...], backend: str) -> None:
     """Drop a packaged pair into a fresh root and show the result.
@@ -72,7 +72,7 @@ def demo(root_path: str | None, assignments: tuple[str, ...], backend: str) -> N
     root = Root.at(root_path or tempfile.mkdtemp(prefix="styled-demo-"))
     make_root(root)
     display = TextLines(sys.stderr)
-    with _cluster(root, display) if backend == "slurm" else nullcontext(), _daemon(root, display):
+    with _cluster(root, backend, display) if backend != "local" else nullcontext(), _daemon(root, display):
         known = _jobs(root)
         name = add_pair(root, CONTENT, [STYLE], name="rocket", settings=settings)
         display.note(f"dropped {CONTENT.name} and {STYLE.name} into {root.inbox / name}")
@@ -86,22 +86,24 @@ def demo(root_path: str | None, assignments: tuple[str, ...], backend: str) -> N
 
 
 @contextmanager
-def _cluster(root: Root, display: TextLines) -> Iterator[None]:
-    """Have a Slurm of two nodes, which the daemon that is started next paints on."""
-    from styled.backend.staged.small_slurm import SmallSlurm  # nothing else of this command needs it
+def _cluster(root: Root, backend: str, display: TextLines) -> Iterator[None]:
+    """Have a cluster of two nodes, which the daemon that is started next paints on."""
+    from styled.backend.staged.ray_core.small import SmallRay  # nothing else of this command needs them
+    from styled.backend.staged.small_slurm import SmallSlurm
 
     if holder_of(root) is not None:
         raise StyledError(f"a daemon runs for {root.path} already", "Give a fresh --root, or none.")
-    place = Path(tempfile.mkdtemp(prefix="styled-slurm-"))
+    place = Path(tempfile.mkdtemp(prefix=f"styled-{backend}-"))
     try:
-        with SmallSlurm(place / "cluster") as cluster:
+        small = SmallRay(place / "c") if backend == "ray" else SmallSlurm(place / "c")
+        with small as cluster:
             (place / "spool").mkdir(mode=0o700)
             os.environ |= {
                 **cluster.environment,
-                "STYLED_BACKEND__KIND": "slurm",
+                "STYLED_BACKEND__KIND": backend,
                 "STYLED_BACKEND__SPOOL": str(place / "spool"),
             }
-            display.note(f"started a Slurm of two nodes in {place}")
+            display.note(f"started a {backend.capitalize()} of two nodes in {place}")
             yield
         display.note("stopped it")
     finally:

@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -129,6 +130,10 @@ class SmallRay:
                 with contextlib.suppress(psutil.Error):
                     each.send_signal(number)
         process.wait()
+
+    def forget(self, name: str) -> None:
+        """Empty the temporary folder of a node that was killed, as a machine does that starts again."""
+        shutil.rmtree(self.folder / f"tmp-{name}", ignore_errors=True)
 
     def cut(self, name: str) -> None:
         """Have a node's Ray, and nothing else of it, hear and say nothing, as in a cut network."""
