@@ -60,6 +60,7 @@ class SmallRay:
         self._network = f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}"
         self._port = _free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._sessions: dict[str, int] = {}
         self._ray_variables = {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
@@ -145,11 +146,9 @@ class SmallRay:
 
     def processes(self, name: str) -> list[psutil.Process]:
         """Return all processes of a part, and of what it runs."""
-        marked = {each for each in psutil.process_iter() if _variable(each, _MARK) == f"{self.folder}:{name}"}
-        for each in list(marked):  # those of Ray's that write their title over their environment
-            with contextlib.suppress(psutil.Error):
-                marked |= set(each.children(recursive=True))
-        return list(marked)
+        mark, session = f"{self.folder}:{name}", self._sessions.get(name, -2)
+        # Some of Ray's own write their title over their environment; what an attempt runs has a session of its own.
+        return [each for each in psutil.process_iter() if _variable(each, _MARK) == mark or _session(each) == session]
 
     def close(self) -> None:
         """End all parts, and what the nodes run."""
@@ -194,6 +193,7 @@ class SmallRay:
                 start_new_session=True,
                 cwd="/",
             )
+        self._sessions[name] = process.pid
         until = time.monotonic() + _START_S
         while _STARTED not in (said := output.read_bytes()):
             if process.poll() is not None or time.monotonic() > until:
@@ -211,6 +211,14 @@ def _variable(process: psutil.Process, name: str) -> str:
         return str(process.environ().get(name, ""))
     except psutil.Error:
         return ""
+
+
+def _session(process: psutil.Process) -> int:
+    """Return the session of a process; -1 if it has ended."""
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return -1
 
 
 def _free_port() -> int:
