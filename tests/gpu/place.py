@@ -53,11 +53,17 @@ def styled(
     )  # fmt: skip
 
 
-def python(code: str, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start a program that says what it has to say on standard output, and ends with its standard input."""
+def python(code: str, *arguments: str, with_errors: bool = False) -> subprocess.Popen[str]:
+    """Start a program whose standard input and output are pipes.
+
+    Args:
+        code: the program.
+        arguments: its own.
+        with_errors: what it writes to standard error comes with its output.
+    """
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if with_errors else None, text=True,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
 from tests.deadlines import wait_until
-from tests.faults.daemon_process import DaemonProcess, workers_of
+from tests.faults.daemon_process import DaemonProcess, lines, workers_of
 from tests.gpu.place import SAMPLES, Place, Table, python, styled
 
 pytestmark = [pytest.mark.gpu, pytest.mark.painting]
@@ -132,11 +132,12 @@ def test_where_memory_runs_out_a_job_goes_on_in_smaller_tiles(
     arguments += ["--steps", steps]
     painting = python(
         "import sys; from styled.cli.main import main; sys.argv[0] = 'styled'; sys.exit(main())",
-        "run", str(SAMPLES / "rocket.jpg"), *arguments,
+        "run", str(SAMPLES / "rocket.jpg"), *arguments, with_errors=True,
     )  # fmt: skip
     hog = None
     if place.is_gpu:
-        time.sleep(10.0)  # it has planned, and not yet reached the finest scale
+        # It has planned, and not yet reached the finest scale.
+        wait_until(lambda: any(map(lines, tmp_path.glob("*.styled/losses.jsonl"))), seconds=120)
         own = gpus.own()
         hog = python(HOG, str(max(0, ((own and own.free) or 0) - 2 * 2**30)))
         assert hog.stdout is not None
