@@ -11,6 +11,7 @@ from styled.job import JobState
 from styled.memory import MemorySample
 from styled.root import Root
 from styled.store.status import Incomplete, NodeSeen
+from styled.tui.app import StyledApp
 from tests.tui.conftest import FOUR_GPUS, HOST, NOW, SETTINGS, SIZES, Desk, check_sizes, make_app, screen_text, settled
 
 pytestmark = pytest.mark.screens
@@ -33,6 +34,11 @@ def desk(root: Root) -> Iterator[Desk]:
     desk.store.close()
 
 
+def still(root: Root, memory: MemorySample | None = HOST, **options) -> StyledApp:
+    """An app that looks rarely of itself: nothing changes here but its view, at which it looks at once."""
+    return make_app(root, memory, refresh_s=1.0, **options)
+
+
 async def press(pilot, *keys: str) -> None:
     """Press keys, each after the answer to the one before."""
     for key in keys:
@@ -51,7 +57,7 @@ async def shots(
     **options,
 ) -> str:
     """Start the app, press keys, compare the screen at each size, and return the last one."""
-    app = make_app(root, memory, now=now, **options)
+    app = still(root, memory, now=now, **options)
     async with app.run_test(size=sizes[0]) as pilot:
         await settled(pilot)
         await press(pilot, *keys)
@@ -84,7 +90,7 @@ async def test_stale_daemon(desk: Desk, root: Root) -> None:
 async def test_the_row_of_each_state_and_its_job_in_full(desk: Desk, root: Root) -> None:
     """Waiting, paused, failed, cancelled; the screen of a job opens on the page that matters most."""
     desk.usual()
-    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+    async with still(root).run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         for state, keys in (
             ("waiting", "j"),
@@ -109,7 +115,7 @@ async def test_hot_folders_and_nodes(desk: Desk, root: Root) -> None:
         hot_folders=["starry_night"],
         nodes=[NodeSeen(name="gpu7", device="H100", jobs=jobs, ended=3), NodeSeen(name="gpu8", device="", lost=1)],
     )
-    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+    async with still(root).run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         await press(pilot, "G")
         await check_sizes(pilot, "main-hot-folder")
@@ -167,17 +173,17 @@ async def test_windows_above_the_queue(desk: Desk, root: Root) -> None:
         desk.end(desk.run(desk.add(name, settings={**SETTINGS, "style_weight": weight})), JobState.DONE)
     desk.add("three")
     desk.publish()
-    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+    async with still(root).run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         for name, keys in (("question", "x"), ("palette", ("n", "ctrl+p", *"pic")), ("compare", ("escape", *"jcjc"))):
             await press(pilot, *keys)
-            await check_sizes(pilot, name)
+            await check_sizes(pilot, name, SIZES[1:])
 
 
 async def test_detail(desk: Desk, root: Root) -> None:
     """Of a job that is done each page, then of one that runs."""
     desk.usual()
-    async with make_app(root).run_test(size=SIZES[0]) as pilot:
+    async with still(root).run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         await press(pilot, *"jjjj", "enter")
         await check_sizes(pilot, "detail-done")

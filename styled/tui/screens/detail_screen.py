@@ -93,6 +93,7 @@ class DetailScreen(JobScreen):
         self._picture_page: Page = self._page if self._page in _PICTURES else "picture"
         self._text_page: Page = self._page if self._page not in _PICTURES else "losses"
         self._player: Timer | None = None
+        self._why_rows = 0
 
     def compose(self) -> ComposeResult:
         """Lay out all pages; the style sheet shows the chosen ones."""
@@ -197,6 +198,9 @@ class DetailScreen(JobScreen):
         rows = min(len(lines), self.size.height // 2)
         if len(lines) != rows:
             lines = [*lines[: rows - 1], ((f"... {len(lines) - rows + 1} more lines: see the job's facts (3)", "key"),)]
+        if rows != self._why_rows:
+            self._why_rows = rows
+            self.call_after_refresh(self.look_again)  # the pages have other sizes then
         view.styles.height = rows
         view.display = bool(rows)
         view.show(lines)

@@ -26,7 +26,7 @@ async def open_detail(pilot) -> DetailScreen:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_page_has_its_key(desk: Desk, root: Root, size) -> None:
+async def test_keys_tab_and_clicks_on_the_tabs_go_through_the_pages(desk: Desk, root: Root, size) -> None:
     desk.usual()
     async with make_app(root).run_test(size=size) as pilot:
         screen = await open_detail(pilot)
@@ -46,12 +46,7 @@ async def test_every_page_has_its_key(desk: Desk, root: Root, size) -> None:
             await until(pilot, lambda word=words[page]: word in screen_text(pilot.app))
             assert screen.query_one(f"#page-{page}").display
 
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_tab_and_clicks_on_the_tabs_go_through_the_pages(desk: Desk, root: Root, size) -> None:
-    desk.usual()
-    async with make_app(root).run_test(size=size) as pilot:
-        screen = await open_detail(pilot)
+        await pilot.press("1")
         seen = []
         for _ in PAGES:
             await pilot.press("tab")
@@ -191,14 +186,14 @@ async def test_a_job_removed_meanwhile_leads_back(desk: Desk, root: Root) -> Non
         assert "This job was removed" in screen_text(app)
 
 
-@pytest.mark.parametrize("key", ["escape", "q"])
-async def test_back_to_the_queue(desk: Desk, root: Root, key: str) -> None:
+async def test_back_to_the_queue(desk: Desk, root: Root) -> None:
     desk.usual()
     async with make_app(root).run_test(size=(80, 24)) as pilot:
-        await open_detail(pilot)
-        await pilot.press(key)
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, MainScreen)
+        for key in ("escape", "q"):
+            await open_detail(pilot)
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(pilot.app.screen, MainScreen)
 
 
 async def test_readonly_refuses_commands_here_too(desk: Desk, root: Root) -> None:
