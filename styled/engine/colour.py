@@ -45,10 +45,8 @@ _TURNS = 16
 """Sets of axes: after half as many nothing visible changes."""
 _NEAR = 8.0
 """Levels between colours that count as the same."""
-_ROWS = 512
-"""At a time."""
-_CODE = np.array([65536, 256, 1])
-"""A colour as one number."""
+_AT_ONCE = 2**18
+"""Pixels, or pairs of colours, at a time: a style for a print takes gigabytes in float64."""
 
 
 def match_linear(style: Array, content: Array) -> Floats:
@@ -93,15 +91,15 @@ def match_palette(content: Array, palette: Array) -> Floats:
 
 def _linear(style: Array, content: Array) -> tuple[Doubles, Doubles, Doubles]:
     """Return the matrix of :func:`match_linear`, shape (3, 3), and the mean colours of both."""
-    source, target = (_pixels(image) for image in (style, content))
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    matrix = _power(_covariance(target, target_mean), 0.5) @ _power(_covariance(source, source_mean), -0.5)
-    return matrix, source_mean, target_mean
+    (source_mean, source), (target_mean, target) = _moments(style), _moments(content)
+    return _power(target, 0.5) @ _power(source, -0.5), source_mean, target_mean
 
 
 def _moved(image: Array, matrix: Doubles, source_mean: Doubles, target_mean: Doubles) -> Floats:
     """Return an image after what :func:`_linear` found, shape (H, W, 3)."""
-    moved: Floats = ((_pixels(image) - source_mean) @ matrix.T + target_mean).reshape(image.shape).astype(np.float32)
+    moved = np.empty(image.shape, np.float32)
+    for strip in _strips(image):
+        moved[strip] = (image[strip].astype(np.float64) - source_mean) @ matrix.T + target_mean
     return moved
 
 
@@ -117,9 +115,8 @@ def match_histogram(style: Array, content: Array) -> Floats:
     Args and result as for :func:`match_linear`; the result stays in 0..255.
     """
     # A colour is moved as one, wherever it is: there are far fewer of them than pixels.
-    pixels = np.clip(np.rint(style.reshape(-1, 3)), 0, 255).astype(np.int64)
-    codes, places, counts = np.unique(pixels @ _CODE, return_inverse=True, return_counts=True)
-    colours = np.stack([codes // step % 256 for step in _CODE], axis=1).astype(np.float64)
+    codes, places, counts = _colours_of(style)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.float64)
     target = _sample(content)
     at = (np.arange(_KNOTS) + 0.5) / _KNOTS
     generator = np.random.default_rng(0)
@@ -131,8 +128,38 @@ def match_histogram(style: Array, content: Array) -> Floats:
                 turned[:, axis], _weighted_quantiles(turned[:, axis], counts, at), wanted[:, axis]
             )
         colours = turned @ axes.T
-    colours = _into(colours, target)
-    return colours[places.reshape(-1)].reshape(style.shape).astype(np.float32)
+    found = _into(colours, target).astype(np.float32)
+    matched = np.empty(style.shape, np.float32)
+    for strip in _strips(style):
+        matched[strip] = found[places[_codes(style[strip])]]
+    return matched
+
+
+def _colours_of(image: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return an image's colours as numbers in order, at which place each is, of 2^24, and how many pixels have it."""
+    is_there = np.zeros(2**24, np.bool_)
+    for strip in _strips(image):
+        is_there[_codes(image[strip])] = True
+    codes = np.flatnonzero(is_there)
+    places = np.zeros(2**24, np.int32)
+    places[codes] = np.arange(len(codes), dtype=np.int32)
+    counts = np.zeros(len(codes), np.int64)
+    for strip in _strips(image):
+        counts += np.bincount(places[_codes(image[strip]).ravel()], minlength=len(codes))
+    return codes, places, counts
+
+
+def _codes(part: Array) -> npt.NDArray[np.int32]:
+    """Return each pixel's colour as one number, shape (h, w)."""
+    levels = np.clip(np.rint(part), 0, 255).astype(np.int32)
+    found: npt.NDArray[np.int32] = levels[..., 0] << 16 | levels[..., 1] << 8 | levels[..., 2]
+    return found
+
+
+def _strips(image: Array) -> list[slice]:
+    """Return the rows of an image in parts of some :data:`_AT_ONCE` pixels."""
+    rows = max(1, _AT_ONCE // max(1, image.shape[1]))
+    return [slice(top, top + rows) for top in range(0, len(image), rows)]
 
 
 def _weighted_quantiles(values: Doubles, counts: npt.NDArray[np.int64], at: Doubles) -> Doubles:
@@ -147,16 +174,20 @@ def _weighted_quantiles(values: Doubles, counts: npt.NDArray[np.int64], at: Doub
 def _into(colours: Doubles, target: Doubles) -> Doubles:
     """Move what is farther than :data:`_NEAR` from all colours of ``target`` (M, 3) to that distance of the nearest."""
     known = np.unique(np.rint(target / _NEAR), axis=0) * _NEAR
-    cells, places = np.unique(np.rint(colours / _NEAR), axis=0, return_inverse=True)
+    # As one number each: NumPy's sorting of rows takes ten times the memory.
+    rounded = [np.rint(channel / _NEAR).astype(np.int32) + 512 for channel in colours.T]
+    codes, places = np.unique(rounded[0] << 20 | rounded[1] << 10 | rounded[2], return_inverse=True)
+    cells = np.stack([codes >> 20, codes >> 10 & 1023, codes & 1023], axis=1) - 512.0
     moves = np.zeros_like(cells)
-    for first in range(0, len(cells), _ROWS):
-        part = cells[first : first + _ROWS] * _NEAR
+    rows = max(1, _AT_ONCE // len(known))
+    for first in range(0, len(cells), rows):
+        part = cells[first : first + rows] * _NEAR
         # |a - b|^2, shape (cells, colours)
         apart = np.square(part).sum(axis=1)[:, None] - 2.0 * part @ known.T + np.square(known).sum(axis=1)
         nearest = known[apart.argmin(axis=1)]
         distance = np.sqrt(np.maximum(apart.min(axis=1), 1e-9))[:, None]
-        moves[first : first + _ROWS] = (nearest - part) * np.maximum(0.0, 1.0 - _NEAR / distance)
-    moved: Doubles = np.clip(colours + moves[places.reshape(-1)], 0.0, 255.0)
+        moves[first : first + rows] = (nearest - part) * np.maximum(0.0, 1.0 - _NEAR / distance)
+    moved: Doubles = np.clip(colours + moves[places], 0.0, 255.0)
     return moved
 
 
@@ -226,11 +257,11 @@ def evened(styles: Sequence[Array], shares: Sequence[float]) -> list[Array]:
     for style, own_mean, own_spread in zip(styles, means, spreads, strict=True):
         gain = (spread / own_spread) ** towards
         changed = np.empty_like(style)
-        for top in range(0, len(style), _ROWS):  # some at a time: a style for a print is a gigabyte in float32
-            part = style[top : top + _ROWS].astype(np.float32)
+        for strip in _strips(style):
+            part = style[strip].astype(np.float32)
             luma = part @ _LUMA
             moved = own_mean + towards * (mean - own_mean) + gain * (luma - own_mean) - luma
-            changed[top : top + _ROWS] = np.clip(np.rint(part + moved[..., None]), 0.0, 255.0)
+            changed[strip] = np.clip(np.rint(part + moved[..., None]), 0.0, 255.0)
         found.append(changed)
     return found
 
@@ -239,10 +270,13 @@ def _pixels(image: Array) -> Doubles:
     return image.reshape(-1, 3).astype(np.float64)
 
 
-def _covariance(pixels: Doubles, mean: Doubles) -> Doubles:
-    centred = pixels - mean
-    covariance: Doubles = centred.T @ centred / pixels.shape[0]
-    return covariance
+def _moments(image: Array) -> tuple[Doubles, Doubles]:
+    """Return the mean colour of an image, shape (3,), and the covariance of its colours, shape (3, 3)."""
+    strips, count = _strips(image), image.shape[0] * image.shape[1]
+    mean = np.add.reduce([_pixels(image[strip]).sum(axis=0) for strip in strips]) / count
+    centred = (_pixels(image[strip]) - mean for strip in strips)
+    covariance = np.add.reduce([part.T @ part for part in centred]) / count
+    return mean, covariance
 
 
 def _power(matrix: Doubles, exponent: float) -> Doubles:

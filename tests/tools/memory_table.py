@@ -26,8 +26,8 @@ from typing import Any
 from styled.painting import one_picture
 
 MIB = 2**20
-TOO_LITTLE = 100
-"""MiB: nothing fits."""
+TOO_LITTLE = 200
+"""MiB: nothing fits. Below some 160, opening an image is refused first, and what painting needs is not known."""
 
 NAMED = re.compile(r"memory_limit = '(\d+)MiB'")
 
