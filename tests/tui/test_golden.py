@@ -12,6 +12,7 @@ from styled.memory import MemorySample
 from styled.root import Root
 from styled.store.status import Incomplete, NodeSeen
 from styled.tui.app import StyledApp
+from tests.store.many import add_copies
 from tests.tui.conftest import FOUR_GPUS, HOST, NOW, SETTINGS, SIZES, Desk, check_sizes, make_app, screen_text, settled
 
 pytestmark = pytest.mark.screens
@@ -132,10 +133,7 @@ async def test_nan(desk: Desk, root: Root) -> None:
 
 
 async def test_five_hundred_jobs(desk: Desk, root: Root) -> None:
-    with desk.store.batch():
-        for number in range(500):
-            name = f"many-{number}"
-            desk.store.add(id=f"20260101-000000-{name}", name=name, content="c", styles=("s",), settings=SETTINGS)
+    add_copies(desk.store, 500, settings=SETTINGS)
     desk.publish()
     await shots(root, "main-500-jobs", "pagedown", "pagedown", sizes=USUAL)
 
