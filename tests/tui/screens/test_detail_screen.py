@@ -63,11 +63,10 @@ async def test_keys_tab_and_clicks_on_the_tabs_go_through_the_pages(desk: Desk, 
         await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen))
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_brackets_scrub_and_space_plays_to_the_newest(desk: Desk, root: Root, size, monkeypatch) -> None:
+async def test_brackets_scrub_and_space_plays_to_the_newest(desk: Desk, root: Root, monkeypatch) -> None:
     desk.usual()
     monkeypatch.setattr("styled.tui.screens.detail_screen.PLAY_S", 0.25)
-    async with make_app(root).run_test(size=size) as pilot:
+    async with make_app(root).run_test(size=SIZES[0]) as pilot:
         screen = await open_detail(pilot)
         await pilot.press("left_square_bracket", "left_square_bracket")
         await until(pilot, lambda: "frame 20 of 40" in screen_text(pilot.app))
