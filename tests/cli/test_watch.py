@@ -34,9 +34,11 @@ def read_until(descriptor: int, mark: bytes, seconds: float = 20.0) -> bytes:
 def test_a_terminal_is_written_in_place_and_left_as_it_was(tmp_path: Path, number: signal.Signals) -> None:
     Root.at(tmp_path).make_state()
     ours, theirs = pty.openpty()
+    before = signal.signal(number, signal.SIG_DFL)  # nohup has these tests ignore SIGHUP, and so what they start
     watching = subprocess.Popen(
         [*COMMAND, str(tmp_path)], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
     )
+    signal.signal(number, before)
     os.close(theirs)
     seen = read_until(ours, b"cancelled\x1b[K\x1b[J")
     assert seen.startswith(b"\x1b[?1049h\x1b[?25l\x1b[HNo daemon runs")

@@ -81,9 +81,10 @@ def test_from_drop_to_done(tmux: Tmux, root: Root) -> None:
     assert "total" in screen
     tmux.wait("✓  0001 boat", 60)
     tmux.press("Enter")
-    tmux.wait("frame 12 of 12", 20)
-    tmux.press("2")
-    tmux.wait("result", 20)
+    tmux.wait("result  64x43", 20)
+    tmux.press("3")
+    tmux.wait("step 12/12", 20)
+    tmux.wait("total", 20)
     tmux.press("Escape")
     tmux.wait("PROGRESS", 20)
     tmux.press("q")

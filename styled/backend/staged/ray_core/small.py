@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Self
 
 import psutil
 
+from styled.children import python_command
 from styled.errors import BackendAway
 
 _MARK = "STYLED_SMALL_RAY"
@@ -170,11 +170,11 @@ class SmallRay:
         temporary = self.folder / f"tmp-{name}"
         temporary.mkdir(exist_ok=True)
         output = self.folder / f"{name}.out"
-        command = [
-            sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--block", f"--node-name={name}",
+        command = python_command(
+            "ray.scripts.scripts", "start", "--block", f"--node-name={name}",
             f"--node-ip-address={address}", f"--object-store-memory={_STORE_BYTES}", "--min-worker-port=0",
             "--max-worker-port=0", "--include-log-monitor=false", "--disable-usage-stats", *options,
-        ]  # fmt: skip
+        )  # fmt: skip
         own = {each: value for each, value in os.environ.items() if not each.startswith("RAY_")}
         with output.open("wb") as printed:
             process = self._processes[name] = subprocess.Popen(
