@@ -83,6 +83,15 @@ def _marks_are_true(request: pytest.FixtureRequest) -> Iterator[None]:
         assert not request.node.get_closest_marker("fast"), "it starts processes: mark it with pytest.mark.processes"
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_as_before() -> Iterator[None]:
+    """Fail a test that leaves signals blocked: what later tests start inherits it, and waits for ever to be ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    yield
+    after = signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert after == before, "it leaves signals blocked"
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _memory_is_given_back() -> Iterator[None]:
     """Give back what a file's tests freed: TensorFlow's process would keep the most that it ever had."""

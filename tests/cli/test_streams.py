@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -86,6 +87,7 @@ def test_a_path_that_no_disk_takes_is_named_in_one_line(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["styled", *words])
     monkeypatch.setattr(main.gc, "freeze", lambda: None)  # of the tests' own process
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)  # likewise
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 66

@@ -126,6 +126,7 @@ def test_the_probe_is_short_and_of_two_sizes() -> None:
     assert 4 * small.width * small.height < large.width * large.height <= 512 * 512
 
 
+@pytest.mark.faults
 def test_a_plan_is_near_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command probes this machine and estimates a run; on a busy machine within a factor of three."""
     # Around the size of the run: the larger one of the real probe takes a while.
