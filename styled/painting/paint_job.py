@@ -28,7 +28,7 @@ from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, Wo
 from styled.painting.checkpoints import Checkpoints
 from styled.painting.hard_pairs import ALGORITHM, was_painted_otherwise
 from styled.painting.inputs import Files, Mask, check_memory, load_content, load_mask, load_picture, load_styles
-from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on
+from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on, remarks_on_device
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
 from styled.vgg19.weights import Weights, load_weights
@@ -243,12 +243,14 @@ class _Run:
             images.save(mask.picture, self._folder.regions)
         pixels = self._inputs.content.pixels
         last = plan_scales(pixels.shape[1], pixels.shape[0], self._settings)[-1]
+        name = device.name()
+        self._remarks = joined_remarks(self._remarks, remarks_on_device(name))
         return Started(
             step=self.start.step,
             steps=self._settings.steps,
             width=last.width,
             height=last.height,
-            device=device.name(),
+            device=name,
             remarks=self._remarks,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from styled import gpus
 from styled.images import Loaded
 from styled.job import input_titles
 from styled.painting.hard_pairs import Pixels, hard_pair_remarks
@@ -44,6 +45,21 @@ def remarks_on(
             content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None, init=init
         ),
         *_without_effect(settings, len(styles)),
+    )
+
+
+def remarks_on_device(name: str) -> tuple[str, ...]:
+    """Return what is to be said of where a job is painted.
+
+    Args:
+        name: of TensorFlow's first GPU; ``cpu`` if it sees none.
+    """
+    left_alone = [each.gpu.name or "a GPU" for each in gpus.devices() if each.gpu is not None] if name == "cpu" else []
+    if not left_alone:
+        return ()
+    return (
+        f"painted on the processor, for TensorFlow does not find CUDA; this machine has {left_alone[0]}: "
+        "pip install 'styled[cuda]'",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from styled.images import Loaded
 from styled.images.opening import ImageInfo
-from styled.painting.remarks import remarks_on
+from styled.painting.remarks import remarks_on, remarks_on_device
 from styled.settings import settings_from
+from tests.machine.nvml import Card, FakeNvml
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3)).astype(np.uint8)
 """An ordinary image: of all colours, with contrast."""
@@ -90,3 +92,25 @@ def test_a_style_of_a_few_pixels_is_told(size: tuple[int, int], is_told: bool) -
     found = remarks_on(photo(), [photo(), photo(*size)], settings_from({}))
     said = f"style 2: it has only {size[0]}x{size[1]} px; below 16 px there is no texture to see, and it is enlarged"
     assert (said in found) == is_told
+
+
+@pytest.mark.parametrize(
+    ("cards", "visible", "device", "is_said"),
+    [
+        ([Card("GPU-1")], None, "cpu", True),
+        ([Card("GPU-1")], "GPU-1", "cpu", True),
+        ([Card("GPU-1")], "GPU-1", "NVIDIA H200", False),
+        ([Card("GPU-1")], "-1", "cpu", False),
+        ([], None, "cpu", False),
+    ],
+)
+def test_a_gpu_that_tensorflow_does_not_find_is_told(
+    monkeypatch: pytest.MonkeyPatch, cards: list[Card], visible: str | None, device: str, is_said: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(*cards))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    found = remarks_on_device(device)
+    assert len(found) == is_said
+    assert all("pip install 'styled[cuda]'" in remark for remark in found)
