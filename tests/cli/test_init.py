@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_no_other_command_makes_one_unasked(
 ) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("STYLED_ROOT", str(tmp_path / "empty"))
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)  # of the tests' own process
     assert arguments[0] in COMMANDS
     told = CliRunner().invoke(styled, arguments)
     assert isinstance(told.exception, NoRoot)
