@@ -78,9 +78,21 @@ class ClusterDaemon(DaemonProcess):
 
 @pytest.fixture
 def daemon(root: Root, slurm: SmallSlurm) -> Iterator[ClusterDaemon]:
-    """A daemon on a Slurm; nothing of it is left in Slurm afterwards."""
+    """A daemon on a Slurm all of whose nodes are in use; nothing of it is left in Slurm afterwards."""
+    wait_until(lambda: _all_nodes_are_in_use(slurm), "a node does not come back", seconds=60)
     daemon = ClusterDaemon(root, slurm)
     with daemon:
         yield daemon
     for name in daemon.names():
         slurm.run("scancel", f"--name={name}")
+
+
+def _all_nodes_are_in_use(slurm: SmallSlurm) -> bool:
+    """Put back what Slurm has taken out of use, and return whether each node can be given a job.
+
+    A controller that is killed before it has saved the start of a job starts it a second time when it is back, and then
+    drains the node that has it already.
+    """
+    for name in slurm.run("sinfo", "-h", "-N", "-t", "drain", "-o", "%N").split():
+        slurm.run("scontrol", "update", f"NodeName={name}", "State=RESUME")
+    return set(slurm.run("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"}
