@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 
 from styled.evolution import JobFolder
 from tests.evolution.gate import Gate
@@ -38,6 +39,10 @@ sys.dont_write_bytecode = False  # nor need the next run rewrite the assertions 
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hypothesis fails an example that takes 0.2 s; on a busy machine any of them may.
+settings.register_profile("styled", deadline=None)
+settings.load_profile("styled")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -112,7 +112,7 @@ def test_a_slot_cut_short_falls_back(job: JobFolder) -> None:
     assert_holds(load_checkpoint(job), 10)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_no_flipped_bit_anywhere_yields_wrong_numbers(
     tmp_path_factory: pytest.TempPathFactory, where: float, bit: int

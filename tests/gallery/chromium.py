@@ -70,6 +70,8 @@ class Browser:
         self.call("Page.navigate", url="about:blank")  # a change of the fragment alone loads nothing
         self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        # A click before the first picture of a page is dropped by Chromium.
+        self.ask("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def ask(self, expression: str) -> Any:
         """Evaluate JavaScript in the page; promises are awaited."""

@@ -314,7 +314,7 @@ def seeds() -> dict[str, bytes]:
     return files
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), kind=st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM"]))
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_are_read_or_refused_and_nothing_else(
