@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.deadlines import patience
+from tests.deadlines import patience, wait_until
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
@@ -70,8 +70,6 @@ class Browser:
         self.call("Page.navigate", url="about:blank")  # a change of the fragment alone loads nothing
         self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
-        # A click before the first picture of a page is dropped by Chromium.
-        self.ask("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def ask(self, expression: str) -> Any:
         """Evaluate JavaScript in the page; promises are awaited."""
@@ -106,6 +104,18 @@ class Browser:
         x, y = rect["x"] + rect["width"] / 2, rect["y"] + rect["height"] / 2
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def click_until(self, selector: str, expression: str) -> None:
+        """Click an element until an expression is true: on a busy machine a click on a page not yet drawn is dropped."""
+
+        def is_true() -> bool:
+            self.click(selector)
+            end = time.monotonic() + 1.0
+            while not (found := bool(self.ask(expression))) and time.monotonic() < end:
+                time.sleep(0.02)
+            return found
+
+        wait_until(is_true, f"never true: {expression}")
 
     def screenshot(self, path: Path) -> None:
         """Write what is seen as a PNG."""

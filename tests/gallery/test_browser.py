@@ -115,8 +115,7 @@ def test_back_closes_a_job_and_a_link_opens_one(tab: Browser, page: str) -> None
     tab.until(OPEN)
     assert tab.ask(TITLE) == HOSTILE
     tab.open(page)
-    tab.click("#cards li:nth-child(3) a")
-    tab.until(OPEN)
+    tab.click_until("#cards li:nth-child(3) a", OPEN)
     tab.ask("history.back()")
     tab.until(f"!{OPEN}")
     tab.open(f"{page}#%E0%A4%A")
