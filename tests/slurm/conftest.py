@@ -90,8 +90,7 @@ def daemon(root: Root, slurm: SmallSlurm) -> Iterator[ClusterDaemon]:
 def _all_nodes_are_in_use(slurm: SmallSlurm) -> bool:
     """Put back what Slurm has taken out of use, and return whether each node can be given a job.
 
-    A controller that is killed before it has saved the start of a job starts it a second time when it is back, and then
-    drains the node that has it already.
+    Slurm takes a node out of use where a job on it cannot be ended, or was started twice.
     """
     for name in slurm.run("sinfo", "-h", "-N", "-t", "drain", "-o", "%N").split():
         slurm.run("scontrol", "update", f"NodeName={name}", "State=RESUME")

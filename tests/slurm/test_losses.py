@@ -41,18 +41,26 @@ def test_a_worker_that_is_killed_is_tried_again(daemon: ClusterDaemon) -> None:
 
 
 def test_a_controller_that_dies_and_comes_back(daemon: ClusterDaemon, slurm: SmallSlurm) -> None:
-    daemon.drop("slow", settings={"steps": 150})
+    daemon.drop("slow", settings={"steps": 300})
     daemon.until_step("slow", 5)
+    # It saves the start of a job within 5 s. One killed before that starts the job again, and drains the node.
+    wait_until(lambda: _seconds_run(slurm) > 7, "Slurm does not run it")
     slurm.kill("slurmctld")
     try:
         wait_until(lambda: "Slurm does not answer" in str(daemon.client.request("status")), "not told", seconds=60)
-        assert (job := daemon.until_step("slow", 60)).state is JobState.RUNNING, "it is painted and followed meanwhile"
+        assert (job := daemon.until_step("slow", 200)).state is JobState.RUNNING, "it is painted and followed meanwhile"
     finally:
         slurm.start_controller()
     done = daemon.until("slow", JobState.DONE, seconds=90)
     assert done.attempt == job.attempt
-    check_whole(daemon, done, 150)
+    check_whole(daemon, done, 300)
     wait_until(lambda: "does not answer" not in str(daemon.client.request("status")), "still told")
+
+
+def _seconds_run(slurm: SmallSlurm) -> int:
+    """Return how long the only job on the cluster has run, by Slurm."""
+    minutes, _, seconds = slurm.run("squeue", "-h", "-t", "running", "-o", "%M").strip().rpartition(":")
+    return int(minutes or 0) * 60 + int(seconds or 0)
 
 
 def test_a_network_cut_of_a_node(daemon: ClusterDaemon, slurm: SmallSlurm) -> None:
