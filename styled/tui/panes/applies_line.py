@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from styled.tui.cells.glyphs import Glyphs
-from styled.tui.cells.lines import Line, Span, cut, inert, line_width
+from styled.tui.cells.lines import Line, cut, inert, line_width
 from styled.tui.model.snapshot import Snapshot
 
-_ORDERS = {"newest": "newest first", "name": "by name"}
+_ORDERS = {"newest": ("newest first", "newest"), "name": ("by name", "by name")}
+_SHORTEST_FILTER = 6
+"""Cells of the filter's text where all four apply on the narrowest screen, of 60 cells."""
+
+
+class _Part(NamedTuple):
+    words: str
+    short: str
+    colour: str
+    key: str
+    does: str
 
 
 def applies_line(
@@ -20,31 +32,39 @@ def applies_line(
         order: of the rows.
         selected: how many jobs and pairs are.
         ranged: a range is being selected.
-        cells: width of the line; the keys are left out where they do not fit.
+        cells: width of the line. What the keys do is left out where it does not fit, and then words are, never a part.
         glyphs: drawing characters.
     """
-    parts: list[tuple[Span, str, str]] = []
+    parts: list[_Part] = []
     if snapshot is not None and snapshot.daemon is not None and snapshot.daemon.state == "paused":
-        parts.append((("queue paused: nothing starts", "warn"), "P", "resumes"))
+        parts.append(_Part("queue paused: nothing starts", "paused", "warn", "P", "resumes"))
     if selected or ranged:
-        words = f"{selected} selected" + (", to the cursor" if ranged else "")
-        parts.append(((words, "accent"), "V" if ranged else "esc", "ends" if ranged else "clears"))
+        words = f"{selected} selected"
+        end = ("V", "ends") if ranged else ("esc", "clears")
+        parts.append(_Part(words + (", to the cursor" if ranged else ""), words, "accent", *end))
     if filter_text:
         count = len(snapshot.index.states) if snapshot is not None else 0
         matching = f" ({count} job{'s' * (count != 1)})" if snapshot is not None else ""
-        text = cut(inert(filter_text, ascii_only=not glyphs.unicode), max(8, cells // 3))
-        parts.append(((f"filter: {text}{matching}", "warn"), "esc", "clears"))
+        text = inert(filter_text, ascii_only=not glyphs.unicode)
+        words = f"filter: {cut(text, max(8, cells // 3))}{matching}"
+        parts.append(_Part(words, f"filter: {cut(text, _SHORTEST_FILTER)}", "warn", "esc", "clears"))
     if order in _ORDERS:
-        parts.append(((f"sorted: {_ORDERS[order]}", "warn"), "s", "changes"))
-    if not parts:
-        return ()
-    whole = _joined(parts, with_keys=True)
-    return whole if line_width(whole) <= cells else _joined(parts, with_keys=False)
+        words, short = _ORDERS[order]
+        parts.append(_Part(f"sorted: {words}", short, "warn", "s", "changes"))
+    # The hold is shortened first: the line above says it too.
+    shortened = ([part._replace(words=part.short) for part in parts[:n]] + parts[n:] for n in range(len(parts) + 1))
+    lines = [_joined(parts, does=True), *(_joined(each, does=False) for each in shortened)]
+    return next((line for line in lines if line_width(line) - 1 <= cells), lines[-1])  # each ends with a blank
 
 
-def _joined(parts: list[tuple[Span, str, str]], *, with_keys: bool) -> Line:
-    spans: list[Span] = []
-    for words, key, does in parts:
-        spans += [(" ", ""), words]
-        spans += [(f" {key}", "key"), (f" {does} " if with_keys else " ", "muted")]
-    return tuple(spans)
+def _joined(parts: list[_Part], *, does: bool) -> Line:
+    return tuple(
+        span
+        for part in parts
+        for span in (
+            (" ", ""),
+            (part.words, part.colour),
+            (f" {part.key}", "key"),
+            (f" {part.does} " if does else " ", "muted"),
+        )
+    )
