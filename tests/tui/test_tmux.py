@@ -16,9 +16,12 @@ from PIL import Image
 
 from styled.daemon.control.protocol import Client
 from styled.errors import DaemonNotRunning
+from styled.job import JobState
 from styled.root import Root
-from tests.deadlines import patience
+from styled.store.store import Store
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import synthetic
+from tests.store.many import add_copies
 from tests.tui.conftest import picture
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")]
@@ -48,6 +51,11 @@ class Tmux:
             time.sleep(0.1)
         return screen
 
+    def copy_output(self, path: Path) -> None:
+        """Write all that the program writes from now on to a file too."""
+        path.touch()
+        self._run("pipe-pane", f"cat > {path}")
+
     def close(self) -> None:
         self._run("kill-server")
 
@@ -71,11 +79,16 @@ def tmux(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: p
     tmux.close()
 
 
+def drop(root: Root) -> None:
+    """Put a pair into the inbox."""
+    for part in ("content", "style"):
+        Image.fromarray(picture(96, 64).astype(np.uint8)).save(root.inbox / f"boat.{part}.png")
+
+
 def test_from_drop_to_done(tmux: Tmux, root: Root) -> None:
     tmux.wait("The queue is empty", 30)
     tmux.wait("daemon up", 60)
-    for part in ("content", "style"):
-        Image.fromarray(picture(96, 64).astype(np.uint8)).save(root.inbox / f"boat.{part}.png")
+    drop(root)
     tmux.wait("boat", 30)
     screen = tmux.wait("12/12", 200)
     assert "total" in screen
@@ -90,3 +103,34 @@ def test_from_drop_to_done(tmux: Tmux, root: Root) -> None:
     tmux.press("q")
     tmux.wait("Stop it with: styled stop", 20)
     assert len(list(root.evolution.glob("*-boat/result.png"))) == 1
+
+
+@pytest.fixture
+def ten_thousand(root: Root) -> None:
+    """Ten thousand jobs that are done, and settings by which one more takes half a minute."""
+    root.config.write_text(root.config.read_text().replace("steps = 12", "steps = 600"))
+    root.make_state()
+    with contextlib.closing(Store.open(root)) as store:
+        add_copies(store, 10_000, state=JobState.DONE, finished_at=1.0)
+
+
+@pytest.mark.faults
+def test_what_ten_thousand_jobs_cost_a_slow_link(ten_thousand: None, tmux: Tmux, root: Root, tmp_path: Path) -> None:
+    """Less than 2 kB in ten seconds in which nothing happens, less than 100 kB while a job is painted."""
+    written = tmp_path / "written"
+    tmux.copy_output(written)
+
+    def in_ten_seconds() -> int:
+        before = written.stat().st_size
+        time.sleep(10.0)  # the budget is one of time
+        return written.stat().st_size - before
+
+    tmux.wait("10000 done", 60)
+    tmux.wait("daemon up", 60)
+    wait_until(lambda: in_ten_seconds() < 2_000, "it writes while nothing happens")
+    drop(root)
+    tmux.wait("boat", 30)
+    tmux.press("g")
+    tmux.wait("/600", 60)
+    assert 500 < in_ten_seconds() < 100_000
+    assert "/600" in tmux.screen(), "it is painted all the while"
