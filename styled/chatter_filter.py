@@ -23,6 +23,11 @@ def is_chatter(line: bytes, *, has_driver: bool) -> bool:
     return CHATTER.match(line) is not None or (not has_driver and NO_DRIVER.match(line) is not None)
 
 
+def is_chatter_in_log(line: str) -> bool:
+    """Return whether a line of a job's log means nothing to a user: logs of styled 0.1 have such lines. Errors stay."""
+    return is_chatter(line.encode(errors="replace"), has_driver=True)
+
+
 def main() -> None:
     """Copy until the input ends."""
     has_driver = "--driver" in sys.argv[1:]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from styled.chatter_filter import is_chatter_in_log
 from styled.cli.logs.lines import json_of, text_of
 from styled.cli.options import job_ids, root_option
 from styled.cli.wait import find
@@ -38,14 +39,17 @@ def log(root_path: str | None, job: str | None, *, follow: bool, as_json: bool) 
     """Print the log of JOB (a number, an id or a name), or without it the daemon's.
 
     On a terminal long lines are wrapped. Times are of this machine's zone; with --json as they were written.
+    What TensorFlow prints on a healthy machine is left out, but for --json.
     """
     from styled.evolution.folder import JobFolder  # brings NumPy, which completing a JOB can do without
 
     root = Root.at(root_path)
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
-    def shown(line: str) -> str:
-        return json_of(line) if as_json else text_of(line, columns)
+    def shown(line: str) -> str | None:
+        if as_json:
+            return json_of(line)
+        return None if is_chatter_in_log(line) else text_of(line, columns)
 
     if job is None:
         _print(root.log, lambda: follow, shown)
@@ -62,7 +66,7 @@ def log(root_path: str | None, job: str | None, *, follow: bool, as_json: bool) 
         _print(JobFolder(root.evolution / found.id).log, goes_on, shown)
 
 
-def _print(path: Path, goes_on: Callable[[], bool], shown: Callable[[str], str]) -> None:
+def _print(path: Path, goes_on: Callable[[], bool], shown: Callable[[str], str | None]) -> None:
     """Print a log, and what is added to it while ``goes_on``; control characters never reach the terminal."""
     position = 0
     while True:
@@ -74,8 +78,11 @@ def _print(path: Path, goes_on: Callable[[], bool], shown: Callable[[str], str])
         time.sleep(POLL_S)
 
 
-def _print_from(path: Path, position: int, *, to_the_end: bool, shown: Callable[[str], str]) -> int:
-    """Print, as ``shown``, the whole lines from ``position`` on, with ``to_the_end`` a last half one too; return where they end."""
+def _print_from(path: Path, position: int, *, to_the_end: bool, shown: Callable[[str], str | None]) -> int:
+    """Print, as ``shown`` (None: not at all), the whole lines from ``position`` on; return where they end.
+
+    With ``to_the_end`` a last half line is printed too.
+    """
     try:
         descriptor = open_regular(path, follow_links=True)
     except FileNotFoundError:
@@ -94,6 +101,8 @@ def _print_from(path: Path, position: int, *, to_the_end: bool, shown: Callable[
             position = file.tell()
             text = piece.rstrip(b"\n").decode("utf-8", "surrogateescape")
             # Of a line that is longer than any of ours the pieces are printed as they are.
-            click.echo(shown(text) if is_whole and not is_cut else escaped(text), nl=not is_cut)
+            line = shown(text) if is_whole and not is_cut else escaped(text)
+            if line is not None:
+                click.echo(line, nl=not is_cut)
             is_whole = not is_cut
     return position

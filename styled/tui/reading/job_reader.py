@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from styled import evolution
-from styled.chatter_filter import is_chatter
+from styled.chatter_filter import is_chatter_in_log
 from styled.errors import ImageError
 from styled.evolution import JobFolder
 from styled.files.log_lines import words_of
@@ -124,7 +124,7 @@ class JobReader:
 
     def _log(self, troubles: list[str]) -> tuple[str, ...]:
         try:
-            lines = [line for line in tail(self.folder.log) if not _is_chatter(line)]
+            lines = [line for line in tail(self.folder.log) if not is_chatter_in_log(line)]
         except OSError as error:
             troubles.append(f"{self.folder.log.name}: {error.strerror or error}")
             return ()
@@ -204,11 +204,6 @@ class JobReader:
         except (OSError, ImageError) as error:
             troubles.append(f"{path.name} cannot be shown: {error}")
             return None
-
-
-def _is_chatter(line: str) -> bool:
-    """Return whether TensorFlow prints such a line on a healthy machine. Logs of styled 0.1 have them; errors stay."""
-    return is_chatter(line.encode(errors="replace"), has_driver=True)
 
 
 def tail(path: Path, lines: int = LOG_LINES) -> tuple[str, ...]:
