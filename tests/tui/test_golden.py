@@ -125,13 +125,7 @@ async def test_rejected(desk: Desk, root: Root) -> None:
 
 
 async def test_a_group(desk: Desk, root: Root) -> None:
-    jobs = [
-        desk.add(name, names={"input/content.png": f"summer/{name}.png", "input/style.png": "summer/style.png"})
-        for name in ("beach", "boat", "cliff")
-    ]
-    desk.add("alone")
-    desk.end(desk.run(jobs[0], 20), JobState.DONE)
-    desk.publish()
+    desk.summer()
     async with still(root).run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         await check_sizes(pilot, "main-group")

@@ -216,13 +216,7 @@ async def test_what_is_wrong_with_a_pair_is_shown_whole_and_r_and_d_act_on_it(de
 
 
 async def test_a_folders_jobs_are_one_row_that_opens(desk: Desk, root: Root) -> None:
-    jobs = [
-        desk.add(name, names={"input/content.png": f"summer/{name}.png", "input/style.png": "summer/style.png"})
-        for name in ("beach", "boat", "cliff")
-    ]
-    desk.add("alone")
-    desk.end(desk.run(jobs[0], 20), JobState.DONE)
-    desk.publish()
+    jobs = desk.summer()
     async with make_app(root).run_test(size=(80, 24)) as pilot:
         app = await settled(pilot)
         daemon = DaemonDouble(app, desk.store)
