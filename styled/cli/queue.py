@@ -176,10 +176,16 @@ def remove(root_path: str | None, jobs: tuple[str, ...]) -> None:
 @click.command()
 @root_option
 @click.option("--drain", is_flag=True, help="Let the running jobs end first.")
-def stop(root_path: str | None, drain: bool) -> None:
-    """Stop the daemon; the running job writes a checkpoint and goes on when the daemon is started again."""
+@click.option("--jobs", is_flag=True, help="Stop the jobs on a cluster too: without this they are painted on.")
+def stop(root_path: str | None, drain: bool, jobs: bool) -> None:
+    """Stop the daemon; the running job writes a checkpoint and goes on when the daemon is started again.
+
+    Jobs on a cluster are painted on, and taken over when the daemon is started again.
+    """
+    if drain and jobs:
+        raise click.UsageError("--drain waits for the jobs that --jobs stops: give one of them")
     root = Root.at(root_path)
-    pid = Client(root).request("stop", drain=drain)["pid"]
+    pid = Client(root).request("stop", drain=drain, jobs=jobs)["pid"]
     while (holder := holder_of(root)) is not None and holder.pid == pid:
         time.sleep(0.05)
     click.echo("The daemon has stopped")

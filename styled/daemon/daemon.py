@@ -344,7 +344,7 @@ class Daemon:
                     self._log.warning("asked to stop again; not waiting any more")
                     self._dispatcher.stop_running(0.0)
                     self._stop_by = time.monotonic() + _SLOWEST_STOP_S
-                self.stop(drain=False)
+                self.stop()
             elif number in Signals.RELOAD:
                 self._supervisor.hasten()
                 self._supervisor.turn(Part.CONFIGURATION, self._reload_or_keep)
@@ -430,8 +430,8 @@ class Daemon:
         self._queue_pause.release()
         self._dispatcher.changed()
 
-    def stop(self, *, drain: bool) -> None:
-        """End: now, each worker with a checkpoint, or with ``drain`` when the running jobs have ended."""
+    def stop(self, *, drain: bool = False, jobs: bool = False) -> None:
+        """End; see :class:`~styled.daemon.control.requests.Owner`."""
         if drain:
             self._draining = True
             self._log.info("stopping when the running jobs have ended")
@@ -444,7 +444,10 @@ class Daemon:
         self._stop_by = time.monotonic() + grace_s + _SLOWEST_STOP_S
         self._log.info("stopping", seconds=grace_s)
         self._notifier.stopping(grace_s + _SLOWEST_STOP_S)
-        self._dispatcher.detach(grace_s)
+        if jobs:
+            self._dispatcher.stop_running(grace_s)
+        else:
+            self._dispatcher.detach(grace_s)
 
     def clean(self, config: RetentionConfig) -> None:
         """Thin and remove ended jobs now, by settings other than the usual ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import secrets
@@ -111,7 +112,8 @@ def require_space(path: Path, needed: int) -> None:
         place = place.parent
     free = shutil.disk_usage(place).free
     if free < needed:
-        raise DiskFull(f"{place} has {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB are needed")
+        # Rounded apart: that 0 MB are needed where 0 MB are free would tell nothing.
+        raise DiskFull(f"{place} has {free / 1e6:.0f} MB free, {math.ceil(needed / 1e6)} MB are needed")
 
 
 def passing_trouble(error: OSError, what: str) -> StyledError | None:

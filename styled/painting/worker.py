@@ -152,7 +152,9 @@ class Outlet:
 
     def fail(self, error: StyledError) -> int:
         """Send the failure and return the exit code."""
-        self.send(Failure(kind=error.kind, message=error.message, advice=error.advice, step=self.step))
+        # On a node messages go to a file, whose disk may be what is full: the exit code tells it too.
+        with suppress(OSError):
+            self.send(Failure(kind=error.kind, message=error.message, advice=error.advice, step=self.step))
         return error.exit_code
 
     def _write_log(self, message: WorkerMessage) -> None:

@@ -172,7 +172,9 @@ def test_reload_and_stop(root: Root, daemon: DaemonProcess, styled: Styled) -> N
     assert (wrong.returncode, "Did you mean queue.parallel" in wrong.stderr) == (78, True)
     root.config.unlink()
     assert styled("reload").returncode == 0
-    stopped = styled("stop")
+    both = styled("stop", "--drain", "--jobs")
+    assert (both.returncode, "give one of them" in both.stderr) == (2, True)
+    stopped = styled("stop", "--jobs")
     assert (stopped.returncode, stopped.stdout) == (0, "The daemon has stopped\n")
     assert daemon.process.wait(patience(10)) == 0
 

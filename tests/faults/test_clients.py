@@ -121,6 +121,7 @@ def test_a_command_killed_while_it_asks_is_applied_or_not_and_nothing_else(daemo
         ("cancel", {"job": 1, "force": True}, "It takes: job."),
         ("priority", {"job": 1, "priority": "high"}, "Expected `int"),
         ("stop", {"drain": 3}, "Expected `bool`"),
+        ("stop", {"jobs": "all"}, "Expected `bool`"),
         ("clean", {"retention": {"days": -1}}, "Expected `float` >= 0.0"),
         ("ping", {"x": 1}, "It takes: nothing."),
     ],

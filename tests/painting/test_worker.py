@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from styled import evolution, images, messages
+from styled.errors import DiskFull
 from styled.evolution import JobFile, JobFolder
 from styled.messages import Checkpointed, Failure, Noted, Progress, Result, Started, Stopped
 from styled.painting import paint_job as painting
@@ -244,6 +245,18 @@ def test_a_note_is_a_warning_in_the_log() -> None:
     assert f'level=warning event="{noted.note}" step=7' in log.getvalue()
 
 
+class Full(io.BytesIO):
+    """A file on a disk without room."""
+
+    def write(self, data: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_failure_that_cannot_be_sent_is_told_by_the_exit_code() -> None:
+    outlet = worker_module.Outlet(Full(), io.StringIO(), worker_module.StopRequest())
+    assert outlet.fail(DiskFull("cannot write losses.jsonl")) == DiskFull.exit_code
+
+
 def test_when_messages_cannot_be_sent_painting_is_closed_before_the_failure_is_told(
     job: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,10 +268,6 @@ def test_when_messages_cannot_be_sent_painting_is_closed_before_the_failure_is_t
             yield Checkpointed(step=1)
         finally:
             ends.append("closed")
-
-    class Full(io.BytesIO):
-        def write(self, data: Any) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(painting, "paint_job", paint_job)
     stop = worker_module.StopRequest()

@@ -29,6 +29,7 @@ from styled.errors import InstallationBroken
 from styled.evolution import versions
 from styled.files import durable
 from styled.files.decoding import read_json
+from styled.files.reserve import Reserve
 from styled.messages import Failure, encode
 
 _LOOK_S = 0.2
@@ -55,6 +56,7 @@ def main() -> int:
     path = Path(sys.argv[1])
     order = read_json(path / "order.json", Order)
     place = Place(path, order.job)
+    end = Reserve(place.end)  # a spool that becomes full is the first thing to be told
     before = oom_kills()
     why = spool.foreign_versions(order, versions())
     if why:
@@ -66,14 +68,15 @@ def main() -> int:
         returncode = broken.exit_code
     else:
         returncode = _run(place, order, stop)
-    end = End(
-        returncode=returncode,
-        signalled=stop.received,
-        killed_by_kernel=returncode == -signal.SIGKILL and oom_kills() > before,
-        host=socket.gethostname(),
-        unfit=why,
+    end.write_json(
+        End(
+            returncode=returncode,
+            signalled=stop.received,
+            killed_by_kernel=returncode == -signal.SIGKILL and oom_kills() > before,
+            host=socket.gethostname(),
+            unfit=why,
+        )
     )
-    durable.write_json(place.end, end)
     return returncode if returncode >= 0 else 128 - returncode
 
 

@@ -1,7 +1,8 @@
 """A throw-away Slurm of two nodes on this machine, to try it and to test it: ``styled demo --backend slurm``.
 
 Real programs of Slurm's packages, with a configuration, a key and a state of their own in one folder; nothing listens
-beyond the loopback. The nodes are host names of their own (UTS namespaces), which needs root.
+beyond the loopback. The nodes are host names of their own (UTS namespaces), which needs root. Tests give each node a
+network namespace too.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
 
+from styled.backend.staged.host import Host
 from styled.errors import BackendAway
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sinfo", "sbatch", "squeue", "scancel", "unshare")
@@ -31,7 +33,7 @@ _START_S = 60.0
 
 _CONFIGURATION = """\
 ClusterName=styled
-SlurmctldHost={host}(127.0.0.1)
+SlurmctldHost={host}({address})
 SlurmctldPort={port}
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
@@ -77,14 +79,20 @@ class SmallSlurm:
     Args:
         folder: a new one, whose path is short: sockets lie in it.
         timeout_s: after which a node that is silent is down.
-        nodes: how many.
+        hosts: of the controller, and of each node.
     """
 
-    def __init__(self, folder: Path, *, timeout_s: int = 20, nodes: int = 2) -> None:
+    def __init__(self, folder: Path, *, timeout_s: int = 20, hosts: Sequence[Host] = (Host("127.0.0.1"),) * 3) -> None:
         self.folder = folder
         self._timeout_s = timeout_s
-        self._names = [f"node{number}" for number in range(1, nodes + 1)]
+        self._controller, *nodes = hosts
+        self._hosts = {f"node{number}": host for number, host in enumerate(nodes, 1)}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The nodes."""
+        return list(self._hosts)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -95,16 +103,21 @@ class SmallSlurm:
         if why := missing():
             raise BackendAway(f"there can be no Slurm here: {why}")
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for name in ("state", *(f"spool-{name}" for name in self._names)):
+        for name in ("state", *(f"spool-{name}" for name in self._hosts)):
             (self.folder / name).mkdir()
-        ports = _free_ports(len(self._names) + 1)
+        ports = _free_ports(len(self._hosts) + 1)
         nodes = "\n".join(
-            f"NodeName={name} NodeHostname={name} NodeAddr=127.0.0.1 Port={port} CPUs=1 State=UNKNOWN"
-            for name, port in zip(self._names, ports[1:], strict=True)
+            f"NodeName={name} NodeHostname={name} NodeAddr={host.address} Port={port} CPUs=1 State=UNKNOWN"
+            for (name, host), port in zip(self._hosts.items(), ports[1:], strict=True)
         )
         (self.folder / "slurm.conf").write_text(
             _CONFIGURATION.format(
-                host=socket.gethostname(), port=ports[0], folder=self.folder, nodes=nodes, timeout=self._timeout_s
+                host=socket.gethostname(),
+                address=self._controller.address,
+                port=ports[0],
+                folder=self.folder,
+                nodes=nodes,
+                timeout=self._timeout_s,
             )
         )
         key = self.folder / "munge.key"
@@ -119,7 +132,7 @@ class SmallSlurm:
             )  # fmt: skip
             self._wait_until((self.folder / "munge.socket").exists, "munged did not start")
             self.start_controller()
-            for name in self._names:
+            for name in self._hosts:
                 self.start_node(name)
             self._wait_until(self._all_idle, f"the nodes did not become idle; see {self.folder}")
         except BaseException:
@@ -129,11 +142,12 @@ class SmallSlurm:
 
     def start_controller(self) -> None:
         """Start the controller, or start it again."""
-        self._start("slurmctld", "slurmctld", "-D")
+        self._start("slurmctld", *self._controller.through, "slurmctld", "-D")
 
     def start_node(self, name: str) -> None:
         """Start a node, or start it again."""
-        self._start(name, "unshare", "--uts", "sh", "-c", f"hostname {name} && exec slurmd -D -N {name}")
+        command = ("unshare", "--uts", "sh", "-c", f"hostname {name} && exec slurmd -D -N {name}")
+        self._start(name, *self._hosts[name].through, *command)
 
     def kill(self, name: str) -> None:
         """Kill a part, ``node1`` or ``slurmctld``, as a power loss would; of a node all that it runs too."""
@@ -144,20 +158,6 @@ class SmallSlurm:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
         process.wait()
-
-    def cut(self, name: str) -> None:
-        """Have a node's Slurm, and nothing else of it, hear and say nothing, as in a cut network."""
-        self._signal_slurm(name, signal.SIGSTOP)
-
-    def mend(self, name: str) -> None:
-        """Undo :meth:`cut`."""
-        self._signal_slurm(name, signal.SIGCONT)
-
-    def _signal_slurm(self, name: str, number: int) -> None:
-        for pid in _in_namespace_of(self._processes[name].pid):
-            with contextlib.suppress(psutil.Error, ProcessLookupError):
-                if psutil.Process(pid).name().startswith("slurm"):
-                    os.kill(pid, number)
 
     def close(self) -> None:
         """End all parts, and what the nodes run."""
@@ -203,7 +203,7 @@ class SmallSlurm:
             states = self.run("sinfo", "--noheader", "--Node", "--format=%T").split()
         except subprocess.CalledProcessError:
             return False
-        return len(states) == len(self._names) and set(states) == {"idle"}
+        return len(states) == len(self._hosts) and set(states) == {"idle"}
 
 
 def _in_namespace_of(pid: int) -> list[int]:

@@ -62,6 +62,7 @@ class _Priority(_Args, frozen=True, kw_only=True):
 
 class _Stop(_Args, frozen=True, kw_only=True):
     drain: bool = False
+    jobs: bool = False
 
 
 class _Clean(_Args, frozen=True, kw_only=True):
@@ -80,8 +81,13 @@ class Owner(Protocol):
     def release(self) -> None:
         """Start jobs again."""
 
-    def stop(self, *, drain: bool) -> None:
-        """End; with ``drain``, when the running jobs have ended by themselves."""
+    def stop(self, *, drain: bool = False, jobs: bool = False) -> None:
+        """End, each worker of this machine with a checkpoint; those on a cluster run on.
+
+        Args:
+            drain: end when the running jobs have ended by themselves.
+            jobs: stop the workers on a cluster too.
+        """
 
     def clean(self, config: RetentionConfig) -> None:
         """Thin and remove ended jobs now."""
@@ -205,7 +211,8 @@ class Requests:
         return {}
 
     def _stop(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
-        self._owner.stop(drain=_args(request, _Stop).drain)
+        args = _args(request, _Stop)
+        self._owner.stop(drain=args.drain, jobs=args.jobs)
         return {"pid": os.getpid()}
 
     def _reload(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002

@@ -15,13 +15,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
 
+from styled.backend.staged.host import Host
 from styled.children import python_command
 from styled.errors import BackendAway
 
@@ -47,17 +48,17 @@ class SmallRay:
     Args:
         folder: a new one, whose path is short: sockets lie in it.
         timeout_s: after which a node that is silent is given up, about.
-        nodes: how many.
+        hosts: of the head, and of each node; by default addresses of the loopback's network.
         variables: added to the environment of all parts, and so to that of what nodes run.
     """
 
     def __init__(
-        self, folder: Path, *, timeout_s: int = 10, nodes: int = 2, variables: dict[str, str] | None = None
+        self, folder: Path, *, timeout_s: int = 10, hosts: Sequence[Host] = (), variables: dict[str, str] | None = None
     ) -> None:
         self.folder = folder
         self.variables = variables or {}
-        self.names = [f"node{number}" for number in range(1, nodes + 1)]
-        self._network = f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}"
+        self._head, *nodes = hosts or _loopback_hosts()
+        self._hosts = {f"node{number}": host for number, host in enumerate(nodes, 1)}
         self._port = _free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._sessions: dict[str, int] = {}
@@ -74,6 +75,11 @@ class SmallRay:
         }
 
     @property
+    def names(self) -> list[str]:
+        """The nodes."""
+        return list(self._hosts)
+
+    @property
     def token(self) -> Path:
         """The file with its token."""
         return self.folder / "token"
@@ -83,7 +89,7 @@ class SmallRay:
         """What a daemon needs in its environment to paint on this cluster."""
         return {
             "STYLED_BACKEND__KIND": "ray",
-            "STYLED_BACKEND__ADDRESS": f"{self._network}.10:{self._port}",
+            "STYLED_BACKEND__ADDRESS": f"{self._head.address}:{self._port}",
             "STYLED_BACKEND__TOKEN_FILE": str(self.token),
         }
 
@@ -105,9 +111,11 @@ class SmallRay:
 
     def start_head(self) -> None:
         """Start the head, or start it again; it knows nothing of what was before."""
+        # Ray takes nodes that live on, whose processes it sees where all are one machine, for a head that runs there.
+        (self.folder / "r" / "ray_current_cluster").unlink(missing_ok=True)
         self._start(
             "head",
-            f"{self._network}.10",
+            self._head,
             "--head",
             f"--port={self._port}",
             f"--ray-client-server-port={_free_port()}",
@@ -119,9 +127,8 @@ class SmallRay:
 
     def start_node(self, name: str, variables: Mapping[str, str] | None = None) -> None:
         """Start a node, or start it again; one after another: two at once would take the same socket."""
-        address = f"{self._network}.{11 + self.names.index(name)}"
-        options = (f"--address={self._network}.10:{self._port}", "--num-cpus=1")
-        self._start(name, address, *options, variables=variables or {})
+        options = (f"--address={self._head.address}:{self._port}", "--num-cpus=1")
+        self._start(name, self._hosts[name], *options, variables=variables or {})
 
     def kill(self, name: str) -> None:
         """Kill a part, ``node1`` or ``head``, as a power loss would, with all that it runs."""
@@ -135,14 +142,6 @@ class SmallRay:
     def forget(self, name: str) -> None:
         """Empty the temporary folder of a node that was killed, as a machine does that starts again."""
         shutil.rmtree(self.folder / f"tmp-{name}", ignore_errors=True)
-
-    def cut(self, name: str) -> None:
-        """Have a node's Ray, and nothing else of it, hear and say nothing, as in a cut network."""
-        self._signal_ray(name, signal.SIGSTOP)
-
-    def mend(self, name: str) -> None:
-        """Undo :meth:`cut`."""
-        self._signal_ray(name, signal.SIGCONT)
 
     def processes(self, name: str) -> list[psutil.Process]:
         """Return all processes of a part, and of what it runs."""
@@ -160,25 +159,19 @@ class SmallRay:
     ) -> None:
         self.close()
 
-    def _signal_ray(self, name: str, number: int) -> None:
-        for each in self.processes(name):
-            if not _variable(each, _MARK) or _variable(each, "RAY_AUTH_MODE"):  # what an attempt runs has none of Ray's
-                with contextlib.suppress(psutil.Error):
-                    each.send_signal(number)
-
-    def _start(self, name: str, address: str, *options: str, variables: Mapping[str, str]) -> None:
+    def _start(self, name: str, host: Host, *options: str, variables: Mapping[str, str]) -> None:
         temporary = self.folder / f"tmp-{name}"
         temporary.mkdir(exist_ok=True)
         output = self.folder / f"{name}.out"
         command = python_command(
             "ray.scripts.scripts", "start", "--block", f"--node-name={name}",
-            f"--node-ip-address={address}", f"--object-store-memory={_STORE_BYTES}", "--min-worker-port=0",
+            f"--node-ip-address={host.address}", f"--object-store-memory={_STORE_BYTES}", "--min-worker-port=0",
             "--max-worker-port=0", "--include-log-monitor=false", "--disable-usage-stats", *options,
         )  # fmt: skip
         own = {each: value for each, value in os.environ.items() if not each.startswith("RAY_")}
         with output.open("wb") as printed:
             process = self._processes[name] = subprocess.Popen(
-                command,
+                [*host.through, *command],
                 env={
                     **own,
                     **self._ray_variables,
@@ -203,6 +196,11 @@ class SmallRay:
                     "Is its folder's path short?",
                 )
             time.sleep(0.1)
+
+
+def _loopback_hosts() -> list[Host]:
+    network = f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}"
+    return [Host(f"{network}.{number}") for number in (10, 11, 12)]
 
 
 def _variable(process: psutil.Process, name: str) -> str:

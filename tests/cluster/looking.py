@@ -1,4 +1,4 @@
-"""What the tests on Slurm look at: a job's folder, what is left elsewhere, what happened to it."""
+"""What the tests on clusters look at: a job's folder, its worker, what happened to it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from styled.evolution import JobFolder, frames, read_losses
+from styled.evolution import JobFolder
 from styled.job import Job, JobState
 from styled.store.reader import StoreReader
-from tests.deadlines import wait_until
 from tests.faults.daemon_process import DaemonProcess
-from tests.slurm.conftest import ClusterDaemon
 
 
 def folder_of(daemon: DaemonProcess, job: Job) -> JobFolder:
@@ -32,16 +30,6 @@ def workers_of(job: Job) -> list[psutil.Process]:
     """Return the workers that paint a job's attempt, on whatever node."""
     processes = [(process, " ".join(process.info["cmdline"] or [])) for process in psutil.process_iter(["cmdline"])]
     return [process for process, line in processes if job.attempt in line and "styled.backend.launch" in line]
-
-
-def check_whole(daemon: ClusterDaemon, job: Job, steps: int = 20) -> None:
-    """Check that a job's folder has all that a local one has, and that nothing of it is left elsewhere."""
-    folder = folder_of(daemon, job)
-    assert [line.step for line in read_losses(folder).losses] == list(range(1, steps + 1))
-    assert [step for step, _ in frames(folder)] == list(range(5, steps + 1, 5))
-    assert folder.timelapse.is_file()
-    wait_until(lambda: daemon.left() == [], f"left in the spool: {daemon.left()}")
-    wait_until(lambda: daemon.names() == [], "left in Slurm")
 
 
 def moves_back(daemon: DaemonProcess) -> list[str]:

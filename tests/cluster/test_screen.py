@@ -1,4 +1,4 @@
-"""What the terminal UI says of the nodes, by what the daemon and a real Slurm say."""
+"""What the terminal UI says of the nodes, by what the daemon and a real cluster say."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from styled.tui.app import StyledApp
 from styled.tui.options import Options
-from tests.slurm.conftest import ClusterDaemon
+from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.tui.conftest import HOST, screen_text, until
 
-pytestmark = [pytest.mark.slurm, pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
 
 async def test_each_node_is_a_row_with_the_job_that_it_paints(daemon: ClusterDaemon) -> None:

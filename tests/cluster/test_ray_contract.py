@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from styled.backend.runner import Report
-from styled.backend.staged.ray_core.small import SmallRay
 from styled.backend.staged.remote import RemoteRunner
 from styled.config import BackendConfig, QueueConfig
 from styled.messages import Checkpointed, Failure, Frame, Result, Started, encode
@@ -17,6 +16,7 @@ from tests.backend.contract import test_contract as contract
 from tests.backend.contract.test_contract import *  # noqa: F403  # the tests, and their fixtures but for the bench
 from tests.backend.contract.test_contract import progress
 from tests.backend.staged.memory_engine import picture
+from tests.cluster.clusters import RayCluster
 from tests.deadlines import wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.processes]
@@ -39,8 +39,8 @@ class RayBench:
 
     outlives = True
 
-    def __init__(self, ray: SmallRay, spool: Path) -> None:
-        self.ray, self.spool = ray, spool
+    def __init__(self, ray: RayCluster, spool: Path) -> None:
+        self.ray, self.spool = ray.small, spool
         self.runner = self.restarted()
 
     def restarted(self) -> PatientRunner:
@@ -110,11 +110,11 @@ class RayBench:
 
 
 @pytest.fixture
-def bench(ray: SmallRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RayBench]:
+def bench(ray: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RayBench]:
     """A bridge to Ray, whose nodes run the worker that says what it is told to."""
     monkeypatch.setenv("STYLED_TEST_WORKER", "contract_worker")
     (tmp_path / "spool").mkdir()
     bench = RayBench(ray, tmp_path / "spool")
     yield bench
     bench.close()
-    assert not list(ray.folder.glob("tmp-node*/styled-contract-*")), "left on a node"
+    assert not list(ray.small.folder.glob("tmp-node*/styled-contract-*")), "left on a node"

@@ -1,4 +1,4 @@
-"""``styled demo --backend ray``: a cluster that is made, painted on, and gone."""
+"""``styled demo --backend slurm|ray``: a cluster that is made, painted on, and gone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from styled.backend.staged.ray_core.small import missing
+from styled.backend.staged import small_slurm
+from styled.backend.staged.ray_core import small as small_ray
 from tests.deadlines import patience
 from tests.faults.daemon_process import synthetic
 
-pytestmark = [pytest.mark.ray, pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
@@ -28,10 +29,18 @@ def short() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(short: Path) -> None:
+@pytest.mark.parametrize(
+    ("backend", "title"),
+    [
+        pytest.param("slurm", "Slurm", marks=pytest.mark.slurm),
+        pytest.param("ray", "Ray", marks=pytest.mark.ray),
+    ],
+)
+def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(short: Path, backend: str, title: str) -> None:
+    missing = {"slurm": small_slurm.missing, "ray": small_ray.missing}[backend]
     if why := missing():
-        pytest.skip(f"no Ray here: {why}")
-    command = [sys.executable, "-m", "styled", "demo", "--backend", "ray", "--root", str(short / "root")]
+        pytest.skip(f"no {title} here: {why}")
+    command = [sys.executable, "-m", "styled", "demo", "--backend", backend, "--root", str(short / "root")]
     environment = {
         **os.environ,
         **synthetic(),
@@ -39,10 +48,18 @@ def test_it_makes_a_cluster_paints_on_it_and_leaves_nothing(short: Path) -> None
         "TMPDIR": str(short),
         "STYLED_INBOX__SETTLE_S": "0.1",
     }
+    if backend == "slurm":
+        environment["STYLED_BACKEND__OPTIONS"] = '["--export=ALL"]'  # the synthetic worker lies with the tests
     command += ["--set", "size=64", "--set", "steps=100"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=patience(120))
     assert done.returncode == 0, done.stderr
-    for words in ("started a Ray of two nodes", "is painted by node", "is done", "stopped the daemon", "stopped it"):
+    for words in (
+        f"started a {title} of two nodes",
+        "is painted by node",
+        "is done",
+        "stopped the daemon",
+        "stopped it",
+    ):
         assert words in done.stderr
     assert [path.name for path in short.iterdir()] == ["root"]
     ours = [process for process in psutil.process_iter(["environ"]) if str(short) in str(process.info["environ"])]

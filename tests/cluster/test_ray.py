@@ -1,0 +1,93 @@
+"""What only Ray has: a head that forgets, nodes that are asked one by one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from styled.backend.choose import backend_of
+from styled.backend.staged.checkup import examine
+from styled.config import load_config
+from styled.job import JobState
+from styled.root import Root
+from tests.cluster.cluster_daemon import ClusterDaemon
+from tests.cluster.clusters import RayCluster
+from tests.cluster.looking import workers_of
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import check_invariant
+
+pytestmark = [pytest.mark.ray, pytest.mark.processes]
+
+
+@pytest.mark.parametrize("nodes", ["lost too", "alive"])
+def test_a_head_that_dies_and_comes_back_has_forgotten_all_and_each_job_is_done_once(
+    root: Root, ray: RayCluster, nodes: str
+) -> None:
+    """Nodes that live on find a head that does not know them, and end; what they paint until then changes nothing."""
+    with ClusterDaemon(root, ray) as daemon:
+        daemon.drop("slow", settings={"steps": 400})
+        job = daemon.until_step("slow", 30)
+        old = workers_of(job)
+        ray.kill("head")
+        wait_until(lambda: "Ray" in str(daemon.client.request("status")), "not told", seconds=60)
+        are_lost = nodes == "lost too"
+        if are_lost:
+            for name in ray.small.names:
+                ray.kill(name)
+        ray.small.start_head()
+        if not are_lost:
+            wait_until(lambda: not any(each.is_running() for each in old), "it paints on without a head", seconds=60)
+        for name in ray.small.names:
+            (ray.start if are_lost else ray.rejoin)(name)
+        done = daemon.until("slow", JobState.DONE, seconds=120)
+        assert (done.attempts, done.attempt != job.attempt) == (0, True)
+        daemon.check_whole(done, 400)
+        daemon.end()
+    check_invariant(root, ["slow"])
+
+
+def test_a_node_with_another_version_is_named_and_another_is_taken(
+    root: Root, ray: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other" / "styled-9.9.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: styled\nVersion: 9.9\n")
+    ray.kill("node1")
+    ray.small.start_node(
+        "node1", {"PYTHONPATH": os.pathsep.join([str(other.parent), ray.small.variables["PYTHONPATH"]])}
+    )
+    try:
+        with ClusterDaemon(root, ray) as daemon:
+            for name in ("a", "b", "c"):
+                daemon.drop(name)
+            for name in ("a", "b", "c"):
+                done = daemon.until(name, JobState.DONE, seconds=60)
+                assert done.attempts == 0
+            daemon.check_whole(done)
+            log = (root.state / "daemon.log").read_text()
+            assert "node1: styled 9.9 is installed there" in log
+        for name, value in ray.small.environment.items():
+            monkeypatch.setenv(name, value)
+        found = [each for each in examine(backend_of(root, load_config(root.config))) if each.name == "node"]
+        assert [(each.level, each.text.partition(":")[0]) for each in found] == [("warning", "node1"), ("ok", "node2")]
+    finally:
+        ray.kill("node1")
+        ray.start("node1")
+
+
+def test_the_doctor_runs_a_small_job_on_each_node(root: Root, ray: RayCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ray.small.environment.items():
+        monkeypatch.setenv(name, value)
+    good = backend_of(root, load_config(root.config))
+    found = list(examine(good))
+    assert {each.level for each in found} == {"ok"}
+    assert [each.text.partition(":")[0] for each in found if each.name == "node"] == ["node1", "node2"]
+    assert found[0].text == "Ray answers; it takes nobody without its token"
+    nowhere = [each for each in examine(msgspec.structs.replace(good, python="/nowhere/python")) if each.name == "node"]
+    assert all((each.level, "/nowhere/python" in each.text) == ("problem", True) for each in nowhere)
+    [refused] = [each for each in examine(msgspec.structs.replace(good, gpus=1.0)) if each.name == "node"]
+    assert (refused.level, refused.text) == ("problem", "no node of Ray has 1 CPU and 1 GPU")
+    assert list(Path(good.spool).iterdir()) == []
