@@ -280,7 +280,6 @@ class NoRoot(StyledError):
     """The folder is no root: nothing is made in it unasked."""
 
     exit_code = 66  # EX_NOINPUT: systemd tries again, its disk may not be mounted yet
-    advice_default = "Give the right one with --root or $STYLED_ROOT, or make this one with: styled init."
 
 
 class StorageRefuses(StyledError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class Root:
             return False
         except PermissionError:  # a folder to go through, not to read
             return os.path.lexists(self.state)
+
+    @property
+    def command_to_make_it(self) -> str:
+        """What to type where it is not made."""
+        return f"styled init {shlex.quote(str(self.path))}"
 
     @property
     def inbox(self) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from styled.cli.options import root_option
 from styled.errors import NoRoot, OutputUnusable
 from styled.files import durable
 from styled.files.printable import escaped
@@ -17,12 +18,16 @@ _READMES = Path(__file__).parent.parent / "data" / "root"
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
-def init(folder: str | None) -> None:
+@root_option
+def init(folder: str | None, root_path: str | None) -> None:
     """Make DIR a root: the folder with inbox/ and evolution/, each with a README.
 
-    Without DIR it is $STYLED_ROOT, else the current folder. What is there already stays as it is.
+    Without DIR, or --root DIR as other commands have it, it is $STYLED_ROOT, else the current folder. What is there
+    already stays as it is.
     """
-    root = Root.at(folder)
+    if folder and root_path:
+        raise click.UsageError("give the folder once: DIR, or --root DIR")
+    root = Root.at(folder or root_path)
     was_made = root.is_made
     make_root(root)
     now = "was a root already" if was_made else "is a root now"
@@ -60,4 +65,7 @@ def require_root(root: Root) -> None:
         if click.confirm(question, err=True):
             make_root(root)
             return
-    raise NoRoot(f"{escaped(str(root.path))} is no root: it has no inbox/ and no evolution/")
+    raise NoRoot(
+        f"{escaped(str(root.path))} is no root: it has no inbox/ and no evolution/",
+        f"Give the right one with --root or $STYLED_ROOT, or make this one with: {escaped(root.command_to_make_it)}",
+    )

@@ -144,7 +144,7 @@ def _incomplete_line(entry: dict[str, Any]) -> str:
 def _daemon_line(daemon: dict[str, Any], root: Root) -> str:
     place = escaped(str(root.path))
     if not root.is_made:
-        return f"{place} is no root; make it one with: styled init"
+        return f"{place} is no root; make it one with: {escaped(root.command_to_make_it)}"
     if daemon["state"] == "off":
         return f"No daemon runs for {place}; start it with: styled daemon"
     line = f"The daemon of {place} is {daemon['state']} (pid {daemon['pid']})"

@@ -86,7 +86,11 @@ def _folders(root: Root) -> Iterator[Finding]:
             advice = "Make it a folder, or make the link yourself."
             yield Finding(name, "problem", f"{folder} is a link that another user has made; it is not followed", advice)
         elif not folder.exists():
-            advice = "The daemon makes it when it starts." if root.is_made else "Make the root with: styled init."
+            advice = (
+                "The daemon makes it when it starts."
+                if root.is_made
+                else f"Make the root with: {root.command_to_make_it}"
+            )
             yield Finding(name, "warning", f"{folder} is not there", advice)
         elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(

@@ -23,7 +23,8 @@ def test_a_new_root_has_its_folders_and_what_they_are_for(tmp_path: Path) -> Non
     for folder in ("inbox", "evolution"):
         text = (tmp_path / "new" / folder / "README.md").read_text()
         assert text == (PROJECT / folder / "README.md").read_text(), "the project's own root has the same"
-    assert "was a root already" in CliRunner().invoke(init, [str(tmp_path / "new")]).output
+    assert "was a root already" in CliRunner().invoke(init, ["--root", str(tmp_path / "new")]).output
+    assert CliRunner().invoke(init, [str(tmp_path / "a"), "--root", str(tmp_path / "b")]).exit_code == 2
 
 
 def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_no_other_command_makes_one_unasked(
     assert arguments[0] in COMMANDS
     told = CliRunner().invoke(styled, arguments)
     assert isinstance(told.exception, NoRoot)
-    assert "styled init" in str(told.exception)
+    assert f"styled init {tmp_path / 'empty'}" in str(told.exception)
     assert list((tmp_path / "empty").iterdir()) == []
 
 

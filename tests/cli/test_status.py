@@ -33,7 +33,9 @@ KEYS = {
 def test_a_root_without_anything_has_a_status(styled: Styled, tmp_path: Path) -> None:
     told = styled("status", "--root", tmp_path)
     assert told.returncode == 0
-    assert told.stdout.startswith(f"{tmp_path} is no root; make it one with: styled init\n0 waiting, 0 running")
+    assert told.stdout.startswith(
+        f"{tmp_path} is no root; make it one with: styled init {tmp_path}\n0 waiting, 0 running"
+    )
     report = json.loads(styled("status", "--json", "--root", tmp_path).stdout)
     assert report.keys() == KEYS
     assert report["daemon"]["state"] == "off"

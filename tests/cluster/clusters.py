@@ -39,6 +39,9 @@ class Cluster(Protocol):
     def left(self, root: Root) -> list[str]:
         """Return what lies in the spool, and on the nodes."""
 
+    def disks(self, root: Root) -> list[Path]:
+        """Return the folders in which attempts are laid out: those of the nodes, or what they share."""
+
     def until_ready(self) -> None:
         """Wait until all nodes can be given a job."""
 
@@ -82,6 +85,9 @@ class SlurmCluster:
 
     def left(self, root: Root) -> list[str]:
         return sorted(path.name for path in (root.path.parent / "spool").glob("styled-*"))
+
+    def disks(self, root: Root) -> list[Path]:
+        return [root.path.parent / "spool"]
 
     def until_ready(self) -> None:
         wait_until(self._all_nodes_are_idle, "a node does not come back", seconds=60)
@@ -134,8 +140,11 @@ class RayCluster:
                     found.append(command)
         return found
 
+    def disks(self, root: Root) -> list[Path]:
+        return [self.small.folder / f"tmp-{node}" for node in self.small.names]
+
     def left(self, root: Root) -> list[str]:
-        places = [root.state / "spool", *(self.small.folder / f"tmp-{node}" for node in self.small.names)]
+        places = [root.state / "spool", *self.disks(root)]
         return sorted(str(path) for place in places if place.is_dir() for path in place.glob("styled-*"))
 
     def until_ready(self) -> None:

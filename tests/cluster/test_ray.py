@@ -10,7 +10,10 @@ import pytest
 
 from styled.backend.choose import backend_of
 from styled.backend.staged.checkup import examine
+from styled.backend.staged.engines import engine_for
+from styled.backend.staged.staged import ATTEMPT
 from styled.config import load_config
+from styled.errors import BackendRefuses
 from styled.job import JobState
 from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
@@ -47,6 +50,23 @@ def test_a_head_that_dies_and_comes_back_has_forgotten_all_and_each_job_is_done_
         daemon.check_whole(done, 400)
         daemon.end()
     check_invariant(root, ["slow"])
+
+
+def test_an_attempt_is_one_actor_however_often_it_is_submitted(
+    root: Root, ray: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ray.small.environment.items():
+        monkeypatch.setenv(name, value)
+    engine = engine_for(backend_of(root, load_config(root.config)), "styled-twice-")
+    try:
+        handle = engine.submit("styled-twice-0001-aa", ATTEMPT, root.path)
+        with pytest.raises(BackendRefuses, match="styled-twice-0001-aa"):
+            engine.submit("styled-twice-0001-aa", ATTEMPT, root.path)
+        assert list(engine.look()) == ["styled-twice-0001-aa"]
+        engine.kill(handle)
+    finally:
+        engine.close()
+    wait_until(lambda: ray.attempts() == [], "left on the nodes")
 
 
 def test_a_node_with_another_version_is_named_and_another_is_taken(

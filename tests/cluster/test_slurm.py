@@ -1,12 +1,9 @@
-"""What only Slurm has: time limits, refusals, a controller, answers that are lost, a spool that all nodes share."""
+"""What only Slurm has: time limits, refusals, a controller, answers that are lost."""
 
 from __future__ import annotations
 
-import contextlib
-import re
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+import sys
 from pathlib import Path
 
 import msgspec
@@ -97,60 +94,26 @@ def _with_sbatch(folder: Path, lines: str) -> str:
     return f"{programs}:{SEARCH}"
 
 
-@pytest.fixture
-def small_spool(tmp_path: Path) -> Iterator[Callable[[bool], None]]:
-    """A spool of 80 MiB beside the root, little more than must be free; what it gives fills it, or makes room again."""
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(spool)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"no small disk here: {made.stderr.decode().strip()}")
-
-    def fill(is_full: bool) -> None:
-        if not is_full:
-            (spool / "filler").unlink()
-            return
-        with contextlib.suppress(OSError), (spool / "filler").open("wb", buffering=0) as file:  # until there is no room
-            while True:
-                file.write(bytes(2**20))
-
-    yield fill
-    subprocess.run(["umount", "--lazy", str(spool)], check=True)
-
-
-def test_a_spool_that_fills_while_a_job_is_painted(
-    root: Root, slurm: SlurmCluster, small_spool: Callable[[bool], None]
+def test_a_node_with_another_version_is_named_and_another_is_taken(
+    root: Root, slurm: SlurmCluster, tmp_path: Path
 ) -> None:
-    with ClusterDaemon(root, slurm) as daemon:
-        daemon.drop("slow", settings={"steps": 200})
-        job = daemon.until_step("slow", 20)
-        small_spool(True)
-        wait_until(lambda: moves_back(daemon), "nothing is told of it")
-        # Whichever of its files found no room first; where that is the one for messages, the exit code is all there is.
-        assert re.search("has 0 MB free|No space left|the disk is full", moves_back(daemon)[0])
-        small_spool(False)
-        done = daemon.until("slow", JobState.DONE, seconds=60)
-        assert (done.attempts, done.attempt != job.attempt) == (0, True)
-        daemon.check_whole(done, 200)
+    other = tmp_path / "other" / "styled-9.9.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: styled\nVersion: 9.9\n")
+    python = tmp_path / "python"
+    path = f'[ "$(hostname)" != node1 ] || export PYTHONPATH="{other.parent}:$PYTHONPATH"'
+    python.write_text(f'#!/bin/sh\n{path}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with ClusterDaemon(root, slurm, STYLED_BACKEND__PYTHON=str(python)) as daemon:
+        for name in ("a", "b", "c"):
+            daemon.drop(name)
+        for name in ("a", "b", "c"):
+            done = daemon.until(name, JobState.DONE, seconds=60)
+            assert (done.attempts, done.node) == (0, "")
+        daemon.check_whole(done)
+        assert "node1: styled 9.9 is installed there" in (root.state / "daemon.log").read_text()
         daemon.end()
-    check_invariant(root, ["slow"])
-
-
-def test_a_spool_that_is_full_fails_no_job(
-    root: Root, slurm: SlurmCluster, small_spool: Callable[[bool], None]
-) -> None:
-    small_spool(True)
-    with ClusterDaemon(root, slurm) as daemon:
-        daemon.drop("harbour")
-        wait_until(lambda: moves_back(daemon), "nothing is told of it")
-        assert re.search("has 0 MB free|No space left", moves_back(daemon)[0])
-        assert daemon.until("harbour", JobState.WAITING).attempts == 0
-        small_spool(False)
-        daemon.check_whole(daemon.until("harbour", JobState.DONE, seconds=60))
-        daemon.end()
-    check_invariant(root, ["harbour"])
+    check_invariant(root, ["a", "b", "c"])
 
 
 def test_the_time_limit_costs_no_attempt(root: Root, slurm: SlurmCluster) -> None:

@@ -1,0 +1,77 @@
+"""The disk on which a node paints is full, or becomes full: nothing is lost, and it costs no attempt."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from styled.job import JobState
+from styled.root import Root
+from tests.cluster.cluster_daemon import ClusterDaemon
+from tests.cluster.clusters import Cluster
+from tests.cluster.looking import moves_back
+from tests.deadlines import wait_until
+from tests.faults.daemon_process import check_invariant
+
+pytestmark = pytest.mark.processes
+
+FULL = "MB free|No space left|the disk is full"
+"""Whichever file found no room first; where that is the one for messages, a worker's exit code is all there is."""
+
+
+@pytest.fixture
+def fill(root: Root, cluster: Cluster) -> Iterator[Callable[[bool], None]]:
+    """Disks of 80 MiB, little more than must be free; what it gives fills them, or makes room again."""
+    disks = cluster.disks(root)
+    with contextlib.ExitStack() as stack:
+        for disk in disks:
+            disk.mkdir(exist_ok=True)
+            mount = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk)]
+            if (made := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
+                pytest.skip(f"no small disk here: {made.stderr.strip()}")
+            stack.callback(subprocess.run, ["umount", "--lazy", str(disk)], check=True)
+
+        def fill(is_full: bool) -> None:
+            for disk in disks:
+                _fill(disk / "filler") if is_full else (disk / "filler").unlink()
+
+        yield fill
+
+
+def _fill(filler: Path) -> None:
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:  # until there is no room
+        while True:
+            file.write(bytes(2**20))
+
+
+def test_a_disk_that_fills_while_a_job_is_painted(root: Root, cluster: Cluster, fill: Callable[[bool], None]) -> None:
+    with ClusterDaemon(root, cluster) as daemon:
+        daemon.drop("slow", settings={"steps": 200})
+        job = daemon.until_step("slow", 20)
+        fill(True)
+        wait_until(lambda: moves_back(daemon), "nothing is told of it")
+        assert re.search(FULL, moves_back(daemon)[0])
+        fill(False)
+        done = daemon.until("slow", JobState.DONE, seconds=60)
+        assert (done.attempts, done.attempt != job.attempt) == (0, True)
+        daemon.check_whole(done, 200)
+        daemon.end()
+    check_invariant(root, ["slow"])
+
+
+def test_a_disk_that_is_full_fails_no_job(root: Root, cluster: Cluster, fill: Callable[[bool], None]) -> None:
+    fill(True)
+    with ClusterDaemon(root, cluster) as daemon:
+        daemon.drop("harbour")
+        wait_until(lambda: moves_back(daemon), "nothing is told of it")
+        assert re.search(FULL, moves_back(daemon)[0])
+        assert daemon.until("harbour", JobState.WAITING).attempts == 0
+        fill(False)
+        daemon.check_whole(daemon.until("harbour", JobState.DONE, seconds=60))
+        daemon.end()
+    check_invariant(root, ["harbour"])
