@@ -16,7 +16,7 @@ pytestmark = pytest.mark.processes
 
 async def test_each_node_is_a_row_with_the_job_that_it_paints(daemon: ClusterDaemon) -> None:
     for name in ("first", "second"):
-        daemon.drop(name, settings={"steps": 300})
+        daemon.drop(name, settings={"steps": 4000})
     nodes = {daemon.until_step(name, 5).node for name in ("first", "second")}
     app = StyledApp(daemon.root, Options(refresh_s=0.25), start_daemon=False, clock=time.time, measure=lambda: HOST)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -88,7 +88,7 @@ def served(root: Root) -> Iterator[Served]:
 
 def connect(root: Root) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(5)
+    client.settimeout(patience(5))
     client.connect(str(root.socket))
     return client
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from styled.job import JobState
 from styled.root import Root
+from styled.tui.model.snapshot import Picture
 from styled.tui.screens.detail_screen import PAGES, DetailScreen
 from styled.tui.screens.main_screen import MainScreen
 from styled.tui.widgets.picture_view import PictureView
@@ -72,17 +75,19 @@ async def test_brackets_scrub_and_space_plays_to_the_newest(desk: Desk, root: Ro
         await until(pilot, lambda: "frame 20 of 40" in screen_text(pilot.app))
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: "frame 30 of 40" in screen_text(pilot.app))
-        seen = set()
+        seen: list[int] = []
+        show = PictureView.show_picture
+
+        def note(view: PictureView, picture: Picture | None, *arguments: Any) -> None:
+            if view.id == "large" and picture is not None and picture.step not in seen[-1:]:
+                seen.append(picture.step)
+            show(view, picture, *arguments)
+
+        monkeypatch.setattr(PictureView, "show_picture", note)
         await pilot.press("space")
-        view = screen.query_one("#large", PictureView)
-
-        def ended() -> bool:
-            if view.picture is not None:
-                seen.add(view.picture.step)
-            return screen.frame is None
-
-        await until(pilot, ended)
-        assert {10, 20, 30} <= seen
+        await until(pilot, lambda: screen.frame is None)
+        await until(pilot, lambda: seen[-1:] == [40])
+        assert seen[-4:] == [10, 20, 30, 40]
         assert screen._player is None
 
 
