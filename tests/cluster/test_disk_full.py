@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from styled.job import JobState
 from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
-from tests.cluster.clusters import Cluster
+from tests.cluster.clusters import Cluster, SlurmCluster
 from tests.cluster.looking import moves_back
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import check_invariant
@@ -24,10 +24,9 @@ FULL = "MB free|No space left|the disk is full"
 """Whichever file found no room first; where that is the one for messages, a worker's exit code is all there is."""
 
 
-@pytest.fixture
-def fill(root: Root, cluster: Cluster) -> Iterator[Callable[[bool], None]]:
-    """Disks of 80 MiB, little more than must be free; what it gives fills them, or makes room again."""
-    disks = cluster.disks(root)
+@contextlib.contextmanager
+def small(disks: Sequence[Path]) -> Iterator[Callable[[bool], None]]:
+    """Make disks of 80 MiB, little more than must be free; what it gives fills them, or makes room again."""
     with contextlib.ExitStack() as stack:
         for disk in disks:
             disk.mkdir(exist_ok=True)
@@ -49,8 +48,8 @@ def _fill(filler: Path) -> None:
             file.write(bytes(2**20))
 
 
-def test_a_disk_that_fills_while_a_job_is_painted(root: Root, cluster: Cluster, fill: Callable[[bool], None]) -> None:
-    with ClusterDaemon(root, cluster) as daemon:
+def test_a_disk_that_fills_while_a_job_is_painted(root: Root, cluster: Cluster) -> None:
+    with small(cluster.disks(root)) as fill, ClusterDaemon(root, cluster) as daemon:
         daemon.drop("slow", settings={"steps": 200})
         job = daemon.until_step("slow", 20)
         fill(True)
@@ -64,9 +63,12 @@ def test_a_disk_that_fills_while_a_job_is_painted(root: Root, cluster: Cluster, 
     check_invariant(root, ["slow"])
 
 
-def test_a_disk_that_is_full_fails_no_job(root: Root, cluster: Cluster, fill: Callable[[bool], None]) -> None:
-    fill(True)
-    with ClusterDaemon(root, cluster) as daemon:
+@pytest.mark.slurm
+def test_a_disk_that_is_full_fails_no_job(root: Root, slurm: SlurmCluster) -> None:
+    """On Ray there is no such thing: Python takes another of a node's temporary folders where one is full."""
+    slurm.until_ready()
+    with small(slurm.disks(root)) as fill, ClusterDaemon(root, slurm) as daemon:
+        fill(True)
         daemon.drop("harbour")
         wait_until(lambda: moves_back(daemon), "nothing is told of it")
         assert re.search(FULL, moves_back(daemon)[0])
