@@ -72,7 +72,12 @@ def test_a_disk_that_is_full_fails_no_job(root: Root, slurm: SlurmCluster) -> No
         daemon.drop("harbour")
         wait_until(lambda: moves_back(daemon), "nothing is told of it")
         assert re.search(FULL, moves_back(daemon)[0])
-        assert daemon.until("harbour", JobState.WAITING).attempts == 0
+
+        def waits() -> bool:
+            job = daemon.job("harbour")
+            return job is not None and (job.state, job.attempts) == (JobState.WAITING, 0)
+
+        wait_until(waits, "it costs an attempt")
         fill(False)
         daemon.check_whole(daemon.until("harbour", JobState.DONE, seconds=60))
         daemon.end()

@@ -114,7 +114,7 @@ def test_jobs_outlive_a_daemon_that_is_stopped_or_killed(root: Root, cluster: Cl
 def test_a_daemon_that_is_to_stop_its_jobs_leaves_none_on_the_cluster(root: Root, cluster: Cluster) -> None:
     with ClusterDaemon(root, cluster) as first:
         for name in ("slow-a", "slow-b", "slow-c"):  # one of them waits in the cluster
-            first.drop(name, settings={"steps": 200})
+            first.drop(name, settings={"steps": 400})
         jobs = [first.until_step(name, 20) for name in _first_two(first)]
         wait_until(lambda: all(list(folder_of(first, job).checkpoint.glob("*.npz")) for job in jobs), "no checkpoint")
         first.client.request("stop", jobs=True)
@@ -129,7 +129,7 @@ def test_a_daemon_that_is_to_stop_its_jobs_leaves_none_on_the_cluster(root: Root
     with ClusterDaemon(root, cluster) as second:
         for name in ("slow-a", "slow-b", "slow-c"):
             done = second.until(name, JobState.DONE, seconds=60)
-            second.check_whole(done, 200)
+            second.check_whole(done, 400)
             assert done.attempts == 0
         assert moves_back(second) == [""] * 3, "the queue did not ask for it"
         second.end()

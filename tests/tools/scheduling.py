@@ -17,6 +17,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parents[1]
 
+CLUSTER = TESTS / "cluster"
+"""Each of its tests goes by itself: what they share is one cluster for each process, and they wait for most of their time."""
+
 ENGINE = "tensorflow in the engine"
 ELSEWHERE = "tensorflow elsewhere"
 PAINTING = "painting"
@@ -58,8 +61,10 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
             super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return unit_of(self.config.rootpath / file) or file
+        file = self.config.rootpath / nodeid.partition("::")[0]
+        if CLUSTER in file.parents:
+            return nodeid
+        return unit_of(file) or str(file)
 
 
 def is_for_another(file: Path, config: pytest.Config) -> bool:
