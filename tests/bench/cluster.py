@@ -142,9 +142,9 @@ def delays(cluster: Cluster) -> None:
         cancel_all(daemon)
         click.echo(f"| daemon killed, started again | {restarted(daemon, 'slow-daemon')} |")
         cancel_all(daemon)
-        for title, lose, back in (
-            ("node killed", cluster.kill, (cluster.start,)),
-            ("network cut", cluster.cut, (cluster.mend, cluster.rejoin)),
+        for title, name, lose, back in (
+            ("node killed", "slow-node", cluster.kill, (cluster.start,)),
+            ("network cut", "slow-cut", cluster.cut, (cluster.mend, cluster.rejoin)),
         ):
             lost: list[str] = []
 
@@ -153,7 +153,7 @@ def delays(cluster: Cluster) -> None:
                 lose(node)
 
             try:
-                click.echo(f"| {title} | {after_loss(daemon, 'slow-' + title.replace(' ', '-'), lose_it)} |")
+                click.echo(f"| {title} | {after_loss(daemon, name, lose_it)} |")
             finally:
                 for again in back if lost else ():
                     again(lost[0])
