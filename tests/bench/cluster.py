@@ -169,7 +169,7 @@ def pictures_per_hour(cluster: Cluster, count: int, size: int, steps: int) -> No
             names = [f"real-{number}" for number in range(count)]
             began = time.monotonic()
             for name in names:
-                settings = {"size": size, "steps": steps, "frame_every": 0}
+                settings = {"size": size, "steps": steps, "frame_every": 0, "checkpoint_s": 60}
                 add_pair(root, SAMPLES / "rocket.jpg", [SAMPLES / "starry_night.jpg"], name=name, settings=settings)
             while not all((job := daemon.job(name)) and job.state is JobState.DONE for name in names):
                 if failed := [job for job in daemon.jobs() if job.state is JobState.FAILED]:
