@@ -61,13 +61,32 @@ class Cluster(Protocol):
         """Have a node be one of the cluster again that was given up, and lives."""
 
 
-class SlurmCluster:
+class _OnHosts:
+    """A cluster whose nodes may be hosts of a network."""
+
+    def __init__(self, network: Network | None) -> None:
+        self._network = network
+
+    def cut(self, node: str) -> None:
+        self._cuttable().cut(node)
+
+    def mend(self, node: str) -> None:
+        self._cuttable().mend(node)
+
+    def _cuttable(self) -> Network:
+        if self._network is None:
+            pytest.skip("no networks here that can be cut: they need root and iproute2")
+        return self._network
+
+
+class SlurmCluster(_OnHosts):
     """Slurm, whose nodes share a folder beside the root."""
 
     title = "Slurm"
 
     def __init__(self, small: SmallSlurm, network: Network | None) -> None:
-        self.small, self._network = small, network
+        super().__init__(network)
+        self.small = small
 
     def settings(self, root: Root) -> dict[str, str]:
         spool = root.path.parent / "spool"
@@ -107,23 +126,18 @@ class SlurmCluster:
     def start(self, node: str) -> None:
         self.small.start_node(node)
 
-    def cut(self, node: str) -> None:
-        _cuttable(self._network).cut(node)
-
-    def mend(self, node: str) -> None:
-        _cuttable(self._network).mend(node)
-
     def rejoin(self, node: str) -> None:
         """Nothing: Slurm takes a node back that it hears of again."""
 
 
-class RayCluster:
+class RayCluster(_OnHosts):
     """Ray, whose nodes share no folder with anybody."""
 
     title = "Ray"
 
     def __init__(self, small: SmallRay, network: Network | None) -> None:
-        self.small, self._network = small, network
+        super().__init__(network)
+        self.small = small
 
     def settings(self, root: Root) -> dict[str, str]:
         return self.small.environment
@@ -157,22 +171,10 @@ class RayCluster:
     def start(self, node: str) -> None:
         self.small.start_node(node)
 
-    def cut(self, node: str) -> None:
-        _cuttable(self._network).cut(node)
-
-    def mend(self, node: str) -> None:
-        _cuttable(self._network).mend(node)
-
     def rejoin(self, node: str) -> None:
         """Start the node's Ray anew: it ends when it is told that it was given up."""
         self.kill(node)
         self.start(node)
-
-
-def _cuttable(network: Network | None) -> Network:
-    if network is None:
-        pytest.skip("no networks here that can be cut: they need root and iproute2")
-    return network
 
 
 @contextlib.contextmanager

@@ -92,11 +92,6 @@ class SmallSlurm:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
-    def names(self) -> list[str]:
-        """The nodes."""
-        return list(self._hosts)
-
-    @property
     def environment(self) -> dict[str, str]:
         """What a program needs in its environment to use this cluster."""
         return {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": SEARCH}

@@ -121,6 +121,7 @@ class SmallRay:
             f"--ray-client-server-port={_free_port()}",
             f"--temp-dir={self.folder / 'r'}",
             "--include-dashboard=false",
+            "--no-monitor",
             "--num-cpus=0",
             variables={},
         )
