@@ -173,8 +173,10 @@ async def run(
     look = Look(root)
     stream = Stream(lambda: parts_of(look()), close=look.close)
     page = LivePage(root, stream)
+    # Its own configuration of logging would close the handlers of this process: absl's, which TensorFlow brings, closes
+    # the stream too that it was made with.
     config = uvicorn.Config(
-        page.app(token), lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
+        page.app(token), log_config=None, lifespan="off", ws="none", log_level="error", access_log=False, proxy_headers=False,
         server_header=False, limit_concurrency=_CONNECTIONS_MOST, timeout_graceful_shutdown=_END_S, timeout_keep_alive=30, backlog=_BACKLOG,
     )  # fmt: skip
 

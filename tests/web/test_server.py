@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import signal
 import socket
 import subprocess
@@ -56,6 +57,20 @@ def test_a_file_is_given_with_its_kind_and_not_twice(served: Address, root: Root
     assert ask(served, path, If_None_Match=headers["ETag"])[:2] == (304, b"")
     status, body, again = ask(served, path, method="HEAD")
     assert (status, body, again["Content-Length"]) == (200, b"", headers["Content-Length"])
+
+
+def test_the_logging_of_its_process_is_left_alone(request: pytest.FixtureRequest) -> None:
+    """Where TensorFlow was loaded it closed what absl logs to: the file in which pytest keeps standard error."""
+
+    class Kept(logging.StreamHandler):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    kept = Kept()
+    assert ask(request.getfixturevalue("served"), "")[0] == 200
+    assert not kept.is_closed
 
 
 @pytest.mark.parametrize(
