@@ -37,8 +37,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DiskFull: no space, or the quota is used up.
     """
-    # A random name: two writers of one file must not write into one temporary file.
-    temporary = path.with_name(f".styled-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(path)
     with disk_full_at(path):
         try:
             with open(temporary, "xb") as file:  # noqa: PTH123  # Path.open has no fewer arguments and a longer traceback
@@ -68,7 +67,20 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         DiskFull: no space, or the quota is used up.
     """
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    write_bytes(path, as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """Return ``value`` as indented JSON, for files that people read too."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden sibling of ``path`` that :func:`sweep` knows.
+
+    A random name: two writers of one file must not write into one temporary file.
+    """
+    return path.with_name(f".styled-{secrets.token_hex(4)}.tmp")
 
 
 def sync_folder(folder: Path) -> None:
@@ -152,7 +164,7 @@ def waiting_for(path: Path) -> Iterator[None]:
 
 def refusal(folder: Path, size: int) -> OSError | None:
     """Try to write so many bytes into a folder, durably; return what came of it, None if they could be written."""
-    probe = folder / f".styled-{secrets.token_hex(4)}.tmp"
+    probe = temporary_beside(folder / "probe")
     try:
         try:
             with open(probe, "xb", buffering=0) as file:  # noqa: PTH123  # as above

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from styled.files import durable
 
@@ -27,7 +24,7 @@ class Reserve:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._temporary = path.with_name(f".styled-{secrets.token_hex(4)}.tmp")
+        self._temporary = durable.temporary_beside(path)
         with durable.disk_full_at(path), open(self._temporary, "xb") as file:  # noqa: PTH123  # as durable.replacing
             try:
                 os.posix_fallocate(file.fileno(), 0, _SIZE)
@@ -38,9 +35,8 @@ class Reserve:
 
     def write_json(self, value: Any) -> None:
         """Write the file, as indented JSON of less than 4096 bytes, durably. Only once."""
-        data = msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
         with durable.disk_full_at(self._path), open(self._temporary, "r+b") as file:  # noqa: PTH123  # as above
-            file.write(data)
+            file.write(durable.as_json(value))
             file.truncate()
             file.flush()
             os.fsync(file.fileno())

@@ -84,14 +84,18 @@ def first_step(daemon: ClusterDaemon) -> str:
     return str(watch)
 
 
-def after_loss(daemon: ClusterDaemon, name: str, lose: Callable[[str], None]) -> str:
-    """Measure from the loss of a node to the first step elsewhere."""
+def after_loss(daemon: ClusterDaemon, name: str, lose: Callable[[str], None], *back: Callable[[str], None]) -> str:
+    """Measure from the loss of a node to the first step elsewhere; then have the node back."""
     lost = painting(daemon, name)
     watch = Watch(daemon, name)
     lose(lost.node)
-    watch.until("given up", lambda job: job.attempt != lost.attempt or job.state is JobState.WAITING)
-    watch.until("placed", lambda job: job.attempt != lost.attempt and bool(job.node))
-    watch.until_more_steps()
+    try:
+        watch.until("given up", lambda job: job.attempt != lost.attempt or job.state is JobState.WAITING)
+        watch.until("placed", lambda job: job.attempt != lost.attempt and bool(job.node))
+        watch.until_more_steps()
+    finally:
+        for again in back:
+            again(lost.node)
     return str(watch)
 
 
@@ -117,14 +121,6 @@ def memory(daemon: ClusterDaemon) -> str:
     return ", ".join(f"{name} {each.memory_full_info().pss / 2**20:.0f} MiB" for name, each in found)
 
 
-def cancel_all(daemon: ClusterDaemon) -> None:
-    """End what is painted, and wait until the cluster is idle."""
-    for job in daemon.jobs():
-        if job.state in (JobState.RUNNING, JobState.WAITING):
-            daemon.client.request("cancel", job=job.number)
-    wait_until(lambda: daemon.attempts() == [], "left on the nodes", 60)
-
-
 @contextlib.contextmanager
 def new_root() -> Iterator[Root]:
     """Make a root in a folder of its own."""
@@ -139,25 +135,15 @@ def delays(cluster: Cluster) -> None:
     with new_root() as root, ClusterDaemon(root, cluster) as daemon:
         click.echo(f"| job taken | {first_step(daemon)} |")
         click.echo(f"| memory, one job painted | {memory(daemon)} |")
-        cancel_all(daemon)
+        daemon.cancel_all()
         click.echo(f"| daemon killed, started again | {restarted(daemon, 'slow-daemon')} |")
-        cancel_all(daemon)
+        daemon.cancel_all()
         for title, name, lose, back in (
             ("node killed", "slow-node", cluster.kill, (cluster.start,)),
             ("network cut", "slow-cut", cluster.cut, (cluster.mend, cluster.rejoin)),
         ):
-            lost: list[str] = []
-
-            def lose_it(node: str, lose: Callable[[str], None] = lose, lost: list[str] = lost) -> None:
-                lost.append(node)
-                lose(node)
-
-            try:
-                click.echo(f"| {title} | {after_loss(daemon, name, lose_it)} |")
-            finally:
-                for again in back if lost else ():
-                    again(lost[0])
-            cancel_all(daemon)
+            click.echo(f"| {title} | {after_loss(daemon, name, lose, *back)} |")
+            daemon.cancel_all()
             cluster.until_ready()
 
 

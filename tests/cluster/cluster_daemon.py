@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from styled.evolution import frames, read_losses
-from styled.job import Job
+from styled.job import ENDED, Job
 from styled.root import Root
 from tests.cluster.clusters import Cluster
 from tests.cluster.looking import folder_of
@@ -38,6 +38,12 @@ class ClusterDaemon(DaemonProcess):
         job = self.job(name)
         assert job is not None
         return job
+
+    def cancel_all(self) -> None:
+        """Cancel what has not ended, if the daemon runs; wait until nothing of it is left on the nodes."""
+        for job in (job for job in self.jobs() if self.answers() and job.state not in ENDED):
+            self.client.request("cancel", job=job.number)
+        wait_until(lambda: self.attempts() == [], f"left on the nodes: {self.attempts()}")
 
     def check_whole(self, job: Job, steps: int = 20) -> None:
         """Check that a job's folder has all that a local one has, and that nothing of it is left elsewhere."""

@@ -182,8 +182,8 @@ def slurm_cluster(network: Network | None, *, timeout_s: int = 5) -> Iterator[Sl
     """Start a Slurm; skip the tests where there is none."""
     if why := small_slurm.missing():
         pytest.skip(f"no Slurm here: {why}")
-    hosts = {"hosts": network.hosts} if network else {}
-    with _short_folder("slurm-") as folder, SmallSlurm(folder / "c", timeout_s=timeout_s, **hosts) as small:
+    hosts = network.hosts if network else ()
+    with _short_folder("slurm-") as folder, SmallSlurm(folder / "c", timeout_s=timeout_s, hosts=hosts) as small:
         yield SlurmCluster(small, network)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from styled.job import ENDED
 from styled.root import Root
+from tests.backend.contract.test_contract import root
 from tests.cluster import network as networks
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import Cluster, RayCluster, SlurmCluster, ray_cluster, slurm_cluster
 from tests.cluster.network import Network
-from tests.deadlines import wait_until
+
+__all__ = ["root"]
 
 
 @pytest.fixture(scope="session")
@@ -49,18 +49,8 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Root:
-    """An empty root."""
-    root = Root.at(tmp_path / "root")
-    root.evolution.mkdir(parents=True)
-    return root
-
-
-@pytest.fixture
 def daemon(root: Root, cluster: Cluster) -> Iterator[ClusterDaemon]:
     """A daemon; it leaves nothing on the nodes."""
     with ClusterDaemon(root, cluster) as daemon:
         yield daemon
-        for job in (job for job in daemon.jobs() if daemon.answers() and job.state not in ENDED):
-            daemon.client.request("cancel", job=job.number)
-        wait_until(lambda: daemon.attempts() == [], f"left on the nodes: {daemon.attempts()}")
+        daemon.cancel_all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import Cluster
 from tests.cluster.looking import folder_of, moves_back, workers_of
+from tests.cluster.programs import python
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import check_invariant, lines
 
@@ -73,10 +73,8 @@ def test_a_node_whose_clock_is_wrong(root: Root, cluster: Cluster, tmp_path: Pat
     clock.mkdir()
     shift = f"import time; now = time.time; time.time = lambda: now() + {hours} * 3600"
     (clock / "sitecustomize.py").write_text(f"{shift}\nopen({str(clock / 'used')!r}, 'a').close()\n")
-    python = clock / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{clock}:$PYTHONPATH" exec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    with ClusterDaemon(root, cluster, STYLED_BACKEND__PYTHON=str(python)) as daemon:
+    program = python(clock / "python", f'export PYTHONPATH="{clock}:$PYTHONPATH"')
+    with ClusterDaemon(root, cluster, STYLED_BACKEND__PYTHON=str(program)) as daemon:
         daemon.drop("slow", settings={"steps": 60})
         done = daemon.until("slow", JobState.DONE)
         assert (clock / "used").exists(), "the clock was right"

@@ -19,6 +19,7 @@ from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import RayCluster
 from tests.cluster.looking import workers_of
+from tests.cluster.programs import another_version
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import check_invariant
 
@@ -66,13 +67,9 @@ def test_an_attempt_is_one_actor_however_often_it_is_submitted(
 def test_a_node_with_another_version_is_named_and_another_is_taken(
     root: Root, ray: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tmp_path / "other" / "styled-9.9.dist-info"
-    other.mkdir(parents=True)
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: styled\nVersion: 9.9\n")
+    other = another_version(tmp_path / "other")
     ray.kill("node1")
-    ray.small.start_node(
-        "node1", {"PYTHONPATH": os.pathsep.join([str(other.parent), ray.small.variables["PYTHONPATH"]])}
-    )
+    ray.small.start_node("node1", {"PYTHONPATH": os.pathsep.join([str(other), ray.small.variables["PYTHONPATH"]])})
     try:
         with ClusterDaemon(root, ray) as daemon:
             for name in ("a", "b", "c"):

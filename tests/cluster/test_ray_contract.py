@@ -11,10 +11,9 @@ import pytest
 from styled.backend.runner import Report
 from styled.backend.staged.remote import RemoteRunner
 from styled.config import BackendConfig, QueueConfig
-from styled.messages import Checkpointed, Failure, Frame, Result, Started, encode
+from styled.messages import Frame, encode
 from tests.backend.contract import test_contract as contract
 from tests.backend.contract.test_contract import *  # noqa: F403  # the tests, and their fixtures but for the bench
-from tests.backend.contract.test_contract import progress
 from tests.backend.staged.memory_engine import picture
 from tests.cluster.clusters import RayCluster
 from tests.deadlines import wait_until
@@ -34,7 +33,7 @@ class PatientRunner(RemoteRunner):
         return reports
 
 
-class RayBench:
+class RayBench(contract.ToldBench):
     """Workers on the nodes of a Ray, that say what a file beside their picture tells them to."""
 
     outlives = True
@@ -65,21 +64,8 @@ class RayBench:
         wait_until(found, "it is placed nowhere", seconds=60)
         return found()[0].parent
 
-    def say(self, job: str, *lines: bytes) -> None:
-        with (self.folder(job) / "orders").open("ab") as file:
-            file.write(b"".join(line.rstrip(b"\n") + b"\n" for line in lines))
-
     def place(self, job: str) -> None:
         self.folder(job)
-
-    def start(self, job: str) -> None:
-        self.say(job, encode(Started(step=0, steps=20, width=32, height=24, device="cpu")))
-
-    def progress(self, job: str, step: int) -> None:
-        self.say(job, encode(progress(step)))
-
-    def checkpoint(self, job: str, step: int) -> None:
-        self.say(job, encode(Checkpointed(step=step)))
 
     def frame(self, job: str, step: int) -> None:
         name = f"frames/{step:06d}.jpg"
@@ -88,19 +74,7 @@ class RayBench:
 
     def finish(self, job: str) -> None:
         picture(self.folder(job) / "result.png")
-        self.say(job, encode(Result(path="result.png", step=20, loss=1.0, seconds=1.0)), b"exit 0")
-
-    def fail(self, job: str, failure: Failure) -> None:
-        self.say(job, encode(failure), b"exit 1")
-
-    def crash(self, job: str) -> None:
-        self.say(job, b"crash")
-
-    def obey(self, job: str) -> None:
-        self.say(job, encode(Checkpointed(step=9)), b"exit 75")
-
-    def is_asked(self, job: str) -> bool:
-        return (self.folder(job) / "asked").exists()
+        super().finish(job)
 
     def close(self) -> None:
         for job in self.runner.running():

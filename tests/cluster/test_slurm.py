@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import SlurmCluster
 from tests.cluster.looking import moves_back
+from tests.cluster.programs import another_version, program, python
 from tests.deadlines import wait_until
 from tests.faults.daemon_process import check_invariant
 
@@ -89,22 +89,16 @@ def _with_sbatch(folder: Path, lines: str) -> str:
     real = shutil.which("sbatch", path=SEARCH)
     programs = folder / "programs"
     programs.mkdir()
-    (programs / "sbatch").write_text(f"#!/bin/sh\nreal={real}\n{lines}\n")
-    (programs / "sbatch").chmod(0o755)
+    program(programs / "sbatch", f"real={real}", lines)
     return f"{programs}:{SEARCH}"
 
 
 def test_a_node_with_another_version_is_named_and_another_is_taken(
     root: Root, slurm: SlurmCluster, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other" / "styled-9.9.dist-info"
-    other.mkdir(parents=True)
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: styled\nVersion: 9.9\n")
-    python = tmp_path / "python"
-    path = f'[ "$(hostname)" != node1 ] || export PYTHONPATH="{other.parent}:$PYTHONPATH"'
-    python.write_text(f'#!/bin/sh\n{path}\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    with ClusterDaemon(root, slurm, STYLED_BACKEND__PYTHON=str(python)) as daemon:
+    other = another_version(tmp_path / "other")
+    before = f'[ "$(hostname)" != node1 ] || export PYTHONPATH="{other}:$PYTHONPATH"'
+    with ClusterDaemon(root, slurm, STYLED_BACKEND__PYTHON=str(python(tmp_path / "python", before))) as daemon:
         for name in ("a", "b", "c"):
             daemon.drop(name)
         for name in ("a", "b", "c"):

@@ -81,13 +81,13 @@ class SmallSlurm:
     Args:
         folder: a new one, whose path is short: sockets lie in it.
         timeout_s: after which a node that is silent is down.
-        hosts: of the controller, and of each node.
+        hosts: of the controller, and of each node; by default the loopback.
     """
 
-    def __init__(self, folder: Path, *, timeout_s: int = 20, hosts: Sequence[Host] = (Host("127.0.0.1"),) * 3) -> None:
+    def __init__(self, folder: Path, *, timeout_s: int = 20, hosts: Sequence[Host] = ()) -> None:
         self.folder = folder
         self._timeout_s = timeout_s
-        self._controller, *nodes = hosts
+        self._controller, *nodes = hosts or (Host("127.0.0.1"),) * 3
         self._hosts = {f"node{number}": host for number, host in enumerate(nodes, 1)}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -85,28 +85,15 @@ def progress(step: int) -> Progress:
     )  # fmt: skip
 
 
-class LocalBench:
-    """Real processes of this machine."""
+class ToldBench:
+    """Workers that say what a file beside their picture tells them to."""
 
-    outlives = False
-
-    def __init__(self, evolution: Path, folder: Path, environment: pytest.MonkeyPatch) -> None:
-        (folder / "contract_worker.py").write_text(SCRIPT)
-        environment.setenv("PYTHONPATH", str(folder))
-        self.evolution = evolution
-        self.runner: Runner = LocalRunner(None, QueueConfig(parallel=2), module="contract_worker")
-        self.left: list[Runner] = []
-
-    def restarted(self) -> Runner:
-        for job in self.runner.running():
-            self.say(job, b"polite")
-            until(self.runner, lambda _, job=job: (self.evolution / job / "polite").exists())
-        self.left.append(self.runner)
-        self.runner = LocalRunner(None, QueueConfig(parallel=2), module="contract_worker")
-        return self.runner
+    def folder(self, job: str) -> Path:
+        """Return where a job is painted."""
+        raise NotImplementedError
 
     def say(self, job: str, *lines: bytes) -> None:
-        with (self.evolution / job / "orders").open("ab") as file:
+        with (self.folder(job) / "orders").open("ab") as file:
             file.write(b"".join(line.rstrip(b"\n") + b"\n" for line in lines))
 
     def start(self, job: str) -> None:
@@ -131,7 +118,31 @@ class LocalBench:
         self.say(job, encode(Checkpointed(step=9)), b"exit 75")
 
     def is_asked(self, job: str) -> bool:
-        return (self.evolution / job / "asked").exists()
+        return (self.folder(job) / "asked").exists()
+
+
+class LocalBench(ToldBench):
+    """Real processes of this machine."""
+
+    outlives = False
+
+    def __init__(self, evolution: Path, folder: Path, environment: pytest.MonkeyPatch) -> None:
+        (folder / "contract_worker.py").write_text(SCRIPT)
+        environment.setenv("PYTHONPATH", str(folder))
+        self.evolution = evolution
+        self.runner: Runner = LocalRunner(None, QueueConfig(parallel=2), module="contract_worker")
+        self.left: list[Runner] = []
+
+    def restarted(self) -> Runner:
+        for job in self.runner.running():
+            self.say(job, b"polite")
+            until(self.runner, lambda _, job=job: (self.evolution / job / "polite").exists())
+        self.left.append(self.runner)
+        self.runner = LocalRunner(None, QueueConfig(parallel=2), module="contract_worker")
+        return self.runner
+
+    def folder(self, job: str) -> Path:
+        return self.evolution / job
 
     def place(self, job: str) -> None:
         pass
