@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from styled.gallery import write_gallery
+from tests.deadlines import patience
 from tests.gallery.chromium import PROGRAM, Browser, browser
 from tests.gallery.conftest import HOSTILE, write_job
 
@@ -253,6 +254,7 @@ def test_hundreds_of_jobs_load_only_what_is_seen(tab: Browser, tmp_path: Path) -
     tab.open(f"file://{evolution}/index.html")
     fetched = [url for url in tab.requested if url.endswith("thumbnail.webp")]
     assert 5 < len(fetched) < 200
-    assert tab.ask("performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart") < 3000
+    took_ms = tab.ask("performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart")
+    assert took_ms < 1000 * patience(3)
     tab.ask("scrollTo(0, document.documentElement.scrollHeight)")
     tab.until("[...document.querySelectorAll('#cards img')].at(-1).naturalWidth > 0")

@@ -19,6 +19,7 @@ from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.store.status import DaemonStatus, Incomplete, Rejected
 from styled.store.store import Store
+from tests.deadlines import patience
 from tests.store.conftest import FakeClock
 from tests.store.many import add_copies
 
@@ -247,4 +248,4 @@ def test_ten_thousand_jobs_are_quick_to_ask(reader: StoreReader, store: Store):
     assert spent < 0.15
     cpu = time.process_time()
     assert len(reader.jobs()) == 10_000
-    assert time.process_time() - cpu < 0.6
+    assert time.process_time() - cpu < patience(0.3)
