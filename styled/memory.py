@@ -149,3 +149,12 @@ def _inactive_file(path: Path) -> int:
         return int(figures.get("total_inactive_file", figures.get("inactive_file", 0)))
     except (OSError, ValueError):
         return 0
+
+
+def oom_kills() -> int:
+    """Return how many processes the kernel has killed for memory since it started, 0 where it is not known."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

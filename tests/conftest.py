@@ -122,7 +122,7 @@ def job(tmp_path: Path) -> JobFolder:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """Holds checkpoints in the middle of being written, until it is opened."""
     gate = Gate(np.lib.format.write_array)
-    monkeypatch.setattr(np.lib.format, "write_array", gate.write_array)
+    monkeypatch.setattr(np.lib.format, "write_array", gate.write)
     yield gate
     gate.open()
 

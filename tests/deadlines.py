@@ -29,18 +29,19 @@ def patience(seconds: float) -> float:
     return min(LONGEST_S, seconds * max(LEAST, _slowness() * _load()))
 
 
-def wait_until(condition: Callable[[], Value], what: str = "", seconds: float = 40.0) -> Value:
+def wait_until(condition: Callable[[], Value], what: str = "", seconds: float = 40.0, *, every: float = 0.02) -> Value:
     """Return the first true value of ``condition``.
 
     Args:
-        condition: asked every 20 ms.
+        condition: asked again and again.
         what: for the failure, what did not happen.
         seconds: for :func:`patience`.
+        every: seconds between two questions; more where a question costs a good part of that.
     """
     until = time.monotonic() + patience(seconds)
     while not (value := condition()):
         assert time.monotonic() < until, what or "it did not come"
-        time.sleep(0.02)
+        time.sleep(every)
     return value
 
 

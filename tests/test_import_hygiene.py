@@ -44,6 +44,7 @@ def loaded_by(code: str) -> set[str]:
         ("import styled.errors, styled.settings, styled.config, styled.root, styled.messages, styled.vgg19", set()),
         ("import styled.job, styled.store.store, styled.store.reader", {"PIL", "numpy"}),
         ("import styled.daemon.control.protocol, styled.backend.local", {"PIL", "numpy"}),
+        ("import styled.backend.staged.attempt, styled.backend.staged.node_report", set()),  # one beside each worker
         ("import styled.daemon.daemon", {"PIL", "numpy", "watchdog"}),
         ("import styled.images, styled.evolution, styled.memory", {"PIL", "numpy"}),
         ("import styled.vgg19.weights, styled.engine.iterate, styled.sizing.scales", {"PIL", "numpy"}),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from styled import evolution, images
+from styled import __version__, evolution, images
 from styled.evolution import JobFolder
 from styled.job import JobState
 from styled.messages import Started, Stopped
@@ -20,6 +20,7 @@ from styled.painting.paint_job import paint_job
 from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.store.store import Store
+from styled.version import versions
 
 pytestmark = pytest.mark.tensorflow
 
@@ -70,3 +71,9 @@ def test_its_result_is_read_with_how_it_was_made(root: Root) -> None:
     record = images.read_metadata(result)
     assert record is not None
     assert record["settings"]["steps"] == 4
+
+
+def test_what_is_recorded_of_a_job_names_what_decides_the_pixels() -> None:
+    found = versions()
+    assert found["styled"] == __version__
+    assert {"tensorflow", "numpy", "pillow"} <= found.keys()

@@ -26,7 +26,8 @@ from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
 from styled.config import QueueConfig
 from styled.errors import ControlError
-from styled.evolution.folder import JobFolder
+from styled.job_folder import JobFolder
+from styled.memory import oom_kills
 from styled.messages import Idle, Progress, decode
 
 MAX_LINE = 64 * 1024
@@ -449,12 +450,3 @@ def _installed() -> tuple[int, ...]:
         with contextlib.suppress(OSError):  # being replaced just now
             times.append(Path(file).stat().st_mtime_ns)
     return tuple(times)
-
-
-def oom_kills() -> int:
-    """Return how many processes the kernel has killed for memory since it started, 0 where it is not known."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

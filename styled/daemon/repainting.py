@@ -13,17 +13,18 @@ from typing import Any
 import msgspec
 
 from styled.errors import ControlError, IllegalMove, JobFileDamaged
-from styled.evolution import JobFile, JobFolder, last_loss, read_job_file, versions, write_job_file
-from styled.evolution.folder import free_id, job_id
+from styled.evolution import JobFile, JobFolder, last_loss, read_job_file, write_job_file
 from styled.files import durable
 from styled.inbox.job_toml import check_own_settings
 from styled.job import Job, JobState
+from styled.job_folder import free_id, job_id
 from styled.presets import layered
 from styled.root import Root
 from styled.settings import Settings, differing, plain, settings_from
 from styled.store.adoption import file_digest, job_fields
 from styled.store.starting_job import with_resolved_init
 from styled.store.store import Store
+from styled.version import versions
 from styled.vgg19.weights import BUILTIN, BUILTIN_SHA256
 
 _UNFINISHED = ".again-"

@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from styled.errors import CheckpointDamaged, CheckpointMismatch, DataDamaged
-from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json
 from styled.files.untrusted import open_regular
+from styled.job_folder import JobFolder
 from styled.settings import Settings, differing, plain, settings_table
 
 Arrays = dict[str, npt.NDArray[np.generic]]

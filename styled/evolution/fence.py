@@ -10,9 +10,9 @@ from __future__ import annotations
 import secrets
 
 from styled.errors import DataDamaged, Superseded
-from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import read_file
+from styled.job_folder import JobFolder
 
 
 class Fence:

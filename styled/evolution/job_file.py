@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from styled.errors import DataDamaged, JobFileDamaged
-from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.files.decoding import from_json, read_file
 from styled.files.untrusted import is_single_name, open_regular
 from styled.job import LARGEST_NUMBER, JobState, Moment, Priority
+from styled.job_folder import JobFolder
 from styled.settings import Settings
 
 VERSION = 1
@@ -27,8 +26,6 @@ VERSION = 1
 
 _MOST_BYTES = 4 * 2**20
 """Of the file; it has some two thousand."""
-
-_RECORDED = ("styled", "tensorflow", "keras", "numpy", "pillow", "pi-heif", "tifffile", "imagecodecs")
 
 
 class JobFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,18 +100,6 @@ def read_job_file(folder: JobFolder) -> JobFile:
         raise JobFileDamaged(f"{path} cannot be read: {error.strerror}") from error
     except DataDamaged as error:
         raise JobFileDamaged(f"{path} is damaged: {error.message}") from error
-
-
-def versions() -> dict[str, str]:
-    """Return the installed version of styled and of each library that decides the pixels."""
-    found = {}
-    for name in _RECORDED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            # tensorflow may be there under another name (tensorflow-cpu); what is unknown is left out.
-            continue
-    return found
 
 
 def digest(path: Path) -> str:

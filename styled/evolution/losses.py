@@ -10,10 +10,10 @@ from typing import BinaryIO, NamedTuple
 
 from styled import messages
 from styled.errors import DataDamaged
-from styled.evolution.folder import JobFolder, put_aside_what_is_no_file
 from styled.files.decoding import from_json
 from styled.files.durable import disk_full_at
 from styled.files.untrusted import NOT_A_FILE, open_regular
+from styled.job_folder import JobFolder, put_aside_what_is_no_file
 
 _READ_BYTES = 8 * 2**20
 """Most that one call of read_losses reads: about 14,000 steps."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import read_job_file, write_job_file
+from styled.job_folder import JobFolder
 
 MAX_STEP_DOWNS = 3
 """Without progress in between. Each takes two fifths of the memory away; where a fifth is not enough, nothing helps."""

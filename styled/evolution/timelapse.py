@@ -9,9 +9,9 @@ from PIL import Image, WebPImagePlugin
 
 from styled import images
 from styled.errors import ImageError
-from styled.evolution.folder import JobFolder
 from styled.evolution.frames import frames
 from styled.files import durable
+from styled.job_folder import JobFolder
 
 FRAMES_MAX = 100
 """Frames in the animation; with SIDE_MAX this bounds the memory: 100 pictures of 4 bytes a pixel, 105 MB."""

@@ -13,10 +13,10 @@ import numpy as np
 
 from styled import images
 from styled.errors import ImageError, StyledError
-from styled.evolution.folder import JobFolder
 from styled.evolution.frames import frames
 from styled.files import durable
 from styled.images.resizing import Pixels
+from styled.job_folder import JobFolder
 
 PER_SECOND = 25
 """Pictures a second: what every player plays."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from styled.config import Config
 from styled.errors import PairRejected, SettingsError
-from styled.evolution.folder import safe_name
 from styled.files import durable
 from styled.files.printable import escaped, is_hostile
 from styled.files.signature import Signature
@@ -24,6 +23,7 @@ from styled.inbox.job_toml import MAX_BYTES, parse_job_toml
 from styled.inbox.limits import settings_within
 from styled.inbox.pairs import pair_up
 from styled.job import style_stem
+from styled.job_folder import safe_name
 from styled.root import Root
 from styled.settings import default_values
 from styled.store.reader import StoreReader

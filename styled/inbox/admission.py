@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from styled.config import InboxConfig
-from styled.evolution.folder import job_id
-from styled.evolution.job_file import JobFile, versions
+from styled.evolution.job_file import JobFile
 from styled.files.printable import encoded
 from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim
 from styled.inbox.limits import priority_within, settings_within
 from styled.job import joined_remarks
+from styled.job_folder import job_id
 from styled.root import Root
 from styled.settings import Settings
 from styled.store.adoption import file_digest
 from styled.store.starting_job import resolved_init
 from styled.store.store import Store
+from styled.version import versions
 
 
 class Admission(NamedTuple):

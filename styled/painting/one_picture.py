@@ -34,6 +34,7 @@ from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, Settings, set
 from styled.sizing.scales import plan_scales
 from styled.store.reader import StoreReader
 from styled.store.starting_job import resolved_init
+from styled.version import versions
 from styled.vgg19.weights import digest_of
 
 FOLDER_SUFFIX = ".styled"
@@ -283,7 +284,7 @@ def _write_job(run: OneShot, content: Path, styles: Sequence[Path], mask: Path |
         names=dict(zip(sources, map(escaped, given), strict=True)),
         digests={f"input/{path.name}": evolution.digest(path) for path in sorted(folder.input.iterdir())},
         weights_digest=digest_of(settings.weights),
-        versions=evolution.versions(),
+        versions=versions(),
         created_at=time.time(),
         output=_recorded(run.output),
     )

@@ -21,16 +21,18 @@ from styled import evolution, images, memory, tensorflow_import, vgg19
 from styled.engine.iterate import Iterate
 from styled.engine.objective.regions import Region
 from styled.errors import CheckpointDamaged, Diverged, InstallationBroken, SettingsError, StyledError
-from styled.evolution import CheckpointWriter, Fence, JobFile, JobFolder, LossLog
+from styled.evolution import CheckpointWriter, Fence, FrameWriter, JobFile, JobFolder, LossLog
 from styled.images.opening import open_file
 from styled.job import joined_remarks
-from styled.messages import Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
+from styled.messages import Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting.checkpoints import Checkpoints
+from styled.painting.frames import Frames
 from styled.painting.hard_pairs import ALGORITHM, was_painted_otherwise
 from styled.painting.inputs import Files, Mask, check_memory, load_content, load_mask, load_picture, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on, remarks_on_device
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
+from styled.version import versions
 from styled.vgg19.weights import Weights, load_weights
 
 RESULT_SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg"}
@@ -135,8 +137,8 @@ def paint_job(
 ) -> Generator[WorkerMessage, None, None]:
     """Paint the job in ``folder``, from its checkpoint if it has one.
 
-    Writes frames, losses, checkpoints, the result and the timelapse. Checkpoints are written by a thread, which has
-    ended when the generator has. The last message is ``Result`` or ``Stopped``. The checkpoint stays when the job is
+    Writes frames, losses, checkpoints, the result and the timelapse. Frames and checkpoints are written by a thread each,
+    which has ended when the generator has. The last message is ``Result`` or ``Stopped``. The checkpoint stays when the job is
     done: the code that records the result removes it, so that a crash in between costs no more than any other.
 
     Args:
@@ -269,35 +271,50 @@ class _Run:
             picture_every=self._settings.frame_every,
         )
         self.start = replace(self.start, arrays=None)  # the engine's alone, which lets go of them
-        with CheckpointWriter(self._folder, self._fence) as writer:
-            checkpoints = Checkpoints(writer, self._settings, is_lean=self._job.step_down > 0, clock=self._clock)
+        is_lean = self._job.step_down > 0
+        with (
+            CheckpointWriter(self._folder, self._fence) as checkpoint_writer,
+            FrameWriter(self._folder, self._settings.frame_size) as frame_writer,
+        ):
+            checkpoints = Checkpoints(checkpoint_writer, self._settings, is_lean=is_lean, clock=self._clock)
+            frames = Frames(frame_writer, self._folder, self._settings, is_lean=is_lean)
             try:
-                yield from self._drive(iterates, checkpoints, log, should_stop)
+                yield from self._drive(iterates, checkpoints, frames, log, should_stop)
             except Exception:
-                # The one under way is of a step before the one that failed: reported first, as if it had been waited for.
+                # Those under way are of a step before the one that failed: reported first, as if they had been waited for.
                 yield from checkpoints.ended(wait=True)
+                yield from frames.ended(wait=True)
                 raise
 
     def _drive(
-        self, iterates: Iterator[Iterate], checkpoints: Checkpoints, log: LossLog, should_stop: Callable[[], bool]
+        self,
+        iterates: Iterator[Iterate],
+        checkpoints: Checkpoints,
+        frames: Frames,
+        log: LossLog,
+        should_stop: Callable[[], bool],
     ) -> Iterator[WorkerMessage]:
         for iterate in iterates:
             self._fence.check()
             yield from checkpoints.settled(iterate) if iterate.last else checkpoints.ended()
+            yield from frames.ended()
             yield from self._keep(iterate, log)
+            yield from frames.when_due(iterate)
             if iterate.last:
+                yield from frames.ended(wait=True)  # the timelapse is made of them
                 yield self._finish(iterate)
             elif not iterate.is_current:
                 continue  # the last of its call follows at once
             elif should_stop():
                 yield from checkpoints.now(iterate, self._meta(iterate))
+                yield from frames.ended(wait=True)
                 yield Stopped(step=iterate.step)
                 return
             else:
                 yield from checkpoints.when_due(iterate, self._meta(iterate))
 
     def _keep(self, iterate: Iterate, log: LossLog) -> Iterator[WorkerMessage]:
-        """Write the step's losses and, when due, its frame; yield remarks on a scale that begins."""
+        """Write the step's losses; yield them now and then, and remarks on a scale that begins."""
         if note := _pairs_note(iterate):
             yield Noted(step=iterate.step, note=note)
         if iterate.stopped_by != "diverged":  # its loss is not a number, and JSON has numbers only
@@ -306,10 +323,6 @@ class _Run:
             if iterate.last or iterate.step == 1 or self._clock() - self._told_at >= PROGRESS_S:
                 self._told_at = self._clock()
                 yield progress
-        every = self._settings.frame_every
-        if every and (iterate.step % every == 0 or iterate.last):
-            path = evolution.write_frame(self._folder, iterate.step, iterate.picture(), self._settings.frame_size)
-            yield Frame(step=iterate.step, path=str(path.relative_to(self._folder.path)))
 
     def _progress(self, iterate: Iterate) -> Progress:
         from styled.engine.network import device
@@ -367,7 +380,7 @@ class _Run:
             "inputs": self._job.digests,
             "names": self._job.names,
             "weights": self._weights.digest,
-            "versions": evolution.versions(),
+            "versions": versions(),
             "steps": result.step,
             "seconds": round(result.seconds, 1),
             **({"remarks": self._remarks} if self._remarks else {}),

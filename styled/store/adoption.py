@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import msgspec
 
 from styled.errors import JobFileDamaged
-from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import JobFile, read_job_file, write_job_file
 from styled.files.untrusted import is_file
 from styled.job import ENDED, Job, JobState
+from styled.job_folder import JobFolder
 from styled.settings import differing
 from styled.store.duplicates import pair_digest
 

@@ -7,16 +7,19 @@ from styled.job import ENDED, Job
 from styled.root import Root
 from tests.cluster.clusters import Cluster
 from tests.cluster.looking import folder_of
-from tests.deadlines import wait_until
+from tests.cluster.waiting import wait_until
 from tests.faults.daemon_process import DaemonProcess
 
 
 class ClusterDaemon(DaemonProcess):
     """A daemon with three slots on two nodes."""
 
+    LOOK_S = 0.1
+
     def __init__(self, root: Root, cluster: Cluster, *flags: str, **environment: str) -> None:
         self.cluster = cluster
-        settings = {"STYLED_BACKEND__SLOTS": "3", **cluster.settings(root), **environment}
+        settings = {"STYLED_BACKEND__SLOTS": "3", "STYLED_JOB__FRAME_EVERY": "10"}
+        settings |= {**cluster.settings(root), **environment}
         super().__init__(root, *flags, **settings)
 
     def attempts(self) -> list[str]:
@@ -26,6 +29,14 @@ class ClusterDaemon(DaemonProcess):
     def left(self) -> list[str]:
         """Return what lies in the spool, and on the nodes."""
         return self.cluster.left(self.root)
+
+    def hurry(self) -> None:
+        """Have jobs that are slow take no more time, until the end of the block: what they were slow for has been seen."""
+        self.cluster.hurry_file.touch()
+
+    def __exit__(self, *error: object) -> None:
+        self.cluster.hurry_file.unlink(missing_ok=True)
+        super().__exit__(*error)
 
     def until_attempt(self, name: str, *, but: str, seconds: float = 90.0) -> Job:
         """Wait until a job is placed that is painted by another attempt."""
@@ -49,7 +60,7 @@ class ClusterDaemon(DaemonProcess):
         """Check that a job's folder has all that a local one has, and that nothing of it is left elsewhere."""
         folder = folder_of(self, job)
         assert [line.step for line in read_losses(folder).losses] == list(range(1, steps + 1))
-        assert [step for step, _ in frames(folder)] == list(range(5, steps + 1, 5))
+        assert [step for step, _ in frames(folder)] == list(range(10, steps + 1, 10))
         assert folder.timelapse.is_file()
         wait_until(lambda: self.left() == [], f"left in the spool: {self.left()}")
         wait_until(lambda: self.attempts() == [], "left on the nodes")

@@ -20,8 +20,11 @@ from styled.backend.staged.small_slurm import SmallSlurm
 from styled.root import Root
 from tests.backend.contract.test_contract import SCRIPT
 from tests.cluster.network import Network
-from tests.deadlines import wait_until
+from tests.cluster.waiting import wait_until
 from tests.faults.daemon_process import FAULTS
+
+HURRY = "STYLED_TEST_HURRY"
+"""What the synthetic worker reads :attr:`Cluster.hurry_file` from."""
 
 
 class Cluster(Protocol):
@@ -29,6 +32,12 @@ class Cluster(Protocol):
 
     title: str
     """As the user reads it."""
+
+    hurry_file: Path
+    """While this file is there, the synthetic worker takes no time for its steps."""
+
+    def on(self, node: str) -> str:
+        """Return a condition, in the language of the shell, that is true in an attempt on a node."""
 
     def settings(self, root: Root) -> dict[str, str]:
         """Return what a daemon needs in its environment to paint on this cluster."""
@@ -87,12 +96,17 @@ class SlurmCluster(_OnHosts):
     def __init__(self, small: SmallSlurm, network: Network | None) -> None:
         super().__init__(network)
         self.small = small
+        self.hurry_file = small.folder / "hurry"
+
+    def on(self, node: str) -> str:
+        return f'[ "$(hostname)" = {node} ]'
 
     def settings(self, root: Root) -> dict[str, str]:
         spool = root.path.parent / "spool"
         spool.mkdir(exist_ok=True)
         # The option is only for the synthetic worker, which lies with the tests.
         return {
+            HURRY: str(self.hurry_file),
             "STYLED_BACKEND__KIND": "slurm",
             "STYLED_BACKEND__SPOOL": str(spool),
             "STYLED_BACKEND__OPTIONS": '["--export=ALL"]',
@@ -138,6 +152,10 @@ class RayCluster(_OnHosts):
     def __init__(self, small: SmallRay, network: Network | None) -> None:
         super().__init__(network)
         self.small = small
+        self.hurry_file = Path(small.variables[HURRY])
+
+    def on(self, node: str) -> str:
+        return f'[ "${{TMPDIR##*/}}" = tmp-{node} ]'
 
     def settings(self, root: Root) -> dict[str, str]:
         return self.small.environment
@@ -196,7 +214,10 @@ def ray_cluster(network: Network | None, *, timeout_s: int = 6) -> Iterator[RayC
     with _short_folder("ray-") as folder:
         (folder / "modules").mkdir()
         (folder / "modules" / "contract_worker.py").write_text(SCRIPT)
-        variables = {"PYTHONPATH": os.pathsep.join([str(FAULTS), str(folder / "modules")])}
+        variables = {
+            "PYTHONPATH": os.pathsep.join([str(FAULTS), str(folder / "modules")]),
+            HURRY: str(folder / "hurry"),
+        }
         with SmallRay(folder / "c", timeout_s=timeout_s, hosts=hosts, variables=variables) as small:
             yield RayCluster(small, network)
 

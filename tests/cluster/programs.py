@@ -18,9 +18,10 @@ def python(path: Path, before: str) -> Path:
     return program(path, before, f'exec {sys.executable} "$@"')
 
 
-def another_version(folder: Path) -> Path:
-    """Make a place in which styled 9.9 seems to be installed; return it, for ``PYTHONPATH``."""
-    metadata = folder / "styled-9.9.dist-info" / "METADATA"
+def another_version(folder: Path, where: str) -> Path:
+    """Write a Python to which styled 9.9 seems to be installed, where a condition of the shell is true."""
+    other = folder / "other"
+    metadata = other / "styled-9.9.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: styled\nVersion: 9.9\n")
-    return folder
+    return python(folder / "python", f'! {where} || export PYTHONPATH="{other}:$PYTHONPATH"')

@@ -15,7 +15,7 @@ from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import Cluster, SlurmCluster
 from tests.cluster.looking import moves_back
-from tests.deadlines import wait_until
+from tests.cluster.waiting import wait_until
 from tests.faults.daemon_process import check_invariant
 
 pytestmark = pytest.mark.processes
@@ -56,6 +56,7 @@ def test_a_disk_that_fills_while_a_job_is_painted(root: Root, cluster: Cluster) 
         wait_until(lambda: moves_back(daemon), "nothing is told of it")
         assert re.search(FULL, moves_back(daemon)[0])
         fill(False)
+        daemon.hurry()
         done = daemon.until("slow", JobState.DONE, seconds=60)
         assert (done.attempts, done.attempt != job.attempt) == (0, True)
         daemon.check_whole(done, 200)

@@ -19,7 +19,7 @@ from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import Cluster
 from tests.cluster.looking import folder_of, moves_back, pixels, psnr
-from tests.deadlines import wait_until
+from tests.cluster.waiting import wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, lines
 
 pytestmark = pytest.mark.processes
@@ -104,6 +104,7 @@ def test_jobs_outlive_a_daemon_that_is_stopped_or_killed(root: Root, cluster: Cl
         assert second.end() == 0
     assert second.attempts()
     with ClusterDaemon(root, cluster) as third:
+        third.hurry()
         done = third.until("slow", JobState.DONE)
         assert done.attempt == job.attempt
         third.check_whole(done, 400)
@@ -127,6 +128,7 @@ def test_a_daemon_that_is_to_stop_its_jobs_leaves_none_on_the_cluster(root: Root
         assert checkpoint is not None
         assert checkpoint.meta["step"] == lines(folder.losses)
     with ClusterDaemon(root, cluster) as second:
+        second.hurry()
         for name in ("slow-a", "slow-b", "slow-c"):
             done = second.until(name, JobState.DONE, seconds=60)
             second.check_whole(done, 400)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import RayCluster
 from tests.cluster.looking import workers_of
 from tests.cluster.programs import another_version
-from tests.deadlines import wait_until
+from tests.cluster.waiting import wait_until
 from tests.faults.daemon_process import check_invariant
 
 pytestmark = [pytest.mark.ray, pytest.mark.processes]
@@ -38,6 +37,7 @@ def test_a_head_that_dies_and_comes_back_has_forgotten_all_and_each_job_is_done_
         wait_until(lambda: "Ray" in str(daemon.client.request("status")), "not told", seconds=60)
         ray.small.start_head()
         wait_until(lambda: not any(each.is_running() for each in old), "it paints on without a head", seconds=60)
+        daemon.hurry()
         for name in ray.small.names:
             ray.rejoin(name)
         done = daemon.until("slow", JobState.DONE, seconds=120)
@@ -64,32 +64,9 @@ def test_an_attempt_is_one_actor_however_often_it_is_submitted(
     wait_until(lambda: ray.attempts() == [], "left on the nodes")
 
 
-def test_a_node_with_another_version_is_named_and_another_is_taken(
+def test_the_doctor_runs_a_small_job_on_each_node(
     root: Root, ray: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = another_version(tmp_path / "other")
-    ray.kill("node1")
-    ray.small.start_node("node1", {"PYTHONPATH": os.pathsep.join([str(other), ray.small.variables["PYTHONPATH"]])})
-    try:
-        with ClusterDaemon(root, ray) as daemon:
-            for name in ("a", "b", "c"):
-                daemon.drop(name)
-            for name in ("a", "b", "c"):
-                done = daemon.until(name, JobState.DONE, seconds=60)
-                assert done.attempts == 0
-            daemon.check_whole(done)
-            log = (root.state / "daemon.log").read_text()
-            assert "node1: styled 9.9 is installed there" in log
-        for name, value in ray.small.environment.items():
-            monkeypatch.setenv(name, value)
-        found = [each for each in examine(backend_of(root, load_config(root.config))) if each.name == "node"]
-        assert [(each.level, each.text.partition(":")[0]) for each in found] == [("warning", "node1"), ("ok", "node2")]
-    finally:
-        ray.kill("node1")
-        ray.start("node1")
-
-
-def test_the_doctor_runs_a_small_job_on_each_node(root: Root, ray: RayCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ray.small.environment.items():
         monkeypatch.setenv(name, value)
     good = backend_of(root, load_config(root.config))
@@ -101,4 +78,7 @@ def test_the_doctor_runs_a_small_job_on_each_node(root: Root, ray: RayCluster, m
     assert all((each.level, "/nowhere/python" in each.text) == ("problem", True) for each in nowhere)
     [refused] = [each for each in examine(msgspec.structs.replace(good, gpus=1.0)) if each.name == "node"]
     assert (refused.level, refused.text) == ("problem", "no node of Ray has 1 CPU and 1 GPU")
+    mixed = msgspec.structs.replace(good, python=str(another_version(tmp_path, ray.on("node1"))))
+    nodes = [each for each in examine(mixed) if each.name == "node"]
+    assert [(each.level, each.text.partition(":")[0]) for each in nodes] == [("warning", "node1"), ("ok", "node2")]
     assert list(Path(good.spool).iterdir()) == []

@@ -16,7 +16,7 @@ from tests.backend.contract import test_contract as contract
 from tests.backend.contract.test_contract import *  # noqa: F403  # the tests, and their fixtures but for the bench
 from tests.backend.staged.memory_engine import picture
 from tests.cluster.clusters import RayCluster
-from tests.deadlines import wait_until
+from tests.cluster.waiting import wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.processes]
 

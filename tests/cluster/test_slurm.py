@@ -16,8 +16,8 @@ from styled.root import Root
 from tests.cluster.cluster_daemon import ClusterDaemon
 from tests.cluster.clusters import SlurmCluster
 from tests.cluster.looking import moves_back
-from tests.cluster.programs import another_version, program, python
-from tests.deadlines import wait_until
+from tests.cluster.programs import program
+from tests.cluster.waiting import wait_until
 from tests.faults.daemon_process import check_invariant
 
 pytestmark = [pytest.mark.slurm, pytest.mark.processes]
@@ -41,6 +41,7 @@ def test_a_controller_that_dies_and_comes_back(root: Root, slurm: SlurmCluster) 
             assert job.state is JobState.RUNNING, "it is painted and followed meanwhile"
         finally:
             slurm.small.start_controller()
+        daemon.hurry()
         done = daemon.until("slow", JobState.DONE, seconds=90)
         assert done.attempt == job.attempt
         daemon.check_whole(done, 300)
@@ -93,32 +94,18 @@ def _with_sbatch(folder: Path, lines: str) -> str:
     return f"{programs}:{SEARCH}"
 
 
-def test_a_node_with_another_version_is_named_and_another_is_taken(
-    root: Root, slurm: SlurmCluster, tmp_path: Path
-) -> None:
-    other = another_version(tmp_path / "other")
-    before = f'[ "$(hostname)" != node1 ] || export PYTHONPATH="{other}:$PYTHONPATH"'
-    with ClusterDaemon(root, slurm, STYLED_BACKEND__PYTHON=str(python(tmp_path / "python", before))) as daemon:
-        for name in ("a", "b", "c"):
-            daemon.drop(name)
-        for name in ("a", "b", "c"):
-            done = daemon.until(name, JobState.DONE, seconds=60)
-            assert (done.attempts, done.node) == (0, "")
-        daemon.check_whole(done)
-        assert "node1: styled 9.9 is installed there" in (root.state / "daemon.log").read_text()
-        daemon.end()
-    check_invariant(root, ["a", "b", "c"])
-
-
 def test_the_time_limit_costs_no_attempt(root: Root, slurm: SlurmCluster) -> None:
     # An attempt is sent SIGTERM two minutes before its limit: as soon as Slurm looks, twice a minute.
     with ClusterDaemon(root, slurm, STYLED_BACKEND__OPTIONS='["--export=ALL", "--time=2"]') as daemon:
         daemon.drop("slow", settings={"steps": 1000})
-        done = daemon.until("slow", JobState.DONE, seconds=120)
+        by = "Slurm (its time limit, or another job) stopped it"
+        stopped = f"{by}; it goes on from its checkpoint"
+        wait_until(lambda: stopped in moves_back(daemon), "Slurm never looked", seconds=120)
+        daemon.hurry()
+        done = daemon.until("slow", JobState.DONE, seconds=90)
         daemon.check_whole(done, 1000)
-        assert set(moves_back(daemon)) == {
-            "Slurm (its time limit, or another job) stopped it; it goes on from its checkpoint"
-        }
+        # It may look when the attempt has hardly begun.
+        assert set(moves_back(daemon)) <= {stopped, f"{by} before its first checkpoint"}
 
 
 def test_what_slurm_refuses_holds_the_queue_and_fails_no_job(root: Root, slurm: SlurmCluster) -> None:

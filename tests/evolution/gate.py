@@ -1,4 +1,4 @@
-"""A gate in the middle of writing a checkpoint, for tests about what happens meanwhile."""
+"""A gate in the middle of writing a file, for tests about what happens meanwhile."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tests.deadlines import patience
 
 
 class Gate:
-    """Stands where NumPy writes an array: holds each until it is opened, then writes it, or fails if told to.
+    """Stands where a file is written: holds each writing until it is opened, then does it, or fails if told to.
 
     Args:
-        write: the real ``numpy.lib.format.write_array``.
+        write: the real function: ``numpy.lib.format.write_array`` in a checkpoint, ``images.save`` for a frame.
     """
 
     def __init__(self, write: Callable[..., None]) -> None:
@@ -28,8 +26,8 @@ class Gate:
         self._writing = 0
         self.most_at_once = 0
 
-    def write_array(self, file: Any, array: np.ndarray, **options: Any) -> None:
-        """Write ``array`` when the gate is open."""
+    def write(self, *arguments: Any, **options: Any) -> None:
+        """Write when the gate is open."""
         self._writing += 1
         self.most_at_once = max(self.most_at_once, self._writing)
         try:
@@ -37,7 +35,7 @@ class Gate:
             assert self._opened.wait(patience(10)), "nobody opened the gate"
             if self.failure is not None:
                 raise self.failure
-            self._write(file, array, **options)
+            self._write(*arguments, **options)
         finally:
             self._writing -= 1
 
@@ -47,5 +45,5 @@ class Gate:
 
 
 def threads_left() -> list[str]:
-    """Return the names of the threads that write checkpoints."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
+    """Return the names of the threads that write checkpoints and frames."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("checkpoint", "frame"))]

@@ -6,11 +6,11 @@ import json
 import msgspec
 import pytest
 
-from styled import __version__
 from styled.errors import JobFileDamaged
-from styled.evolution import JobFile, JobFolder, digest, read_job_file, versions, write_job_file
+from styled.evolution import JobFile, JobFolder, digest, read_job_file, write_job_file
 from styled.job import JobState
 from styled.settings import Settings
+from styled.version import versions
 
 
 def example() -> JobFile:
@@ -93,12 +93,6 @@ def test_a_damaged_or_newer_file_is_refused_with_the_reason(job: JobFolder, cont
 def test_a_missing_file_is_refused(job: JobFolder) -> None:
     with pytest.raises(JobFileDamaged, match="No such file"):
         read_job_file(job)
-
-
-def test_versions_name_what_decides_the_pixels() -> None:
-    found = versions()
-    assert found["styled"] == __version__
-    assert {"tensorflow", "numpy", "pillow"} <= found.keys()
 
 
 def test_digest_is_the_sha256_of_the_bytes(job: JobFolder) -> None:

@@ -58,6 +58,9 @@ def synthetic() -> dict[str, str]:
 class DaemonProcess:
     """``styled daemon`` on a root, for the length of a block; killed at its end if it still runs."""
 
+    LOOK_S = 0.02
+    """Seconds between two looks at the queue."""
+
     def __init__(self, root: Root, *flags: str, through: Sequence[str] = (), **environment: str) -> None:
         self.root = root
         self.client = Client(root)
@@ -152,7 +155,9 @@ class DaemonProcess:
     def until(self, name: str, state: JobState, seconds: float = 40.0) -> Job:
         """Wait until the job of that name is in a state."""
         try:
-            wait_until(lambda: (job := self.job(name)) is not None and job.state is state, seconds=seconds)
+            wait_until(
+                lambda: (job := self.job(name)) is not None and job.state is state, seconds=seconds, every=self.LOOK_S
+            )
         except AssertionError:
             raise AssertionError(f"{name} is not {state} but {self.job(name)}\n{self.output.read_text()}") from None
         found = self.job(name)
@@ -166,7 +171,7 @@ class DaemonProcess:
             job = self.job(name)
             return job is not None and lines(JobFolder(self.root.evolution / job.id).losses) >= step
 
-        wait_until(reached, f"{name} never reached step {step}")
+        wait_until(reached, f"{name} never reached step {step}", every=self.LOOK_S)
         found = self.job(name)
         assert found is not None
         return found

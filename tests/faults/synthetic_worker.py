@@ -8,7 +8,8 @@ real inputs and writes real frames, losses, checkpoints and results. The job's n
 ``oom`` raises MemoryError at step 5; ``killed`` exits with 137 then; ``hungry`` does so until it uses less
 memory for the second time; ``greedy`` five steps into each attempt; ``unfit`` is too large for its limit; ``silent`` exits with 0 and no result;
 ``few`` has memory for three pairs of L-BFGS instead of five; ``broken`` writes a result that does not decode; ``stubborn`` ignores requests to stop; ``full`` meets a full disk while a
-file ``FULL`` lies in the root; ``slow`` takes 50 ms a step; ``real`` is the real worker, TensorFlow and all.
+file ``FULL`` lies in the root; ``slow`` takes 50 ms a step, until a test hurries it (``STYLED_TEST_HURRY``); ``real`` is the real
+worker, TensorFlow and all.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ CLOCK_FACTOR = 20.0
 """This worker's seconds are that much shorter: a checkpoint every ``checkpoint_s = 1`` is one every 50 ms."""
 
 STEP_S = float(os.environ.get("STYLED_TEST_STEP_S", "0.002"))
+SLOW_STEP_S = 0.05
+
+HURRY = Path(os.environ.get("STYLED_TEST_HURRY", "/nowhere"))
+"""While this file is there, ``slow`` is as quick as the others: the test has seen what it needed the time for."""
+
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
 NAME = FOLDER.name
 
@@ -99,7 +105,7 @@ def paint(
     if "unfit" in NAME:
         raise DoesNotFit("32x24 needs about 9.9 GiB, and the limit is 1.0 GiB")
     for step in range(first + 1, settings.steps + 1):
-        time.sleep(0.05 if "slow" in NAME else STEP_S)
+        time.sleep(SLOW_STEP_S if "slow" in NAME and not HURRY.exists() else STEP_S)
         misbehave(step, first)
         if ("hungry" in NAME and step == 5 and step_down < 2) or ("greedy" in NAME and step == first + 5):
             os._exit(137)

@@ -254,7 +254,7 @@ def test_one_that_was_written_while_tensorflow_painted_on_is_that_of_its_step(
     list(paint_job(whole, never))
 
     gate = Gate(gate._write)
-    monkeypatch.setattr(np.lib.format, "write_array", gate.write_array)
+    monkeypatch.setattr(np.lib.format, "write_array", gate.write)
     now, at_step_2 = [0.0], {}
 
     def crashes_after_step_6(*inputs: Any, **rest: Any) -> Iterator[Iterate]:

@@ -21,16 +21,15 @@ import psutil
 
 from styled import signals
 from styled.backend import launch
-from styled.backend.local import oom_kills
-from styled.backend.staged import spool
-from styled.backend.staged.spool import End, Heartbeat, Order, Place
+from styled.backend.staged.place import HEARTBEAT_S, End, Heartbeat, Order, Place, foreign_versions, is_missing
 from styled.children import clean_search_path, kill_group
 from styled.errors import InstallationBroken
-from styled.evolution import versions
 from styled.files import durable
 from styled.files.decoding import read_json
 from styled.files.reserve import Reserve
+from styled.memory import oom_kills
 from styled.messages import Failure, encode
+from styled.version import versions
 
 _LOOK_S = 0.2
 """Between two looks at the worker."""
@@ -58,7 +57,7 @@ def main() -> int:
     place = Place(path, order.job)
     end = Reserve(place.end)  # a spool that becomes full is the first thing to be told
     before = oom_kills()
-    why = spool.foreign_versions(order, versions())
+    why = foreign_versions(order, versions())
     if why:
         broken = InstallationBroken(
             f"node {socket.gethostname()} is not fit: {why}", "Install the same version on all nodes."
@@ -108,10 +107,10 @@ def _run(place: Place, order: Order, stop: _Signals) -> int:
             kill_at = now + _GRACE_S
             worker.send_signal(signal.SIGTERM)
             worker.stdin.close()
-        if now >= kill_at or spool.is_missing(place.order):
+        if now >= kill_at or is_missing(place.order):
             kill_group(worker.pid)
         elif now >= beat_due:
-            beats, beat_due = beats + 1, now + spool.HEARTBEAT_S
+            beats, beat_due = beats + 1, now + HEARTBEAT_S
             with contextlib.suppress(psutil.Error):
                 cpu = sum(psutil.Process(worker.pid).cpu_times()[:2])
             _beat(place, Heartbeat(beats=beats, cpu_seconds=cpu))

@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 from styled.backend.staged import engines, spool
 from styled.backend.staged.engine import Engine, Phase
 from styled.backend.staged.node_report import NodeReport
-from styled.backend.staged.spool import Place
+from styled.backend.staged.place import Order, Place, foreign_versions
 from styled.config import BackendConfig
 from styled.errors import BackendAway, BackendError
-from styled.evolution import versions
 from styled.files.filesystem import filesystem_type
 from styled.files.printable import one_line
 from styled.files.trust import distrust
+from styled.version import versions
 
 _REPORT = "styled.backend.staged.node_report"
 
@@ -157,7 +157,7 @@ def _found(probe: _Probe, config: BackendConfig, *, others_are_fit: bool) -> Ite
 
 
 def _unfit(report: NodeReport) -> str:
-    return spool.foreign_versions(spool.Order(job="", worker="", versions=versions()), report.versions)
+    return foreign_versions(Order(job="", worker="", versions=versions()), report.versions)
 
 
 def _found_in(probe: _Probe, report: NodeReport, *, others_are_fit: bool) -> Iterator[Found]:

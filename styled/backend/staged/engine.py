@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from styled.backend.staged.spool import Place
+from styled.backend.staged.place import Place
 
 
 class Phase(StrEnum):

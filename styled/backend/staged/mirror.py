@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from styled.backend.staged.limits import FRAME, MOST_LOG, RESULTS, SLOTS, most_bytes
-from styled.backend.staged.spool import Place
+from styled.backend.staged.place import Place
 from styled.errors import ControlError, DataDamaged, ImageError
 from styled.evolution import JobFolder, LossLog, check_slot, frames
 from styled.files import durable

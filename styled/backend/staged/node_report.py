@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from styled import memory
-from styled.evolution import versions
 from styled.files import durable
+from styled.version import versions
 
 
 class NodeReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from styled.backend.heard import Heard
 from styled.backend.runner import Report, Task
-from styled.backend.staged import spool
 from styled.backend.staged.mirror import Mirror
-from styled.backend.staged.spool import Place
+from styled.backend.staged.place import Place, is_missing
 from styled.errors import BackendRefuses, DataDamaged, JobFileDamaged, StyledError
 from styled.files.decoding import read_file
 from styled.files.printable import one_line
@@ -66,7 +65,7 @@ def lasting(error: StyledError | OSError, folder: Path) -> StyledError | None:
     """
     if isinstance(error, DataDamaged | BackendRefuses):
         return error
-    if spool.is_missing(folder) and not spool.is_missing(folder.parent):
+    if is_missing(folder) and not is_missing(folder.parent):
         return JobFileDamaged(f"{folder} is gone", "Drop the pair again as a new job.")
     if isinstance(error, JobFileDamaged) and not isinstance(error.__cause__, OSError):
         return error

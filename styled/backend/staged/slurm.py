@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from styled.backend.staged.engine import Outcome, Phase, Seen
-from styled.backend.staged.spool import Place
+from styled.backend.staged.place import Place
 from styled.children import python_command
 from styled.errors import BackendAway, BackendRefuses
 from styled.files.printable import one_line

@@ -19,8 +19,8 @@ from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.backend.staged import spool
 from styled.backend.staged.engine import Engine, Outcome, Phase, Seen
 from styled.backend.staged.mirror import Mirror
+from styled.backend.staged.place import End, Heartbeat, Order, Place
 from styled.backend.staged.running import MOST_REASON, Running, could_not_begin, lasting
-from styled.backend.staged.spool import End, Heartbeat, Order, Place
 from styled.config import BackendConfig
 from styled.errors import (
     BackendAway,
@@ -31,10 +31,11 @@ from styled.errors import (
     StorageRefuses,
     StyledError,
 )
-from styled.evolution import JobFolder, read_job_file, versions
+from styled.evolution import JobFolder, read_job_file
 from styled.files.durable import passing_trouble
 from styled.files.printable import one_line
 from styled.messages import STOPPED_EXIT_CODE, Failure, Noted, Progress, WorkerMessage
+from styled.version import versions
 
 ATTEMPT = "styled.backend.staged.attempt"
 """Module that a node runs."""
@@ -341,7 +342,9 @@ class StagedRunner:
         assert isinstance(end, End)  # noqa: S101  # read_small was asked for one
         if end.unfit:
             return self._elsewhere(running, InstallationBroken(f"{running.node or end.host}: {end.unfit}"), end.unfit)
-        unasked = end.signalled and not running.asked and end.returncode == STOPPED_EXIT_CODE
+        # A worker that is still starting has no time to end politely: the signal that was passed on kills it.
+        is_stop = end.returncode in {STOPPED_EXIT_CODE, -signal.SIGTERM}
+        unasked = end.signalled and not running.asked and is_stop
         return self._facts(
             running,
             end.returncode,

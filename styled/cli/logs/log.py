@@ -20,6 +20,7 @@ from styled.errors import NoSuchJob, StyledError
 from styled.files.printable import escaped
 from styled.files.untrusted import open_regular
 from styled.job import ENDED
+from styled.job_folder import JobFolder
 from styled.root import Root
 from styled.store.reader import StoreReader
 
@@ -41,8 +42,6 @@ def log(root_path: str | None, job: str | None, *, follow: bool, as_json: bool) 
     On a terminal long lines are wrapped. Times are of this machine's zone; with --json as they were written.
     What TensorFlow prints on a healthy machine is left out, but for --json.
     """
-    from styled.evolution.folder import JobFolder  # brings NumPy, which completing a JOB can do without
-
     root = Root.at(root_path)
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from styled.errors import PairChanged
-from styled.evolution.folder import JobFolder
 from styled.evolution.job_file import digest, write_job_file
 from styled.files import durable
 from styled.files.failpoint import crash_point
@@ -36,6 +35,7 @@ from styled.files.untrusted import NOT_A_FILE, file_at, folder_at, is_being_writ
 from styled.inbox.claiming.claim_record import EXTRAS, PLAN, PREFIX, Claim, Member
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.claiming.undo import undo
+from styled.job_folder import JobFolder
 from styled.root import Root
 
 

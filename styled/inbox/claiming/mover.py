@@ -13,7 +13,6 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from styled.evolution.folder import JobFolder, free_id
 from styled.files.printable import reason_of
 from styled.files.untrusted import folder_at
 from styled.inbox.admission import Admission
@@ -25,6 +24,7 @@ from styled.inbox.claiming.recovery import FilesMended, flush_inbox, mend_files
 from styled.inbox.claiming.recovery_schedule import Recovery
 from styled.inbox.claiming.rejection import reject
 from styled.inbox.claiming.taken import Taken
+from styled.job_folder import JobFolder, free_id
 from styled.lasting_thread import LastingThread
 from styled.root import Root
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from styled.errors import PairChanged
-from styled.evolution.folder import JobFolder
 from styled.files import durable
 from styled.inbox.claiming.claim import clear, finish, forget_plan
 from styled.inbox.claiming.claim_record import PREFIX, Claim, read_plan
@@ -19,6 +18,7 @@ from styled.inbox.claiming.rejection import finish_rejections
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.claiming.undo import undo
 from styled.job import Job, JobState
+from styled.job_folder import JobFolder
 from styled.root import Root
 from styled.store.adoption import adopt_folders, unknown_folders
 from styled.store.store import Store

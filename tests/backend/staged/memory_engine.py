@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from styled.backend.staged.engine import Outcome, Phase, Seen
-from styled.backend.staged.spool import End, Heartbeat, Order, Place
+from styled.backend.staged.place import End, Heartbeat, Order, Place
 from styled.errors import BackendAway, BackendRefuses
 from styled.files.decoding import read_json
 from styled.messages import Checkpointed, Failure, Frame, Progress, Result, Started, Stopped, WorkerMessage, encode

@@ -11,7 +11,7 @@ from PIL import Image
 
 from styled import images
 from styled.backend.staged.mirror import Mirror
-from styled.backend.staged.spool import Place
+from styled.backend.staged.place import Place
 from styled.errors import DataDamaged, DiskFull
 from styled.evolution import JobFolder, LossLog, frames, load_checkpoint, read_losses
 from styled.files import durable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from styled.backend.runner import Attempt, Ended, Placed, Queued, Report, Task
 from styled.backend.staged import spool
 from styled.backend.staged.engine import Outcome, Phase
+from styled.backend.staged.place import Order, is_missing
 from styled.backend.staged.staged import StagedRunner
 from styled.backend.verdict import Blame, Verdict, blame, verdict_of
 from styled.config import BackendConfig
@@ -220,6 +222,12 @@ def test_a_time_limit_costs_no_attempt_unless_nothing_was_painted(bench: Bench) 
     early.start(step=3)
     early.end(75, signalled=True)
     assert verdict_of(bench.end())[0] is Verdict.CRASHED
+    starting = bench.submit(bench.task(attempt="dd"))  # it has no handler yet
+    starting.run()
+    starting.end(-signal.SIGTERM, signalled=True)
+    assert verdict_of(bench.end())[1].endswith(
+        "(its time limit, or another job) stopped it before its first checkpoint"
+    )
     killed = bench.submit(bench.task(attempt="cc"))
     killed.run()
     killed.start(step=3)
@@ -443,9 +451,9 @@ def test_only_an_order_that_is_not_there_is_given_up(
     def fail(_path: Path, **_how: bool) -> os.stat_result:
         raise OSError(number, os.strerror(number))
 
-    assert not spool.is_missing(tmp_path)
+    assert not is_missing(tmp_path)
     monkeypatch.setattr(Path, "stat", fail)
-    assert spool.is_missing(tmp_path / "order.json") is missing
+    assert is_missing(tmp_path / "order.json") is missing
 
 
 def test_an_error_of_the_worker_is_the_jobs(bench: Bench) -> None:
@@ -478,5 +486,5 @@ def test_what_is_laid_out_is_the_job_and_what_it_goes_on_from(bench: Bench) -> N
     names = ["checkpoint/b.npz", "frames/000005.jpg", "input/content.png", "input/style.png", "job.json"]
     assert laid_out == sorted([*(f"{job}/{name}" for name in names), "order.json"])
     assert node.folder.stat().st_mode & 0o077 == 0
-    order = read_json(node.place.order, spool.Order)
+    order = read_json(node.place.order, Order)
     assert order.job == job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from styled.backend.staged import spool
+from styled.backend.staged.place import Order, foreign_versions
 from styled.backend.verdict import Blame, Verdict, blame, verdict_of
 from styled.messages import Noted
 from tests.backend.staged.test_staged import Bench, bench
@@ -62,7 +62,7 @@ def test_where_all_nodes_are_unfit_the_installation_is_to_blame(bench: Bench) ->
     ],
 )
 def test_a_node_with_another_version_is_named(here: dict[str, str], unfit: str) -> None:
-    order = spool.Order(job="", worker="", versions={"styled": "0.1.0", "tensorflow": "2.21.0", "numpy": "2.4.0"})
-    found = spool.foreign_versions(order, here)
+    order = Order(job="", worker="", versions={"styled": "0.1.0", "tensorflow": "2.21.0", "numpy": "2.4.0"})
+    found = foreign_versions(order, here)
     assert found.startswith(unfit)
     assert bool(found) == bool(unfit)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from styled.backend.staged.limits import MOST_LOG, most_bytes
+from styled.backend.staged.place import Place
 from styled.backend.staged.ray_core.node import GROWING, LAST, PIECE, Piece
-from styled.backend.staged.spool import Place
 from styled.errors import DataDamaged
 from styled.evolution import read_job_file
 from styled.files import durable

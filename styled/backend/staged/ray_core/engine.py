@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from styled.backend.staged.engine import Outcome, Phase, Seen
+from styled.backend.staged.place import Place
 from styled.backend.staged.ray_core import node as node_code
 from styled.backend.staged.ray_core.access import Gate, token_file
 from styled.backend.staged.ray_core.carrier import Carrier
 from styled.backend.staged.ray_core.node import Piece
-from styled.backend.staged.spool import Place
 from styled.config import BackendConfig
 from styled.errors import BackendAway, BackendRefuses
 from styled.files.printable import one_line

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -123,13 +123,12 @@ class SmallRay:
             "--include-dashboard=false",
             "--no-monitor",
             "--num-cpus=0",
-            variables={},
         )
 
-    def start_node(self, name: str, variables: Mapping[str, str] | None = None) -> None:
+    def start_node(self, name: str) -> None:
         """Start a node, or start it again; one after another: two at once would take the same socket."""
         options = (f"--address={self._head.address}:{self._port}", "--num-cpus=1")
-        self._start(name, self._hosts[name], *options, variables=variables or {})
+        self._start(name, self._hosts[name], *options)
 
     def kill(self, name: str) -> None:
         """Kill a part, ``node1`` or ``head``, as a power loss would, with all that it runs."""
@@ -160,7 +159,7 @@ class SmallRay:
     ) -> None:
         self.close()
 
-    def _start(self, name: str, host: Host, *options: str, variables: Mapping[str, str]) -> None:
+    def _start(self, name: str, host: Host, *options: str) -> None:
         temporary = self.folder / f"tmp-{name}"
         temporary.mkdir(exist_ok=True)
         output = self.folder / f"{name}.out"
@@ -177,7 +176,6 @@ class SmallRay:
                     **own,
                     **self._ray_variables,
                     **self.variables,
-                    **variables,
                     "TMPDIR": str(temporary),
                     _MARK: f"{self.folder}:{name}",
                 },

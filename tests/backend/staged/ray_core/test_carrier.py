@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from styled.backend.staged.place import Order, Place
 from styled.backend.staged.ray_core import node as node_code
 from styled.backend.staged.ray_core.carrier import Carrier
 from styled.backend.staged.ray_core.node import Node, Piece
-from styled.backend.staged.spool import Order, Place, lay_out
+from styled.backend.staged.spool import lay_out
 from styled.errors import DataDamaged, DiskFull
 from styled.evolution import JobFolder
 from styled.files import durable

@@ -1,0 +1,52 @@
+"""When a job's frames are written, and whether painting goes on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from styled.engine.iterate import Iterate
+from styled.evolution import FrameWriter, JobFolder
+from styled.messages import Frame
+from styled.settings import Settings
+
+MOST_HELD = 16 * 2**20
+"""Bytes of a frame that may be held while painting goes on: more than those of the default ``frame_size``. No plan of a
+job's memory counts them, so a larger frame is waited for."""
+
+
+class Frames:
+    """The frames of one worker's turn at a job: yields the messages to send.
+
+    Args:
+        writer: of the job's folder.
+        folder: the job's.
+        settings: ``frame_every`` is used.
+        is_lean: memory ran out before, so none is taken that is not needed: painting waits for every frame.
+    """
+
+    def __init__(self, writer: FrameWriter, folder: JobFolder, settings: Settings, *, is_lean: bool) -> None:
+        self._writer, self._folder = writer, folder
+        self._every, self._is_lean = settings.frame_every, is_lean
+        self._step = 0
+
+    def ended(self, *, wait: bool = False) -> Iterator[Frame]:
+        """Return a message for one that is whole.
+
+        Args:
+            wait: for one that is under way.
+
+        Raises:
+            StyledError: it could not be written, see :class:`~styled.evolution.FrameWriter`.
+        """
+        path = self._writer.ended(wait=wait)
+        if path is not None:
+            yield Frame(step=self._step, path=str(path.relative_to(self._folder.path)))
+
+    def when_due(self, iterate: Iterate) -> Iterator[Frame]:
+        """Begin one if one is due after this step, when the one before it is whole."""
+        if not self._every or not (iterate.step % self._every == 0 or iterate.last):
+            return
+        yield from self.ended(wait=True)
+        held = self._writer.begin(iterate.step, iterate.picture())
+        self._step = iterate.step
+        yield from self.ended(wait=self._is_lean or held > MOST_HELD)

@@ -1,0 +1,141 @@
+"""Frames while painting goes on: when they are written, what is told of them, and that none is lost."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from styled import evolution, images
+from styled.evolution import JobFolder
+from styled.messages import Frame, Progress, Result, Stopped, WorkerMessage
+from styled.painting import frames
+from styled.painting.paint_job import paint_job
+from tests.deadlines import patience
+from tests.evolution.gate import Gate, threads_left
+from tests.painting.test_paint_job import iterates, make_job, never
+
+pytestmark = pytest.mark.tensorflow
+
+WORDS = {Progress: "painted", Frame: "frame", Stopped: "stopped", Result: "done"}
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Holds pictures in the middle of being written, until it is opened."""
+    gate = Gate(images.save)
+    monkeypatch.setattr(images, "save", gate.write)
+    yield gate
+    gate.open()
+
+
+class Studio:
+    """Paints one job of six steps, a frame every two, with an engine that does no work and a clock of a second a step."""
+
+    def __init__(self, folder: JobFolder, at: Callable[[int], None], **settings: Any) -> None:
+        self.story: list[str] = []
+        self._now = 0.0
+        self._at, self._folder = at, make_job(folder, frame_every=2, **settings)
+
+    def _pass_time(self, step: int) -> None:
+        self._now += 1.0
+        self._at(step)
+
+    def work(self, should_stop: Callable[[], bool] = never) -> None:
+        """Paint to the end; keep what is said, a word and the step each."""
+        painting = paint_job(
+            self._folder, should_stop, paint=iterates(6, every=self._pass_time), clock=lambda: self._now
+        )
+        for message in painting:
+            self._hear(message)
+
+    def _hear(self, message: WorkerMessage) -> None:
+        if isinstance(message, Progress | Frame | Stopped | Result):
+            self.story.append(f"{WORDS[type(message)]} {message.step}")
+
+
+def steps(folder: JobFolder) -> list[int]:
+    return [step for step, _ in evolution.frames(folder)]
+
+
+def test_painting_goes_on_while_one_is_written_and_the_next_waits_for_it(job: JobFolder, gate: Gate) -> None:
+    seen: list[list[int]] = []
+
+    def at(step: int) -> None:
+        if step == 4:
+            assert gate.reached.wait(patience(10))
+            seen.append(steps(job))
+            gate.open()
+
+    studio = Studio(job, at)
+    studio.work()
+    assert seen == [[]]
+    assert studio.story[:3] == ["painted 1", "painted 2", "painted 3"]
+    assert [said for said in studio.story if said.startswith("frame")] == ["frame 2", "frame 4", "frame 6"]
+    assert studio.story[-2:] == ["frame 6", "done 6"], "the timelapse is made of all of them"
+    assert (steps(job), gate.most_at_once, threads_left()) == ([2, 4, 6], 1, [])
+
+
+def test_a_stop_waits_for_it(job: JobFolder, gate: Gate) -> None:
+    def stop_at_step_3() -> bool:
+        if studio.story[-1:] != ["painted 3"]:
+            return False
+        gate.open()
+        return True
+
+    studio = Studio(job, lambda step: None)
+    studio.work(stop_at_step_3)
+    assert studio.story[-3:] == ["painted 3", "frame 2", "stopped 3"]
+    assert (steps(job), threads_left()) == ([2], [])
+
+
+@pytest.mark.parametrize("why", ["it is large", "memory ran out before"])
+def test_painting_waits_where_there_may_be_no_memory_to_go_on_with(
+    job: JobFolder, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    studio = Studio(job, lambda step: None)
+    if why == "it is large":
+        monkeypatch.setattr(frames, "MOST_HELD", 64 * 43 * 3 * 4 - 1)
+    else:
+        evolution.step_down(job)
+    studio.work()
+    assert studio.story[:6] == ["painted 1", "painted 2", "frame 2", "painted 3", "painted 4", "frame 4"]
+
+
+def test_no_more_is_held_than_the_frame(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large picture is made small first."""
+    monkeypatch.setattr(frames, "MOST_HELD", 32 * 22 * 3 - 1)
+    studio = Studio(job, lambda step: None, frame_size=32)
+    studio.work()
+    assert studio.story[:3] == ["painted 1", "painted 2", "frame 2"]
+    monkeypatch.setattr(frames, "MOST_HELD", 32 * 22 * 3)
+    gate = Gate(images.save)
+    monkeypatch.setattr(images, "save", gate.write)
+    studio = Studio(job, lambda step: gate.open() if step == 3 else None, frame_size=32)
+    studio.work()
+    assert studio.story[:3] == ["painted 1", "painted 2", "painted 3"]
+
+
+def test_a_full_disk_is_raised_at_a_later_step(job: JobFolder, gate: Gate) -> None:
+    gate.failure = OSError(errno.ENOSPC, "No space left on device")
+    gate.open()
+    studio = Studio(job, lambda step: None)
+    with pytest.raises(OSError, match="No space left"):
+        studio.work()
+    assert studio.story[-1] in {"painted 2", "painted 3", "painted 4"}
+    assert (steps(job), threads_left()) == ([], [])
+
+
+def test_what_fails_in_painting_is_raised_after_it_is_told(job: JobFolder, gate: Gate) -> None:
+    def at(step: int) -> None:
+        if step == 4:
+            gate.open()
+            raise MemoryError("no memory for step 4")
+
+    studio = Studio(job, at)
+    with pytest.raises(MemoryError, match="step 4"):
+        studio.work()
+    assert studio.story == ["painted 1", "painted 2", "painted 3", "frame 2"]
+    assert (steps(job), threads_left()) == ([2], [])
