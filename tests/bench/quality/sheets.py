@@ -52,6 +52,29 @@ def inputs_sheet(
     return sheet
 
 
+def triptychs(rows: Sequence[tuple[Path, Path, Path]], *, columns: int = 2, height: int = 190) -> Image.Image:
+    """Return what README shows: photo, style and picture of each pair side by side, pairs in columns; all of one height."""
+    cells = [[_of_height(path, height, most=height * 4 // 3) for path in row] for row in rows]
+    widths = [max(sum(each.width + 4 for each in cell) for cell in cells[column::columns]) for column in range(columns)]
+    lines = -(-len(cells) // columns)
+    size = (sum(widths) + (columns - 1) * 2 * GAP, lines * (height + GAP) - GAP)
+    sheet = Image.new("RGB", size, "white")
+    for number, cell in enumerate(cells):
+        line, column = divmod(number, columns)
+        left = sum(widths[:column]) + column * 2 * GAP
+        for picture in cell:
+            sheet.paste(picture, (left, line * (height + GAP)))
+            left += picture.width + 4
+    return sheet
+
+
+def _of_height(path: Path, height: int, *, most: int) -> Image.Image:
+    """Return an image of a height, its middle where it would be wider than ``most``."""
+    with Image.open(path) as picture:
+        width = picture.width * height // picture.height
+        return ImageOps.fit(picture.convert("RGB"), (min(width, most), height), Image.Resampling.LANCZOS)
+
+
 def _paste(sheet: Image.Image, path: Path, at: tuple[int, int], size: tuple[int, int]) -> None:
     with Image.open(path) as picture:
         sheet.paste(ImageOps.contain(picture.convert("RGB"), size), at)
