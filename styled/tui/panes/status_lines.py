@@ -48,7 +48,7 @@ def status_line(
     """
     head: Line = ((f" {title} ", "strong"),)
     if snapshot is None:
-        return (*head, (" reading the queue…" if glyphs.unicode else " reading the queue...", "muted"))
+        return (*head, (" reading the queue...", "muted"))
     state = _daemon(snapshot, now, is_starting=is_starting)
     counts = _counts(snapshot, cells - max(line_width(state) + 1, _BESIDE_COUNTS), glyphs)
     if snapshot.all_done is not None:

@@ -8,7 +8,7 @@ from styled.job import Job, JobState
 from styled.memory import MemorySample
 from styled.store.records import Event
 from styled.store.status import DaemonStatus, Incomplete, Rejected
-from styled.tui.cells.glyphs import ASCII, UNICODE
+from styled.tui.cells.glyphs import ASCII, UNICODE, Glyphs
 from styled.tui.cells.lines import line_width, plain
 from styled.tui.model.snapshot import Focus, Pulse, Snapshot, View
 from styled.tui.panes.loss_lines import loss_lines
@@ -68,8 +68,10 @@ def test_the_daemon_is_said_in_words(changes: dict, words: str) -> None:
     assert words in plain(status_line(snapshot(**changes), NOW, 80, UNICODE))
 
 
-def test_before_the_first_snapshot_it_says_that_it_reads() -> None:
-    assert plain(status_line(None, NOW, 80, ASCII)).isascii()
+@pytest.mark.parametrize("glyphs", [ASCII, UNICODE], ids=["ascii", "unicode"])
+def test_before_the_first_snapshot_it_says_that_it_reads(glyphs: Glyphs) -> None:
+    """In characters that any terminal has: the Linux console, whose names are in any script, has no ellipsis."""
+    assert plain(status_line(None, NOW, 80, glyphs)) == " styled  reading the queue..."
 
 
 def test_gpus_are_shown_as_far_as_they_fit() -> None:
