@@ -13,6 +13,7 @@ import pytest
 import styled
 from styled.children import clean_search_path
 from tests.deadlines import patience, wait_until
+from tests.tools.processes import has_ended
 
 pytestmark = pytest.mark.processes
 
@@ -113,4 +114,4 @@ def test_children_end_when_their_parent_is_killed_whatever_they_do_at_that_momen
         children[0].suspend()  # the checking one: it would see the end of its input
         parent.kill()
     for child in children:
-        wait_until(lambda child=child: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+        wait_until(lambda pid=child.pid: has_ended(pid))  # type: ignore[misc]

@@ -24,6 +24,7 @@ from styled.config import QueueConfig
 from styled.gpus import Device
 from styled.messages import Checkpointed, Frame, Result, Started
 from tests.deadlines import patience, wait_until
+from tests.tools.processes import has_ended
 
 pytestmark = pytest.mark.processes
 
@@ -286,14 +287,6 @@ while True: time.sleep(1)
         process.kill()
     # It has no handler and does not read its standard input: only the kernel's signal can end it.
     wait_until(lambda: has_ended(worker.pid))
-
-
-def has_ended(pid: int) -> bool:
-    """Return whether a process has ended, collected or not."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_an_orphan_is_ended_and_a_stranger_with_its_pid_is_not() -> None:

@@ -18,6 +18,7 @@ from styled.backend.orphans import Process
 from styled.backend.runner import Ended, Report, Task
 from styled.config import QueueConfig
 from tests.deadlines import patience, wait_until
+from tests.tools.processes import has_ended
 
 pytestmark = pytest.mark.processes
 
@@ -151,7 +152,7 @@ def test_one_that_holds_much_memory_or_has_died_is_not_used_again(bench: Bench, 
 def test_one_that_dies_while_nobody_looks_costs_the_next_job_nothing(bench: Bench) -> None:
     pid = bench.paint("first")
     psutil.Process(pid).kill()
-    wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(pid))
     assert bench.paint("second") != pid
     assert bench.ended("second").returncode == 0
 

@@ -13,6 +13,7 @@ from styled.daemon.hooks import AT_ONCE, Hooks, filled
 from styled.job import Job, JobState
 from styled.root import Root
 from tests.deadlines import wait_until
+from tests.tools.processes import has_ended
 
 pytestmark = pytest.mark.processes
 
@@ -69,14 +70,6 @@ def test_what_a_hook_leaves_in_the_background_ends_with_it(root: Root, hooks: Ho
     run(hooks, job(root))
     child = int((root.evolution / "20261122-201500-harbour" / "log.txt").read_text())
     wait_until(lambda: has_ended(child))
-
-
-def has_ended(pid: int) -> bool:
-    """Return whether a process has ended, collected or not; it may do so while it is looked at."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_few_hooks_run_at_once_and_all_get_their_turn(root: Root, hooks: Hooks) -> None:

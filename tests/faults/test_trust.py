@@ -22,6 +22,7 @@ from tests.deadlines import patience, wait_until
 from tests.faults import warm
 from tests.faults.daemon_process import DaemonProcess, check_invariant, picture
 from tests.faults.test_users import STRANGER, ask_as
+from tests.tools.processes import has_ended
 
 pytestmark = [pytest.mark.processes, pytest.mark.faults]
 
@@ -48,7 +49,7 @@ def test_a_killed_daemon_leaves_no_child_whatever_that_does(root: Root) -> None:
             if "check_child" in " ".join(child.cmdline()):
                 child.suspend()
         daemon.signal(signal.SIGKILL)
-        wait_until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family))
+        wait_until(lambda: all(has_ended(child.pid) for child in family))
 
 
 def test_a_daemon_with_umask_000_makes_nothing_that_everybody_may_write(root: Root) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import psutil
 import pytest
 
 from styled.backend.local import LocalRunner
@@ -28,6 +27,7 @@ from styled.store.store import Store
 from tests.backend.staged.memory_engine import MemoryEngine
 from tests.daemon.workshop import add_job
 from tests.deadlines import patience
+from tests.tools.processes import has_ended
 
 pytestmark = pytest.mark.processes
 
@@ -356,14 +356,7 @@ def test_a_later_daemon_takes_over_what_runs_on_and_ends_all_else(bench: Bench, 
     else:
         assert adopted == runner.running() == frozenset()
         processes = [Process.of(handle) for handle in handles]
-        assert not any(process and is_alive(process.pid) for process in processes)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        assert all(process is None or has_ended(process.pid) for process in processes)
 
 
 def test_nothing_but_the_daemons_side_writes_into_the_jobs_folder(bench: Bench, root: Root, jobs: list[Job]) -> None:
