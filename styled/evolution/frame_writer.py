@@ -10,8 +10,8 @@ from styled.images import AnyPicture
 from styled.job_folder import JobFolder
 
 
-class FrameWriter(Background[Path]):
-    """Encodes and syncs one frame at a time. Gives the path of each.
+class FrameWriter(Background[tuple[int, Path]]):
+    """Encodes and syncs one frame at a time. Gives step and path of each.
 
     Args:
         folder: the job's folder.
@@ -34,5 +34,5 @@ class FrameWriter(Background[Path]):
             RuntimeError: one is under way.
         """
         frame = at_most(picture, self._frame_size)
-        self._begin(lambda: write_frame(self._folder, step, frame, self._frame_size))
+        self._begin(lambda: (step, write_frame(self._folder, step, frame, self._frame_size)))
         return frame.nbytes

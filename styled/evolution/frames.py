@@ -54,7 +54,7 @@ def at_most(picture: AnyPicture, frame_size: int) -> AnyPicture:
     pixels = np.empty(picture.shape, np.uint8)
     for top in range(0, height, _STRIP):
         strip = slice(top, top + _STRIP)
-        pixels[strip] = np.rint(np.clip(picture[strip], 0, 255))
+        pixels[strip] = images.whole_numbers(picture[strip], 8)
     return images.resize(pixels, *size)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from styled.images.resizing import AnyPicture as AnyPicture
     from styled.images.resizing import resize as resize
     from styled.images.saving import save as save
+    from styled.images.saving import whole_numbers as whole_numbers
 
 _MODULES = {
     "Checker": "checking",
@@ -64,6 +65,7 @@ _MODULES = {
     "fit": "fitting",
     "resize": "resizing",
     "save": "saving",
+    "whole_numbers": "saving",
 }
 """Public names, resolved when first used: the checking child and the daemon, which only check, never load NumPy."""
 

@@ -47,10 +47,10 @@ class _Picture:
 
     def rows(self, top: int, bottom: int) -> npt.NDArray[np.uint8 | np.uint16]:
         """Return rows ``top`` to ``bottom``: uint8 or uint16, shape (rows, W, 3 or 4)."""
-        colour = _whole_numbers(self.picture[top:bottom], self.bits)
+        colour = whole_numbers(self.picture[top:bottom], self.bits)
         if self.alpha is None:
             return colour
-        return np.dstack([colour, _whole_numbers(self.alpha[top:bottom], self.bits)])
+        return np.dstack([colour, whole_numbers(self.alpha[top:bottom], self.bits)])
 
 
 def save(
@@ -116,7 +116,7 @@ def save(
         write(file, whole)
 
 
-def _whole_numbers(levels: AnyPicture, bits: Literal[8, 16]) -> npt.NDArray[np.uint8 | np.uint16]:
+def whole_numbers(levels: AnyPicture, bits: Literal[8, 16]) -> npt.NDArray[np.uint8 | np.uint16]:
     """Round levels of 0..255 to uint8, or scale them to uint16 (255 is 65535)."""
     numbers: npt.NDArray[np.float32] = np.clip(levels.astype(np.float32, copy=False), 0, 255)
     if bits == 16:

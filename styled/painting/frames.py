@@ -27,7 +27,6 @@ class Frames:
     def __init__(self, writer: FrameWriter, folder: JobFolder, settings: Settings, *, is_lean: bool) -> None:
         self._writer, self._folder = writer, folder
         self._every, self._is_lean = settings.frame_every, is_lean
-        self._step = 0
 
     def ended(self, *, wait: bool = False) -> Iterator[Frame]:
         """Return a message for one that is whole.
@@ -38,9 +37,10 @@ class Frames:
         Raises:
             StyledError: it could not be written, see :class:`~styled.evolution.FrameWriter`.
         """
-        path = self._writer.ended(wait=wait)
-        if path is not None:
-            yield Frame(step=self._step, path=str(path.relative_to(self._folder.path)))
+        written = self._writer.ended(wait=wait)
+        if written is not None:
+            step, path = written
+            yield Frame(step=step, path=str(path.relative_to(self._folder.path)))
 
     def when_due(self, iterate: Iterate) -> Iterator[Frame]:
         """Begin one if one is due after this step, when the one before it is whole."""
@@ -48,5 +48,4 @@ class Frames:
             return
         yield from self.ended(wait=True)
         held = self._writer.begin(iterate.step, iterate.picture())
-        self._step = iterate.step
         yield from self.ended(wait=self._is_lean or held > MOST_HELD)

@@ -43,6 +43,16 @@ class Gate:
         """Let all pass."""
         self._opened.set()
 
+    def opens_and_memory_runs_out_at(self, step: int) -> Callable[[int], None]:
+        """Return what a painting is to do before each of its steps."""
+
+        def at(now: int) -> None:
+            if now == step:
+                self.open()
+                raise MemoryError(f"no memory for step {step}")
+
+        return at
+
 
 def threads_left() -> list[str]:
     """Return the names of the threads that write checkpoints and frames."""

@@ -16,7 +16,7 @@ from styled import evolution, images
 from styled.engine.iterate import Iterate
 from styled.errors import DiskFull, Superseded
 from styled.evolution import JobFolder
-from styled.messages import Checkpointed, Noted, Progress, Result, Started, Stopped, WorkerMessage
+from styled.messages import Checkpointed, Frame, Noted, Progress, Result, Started, Stopped, WorkerMessage
 from styled.painting import checkpoints
 from styled.painting.paint_job import paint_job
 from styled.settings import Settings
@@ -27,6 +27,14 @@ from tests.painting.test_paint_job import iterates, make_job, never
 pytestmark = pytest.mark.tensorflow
 
 EVERY_S = 60.0
+WORDS = {
+    Progress: "painted",
+    Checkpointed: "saved",
+    Frame: "frame",
+    Noted: "noted",
+    Stopped: "stopped",
+    Result: "done",
+}
 HELD = 8
 """Bytes of a snapshot of the engine that does no work."""
 
@@ -37,12 +45,16 @@ class Studio:
     Args:
         folder: the job's.
         at: what to do before each step.
+        steps: of the job.
+        settings: others of the job.
     """
 
-    def __init__(self, folder: JobFolder, at: Callable[[int], None] = lambda step: None, *, steps: int = 12) -> None:
+    def __init__(
+        self, folder: JobFolder, at: Callable[[int], None] = lambda step: None, *, steps: int = 12, **settings: Any
+    ) -> None:
         self.said: list[WorkerMessage] = []
         self._at, self._now = at, 0.0
-        make_job(folder, checkpoint_s=EVERY_S, frame_every=0)
+        make_job(folder, **{"checkpoint_s": EVERY_S, "frame_every": 0, **settings})
         self.paint, self._folder = iterates(steps, every=self._pass_time), folder
 
     def _pass_time(self, step: int) -> None:
@@ -60,8 +72,7 @@ class Studio:
     @property
     def story(self) -> list[str]:
         """What was said, a word and the step each."""
-        words = {Progress: "painted", Checkpointed: "saved", Noted: "noted", Stopped: "stopped", Result: "done"}
-        return [f"{words[type(each)]} {each.step}" for each in self.said if type(each) in words]
+        return [f"{WORDS[type(each)]} {each.step}" for each in self.said if type(each) in WORDS]
 
 
 def saved(job: JobFolder) -> int:
@@ -146,13 +157,7 @@ class TestInTheBackground:
 
     def test_what_fails_in_painting_is_raised_after_it_is_told(self, job: JobFolder, gate: Gate) -> None:
         """The job goes on from there: whoever counts attempts must know that it got on."""
-
-        def at(step: int) -> None:
-            if step == 4:
-                gate.open()
-                raise MemoryError("no memory for step 4")
-
-        studio = Studio(job, at)
+        studio = Studio(job, gate.opens_and_memory_runs_out_at(4))
         with pytest.raises(MemoryError, match="step 4"):
             studio.work()
         assert studio.story == ["painted 1", "painted 2", "painted 3", "saved 1"]

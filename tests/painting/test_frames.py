@@ -10,16 +10,15 @@ import pytest
 
 from styled import evolution, images
 from styled.evolution import JobFolder
-from styled.messages import Frame, Progress, Result, Stopped, WorkerMessage
 from styled.painting import frames
-from styled.painting.paint_job import paint_job
 from tests.deadlines import patience
 from tests.evolution.gate import Gate, threads_left
-from tests.painting.test_paint_job import iterates, make_job, never
+from tests.painting.test_checkpoints import Studio
 
 pytestmark = pytest.mark.tensorflow
 
-WORDS = {Progress: "painted", Frame: "frame", Stopped: "stopped", Result: "done"}
+NEVER_S = 86_400.0
+"""Seconds between checkpoints: none is due in a job of six steps."""
 
 
 @pytest.fixture
@@ -31,29 +30,9 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate.open()
 
 
-class Studio:
-    """Paints one job of six steps, a frame every two, with an engine that does no work and a clock of a second a step."""
-
-    def __init__(self, folder: JobFolder, at: Callable[[int], None], **settings: Any) -> None:
-        self.story: list[str] = []
-        self._now = 0.0
-        self._at, self._folder = at, make_job(folder, frame_every=2, **settings)
-
-    def _pass_time(self, step: int) -> None:
-        self._now += 1.0
-        self._at(step)
-
-    def work(self, should_stop: Callable[[], bool] = never) -> None:
-        """Paint to the end; keep what is said, a word and the step each."""
-        painting = paint_job(
-            self._folder, should_stop, paint=iterates(6, every=self._pass_time), clock=lambda: self._now
-        )
-        for message in painting:
-            self._hear(message)
-
-    def _hear(self, message: WorkerMessage) -> None:
-        if isinstance(message, Progress | Frame | Stopped | Result):
-            self.story.append(f"{WORDS[type(message)]} {message.step}")
+def painting(folder: JobFolder, at: Callable[[int], None] = lambda step: None, **settings: Any) -> Studio:
+    """Paint a job of six steps, a frame every two, without a checkpoint."""
+    return Studio(folder, at, steps=6, **{"frame_every": 2, "checkpoint_s": NEVER_S, **settings})
 
 
 def steps(folder: JobFolder) -> list[int]:
@@ -69,7 +48,7 @@ def test_painting_goes_on_while_one_is_written_and_the_next_waits_for_it(job: Jo
             seen.append(steps(job))
             gate.open()
 
-    studio = Studio(job, at)
+    studio = painting(job, at)
     studio.work()
     assert seen == [[]]
     assert studio.story[:3] == ["painted 1", "painted 2", "painted 3"]
@@ -85,9 +64,9 @@ def test_a_stop_waits_for_it(job: JobFolder, gate: Gate) -> None:
         gate.open()
         return True
 
-    studio = Studio(job, lambda step: None)
+    studio = painting(job)
     studio.work(stop_at_step_3)
-    assert studio.story[-3:] == ["painted 3", "frame 2", "stopped 3"]
+    assert studio.story[-4:] == ["painted 3", "saved 3", "frame 2", "stopped 3"]
     assert (steps(job), threads_left()) == ([2], [])
 
 
@@ -95,7 +74,7 @@ def test_a_stop_waits_for_it(job: JobFolder, gate: Gate) -> None:
 def test_painting_waits_where_there_may_be_no_memory_to_go_on_with(
     job: JobFolder, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    studio = Studio(job, lambda step: None)
+    studio = painting(job)
     if why == "it is large":
         monkeypatch.setattr(frames, "MOST_HELD", 64 * 43 * 3 * 4 - 1)
     else:
@@ -107,13 +86,13 @@ def test_painting_waits_where_there_may_be_no_memory_to_go_on_with(
 def test_no_more_is_held_than_the_frame(job: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large picture is made small first."""
     monkeypatch.setattr(frames, "MOST_HELD", 32 * 22 * 3 - 1)
-    studio = Studio(job, lambda step: None, frame_size=32)
+    studio = painting(job, frame_size=32)
     studio.work()
     assert studio.story[:3] == ["painted 1", "painted 2", "frame 2"]
     monkeypatch.setattr(frames, "MOST_HELD", 32 * 22 * 3)
     gate = Gate(images.save)
     monkeypatch.setattr(images, "save", gate.write)
-    studio = Studio(job, lambda step: gate.open() if step == 3 else None, frame_size=32)
+    studio = painting(job, lambda step: gate.open() if step == 3 else None, frame_size=32)
     studio.work()
     assert studio.story[:3] == ["painted 1", "painted 2", "painted 3"]
 
@@ -121,7 +100,7 @@ def test_no_more_is_held_than_the_frame(job: JobFolder, monkeypatch: pytest.Monk
 def test_a_full_disk_is_raised_at_a_later_step(job: JobFolder, gate: Gate) -> None:
     gate.failure = OSError(errno.ENOSPC, "No space left on device")
     gate.open()
-    studio = Studio(job, lambda step: None)
+    studio = painting(job)
     with pytest.raises(OSError, match="No space left"):
         studio.work()
     assert studio.story[-1] in {"painted 2", "painted 3", "painted 4"}
@@ -129,12 +108,7 @@ def test_a_full_disk_is_raised_at_a_later_step(job: JobFolder, gate: Gate) -> No
 
 
 def test_what_fails_in_painting_is_raised_after_it_is_told(job: JobFolder, gate: Gate) -> None:
-    def at(step: int) -> None:
-        if step == 4:
-            gate.open()
-            raise MemoryError("no memory for step 4")
-
-    studio = Studio(job, at)
+    studio = painting(job, gate.opens_and_memory_runs_out_at(4))
     with pytest.raises(MemoryError, match="step 4"):
         studio.work()
     assert studio.story == ["painted 1", "painted 2", "painted 3", "frame 2"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -33,8 +32,7 @@ def main(
 ) -> None:
     """Paint, score, draw."""
     chosen = [PAIRS[int(number) - 1] for number in only.split(",")] if only else list(PAIRS)
-    names = list(dict.fromkeys(name for pair in chosen for name in (pair.content, pair.style)))
-    images = fetch(out / "images", extra=extra, pip=pip.split(), names=names)
+    images = fetch(out / "images", extra=extra, pip=pip.split(), pairs=chosen)
     inputs_sheet(chosen, images).save(out / "inputs.png")
     if inputs_only:
         return
@@ -43,9 +41,7 @@ def main(
         pictures, scores = {"content": images[pair.content], "style": images[pair.style]}, {}
         for who in (*PRESETS, *(["peer"] if peer else [])):
             pictures[who] = out / f"{pair.name}.{who}.png"
-            before = time.monotonic()
             paint(pair, who, images, pictures[who], size=size, peer=peer, steps=steps)
-            click.echo(f"{pair.name} {who}: {time.monotonic() - before:.0f} s", err=True)
             said = run(
                 [
                     sys.executable,

@@ -12,25 +12,25 @@ from pathlib import Path
 from PIL import Image
 
 from tests.bench.quality.made import MAKERS
-from tests.bench.quality.pairs import IMAGES, Source
+from tests.bench.quality.pairs import IMAGES, Pair, Source
 
 PROJECT = Path(__file__).parents[3]
 RACCOON = (1024, 768)
 """Of ``face.dat``, which is bare pixels."""
 
 
-def fetch(folder: Path, *, extra: Path, pip: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
-    """Write the images of those names into ``folder`` and return their paths; what is there stays.
+def fetch(folder: Path, *, extra: Path, pip: Sequence[str], pairs: Sequence[Pair]) -> dict[str, Path]:
+    """Write the images of those pairs into ``folder`` and return their paths; what is there stays.
 
     Args:
         folder: for images, and for packages below it.
         extra: has the images of the source ``folder``.
         pip: the command.
-        names: of :data:`IMAGES`.
+        pairs: whose images are wanted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    for name in names:
+    for name in dict.fromkeys(name for pair in pairs for name in (pair.content, pair.style)):
         source = IMAGES[name]
         # A JPEG of quality 60 is what makes fog hard; all else keeps its pixels.
         found[name] = folder / f"{name}{'.jpg' if source.maker == 'fog' else '.png'}"

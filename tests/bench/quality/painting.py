@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import click
 
 from tests.bench.quality.pairs import Pair
 
@@ -28,7 +31,7 @@ def paint(
     peer: str = "",
     steps: int | None = None,
 ) -> None:
-    """Paint a pair, unless that picture is there.
+    """Paint a pair, unless that picture is there; say how long it took.
 
     Args:
         pair: which.
@@ -49,4 +52,6 @@ def paint(
         command = [sys.executable, "-m", "styled", "run", content, style, "-o", output, "--preset", who, "--size", size]
         command += [part for each in pair.settings for part in ("--set", each)]
         command += ["--seed", 0, *(() if steps is None else ("--steps", steps))]
+    before = time.monotonic()
     run(command)
+    click.echo(f"{pair.name} {who}: {time.monotonic() - before:.0f} s", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -28,14 +27,11 @@ SIZE = 384
 def main(*, out: Path, extra: Path, pip: str, sheet: Path) -> None:
     """Paint with the defaults, but smaller, and draw; a picture that is there is not painted again."""
     pairs = [pair for name in SHOWN for pair in PAIRS if pair.name == name]
-    names = list(dict.fromkeys(name for pair in pairs for name in (pair.content, pair.style)))
-    images = fetch(out / "images", extra=extra, pip=pip.split(), names=names)
+    images = fetch(out / "images", extra=extra, pip=pip.split(), pairs=pairs)
     rows = []
     for pair in pairs:
         painted = out / f"{pair.name}.balanced-{SIZE}.png"
-        before = time.monotonic()
         paint(pair, "balanced", images, painted, size=SIZE)
-        click.echo(f"{pair.name}: {time.monotonic() - before:.0f} s", err=True)
         rows.append((images[pair.content], images[pair.style], painted))
     triptychs(rows).save(sheet, quality=85, optimize=True)
     if sheet.stat().st_size > MOST_BYTES:
