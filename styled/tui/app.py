@@ -44,6 +44,7 @@ from styled.tui.screens.main_screen import MainScreen
 from styled.tui.suspension import go_on_after_any_stop
 from styled.tui.widgets.background import post
 from styled.tui.widgets.file_list import FileList
+from styled.tui.widgets.line_view import TONE_CLASSES
 from styled.tui.widgets.pager import Pager
 from styled.tui.widgets.palette import Command, Palette, commands_of
 from styled.tui.widgets.question import Notice, Question
@@ -74,6 +75,7 @@ class StyledApp(App[None]):
     """
 
     CSS_PATH = "styled.tcss"
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     TITLE = "styled"
     ENABLE_COMMAND_PALETTE = False  # ours draws with ASCII too, and offers what the keys do
     BINDINGS: ClassVar[list[BindingType]] = [
