@@ -90,10 +90,10 @@ class Method(Protocol):
     steps_alone: int
     """Steps done one by one, for all pictures."""
 
-    def coordinates(self, gradient: Tensor) -> Tensor:
-        """Return a gradient (1, H, W, 3) as :meth:`advanced` takes it. For graphs."""
+    def coordinates(self, gradient: Tensor, image: Tensor) -> Any:
+        """Return the gradient at an image, each (1, H, W, 3), as :meth:`advanced` takes it. For graphs."""
 
-    def advanced(self, terms: Tensor, gradient: Tensor, vectors: Any, numbers: Any) -> Any:
+    def advanced(self, terms: Tensor, gradient: Any, vectors: Any, numbers: Any) -> Any:
         """Move the image, or return to an earlier one; return ``numbers`` as they are then. For graphs.
 
         Args:

@@ -111,7 +111,7 @@ class _Method:
             (tuple(image.shape), image.dtype), lambda: cls(image), elements=image.shape.num_elements()
         )
 
-    def coordinates(self, gradient: Tensor) -> Tensor:
+    def coordinates(self, gradient: Tensor, image: Tensor) -> Tensor:  # noqa: ARG002  # it moves each value by its own: clipping is enough
         """See :class:`styled.engine.network.stepping.Method`."""
         return gradient
 

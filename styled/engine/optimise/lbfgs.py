@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,15 @@ class _Vectors(NamedTuple):
     """Their changes of the gradient, y, likewise."""
 
 
+class _Slope(NamedTuple):
+    """A gradient in the coordinates of the preconditioner, without what a step down it cannot follow."""
+
+    coordinates: Tensor
+    """Shape (rows, columns)."""
+    is_free: Tensor
+    """Bool, shape (1, H, W, 3): where the image may be moved."""
+
+
 class _Small(NamedTuple):
     """All other state: tensors of float64, scalars where nothing else is said."""
 
@@ -78,6 +87,10 @@ class LBFGS:
       ``first_move`` levels (root mean square) down the gradient.
     - The picture stays inside 0..255, and a pair is of the move that was possible. A picture that is clipped only when
       it is saved has several times the loss of the one that was optimised; this one has no more, after as many steps.
+      A value at an end of that range that the gradient would take out of it is held for this step, and its gradient
+      counts as 0: else what cannot be followed mixes into the direction of all others, and leads them astray, up to
+      a picture that is white all over (Bertsekas, "Projected Newton Methods for Optimization Problems with Simple
+      Constraints", 1982).
     - Pairs are kept in bfloat16 (float64 stays): half the memory, and as many steps to the same loss.
     - A step never moves the picture by more than ``largest_move`` levels (root mean square).
     - When the loss grows beyond ``tolerated_growth`` times the best so far, the picture returns to the best one,
@@ -146,7 +159,9 @@ class LBFGS:
             if loss < best:
                 self.vectors.best.assign(self.image)
                 self.numbers = self.numbers._replace(best_loss=tf.constant(loss, tf.float64))
-            gradient = self.method.prepare(gradient)  # what has been used is let go of at once: it may be a gigabyte
+            gradient = self.method.prepare(
+                gradient, self.image
+            )  # what has been used is let go of at once: it may be a gigabyte
             self.numbers = self.method.move(gradient, self.vectors, self.numbers)
         self.method.steps_alone += 1
         return terms
@@ -234,13 +249,14 @@ class _Method:
         self._root = math.sqrt(size)
         # Where memory counts, two graphs: the image's gradient is not needed in the second. Else one is sooner started.
         is_apart = is_large(image)
-        self.prepare: Callable[[Tensor], Tensor] = (
-            tf.function(self.coordinates, autograph=False) if is_apart else lambda gradient: gradient
+        self.prepare: Callable[[Tensor, Tensor], Any] = (
+            tf.function(self.coordinates, autograph=False) if is_apart else lambda gradient, _image: gradient
         )
         self.move: Callable[..., _Small] = tf.function(
             self._moved_on if is_apart else self._moved_on_by_image, autograph=False
         )
         self._change, self._moved = fused(_change, size), fused(_moved, size)
+        self._inward = fused(_inward, size)
         self._dots, self._direction = fused(pairs.dots, size), fused(_direction, size)
         self._guess = fused(self._guess_and_products, size)
 
@@ -250,12 +266,13 @@ class _Method:
         key = _key(preconditioner, image, history)
         return cls._cache.get(key, lambda: cls(preconditioner, image, history), elements=int(np.prod(image.shape)))
 
-    def coordinates(self, gradient: Tensor) -> Tensor:
+    def coordinates(self, gradient: Tensor, image: Tensor) -> _Slope:
         """See :class:`styled.engine.network.stepping.Method`."""
-        return self._preconditioner.coordinates(gradient)
+        inward, is_free = self._inward(gradient, tf.convert_to_tensor(image))
+        return _Slope(self._preconditioner.coordinates(inward), is_free)
 
-    def advanced(self, terms: Tensor, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
-        """See :class:`styled.engine.network.stepping.Method`; the gradient's shape is (rows, columns)."""
+    def advanced(self, terms: Tensor, gradient: _Slope, vectors: _Vectors, small: _Small) -> _Small:
+        """See :class:`styled.engine.network.stepping.Method`."""
         loss = tf.cast(terms[0], tf.float64)
         is_good = tf.math.is_finite(loss) & (loss <= LBFGS.tolerated_growth * small.best_loss)
 
@@ -277,19 +294,20 @@ class _Method:
         return small._replace(count=zero, pairs=zero, scale=zero, caution=0.5 * small.caution, products=none)
 
     def _moved_on_by_image(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
-        return self._moved_on(self.coordinates(gradient), vectors, small)
+        return self._moved_on(self.coordinates(gradient, vectors.image), vectors, small)
 
-    def _moved_on(self, gradient: Tensor, vectors: _Vectors, small: _Small) -> _Small:
+    def _moved_on(self, slope: _Slope, vectors: _Vectors, small: _Small) -> _Small:
         """Take in the newest pair, if its curvature is positive, and move by what all of them tell.
 
         Args:
-            gradient: coordinates of the image's, shape (rows, columns).
+            slope: at the image.
             vectors: changed.
             small: stays as it is.
 
         Returns:
             What ``small`` is then.
         """
+        gradient = slope.coordinates
         change, found = self._change(gradient, *pairs.values([vectors.last_gradient, vectors.last_move]))
         curvature, of_change, of_move = tf.unstack(found)  # s^T y, y^T y, s^T s
         is_kept = (small.count > 0.0) & (curvature > 1e-8 * tf.sqrt(of_change * of_move))
@@ -307,7 +325,8 @@ class _Method:
             tf.math.divide_no_nan(LBFGS.first_move * root, tf.where(norm > 1e-30, norm, 0.0)),
         )
         image = tf.convert_to_tensor(vectors.image)
-        image, moved = self._moved(image, self._preconditioner.image(direction), tf.cast(-factor, self._dtype))
+        direction = self._preconditioner.image(direction)
+        image, moved = self._moved(image, direction, tf.cast(-factor, self._dtype), slope.is_free)
         vectors.image.assign(image)
         vectors.last_move.assign(self._preconditioner.coordinates(moved))
         return small._replace(count=small.count + 1.0)
@@ -367,6 +386,12 @@ def _solved(matrix: Tensor, right: Tensor, *, adjoint: bool = False) -> Tensor:
     return tf.reshape(tf.linalg.triangular_solve(matrix, column, lower=False, adjoint=adjoint), [-1])
 
 
+def _inward(gradient: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a gradient with 0 where a step down it would take the image out of 0..255, and where it would not."""
+    leaves = ((image <= DARKEST) & (gradient > 0.0)) | ((image >= BRIGHTEST) & (gradient < 0.0))
+    return tf.where(leaves, tf.zeros_like(gradient), gradient), ~leaves
+
+
 def _change(gradient: Tensor, before: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
     """Return the change ``y`` of the gradient, and ``s^T y``, ``y^T y`` and ``s^T s`` with the ``move`` s."""
     change = gradient - before
@@ -379,7 +404,8 @@ def _direction(guess: Tensor, moves: Sequence[Tensor], for_moves: Tensor) -> tup
     return direction, dot(direction, direction)
 
 
-def _moved(image: Tensor, direction: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``image`` moved by ``factor direction``, but not out of 0..255, and the move that was."""
-    moved = tf.clip_by_value(image + factor * direction, DARKEST, BRIGHTEST)
+def _moved(image: Tensor, direction: Tensor, factor: Tensor, is_free: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``image`` moved by ``factor direction`` where it is free, but not out of 0..255, and the move that was."""
+    wanted = tf.where(is_free, factor * direction, tf.zeros_like(direction))
+    moved = tf.clip_by_value(image + wanted, DARKEST, BRIGHTEST)
     return moved, moved - image

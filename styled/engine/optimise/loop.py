@@ -84,7 +84,7 @@ def _graph(
         def step(done: Tensor, _is_finite: Tensor, table: Any, numbers: Any) -> tuple[Any, ...]:
             before = tf.convert_to_tensor(vectors.image)
             terms, gradient = function(before, targets)
-            numbers = method.advanced(terms, method.coordinates(gradient), vectors, numbers)
+            numbers = method.advanced(terms, method.coordinates(gradient, before), vectors, numbers)
             is_finite = tf.math.is_finite(terms[0])
 
             def followed() -> bool:  # branches must return something; it is not used

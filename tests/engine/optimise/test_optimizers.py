@@ -30,12 +30,13 @@ def start(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(60.0, 200.0, SHAPE)
 
 
-def quadratic(condition: float = 1e3) -> tuple[Objective, np.ndarray]:
-    """Return a badly scaled bowl in rotated axes, and where its bottom is."""
+def quadratic(condition: float = 1e3, beyond: float = 0.0) -> tuple[Objective, np.ndarray]:
+    """Return a badly scaled bowl in rotated axes, and where its bottom is: beyond 255 in a share of the values."""
     generator = np.random.default_rng(1)
     axes, _ = np.linalg.qr(generator.normal(size=(SIZE, SIZE)))
     matrix = tf.constant(axes @ np.diag(np.geomspace(1.0, condition, SIZE)) @ axes.T)
     bottom = generator.uniform(50.0, 200.0, SHAPE)
+    bottom += 205.0 * (generator.random(SHAPE) < beyond)
 
     def value(image: tf.Tensor) -> tf.Tensor:
         away = tf.reshape(image - bottom, [SIZE, 1])
@@ -86,7 +87,9 @@ def losses_of(
     return losses
 
 
-def scipys(value: Objective, image: np.ndarray, **options: float) -> tuple[list[float], np.ndarray]:
+def scipys(
+    value: Objective, image: np.ndarray, bounds: list[tuple[float, float]] | None = None, **options: float
+) -> tuple[list[float], np.ndarray]:
     """Return the losses that SciPy's L-BFGS-B sees, one for each gradient, and where it ends."""
     gradient = tf.function(with_gradient(value))
     seen: list[float] = []
@@ -96,7 +99,7 @@ def scipys(value: Objective, image: np.ndarray, **options: float) -> tuple[list[
         seen.append(float(terms[0]))
         return seen[-1], slope.numpy().ravel()
 
-    best = scipy.optimize.minimize(flat, image.ravel(), jac=True, method="L-BFGS-B", options=options)
+    best = scipy.optimize.minimize(flat, image.ravel(), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return seen, best.x.reshape(SHAPE)
 
 
@@ -267,6 +270,18 @@ class TestInsideWhatAFileHolds:
             assert image.min() >= 0.0
             assert image.max() <= 255.0
         np.testing.assert_allclose(image, np.clip(bottom, 0.0, 255.0), atol=0.1)
+
+    @pytest.mark.parametrize("preconditioner", [Identity, lambda: FrequencyPreconditioner(4, 5)])
+    def test_where_values_lean_on_each_other_it_ends_where_scipys_does(
+        self, preconditioner: Callable[[], Preconditioner]
+    ) -> None:
+        """Two thirds of the bottom are beyond white: the best point inside is not the bottom, clipped."""
+        value, _ = quadratic(50.0, beyond=0.7)
+        seen, best = scipys(value, start(), bounds=[(0.0, 255.0)] * SIZE, maxiter=1000, gtol=1e-12, ftol=1e-16)
+        assert np.mean(best == 255.0) > 0.3
+        optimizer = lbfgs(value, start(), preconditioner=preconditioner())
+        losses_of(optimizer, 100, until=lambda loss, first: loss < min(seen) * (1.0 + 1e-9))
+        np.testing.assert_allclose(optimizer.image.numpy(), best, atol=0.02)
 
 
 class TestPairs:
