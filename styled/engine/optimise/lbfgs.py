@@ -159,9 +159,8 @@ class LBFGS:
             if loss < best:
                 self.vectors.best.assign(self.image)
                 self.numbers = self.numbers._replace(best_loss=tf.constant(loss, tf.float64))
-            gradient = self.method.prepare(
-                gradient, self.image
-            )  # what has been used is let go of at once: it may be a gigabyte
+            # The name is used again, so that what it stood for is let go of: it may be a gigabyte.
+            gradient = self.method.prepare(gradient, self.image)
             self.numbers = self.method.move(gradient, self.vectors, self.numbers)
         self.method.steps_alone += 1
         return terms
