@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -157,28 +158,33 @@ def test_completing_loads_no_numpy() -> None:
 
 
 def test_tab_is_answered_fast(root: Path) -> None:
-    """With 10,000 jobs, processor seconds, the best of five: not much longer than a bare interpreter and click."""
+    """With 10,000 jobs, in processor seconds not much longer than a bare interpreter and click.
+
+    The least of as many runs as it takes, twenty at most: on a busy machine a run takes twice the seconds of another.
+    """
     for number in range(10_000):
         (root / "evolution" / f"20261123-{number:06d}-job").mkdir()
 
     def seconds(command: list[str], **environment: str) -> float:
-        taken = []
-        for _ in range(5):
-            before = os.times()
-            subprocess.run(
-                command, env={**os.environ, **environment}, check=True, capture_output=True, timeout=patience(30)
-            )
-            after = os.times()
-            taken.append(after.children_user - before.children_user + after.children_system - before.children_system)
-        return min(taken)
+        before = os.times()
+        subprocess.run(
+            command, env={**os.environ, **environment}, check=True, capture_output=True, timeout=patience(30)
+        )
+        after = os.times()
+        return after.children_user - before.children_user + after.children_system - before.children_system
 
-    least = seconds([sys.executable, "-c", "import click, click.shell_completion, msgspec"])
     for words in ("styled ", "styled follow 2026"):
-        told = seconds(
-            [sys.executable, "-m", "styled"], _STYLED_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")),
-            STYLED_ROOT=str(root),
-        )  # fmt: skip
-        assert told < 3 * least + 0.2, words
+        bare, told = math.inf, math.inf
+        for _ in range(20):
+            bare = min(bare, seconds([sys.executable, "-c", "import click, click.shell_completion, msgspec"]))
+            told = min(told, seconds(
+                [sys.executable, "-m", "styled"], _STYLED_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")),
+                STYLED_ROOT=str(root),
+            ))  # fmt: skip
+            if told < 3 * bare + 0.2:
+                break
+        else:
+            pytest.fail(f"{words}: {told:.2f} s, a bare interpreter {bare:.2f} s")
 
 
 # What each shell runs at Tab, with our script loaded: the words it would offer, one a line.
