@@ -67,4 +67,4 @@ def test_many_steps_do_not_fill_a_picture_with_noise_of_single_pixels(vgg: Weigh
         *_, last = paint(photo, [painting], Settings(size=32, steps=100, **changed), weights=vgg)
         textures.append(texture_distance(np.rint(last.picture()).astype(np.uint8), [painting], [1.0]))
     assert textures[0] < 1.7, "1.2 when this was written"
-    assert textures[1] > 1.9, "2.2 then: the figure would not see it"
+    assert textures[1] > 1.9, "2.2 since steps stay inside 0..255: the figure would not see it"

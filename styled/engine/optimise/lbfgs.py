@@ -254,8 +254,7 @@ class _Method:
         self.move: Callable[..., _Small] = tf.function(
             self._moved_on if is_apart else self._moved_on_by_image, autograph=False
         )
-        self._change, self._moved = fused(_change, size), fused(_moved, size)
-        self._inward = fused(_inward, size)
+        self._inward, self._change, self._moved = (fused(each, size) for each in (_inward, _change, _moved))
         self._dots, self._direction = fused(pairs.dots, size), fused(_direction, size)
         self._guess = fused(self._guess_and_products, size)
 
@@ -387,8 +386,8 @@ def _solved(matrix: Tensor, right: Tensor, *, adjoint: bool = False) -> Tensor:
 
 def _inward(gradient: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
     """Return a gradient with 0 where a step down it would take the image out of 0..255, and where it would not."""
-    leaves = ((image <= DARKEST) & (gradient > 0.0)) | ((image >= BRIGHTEST) & (gradient < 0.0))
-    return tf.where(leaves, tf.zeros_like(gradient), gradient), ~leaves
+    is_free = ~(((image <= DARKEST) & (gradient > 0.0)) | ((image >= BRIGHTEST) & (gradient < 0.0)))
+    return tf.where(is_free, gradient, tf.zeros_like(gradient)), is_free
 
 
 def _change(gradient: Tensor, before: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:

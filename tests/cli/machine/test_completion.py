@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import subprocess
@@ -160,7 +159,7 @@ def test_completing_loads_no_numpy() -> None:
 def test_tab_is_answered_fast(root: Path) -> None:
     """With 10,000 jobs, in processor seconds not much longer than a bare interpreter and click.
 
-    The least of as many runs as it takes, twenty at most: on a busy machine a run takes twice the seconds of another.
+    The best of five, or of as many as twenty runs of it: on a busy machine one takes twice the seconds of another.
     """
     for number in range(10_000):
         (root / "evolution" / f"20261123-{number:06d}-job").mkdir()
@@ -173,18 +172,15 @@ def test_tab_is_answered_fast(root: Path) -> None:
         after = os.times()
         return after.children_user - before.children_user + after.children_system - before.children_system
 
+    bare = [sys.executable, "-c", "import click, click.shell_completion, msgspec"]
+    most = 3 * min(seconds(bare) for _ in range(5)) + 0.2
     for words in ("styled ", "styled follow 2026"):
-        bare, told = math.inf, math.inf
-        for _ in range(20):
-            bare = min(bare, seconds([sys.executable, "-c", "import click, click.shell_completion, msgspec"]))
-            told = min(told, seconds(
-                [sys.executable, "-m", "styled"], _STYLED_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")),
-                STYLED_ROOT=str(root),
-            ))  # fmt: skip
-            if told < 3 * bare + 0.2:
-                break
-        else:
-            pytest.fail(f"{words}: {told:.2f} s, a bare interpreter {bare:.2f} s")
+        environment = {
+            "_STYLED_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")),
+            "STYLED_ROOT": str(root),
+        }  # fmt: skip
+        runs = (seconds([sys.executable, "-m", "styled"], **environment) for _ in range(20))
+        assert any(told < most for told in runs), words
 
 
 # What each shell runs at Tab, with our script loaded: the words it would offer, one a line.
