@@ -9,9 +9,9 @@ import click
 
 from styled.cli.options import job_ids, root_option
 from styled.cli.progress import TextLines
-from styled.cli.wait import POLL_S, find, looks_at
+from styled.cli.wait import POLL_S, looks_at
 from styled.daemon.process.lock import holder_of
-from styled.errors import DaemonNotRunning, NoSuchJob
+from styled.errors import DaemonNotRunning
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
@@ -49,15 +49,11 @@ def _followed(root: Root, reader: StoreReader, ref: str, lines: TextLines) -> tu
     """Show the job until it has ended; return the exit code and the last words."""
     view = _View(root, lines)
     seen_at = time.monotonic()
-    for outcome in looks_at(root, reader, ref):
-        try:
-            job = find(reader, view.id or ref)
-        except NoSuchJob:
-            pass  # still a pair in the inbox, or gone: then there is an outcome
-        else:
-            view.show(job, reader)
-        if outcome is not None:
-            return outcome
+    for look in looks_at(root, reader, ref):
+        if look.job is not None:
+            view.show(look.job, reader)
+        if look.outcome is not None:
+            return look.outcome
         if holder_of(root) is not None:
             seen_at = time.monotonic()
         elif time.monotonic() - seen_at > RESTART_S:
@@ -73,14 +69,11 @@ class _View:
         self._root, self._lines = root, lines
         self._offset = 0
         self._said = ""
-        self.id = ""
-        """Of the job, once it is known: another may get its name meanwhile."""
 
     def show(self, job: Job, reader: StoreReader) -> None:
         """Show what has changed: the steps painted since, and where the job stands."""
         from styled.evolution import JobFolder, read_losses  # brings NumPy, which completing a JOB can do without
 
-        self.id = job.id
         part = read_losses(JobFolder(self._root.evolution / job.id), self._offset)
         self._offset = part.offset
         words = _standing(job, reader)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
@@ -16,12 +18,24 @@ from styled.inbox.pairs import pair_up
 from styled.job import ENDED, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
+from styled.store.records import Event, Rejection
 
 POLL_S = 0.25
 """Between two looks at the queue."""
 
-_Outcome = tuple[int, str]
-"""Exit code and last words."""
+NOTED_S = 1.0
+"""A rejection is on record so long after its files have left the inbox."""
+LEFT_S = 10.0
+"""A pair that left the inbox so long ago, and of which nothing is on record, was taken out by its user."""
+
+
+class Look(NamedTuple):
+    """What was seen in one look at the queue."""
+
+    job: Job | None = None
+    """None while what is waited for is no job, or more than one."""
+    outcome: tuple[int, str] | None = None
+    """Exit code and last words; None while there is more to come."""
 
 
 @click.command()
@@ -37,10 +51,10 @@ def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
     root = Root.at(root_path)
     until = None if timeout is None else time.monotonic() + timeout
     with StoreReader.open(root) as reader:
-        for outcome in looks_at(root, reader, job) if job is not None else _everything(root, reader):
-            if outcome is not None:
-                click.echo(outcome[1])
-                sys.exit(outcome[0])
+        for look in looks_at(root, reader, job) if job is not None else _everything(root, reader):
+            if look.outcome is not None:
+                click.echo(look.outcome[1])
+                sys.exit(look.outcome[0])
             if holder_of(root) is None:
                 raise DaemonNotRunning(f"the daemon of {root.path} is not running, so this will never finish")
             if until is not None and time.monotonic() >= until:
@@ -63,42 +77,90 @@ def find(reader: StoreReader, ref: str) -> Job:
         raise
 
 
-def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[_Outcome | None]:
-    """Look at one job again and again; None while it has not ended."""
-    known = False
-    while True:
-        # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
-        to_come = set() if known else _names_to_come(root)
-        try:
-            job = find(reader, ref)
-        except NoSuchJob:
-            if known:
-                yield 1, f"{ref} was removed"
-            reason = _reason_of(root, ref)
-            if reason is not None:
-                yield 1, f"{ref} was rejected: {reason}"
-            if ref not in to_come:
-                raise
-        else:
-            ref, known = job.id, True
-            if job.state in ENDED:
-                yield (0 if job.state is JobState.DONE else 1), _outcome(job)
-        yield None
+def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[Look]:
+    """Look at one job again and again, until it has ended.
 
-
-def _everything(root: Root, reader: StoreReader) -> Iterator[_Outcome | None]:
-    """Look at the whole queue again and again; None while something in it or in the inbox will still run."""
+    A name means the newest of that name: the pair in the inbox before any job, and the rejection before an older job.
+    """
     start = reader.last_event()
+    left_at: float | None = None
     while True:
         # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
-        if not (_is_busy(reader) or _names_to_come(root) or _is_busy(reader)):
-            ended = _ended_since(reader, start)
-            failed = sum(state is not JobState.DONE for state in ended)
-            yield (
-                (1 if failed else 0),
-                f"{len(ended)} jobs ended, {failed} of them without a result" if ended else "nothing to wait for",
-            )
-        yield None
+        comes = ref in _names_to_come(root)
+        found = _found(reader, ref)
+        if isinstance(found, Job) and found.name != ref:
+            break  # a number or an id
+        rejection = reader.last_rejection(ref)
+        if comes:
+            left_at = time.monotonic()
+        elif left_at is not None and not _is_since(reader, start, found, rejection):
+            if time.monotonic() - left_at > LEFT_S:
+                yield Look(outcome=(1, f"{ref} was taken out of the inbox"))
+        elif rejection is not None and (isinstance(found, NoSuchJob) or rejection.at > found.created_at):
+            yield Look(outcome=(1, f"{ref} was rejected: {rejection.reason}"))
+        elif isinstance(found, Job):
+            break
+        else:
+            reason = _reason_of(root, ref)  # its event may be older than the record of events
+            if reason is None:
+                raise found
+            yield Look(outcome=(1, f"{ref} was rejected: {reason}"))
+        yield Look()
+    while isinstance(found, Job):
+        ended = found.state in ENDED
+        yield Look(found, (0 if found.state is JobState.DONE else 1, _last_words(found)) if ended else None)
+        found = _found(reader, found.id)
+    yield Look(outcome=(1, f"{ref} was removed"))
+
+
+def _found(reader: StoreReader, ref: str) -> Job | NoSuchJob:
+    try:
+        return find(reader, ref)
+    except NoSuchJob as error:
+        return error
+
+
+def _is_since(reader: StoreReader, seq: int, job: Job | NoSuchJob, rejection: Rejection | None) -> bool:
+    """Tell whether a job was added, or a pair rejected, after an event."""
+    if rejection is not None and rejection.seq > seq:
+        return True
+    return isinstance(job, Job) and any(event.kind == "added" and event.id == job.id for event in _events(reader, seq))
+
+
+def _everything(root: Root, reader: StoreReader) -> Iterator[Look]:
+    """Look at the whole queue again and again, until nothing in it or in the inbox will still run."""
+    start = reader.last_event()
+    came_at = -math.inf
+    while True:
+        # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
+        is_busy = _is_busy(reader)
+        if _names_to_come(root):
+            came_at = time.monotonic()
+        elif not (is_busy or _is_busy(reader)) and time.monotonic() - came_at > NOTED_S:
+            yield Look(outcome=_what_ended(reader, start))
+        yield Look()
+
+
+def _what_ended(reader: StoreReader, seq: int) -> tuple[int, str]:
+    """Return the exit code and the words for all that ended since an event."""
+    last: dict[str, str] = {}
+    rejected = 0
+    for event in _events(reader, seq):
+        if event.kind == "moved":
+            last[event.id] = event.after
+        rejected += event.kind == "rejected"
+    ended = [state for state in map(JobState, last.values()) if state in ENDED]
+    failed = sum(state is not JobState.DONE for state in ended)
+    words = [f"{len(ended)} jobs ended, {failed} of them without a result"] if ended else []
+    words += [f"{rejected} rejected: see styled status"] if rejected else []
+    return (1 if failed or rejected else 0), ", ".join(words) or "nothing to wait for"
+
+
+def _events(reader: StoreReader, seq: int) -> Iterator[Event]:
+    """Give the events after a number, oldest first."""
+    while events := reader.events(seq):
+        yield from events
+        seq = events[-1].seq
 
 
 def _is_busy(reader: StoreReader) -> bool:
@@ -106,16 +168,7 @@ def _is_busy(reader: StoreReader) -> bool:
     return bool(counts[JobState.WAITING] or counts[JobState.RUNNING])
 
 
-def _ended_since(reader: StoreReader, seq: int) -> list[JobState]:
-    """Return the state of each job that has ended since an event and has not been queued again."""
-    last: dict[str, str] = {}
-    while events := reader.events(seq):
-        last |= {event.id: event.after for event in events if event.kind == "moved"}
-        seq = events[-1].seq
-    return [JobState(state) for state in last.values() if state in ENDED]
-
-
-def _outcome(job: Job) -> str:
+def _last_words(job: Job) -> str:
     words = f"{job.number:04d} {job.name}: {job.state}"
     return ": ".join([words, *filter(None, [job.reason, "; ".join(job.remarks)])])
 

@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 
 from styled.errors import DataDamaged, NoSuchJob, StoreError
 from styled.files.decoding import from_json
+from styled.files.printable import escaped
 from styled.job import Job, JobState
-from styled.store.records import JOB_COLUMNS, Event, readable, to_event, to_job
+from styled.store.records import JOB_COLUMNS, Event, Rejection, readable, to_event, to_job
 from styled.store.status import DaemonStatus
 
 Order = Literal["number", "queue", "newest", "name"]
@@ -165,6 +166,16 @@ class Queries(ABC):
                 (since, limit),
             )
             return [to_event(row) for row in rows]
+
+    def last_rejection(self, name: str) -> Rejection | None:
+        """Return what is on record of the newest rejection of a pair of that name; None if none is."""
+        begins = f"{escaped(name)}: "
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT seq, at, note FROM events WHERE kind = 'rejected' AND substr(note, 1, ?) = ? ORDER BY seq DESC LIMIT 1",
+                (len(begins), begins),
+            ).fetchone()
+        return None if row is None else Rejection(seq=row[0], at=float(row[1]), reason=readable(row[2][len(begins) :]))
 
     def begun_at(self, job_id: str) -> list[float]:
         """Return when a worker began with the job, each time, Unix seconds; without what the record of events has lost."""

@@ -38,6 +38,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Printable."""
 
 
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair that became no job."""
+
+    seq: int
+    """Of its event."""
+    at: float
+    """Unix seconds."""
+    reason: str
+    """Printable."""
+
+
 def to_row(values: dict[str, Any]) -> dict[str, Any]:
     """Turn values of a job into values that SQLite stores."""
     return {
