@@ -116,9 +116,10 @@ def paint(
     is_resumed, resume = resume is not None, None  # what is restored is let go of at once: it would be there twice
     coarser: _Coarser | None = None
     for index in range(first, len(scales)):
-        scale = run.open_scale(index, picture, coarser)
+        is_restored = is_resumed and index == first
+        scale = run.open_scale(index, picture, coarser, is_restored=is_restored)
         del picture
-        if is_resumed and index == first:
+        if is_restored:
             # Checkpoints of earlier versions do not have it; there all scales before were painted to the end.
             done = np.array([step - sum(each.steps for each in scales[:index])])
             try:
@@ -194,10 +195,11 @@ class _Run:
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
 
-    def open_scale(self, index: int, picture: Array, coarser: _Coarser | None) -> ScaleRun:
+    def open_scale(self, index: int, picture: Array, coarser: _Coarser | None, *, is_restored: bool) -> ScaleRun:
         """Compute the targets at scale ``index`` and start its optimiser at ``picture``, resized.
 
         With the scale whose picture that is, what it cannot have is added, and its optimiser's curvature taken over.
+        A restored picture is the optimiser's own, and stays as it is: the rest of its state belongs to it.
         """
         scale = self._scales[index]
         device.give_back_arrays_from(memory_use.whole_pictures_from(scale, self._tilings[scale]))
@@ -219,9 +221,11 @@ class _Run:
         start = images.resize(picture.astype(np.float32), scale.width, scale.height)
         if coarser is not None:
             start = with_detail(start, content, styles, self._settings, scale.width / coarser.scale.width)
-        start = self._with_photo(start, content)
+        if not is_restored:
+            start = self._with_photo(start, content)
+            start = colour.made_grey(start) if self._is_grey else start
         if self._is_grey:
-            start, gradient = colour.made_grey(start), kept_grey(gradient)
+            gradient = kept_grey(gradient)
         optimizer = optimizer_for(
             self._settings,
             _batch(start),
