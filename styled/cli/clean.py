@@ -42,7 +42,7 @@ def clean(
     chosen = {key: value for key, value in given.items() if value is not None}
     retention = msgspec.convert(chosen, RetentionConfig) if chosen else load_config(root.config).retention
     with StoreReader.open(root) as reader:
-        steps = plan(root, reader.jobs(ENDED), retention, time.time())
+        steps = plan(root, reader.jobs(ENDED), retention, time.time(), needed=reader.started_from())
     for step in steps:
         click.echo(f"{step.action} {step.job.number:04d} {step.job.name}: {step.why}, {step.bytes / 1e6:.1f} MB")
     total = sum(step.bytes for step in steps)

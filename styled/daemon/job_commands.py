@@ -150,11 +150,16 @@ class JobCommands:
 
         Raises:
             NoSuchJob: no such job.
-            IllegalMove: it has not ended, or its worker has not yet.
+            IllegalMove: it has not ended, or its worker has not yet, or a job that has not ended starts from its picture.
             ControlError: its folder cannot be moved away; nothing was changed.
             StoreError: the row cannot be removed, on a full disk say; nothing was changed.
         """
         job = self._ended_job(ref)
+        if (other := self._store.started_from().get(job.id)) is not None:
+            raise IllegalMove(
+                f"job {other:04d} starts from the picture of job {job.number:04d}",
+                f"Remove it when that has ended, or let that start from something else: styled edit {other} --set init=content.",
+            )
         try:
             with self._trash.putting(job.id):
                 self._store.remove(job.id)

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 from styled.errors import DataDamaged, NoSuchJob, StoreError
 from styled.files.decoding import from_json
 from styled.files.printable import escaped
-from styled.job import Job, JobState
+from styled.job import ENDED, Job, JobState
+from styled.settings import JOB_PREFIX
 from styled.store.records import JOB_COLUMNS, Event, Rejection, readable, to_event, to_job
 from styled.store.status import DaemonStatus
 
@@ -28,6 +29,7 @@ _DROPPED_AS = (
     "CASE WHEN names = '{}' OR instr(content, '\"') OR NOT json_valid(names) THEN ''"
     " ELSE coalesce(json_extract(names, '$.\"' || content || '\"'), '') END"
 )
+_INIT = "CASE WHEN json_valid(settings) THEN coalesce(json_extract(settings, '$.init'), '') ELSE '' END"
 _AT_ONCE = 500
 """Ids in one question: SQLite takes 999 values and more."""
 
@@ -166,6 +168,16 @@ class Queries(ABC):
                 (since, limit),
             )
             return [to_event(row) for row in rows]
+
+    def started_from(self) -> dict[str, int]:
+        """Return the ids of jobs whose picture one that has not ended is to start from, with the number of the first such job."""
+        clause, values = _where([state for state in JobState if state not in ENDED], None)
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT {_INIT}, min(number) FROM jobs {clause} AND instr(settings, '{JOB_PREFIX}') GROUP BY 1",  # noqa: S608  # only our own words
+                values,
+            )
+            return {init.removeprefix(JOB_PREFIX): number for init, number in rows if init.startswith(JOB_PREFIX)}
 
     def last_rejection(self, name: str) -> Rejection | None:
         """Return what is on record of the newest rejection of a pair of that name; None if none is."""

@@ -124,6 +124,18 @@ def test_removing_takes_the_folder_and_the_row_of_an_ended_job_only(workshop: Wo
         workshop.store.get(job.id)
 
 
+def test_what_another_job_is_to_start_from_is_not_removed(workshop: Workshop) -> None:
+    workshop.may_start = False
+    first = workshop.add("harbour")
+    workshop.job_commands.cancel(first.id, by="ada")
+    second = workshop.add("town", init=f"job:{first.id}")
+    with pytest.raises(IllegalMove, match=f"job {second.number:04d} starts from the picture of job {first.number:04d}"):
+        workshop.job_commands.remove(first.id)
+    assert (workshop.root.evolution / first.id).is_dir()
+    workshop.job_commands.cancel(second.id, by="ada")
+    workshop.job_commands.remove(first.id)
+
+
 def test_a_removal_that_the_store_refuses_changes_nothing(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found by chaos: on a full disk the order failed, and the job's folder was gone nevertheless."""
     workshop.may_start = False

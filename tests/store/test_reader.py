@@ -87,6 +87,29 @@ def test_what_means_no_job_or_several_is_no_such_job(reader: StoreReader, add_jo
         reader.get(ref)
 
 
+def test_jobs_that_others_are_to_start_from_are_known(reader: StoreReader, store: Store, add_job: AddJob):
+    first, second, third = (add_job(name) for name in ("first", "second", "third"))
+    add_job("later", settings={"init": f"job:{first.id}"})
+    add_job("latest", settings={"init": f"job:{first.id}"})
+    paused = add_job("paused", settings={"init": f"job:{second.id}"})
+    store.move(paused.id, JobState.PAUSED)
+    ended = add_job("ended", settings={"init": f"job:{third.id}"})
+    store.move(ended.id, JobState.CANCELLED)
+    add_job("job:", settings={"init": "noise"})
+    assert reader.started_from() == {first.id: 4, second.id: 6}
+
+
+def test_the_last_rejection_of_a_name_is_known(reader: StoreReader, store: Store, clock: FakeClock):
+    assert reader.last_rejection("cat") is None
+    for note in ("cat: no image", "cat: too small: 3 px", "cat-2: another", "a cat: another"):
+        clock.pass_by(1)
+        store.note_event("rejected", note)
+    store.note_event("incomplete", "cat: waits")
+    found = reader.last_rejection("cat")
+    assert found is not None
+    assert (found.seq, found.at, found.reason) == (2, 1002.0, "too small: 3 px")
+
+
 def test_jobs_can_be_chosen_by_state_text_and_window(reader: StoreReader, store: Store, add_job: AddJob):
     for name in ("harbour", "Harbour_2", "100%", "cat"):
         add_job(name)

@@ -104,11 +104,11 @@ class Janitor:
     def _look(self) -> None:
         config, self._once = self._once or self._believed(self._config), None
         self._due_at = self._clock() + EVERY_S
-        jobs = self._store.jobs(ENDED)
+        jobs, needed = self._store.jobs(ENDED), self._store.started_from()
 
         def work() -> list[Step]:
             try:
-                steps = plan(self._root, jobs, config, time.time())
+                steps = plan(self._root, jobs, config, time.time(), needed=needed)
                 for step in steps:
                     if step.action == "thin":
                         self._thin(step, config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,6 +42,7 @@ def plan(
     config: RetentionConfig,
     now: float,
     *,
+    needed: Container[str] = (),
     size: Callable[[Path], int] | None = None,
 ) -> list[Step]:
     """Return what is to be done by the settings, the oldest job first. Nothing is changed.
@@ -51,10 +52,12 @@ def plan(
         jobs: any jobs; only ended ones with a ``job.json`` in a folder of their own, or without any folder, are considered.
         config: how long and how much.
         now: Unix seconds.
+        needed: ids of jobs that stay: others that have not ended start from their pictures.
         size: bytes in a folder; links count as what they take themselves.
     """
     size = size or folder_bytes
-    ended = sorted((job for job in jobs if _is_ours(root, job, now)), key=lambda job: job.finished_at or 0.0)
+    ours = (job for job in jobs if job.id not in needed and _is_ours(root, job, now))
+    ended = sorted(ours, key=lambda job: job.finished_at or 0.0)
     steps: list[Step] = []
     kept: list[tuple[Job, int]] = []
     for job in ended:

@@ -49,6 +49,13 @@ def test_old_jobs_go_and_young_and_live_ones_stay(root: Root) -> None:
     assert [(step.job.number, step.action) for step in steps] == [(4, "remove"), (3, "remove"), (1, "remove")]
 
 
+def test_what_another_job_is_to_start_from_stays(root: Root) -> None:
+    jobs = [ended(root, number, days_ago=40 + number, frames=2) for number in (1, 2, 3)]
+    config = RetentionConfig(days=30, max_gb=1.0, frames="none")
+    steps = plan(root, jobs, config, NOW, needed={"job-2"}, size=lambda _: 10**9)
+    assert [(step.job.number, step.action) for step in steps] == [(3, "remove"), (1, "remove")]
+
+
 def test_the_oldest_go_until_the_rest_fits(root: Root) -> None:
     jobs = [ended(root, number, days_ago=number) for number in (1, 2, 3)]
     steps = plan(root, jobs, RetentionConfig(max_gb=2.0), NOW, size=lambda _: 10**9)
