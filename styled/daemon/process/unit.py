@@ -43,8 +43,8 @@ CapabilityBoundingSet=
 """Need rights that a user's service manager does not have.
 
 Not here: PrivateDevices and DevicePolicy, because GPUs are devices; MemoryDenyWriteExecute, because XLA compiles at
-run time; ProcSubset, because /proc/meminfo is read. No writable path but the root's, and a cluster's
-spool's: a rename between two such mounts fails.
+run time; ProcSubset, because /proc/meminfo is read. No writable path but the root's, those that its inbox and evolution
+lead to, and a cluster's spool's: a rename between two such mounts fails.
 """
 
 
@@ -60,11 +60,7 @@ def unit_text(root: Root, config: Config, *, system: bool, user: str = "", group
         group: its group; the user's own by default.
     """
     remote = config.backend.kind != "local"
-    places = [root.path]
-    if remote and config.backend.spool:
-        places.append(Path(config.backend.spool))
-    if config.backend.kind == "ray":
-        places.append(Path("/tmp"))  # noqa: S108  # where Ray has its sockets and logs
+    places = _places(root, config)
     place = " ".join(_quoted(str(path)) for path in places)
     command = " ".join(map(_quoted, python_command("styled", "daemon", "--root", str(root.path))))
     needs_network = config.job.get("weights", "builtin") == "imagenet" or remote
@@ -110,6 +106,23 @@ def unit_path(name: str, *, system: bool) -> Path:
         return Path("/etc/systemd/system") / f"{name}.service"
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home) / "systemd" / "user" / f"{name}.service"
+
+
+def _places(root: Root, config: Config) -> list[Path]:
+    """Return the folders that the daemon writes, and where they are links, what those lead to as well.
+
+    By a link alone systemd does not find the mount that is needed.
+    """
+    remote = config.backend.kind != "local"
+    given = [root.path, *([Path(config.backend.spool)] if remote and config.backend.spool else [])]
+    if config.backend.kind == "ray":
+        given.append(Path("/tmp"))  # noqa: S108  # where Ray has its sockets and logs
+    places = list(dict.fromkeys(place for path in given for place in (path, Path(os.path.realpath(path)))))
+    # A link in their place that a stranger has made is not followed, so realpath() is not for them.
+    for folder in (root.inbox, root.evolution):
+        if not any(folder.is_relative_to(place) for place in places):
+            places.append(folder)
+    return places
 
 
 def _protect_home(places: Sequence[Path]) -> str:
