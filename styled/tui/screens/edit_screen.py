@@ -6,7 +6,6 @@ import shlex
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
@@ -224,18 +223,17 @@ class EditScreen(SettingsScreen):
 
     Args:
         job: whose settings.
-        folder: of the job, for its images.
+        root: whose job, for its images, and for those that a picture may begin as.
         title: what will be done, for the first line.
         needs_change: the same settings again are nothing to do.
     """
 
-    def __init__(self, job: Job, folder: Path, title: str, glyphs: Glyphs, *, needs_change: bool) -> None:
+    def __init__(self, job: Job, root: Root, title: str, glyphs: Glyphs, *, needs_change: bool) -> None:
         values = {**default_values(), **job.settings}
         typed = "".join(f"{name}={values[name]} " for name in _OFFERED)
-        root = Root(folder.parent.parent)
         super().__init__(job.settings, typed, title, glyphs, needs_change=needs_change, root=root)
         self._job = job
-        self._folder = folder
+        self._folder = root.evolution / job.id
 
     def estimated(self, settings: Mapping[str, Any]) -> Line:
         """Return what the job will take with its own images."""

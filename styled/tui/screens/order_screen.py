@@ -295,8 +295,8 @@ class OrderScreen(Screen[None]):
             if settings is not None:
                 self.shell.ask(Request("edit" if fresh else "again", {"job": job_id, "settings": settings}, words))
 
-        folder = self.shell.root.evolution / job_id
-        self.app.push_screen(EditScreen(job, folder, title, self.shell.glyphs, needs_change=fresh), typed)
+        edit = EditScreen(job, self.shell.root, title, self.shell.glyphs, needs_change=fresh)
+        self.app.push_screen(edit, typed)
 
     def action_priority(self, by: int) -> None:
         """Raise or lower the priority."""

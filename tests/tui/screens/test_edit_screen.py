@@ -105,3 +105,23 @@ async def test_a_waiting_job_is_edited_and_a_done_one_is_painted_again(
         await pilot.press("r", "enter")
         await until(pilot, lambda: isinstance(app.screen, MainScreen))
         assert (asked[-1].op, asked[-1].args["settings"]) == ("again", {})
+
+
+@pytest.mark.screens
+async def test_a_job_to_start_from_is_found_where_evolution_is_a_link_to_another_disk(desk: Desk, root: Root) -> None:
+    disk = root.path / "disk"
+    disk.mkdir()
+    root.evolution.rename(disk / "evolution")
+    root.evolution.symlink_to(disk / "evolution")
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("j")
+        await until(pilot, lambda: app.screen.job is not None and app.screen.job.name == "alps-lake")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, EditScreen))
+        field = app.screen.query_one(Input)
+        field.value = "size=48 init=job:brid"
+        await until(pilot, lambda: field._suggestion == "size=48 init=job:bridge")
+        field.value = "size=48 init=job:bridge"
+        await until(pilot, lambda: "48x30" in screen_text(app) and "memory" in screen_text(app))
