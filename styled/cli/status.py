@@ -42,18 +42,19 @@ def status(root_path: str | None, *, as_json: bool, everything: bool, limit: int
     """
     root = Root.at(root_path)
 
-    def text(columns: int | None) -> list[str]:
+    def looked(columns: int | None) -> tuple[list[str], object]:
         report = look(root, limit=None if everything else limit)
-        if as_json:
-            line = msgspec.json.encode(report)
-            return [line.decode() if watched else msgspec.json.format(line, indent=2).decode()]
-        return _text(report, root, columns)
+        content = without_beats(report)
+        if not as_json:
+            return _text(report, root, columns), content
+        line = msgspec.json.encode(report)
+        return [line.decode() if watched else msgspec.json.format(line, indent=2).decode()], content
 
     if watched:
-        watch(text, WATCH_S, in_place=not as_json)
+        watch(looked, WATCH_S, in_place=not as_json)
     else:
         columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        click.echo("\n".join(text(columns)))
+        click.echo("\n".join(looked(columns)[0]))
 
 
 def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
@@ -87,6 +88,13 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
         "nodes_count": report.nodes_count if report else 0,
         "memory": msgspec.to_builtins(report.memory) if report else None,
     }
+
+
+def without_beats(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report without what differs at each look while nothing happens: the beat, the memory, times of retries."""
+    daemon = {key: value for key, value in report["daemon"].items() if key != "beat_at"}
+    daemon["parts"] = [part | {"retry_at": None} for part in daemon["parts"]]
+    return {**report, "daemon": daemon, "memory": None}
 
 
 def _text(report: dict[str, Any], root: Root, width: int | None) -> list[str]:

@@ -27,25 +27,26 @@ class _Left(BaseException):
     """The user or the system ends the watching; not an error, so no ``except Exception`` may take it."""
 
 
-def watch(text: Callable[[int | None], list[str]], every_s: float, *, in_place: bool) -> None:
-    """Print ``text(columns)`` until Ctrl-C, a signal to end, or the terminal is gone.
+def watch(look: Callable[[int | None], tuple[list[str], object]], every_s: float, *, in_place: bool) -> None:
+    """Print the lines of ``look(columns)`` until Ctrl-C, a signal to end, or the terminal is gone.
 
     Args:
-        text: returns lines of at most so many columns, None: of any length; called each time.
+        look: returns lines of at most so many columns, None: of any length, and what they are printed again for when it
+            is another; called each time.
         every_s: seconds between two looks.
         in_place: rewrite the screen if there is one.
     """
     in_place = in_place and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     try:
         with _ended_by_signals(), _screen() if in_place else _plain():
-            shown: list[str] = []
+            shown: object = None
             while True:
                 size = shutil.get_terminal_size()
-                lines = text(size.columns if sys.stdout.isatty() else None)
+                lines, content = look(size.columns if sys.stdout.isatty() else None)
                 if in_place:
                     _draw(lines, size.lines)
-                elif lines != shown:
-                    shown = lines
+                elif content != shown:
+                    shown = content
                     click.echo("\n".join(lines))
                 if _is_closed(sys.stdout):
                     return

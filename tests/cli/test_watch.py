@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
@@ -10,11 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from styled.cli import status
 from styled.root import Root
-from tests.deadlines import patience
+from tests.deadlines import patience, wait_until
+from tests.faults.daemon_process import DaemonProcess
 
 pytestmark = pytest.mark.processes
 
@@ -69,6 +73,39 @@ def test_without_a_terminal_only_changes_are_printed(tmp_path: Path) -> None:
         assert watching.stdout.read() == ""
     assert (first["counts"]["waiting"], second["counts"]["waiting"]) == (0, 1)
     assert watching.returncode == 0
+
+
+def test_the_beats_of_a_daemon_are_no_changes(daemon: DaemonProcess) -> None:
+    def beat() -> float:
+        return float(status.look(daemon.root)["daemon"]["beat_at"])
+
+    def without_beats(line: str) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(line)
+        return {**report, "memory": None, "daemon": {**report["daemon"], "beat_at": 0.0}}
+
+    lines = []
+    with subprocess.Popen([*COMMAND, str(daemon.root.path), "--json"], stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        lines.append(watching.stdout.readline())
+        first = beat()
+        wait_until(lambda: beat() > first + 2.5 * status.WATCH_S, every=0.2)
+        (daemon.root.inbox / "lonely.content.png").write_bytes(b"x" * 2000)
+        while not json.loads(lines[-1])["incomplete"]:
+            lines.append(watching.stdout.readline())
+        watching.send_signal(signal.SIGINT)
+    assert [line for before, line in itertools.pairwise(lines) if without_beats(before) == without_beats(line)] == []
+    last = json.loads(lines[-1])
+    assert last["daemon"]["beat_at"] > first
+    assert last["memory"] is not None
+
+
+def test_a_part_that_is_tried_again_is_no_change_each_time() -> None:
+    """Neither as text, where its age is printed."""
+    part = {"part": "gallery", "trouble": "OSError: x", "since": 1.0, "retry_at": 9.0}
+    report = {"daemon": {"state": "degraded", "beat_at": 8.0, "parts": [part]}, "memory": {"host_used": 1}}
+    later = {"daemon": {"state": "degraded", "beat_at": 9.0, "parts": [part | {"retry_at": 10.0}]}, "memory": None}
+    others = {"daemon": {"state": "degraded", "beat_at": 9.0, "parts": [part | {"trouble": "y"}]}, "memory": None}
+    assert status.without_beats(report) == status.without_beats(later) != status.without_beats(others)
 
 
 def test_a_report_longer_than_the_terminal_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
