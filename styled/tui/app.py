@@ -46,7 +46,7 @@ from styled.tui.widgets.background import post
 from styled.tui.widgets.file_list import FileList
 from styled.tui.widgets.line_view import TONE_CLASSES
 from styled.tui.widgets.pager import Pager
-from styled.tui.widgets.palette import Command, Palette, commands_of
+from styled.tui.widgets.palette import Palette, offer_commands
 from styled.tui.widgets.question import Notice, Question
 from styled.tui.widgets.queue_table import QueueTable
 
@@ -472,14 +472,8 @@ class StyledApp(App[None]):
 
     def action_command_palette(self) -> None:
         """Offer every key's action by name."""
-        if isinstance(self.screen, Palette):
-            return
-
-        def chosen(command: Command | None) -> None:
-            if command is not None:
-                self.call_next(command.run)
-
-        self.push_screen(Palette(commands_of(self.screen), self.glyphs), chosen)
+        if not isinstance(self.screen, Palette):
+            offer_commands(self, self.glyphs)
 
     def get_key_display(self, binding: Binding) -> str:
         """Show keys by characters that the terminal has."""

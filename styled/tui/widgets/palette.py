@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
@@ -17,6 +17,7 @@ from textual.widgets import Input
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, cut, fit_line, left, plain
 from styled.tui.widgets.line_view import LineView
+from styled.tui.widgets.queue_table import QueueTable
 
 _TITLE_CELLS = 16
 _KEY_CELLS = 12
@@ -53,6 +54,24 @@ def commands_of(screen: Screen[object]) -> list[Command]:
         key = screen.app.get_key_display(binding)
         found[binding.id] = Command(title, key, binding.tooltip or title.capitalize() + ".", run)
     return list(found.values())
+
+
+def offer_commands(app: App[None], glyphs: Glyphs) -> None:
+    """Offer the commands of the screen in front, and run the one that is chosen.
+
+    A queue behind it changes meanwhile: its cursor stays on its job, for which the command is meant.
+    """
+    tables = list(app.screen.query(QueueTable))
+
+    def chosen(command: Command | None) -> None:
+        if command is not None:
+            app.call_next(command.run)
+        for table in tables:
+            app.call_next(table.release)
+
+    app.push_screen(Palette(commands_of(app.screen), glyphs), chosen)
+    for table in tables:
+        table.hold()
 
 
 def matches(command: Command, text: str) -> bool:

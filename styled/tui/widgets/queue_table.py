@@ -91,6 +91,10 @@ class QueueTable(LineView, can_focus=True):
         self._snapshot: Snapshot | None = None
         self._follows = True
         self._anchor: str | None = None
+        self._held: str | None = None
+        """The row that the cursor is kept on for a command that is being chosen."""
+        self._follows_after = False
+        """Whether the cursor followed before it was kept."""
         self._changed_at = -SURPRISE_S
         self._words: tuple[str, ...] = ()
         self.selection = Selection()
@@ -131,7 +135,17 @@ class QueueTable(LineView, can_focus=True):
     @property
     def surprises(self) -> bool:
         """Whether the job under the cursor has just become another, without a key; what is selected stays what it was."""
-        return not self.selection and time.monotonic() - self._changed_at < SURPRISE_S
+        is_other = self._held is not None and self._held != self._anchor
+        return not self.selection and (is_other or time.monotonic() - self._changed_at < SURPRISE_S)
+
+    def hold(self) -> None:
+        """Keep the cursor on its job while a command is chosen, however long that takes."""
+        self._held, self._follows_after, self._follows = self._anchor, self._follows, False
+
+    def release(self) -> None:
+        """Let the cursor follow again if it did before, unless it was moved, or a command acted on its job."""
+        self._follows = self._follows or self._follows_after
+        self._held, self._follows_after = None, False
 
     def targets(self) -> tuple[str, ...]:
         """Return the keys of what a command acts on: the selection, else the row of the cursor, of a group all its jobs.
@@ -143,9 +157,13 @@ class QueueTable(LineView, can_focus=True):
         key = self._key_at(self.cursor)
         if key is None:
             return ()
-        self._follows, self._anchor = False, key
-        self._changed_at = -SURPRISE_S
+        self._settle(key)
         return self._acted_on(key)
+
+    def _settle(self, key: str | None) -> None:
+        """Have the cursor belong to the row of ``key``, which somebody means."""
+        self._follows, self._anchor, self._changed_at = False, key, -SURPRISE_S
+        self._held, self._follows_after = None, False
 
     def _acted_on(self, key: str) -> tuple[str, ...]:
         """Return what a command on the row of ``key`` acts on: of a group all its jobs, of a hot folder nothing."""
@@ -263,8 +281,7 @@ class QueueTable(LineView, can_focus=True):
     def _go(self, index: int) -> None:
         before = (self.cursor, self.top)
         self.cursor = max(0, min(index, self.length - 1))
-        self._follows, self._anchor = False, self._key_at(self.cursor)
-        self._changed_at = -SURPRISE_S
+        self._settle(self._key_at(self.cursor))
         self._keep_visible()
         if (self.cursor, self.top) != before:
             self._draw()

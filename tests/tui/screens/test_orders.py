@@ -10,8 +10,9 @@ from styled.job import JobState
 from styled.root import Root
 from styled.tui.screens.main_screen import MainScreen
 from styled.tui.screens.pair_window import PairWindow
+from styled.tui.widgets.palette import Palette
 from styled.tui.widgets.question import Notice, Question
-from styled.tui.widgets.queue_table import QueueTable
+from styled.tui.widgets.queue_table import SURPRISE_S, QueueTable
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 from tests.tui.daemon_double import DaemonDouble
 
@@ -52,6 +53,63 @@ async def test_a_key_right_after_the_first_row_became_another_job_does_nothing(d
         assert not queue(app).surprises, "the key was asked for again"
         await pilot.press("p")
         await until(pilot, lambda: desk.store.get(jobs[1].id).state is JobState.PAUSED)
+
+
+async def test_a_command_of_the_palette_is_for_the_job_of_when_it_was_opened(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        daemon = DaemonDouble(app, desk.store)
+        table = queue(app)
+        await pilot.press("ctrl+p", *"pause")
+        await until(pilot, lambda: isinstance(app.screen, Palette))
+        desk.end(desk.store.get(jobs[0].id), JobState.DONE)
+        await until(pilot, lambda: table.state_of(jobs[0].id) is JobState.DONE)
+        table._changed_at = -SURPRISE_S  # a while later
+        await pilot.press("enter")
+        await until(pilot, lambda: "0001 is done: it cannot pause now" in screen_text(app))
+        assert daemon.asked == []
+        assert not table.follows, "as after a key that acts on a job"
+        assert table.job_id == jobs[0].id
+
+
+async def test_a_command_of_the_palette_is_for_no_job_that_took_the_row_meanwhile(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        daemon = DaemonDouble(app, desk.store)
+        table = queue(app)
+        await pilot.press("slash", *"waiting", "enter")
+        await until(pilot, lambda: table.length == 2)
+        await pilot.press("ctrl+p", *"pause")
+        await until(pilot, lambda: isinstance(app.screen, Palette))
+        desk.store.move(jobs[1].id, JobState.RUNNING)  # the filter leaves it out
+        await until(pilot, lambda: table.length == 1)
+        table._changed_at = -SURPRISE_S  # a while later
+        await pilot.press("enter")
+        await until(pilot, lambda: "has just become 0003 harbour" in screen_text(app))
+        assert daemon.asked == []
+        await pilot.press("p")
+        await until(pilot, lambda: desk.store.get(jobs[2].id).state is JobState.PAUSED)
+
+
+async def test_the_cursor_follows_again_when_the_palette_is_left(desk: Desk, root: Root) -> None:
+    jobs = desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        table = queue(app)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, Palette))
+        desk.end(desk.store.get(jobs[0].id), JobState.DONE)
+        await until(pilot, lambda: table.state_of(jobs[0].id) is JobState.DONE)
+        await pilot.press("escape")
+        await until(pilot, lambda: table.job_id == jobs[1].id)
+        await pilot.press("ctrl+p", *"loss term", "enter")
+        await until(pilot, lambda: app.term == "content")
+        assert table.follows
+        await pilot.press("ctrl+p", *"move the cursor down", "enter")
+        await until(pilot, lambda: table.job_id == jobs[2].id)
+        assert not table.follows
 
 
 async def test_five_fast_pluses_are_five(desk: Desk, root: Root) -> None:
