@@ -193,12 +193,18 @@ class DiskConfig(Section, frozen=True, kw_only=True):
     ] = 1.0
 
 
+MOST_DAYS, MOST_GB = 36_500, 1_000_000
+"""That the folders of ended jobs may be kept, and may take."""
+
+
 class RetentionConfig(Section, frozen=True, kw_only=True):
     """``[retention]``: when the folders of ended jobs are removed. Nothing is, unless asked."""
 
-    days: Annotated[float, Meta(ge=0.0, le=36500.0, description="days an ended job's folder is kept; 0 = for ever")] = 0
+    days: Annotated[
+        float, Meta(ge=0.0, le=MOST_DAYS, description="days an ended job's folder is kept; 0 = for ever")
+    ] = 0
     max_gb: Annotated[
-        float, Meta(ge=0.0, le=1e6, description="GB all ended jobs may take, oldest go first; 0 = any")
+        float, Meta(ge=0.0, le=MOST_GB, description="GB all ended jobs may take, oldest go first; 0 = any")
     ] = 0
     frames: Annotated[
         Literal["all", "thin", "none"],

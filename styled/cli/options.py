@@ -1,7 +1,8 @@
-"""What many commands share: the option ``--root``, and how a shell completes the JOB argument. Loads nothing heavy."""
+"""What many commands share: the option ``--root``, ranges of numbers, and how a shell completes the JOB argument. Loads nothing heavy."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,18 @@ def root_option(command: _F) -> _F:
         metavar="DIR",
         help="The folder with inbox/ and evolution/  [default: $STYLED_ROOT, else the current folder]",
     )(command)
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without NaN, which click finds in every range, and infinity, which it finds in those without an end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; a usage error where it is none."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            end = f" to {self.max:.15g}" if self.max is not None else ""
+            self.fail(f"{value} is no finite number: give one from {self.min:.15g}{end}.", param, ctx)
+        return number
 
 
 def job_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

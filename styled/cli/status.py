@@ -17,7 +17,7 @@ from styled.cli.watch import watch
 from styled.cli.wrapping import wrapped
 from styled.daemon.control.seen import see_daemon
 from styled.files.printable import escaped
-from styled.job import ENDED, Job, JobState
+from styled.job import ENDED, LARGEST_NUMBER, Job, JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
 from styled.store.status import OVERDUE_S
@@ -33,7 +33,9 @@ WATCH_S = 1.0
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--all", "everything", is_flag=True, help="List all ended jobs too.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="List this many ended jobs.")
+@click.option(
+    "--limit", type=click.IntRange(0, LARGEST_NUMBER), default=20, show_default=True, help="List this many ended jobs."
+)
 @click.option("--watch", "watched", is_flag=True, help="Go on, until Ctrl-C; with --json a line at each change.")
 def status(root_path: str | None, *, as_json: bool, everything: bool, limit: int, watched: bool) -> None:
     """Show the daemon and the queue; works also while no daemon runs.

@@ -10,7 +10,7 @@ import click
 
 from styled.cli.character_set import has_plain_font, speaks_utf8
 from styled.cli.init import require_root
-from styled.cli.options import root_option
+from styled.cli.options import FiniteRange, root_option
 from styled.config import THEMES, load_config
 from styled.root import Root
 from styled.tui.options import Options
@@ -34,7 +34,7 @@ from styled.tui.options import Options
 @click.option("--mouse", is_flag=True, help="Take the mouse (the terminal's own selection then needs shift).")
 @click.option(
     "--refresh",
-    type=click.FloatRange(0.25, 60.0),
+    type=FiniteRange(0.25, 60.0),
     default=0.5,
     show_default=True,
     help="Seconds between two looks.",

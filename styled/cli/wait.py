@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from styled.cli.options import job_ids, root_option
+from styled.cli.options import FiniteRange, job_ids, root_option
 from styled.daemon.process.lock import holder_of
 from styled.errors import DaemonNotRunning, NoSuchJob, WaitTimedOut
 from styled.inbox.listing import look_into
@@ -41,7 +41,7 @@ class Look(NamedTuple):
 @click.command()
 @root_option
 @click.argument("job", required=False, shell_complete=job_ids)
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after this time.")
+@click.option("--timeout", type=FiniteRange(min=0), metavar="SECONDS", help="Give up after this time.")
 def wait(root_path: str | None, job: str | None, timeout: float | None) -> None:
     """Wait until JOB (a number, an id or a name) has ended, or without it until there is nothing left to do.
 
