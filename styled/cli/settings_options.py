@@ -33,7 +33,7 @@ _OPTIONS = (
         "--memory-limit",
         metavar="LIMIT",
         shell_complete=completing.auto,
-        help="Memory it may use: auto, or for example 2GiB.",
+        help="Memory it may use: auto, or for example 2GiB; a number alone is in GiB.",
     ),
     click.option(
         "--set",
@@ -59,8 +59,9 @@ def own_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SettingsError: a ``--set`` is no ``key=value``.
     """
-    own = dict(parse_assignment(text) for text in options["assignments"])
-    return own | {name: options[name] for name in SHORTCUTS if options[name] is not None}
+    # The options are read as assignments too: 4 is a number in both, and auto a word.
+    given = [f"{name}={options[name]}" for name in SHORTCUTS if options[name] is not None]
+    return dict(parse_assignment(text) for text in (*options["assignments"], *given))
 
 
 def settings_values(options: Mapping[str, Any]) -> dict[str, Any]:

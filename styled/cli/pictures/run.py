@@ -71,7 +71,8 @@ def run(images: tuple[Path, ...], styles: tuple[Path, ...], resume: Path | None,
     """
     contents, styles = (images, styles) if styles else (images[:1], images[1:])
     if resume is not None:
-        if images or styles or any(options[name] for name in ("assignments", "evolution", "mask", *SHORTCUTS)):
+        given = (options[name] not in (None, ()) for name in ("assignments", "evolution", "mask", *SHORTCUTS))
+        if images or styles or any(given):
             raise click.UsageError("--resume goes on with the images and settings of the stopped run; give none.")
     elif not contents or not styles:
         raise click.UsageError("Give a content image and at least one style image.")
