@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
-"""Of the files that are listed as images."""
+from styled.inbox.names import IMAGE_SUFFIXES
 
 MOST = 10_000
 """Entries listed at most; a folder with more is looked through in a shell."""
@@ -42,7 +41,7 @@ def list_folder(folder: Path) -> Listing:
         for path in folder.iterdir():
             if path.name.startswith("."):
                 continue
-            if path.suffix.lower() in SUFFIXES and path.is_file():
+            if path.suffix[1:].lower() in IMAGE_SUFFIXES and path.is_file():
                 images.append(Entry(path, is_folder=False, name=path.name))
             elif path.is_dir():
                 folders.append(Entry(path, is_folder=True, name=path.name))

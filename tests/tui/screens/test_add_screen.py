@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from textual.widgets import Input
 
+from styled.inbox.names import IMAGE_SUFFIXES
 from styled.planning import probing, speeds
 from styled.planning.speeds import Speed, Speeds
 from styled.root import Root
@@ -81,6 +82,23 @@ async def go_to(pilot, files: FileList, name: str) -> None:
     names = [entry.name for entry in files.listing.entries]
     await pilot.press("g", *["j"] * names.index(name))
     assert files.entry.name == name
+
+
+async def test_every_image_that_can_be_added_is_listed(
+    desk: Desk, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(picture(60, 40).astype(np.uint8)).save(photos / "beach.AVIF")
+    for suffix in sorted(IMAGE_SUFFIXES):
+        (photos / f"photo.{suffix}").write_bytes(b"x")
+    monkeypatch.chdir(photos)
+    assert {entry.name for entry in list_folder(photos).entries} == {"..", *(path.name for path in photos.iterdir())}
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        files = await open_add(pilot)
+        await go_to(pilot, files, "beach.AVIF")
+        assert "photo.heic" in screen_text(pilot.app)
+        await until(pilot, lambda: "60x40" in screen_text(pilot.app))
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (160, 50)])
