@@ -16,12 +16,8 @@ from styled.root import Root
 
 @click.command()
 @root_option
-@click.option(
-    "--days", type=FiniteRange(0, MOST_DAYS), help="Remove jobs that ended more than this many days ago; 0: all."
-)
-@click.option(
-    "--max-gb", type=FiniteRange(0, MOST_GB), help="Remove the oldest ended jobs beyond this many GB; 0: all."
-)
+@click.option("--days", type=FiniteRange(0, MOST_DAYS), help="Remove jobs that ended more than this many days ago.")
+@click.option("--max-gb", type=FiniteRange(0, MOST_GB), help="Remove the oldest ended jobs beyond this many GB.")
 @click.option("--frames", type=click.Choice(["all", "thin", "none"]), help="Frames kept; thin keeps thirty.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 def clean(
@@ -37,14 +33,16 @@ def clean(
     Without options the [retention] settings of styled.toml count, by which the daemon does the same every hour.
     Jobs that ended within the last hour are left alone, and so is all that has not ended.
     """
-    from styled.daemon.upkeep.retention import GRACE_S, plan
+    from styled.daemon.upkeep.retention import plan
     from styled.job import ENDED
     from styled.store.reader import StoreReader
 
     root = Root.at(root_path)
     if 0 in (days, max_gb):
-        # In the settings 0 is no limit. What ended within the hour of grace stays whatever the limit.
-        days, max_gb = GRACE_S / 86400, None
+        # In the settings 0 is no limit, and here it would be the strictest: what is removed is gone.
+        raise click.UsageError(
+            "0 may mean all or no limit: give --days 0.01 to remove all that has ended, or leave it out."
+        )
     given = {"days": days, "max_gb": max_gb, "frames": frames}
     chosen = {key: value for key, value in given.items() if value is not None}
     retention = msgspec.convert(chosen, RetentionConfig) if chosen else load_config(root.config).retention

@@ -1,4 +1,4 @@
-"""styled clean: nought removes all that has ended, and a number that is no limit is a usage error."""
+"""styled clean: a number that is no limit is a usage error."""
 
 from __future__ import annotations
 
@@ -30,17 +30,25 @@ def ended(store: Store, root: Root, name: str, hours_ago: float) -> Job:
     return store.change(job.id, finished_at=time.time() - hours_ago * HOUR)
 
 
-@pytest.mark.parametrize("options", [("--days", "0"), ("--max-gb", "0"), ("--max-gb", "0", "--days", "300")])
-def test_nought_removes_all_that_has_ended_but_what_just_did(tmp_path: Path, options: tuple[str, ...]) -> None:
+def cleaned(root: Root, *options: str) -> tuple[int, list[str]]:
+    """Return the exit code of a dry run, and what it printed."""
+    told = CliRunner().invoke(clean, ["--root", str(root.path), "--dry-run", *options])
+    return told.exit_code, told.output.splitlines()
+
+
+def test_nought_is_refused_and_a_little_removes_all_that_has_ended_but_what_just_did(tmp_path: Path) -> None:
+    """In styled.toml 0 is no limit: who meant that must not lose all."""
     root = Root.at(tmp_path)
     root.make_state()
     with Store.open(root) as store:
         for name, hours_ago in (("old", 50.0), ("young", 2.0), ("newest", 0.5)):
             ended(store, root, name, hours_ago)
-    told = CliRunner().invoke(clean, ["--root", str(tmp_path), "--dry-run", *options])
-    assert told.exit_code == 0
-    assert [line.split(":")[0] for line in told.output.splitlines()[:-1]] == ["remove 0001 old", "remove 0002 young"]
-    assert "would be freed; nothing was changed" in told.output
+    for options in (("--days", "0"), ("--max-gb", "0"), ("--max-gb", "0", "--days", "300")):
+        code, lines = cleaned(root, *options)
+        assert (code, "--days 0.01" in lines[-1]) == (2, True)
+    code, lines = cleaned(root, "--days", "0.01")
+    assert (code, [line.split(":")[0] for line in lines[:-1]]) == (0, ["remove 0001 old", "remove 0002 young"])
+    assert "would be freed; nothing was changed" in lines[-1]
 
 
 @pytest.mark.parametrize(
