@@ -150,7 +150,7 @@ class PairChecker:
                         if path == task.pair.settings:
                             own = parse_job_toml(os.read(file, job_toml.MAX_BYTES + 1), name)
                         members.append(self._member(task, path, target, file=file, infos=infos))
-            if task.pair.mask:
+            if task.pair.mask and not task.pair.is_idle:  # whose content is its style, of any shape
                 path = task.pair.mask
                 _check_shape(infos, task.pair)
         except UnreadableImage as error:

@@ -116,6 +116,25 @@ def test_a_mask_that_does_not_fit_is_refused_before_the_claim(drive: Driver, dra
     assert not drive.store.jobs()
 
 
+def hot_folder(drive: Driver, **files: bytes) -> Path:
+    folder = drive.root.inbox / "starry"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name.replace("__", ".")).write_bytes(data)
+    return folder
+
+
+def test_a_hot_folder_s_mask_is_not_compared_with_its_style(drive: Driver):
+    """Without a picture the style is checked alone: it may have any shape."""
+    folder = hot_folder(drive, style__png=png(1, side=40), mask__png=mask(0, 255), job__toml=b"steps = 7")
+    drive.run(20)
+    assert (drive.rejections(), drive.inbox.found.hot_folders) == ({}, ["starry"])
+    (folder / "harbour.jpg").write_bytes(jpeg())
+    assert [job.name for job in drive.until(1)] == ["harbour"]
+    drive.run(20)
+    assert (drive.rejections(), drive.left()) == ({}, ["starry/job.toml", "starry/mask.png", "starry/style.png"])
+
+
 def test_what_a_mask_s_reading_decided_is_a_remark_on_the_job(drive: Driver):
     for name, data in (("content.jpg", jpeg()), ("style.jpg", jpeg()), ("mask.png", mask(*[0] * 20, 255))):
         drive.root.inbox.joinpath(f"a.{name}").write_bytes(data)
