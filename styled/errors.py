@@ -4,6 +4,7 @@
 
     StyledError
     ├── SettingsError          a setting, styled.toml or job.toml is wrong
+    │   └── ContentTooThin         not the settings by themselves: a content has too few pixels for them
     ├── ImageError             an image cannot be used
     │   ├── UnreadableImage        not an image, truncated, or of an unknown format
     │   │   └── SlowImage              takes longer to decode than it may
@@ -92,6 +93,10 @@ class SettingsError(StyledError):
     """A setting has an unknown name, a wrong type or a value out of range."""
 
     exit_code = 78  # EX_CONFIG: systemd must not restart on it
+
+
+class ContentTooThin(SettingsError):
+    """A content of this shape has too few pixels on its short side for the layers that the settings name."""
 
 
 class ImageError(StyledError):

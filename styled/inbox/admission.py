@@ -54,8 +54,9 @@ def admit(
         config: limits, and whether a duplicate is noted among the job's remarks.
 
     Raises:
-        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may, or its content
-            is too thin for the network, or the job that it is to start from is not there or has no result.
+        ContentTooThin: its content is too thin for the network.
+        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may, or the job that
+            it is to start from is not there or has no result.
     """
     pair = prepared.task.pair
     settings, own = settings_within(config, defaults, prepared, source=pair.settings or "styled.toml")

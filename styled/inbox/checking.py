@@ -151,7 +151,8 @@ class PairChecker:
                             own = parse_job_toml(os.read(file, job_toml.MAX_BYTES + 1), name)
                         members.append(self._member(task, path, target, file=file, infos=infos))
             if task.pair.mask and not task.pair.is_idle:  # whose content is its style, of any shape
-                path = task.pair.mask
+                # A hot folder's mask fits other pictures: the one that it does not fit is at fault.
+                path = task.pair.content if task.pair.mask in task.pair.kept else task.pair.mask
                 _check_shape(infos, task.pair)
         except UnreadableImage as error:
             if isinstance(error, SlowImage) and not is_patient:
@@ -164,7 +165,7 @@ class PairChecker:
                 return NotYet(task, path, f"another try: {escaped(error.message)}")
             return Unusable(task, path, escaped(str(error)))
         except (ImageTooLarge, SettingsError) as error:
-            return Unusable(task, path, escaped(str(error)))
+            return Unusable(task, path, task.pair.reason_for(path, escaped(str(error))))
         except OSError as error:
             return _unopened(task, path, error)
         if any(member is None for member in members):

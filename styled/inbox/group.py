@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from styled.files.printable import escaped
 from styled.inbox import names
 from styled.inbox.names import Part
 
@@ -50,6 +51,13 @@ class Pair:
         if self.folder:
             return [self.folder, *(each for each in self.paths if "/" not in each)]
         return [each for each in self.paths if each not in self.kept]
+
+    def reason_for(self, path: str, reason: str) -> str:
+        """Return the reason for which the file at ``path`` is rejected, and of a hot folder's picture that the rest stays."""
+        if path in self.kept or not self.kept:
+            return reason
+        folder = escaped(path.rpartition("/")[0])
+        return f"{reason} Only this picture is rejected: the other files of {folder}/ stay."
 
     @property
     def is_idle(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Self
 import structlog
 
 from styled.config import InboxConfig
-from styled.errors import DiskFull, PairChanged, SettingsError, StyledError
+from styled.errors import ContentTooThin, DiskFull, PairChanged, SettingsError, StyledError
 from styled.files.failpoint import crash_point
 from styled.files.printable import escaped
 from styled.inbox.admission import admit
@@ -446,7 +446,8 @@ class Inbox:
             now = datetime.fromtimestamp(self._wall()).astimezone()
             admission = admit(self._root, self._store, prepared, self._defaults, now, config=self._config)
         except SettingsError as error:
-            self._reject_pair(pair, pair.settings or pair.content, str(error))
+            at_fault = pair.content if isinstance(error, ContentTooThin) else pair.settings or pair.content
+            self._reject_pair(pair, at_fault, pair.reason_for(at_fault, str(error)))
             return 0
         if admission.digest in self._digests:
             # The one that is being claimed has no id yet by which this one could be called its duplicate.

@@ -26,14 +26,14 @@ def settings_within(
         source: where its own settings come from, for the error.
 
     Raises:
-        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may, or its content
-            is too thin for the network.
+        ContentTooThin: nothing is wrong with the settings by themselves, but with this content.
+        SettingsError: each setting is allowed, but not together, or the pair asks for more than it may.
     """
     settings = resolve(defaults, prepared.own.settings, source=source)
-    plan_scales(*prepared.content_size, settings)
     own = resolve(defaults, {}, source="styled.toml")
     styles = len(prepared.task.pair.styles)
     check_limits(config, settings, own, styles=styles, weights_are_here=bool(prepared.weights_digest))
+    plan_scales(*prepared.content_size, settings)  # last: what is wrong whatever the content is the settings' fault
     return settings, own
 
 

@@ -11,7 +11,7 @@ import math
 from typing import NamedTuple
 
 from styled import images, vgg19
-from styled.errors import SettingsError
+from styled.errors import ContentTooThin
 from styled.settings import LARGEST_SIZE, SMALLEST_SIZE, Settings
 
 COARSEST_PX = 192
@@ -56,7 +56,7 @@ def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...
     scales, the finest scales are kept.
 
     Raises:
-        SettingsError: even the result is too thin for the deepest layer.
+        ContentTooThin: even the result is too thin for the deepest layer.
     """
     deepest = vgg19.BY_NAME[vgg19.deepest({*settings.content_layers, *settings.style_layers})]
     full = images.fit(width, height, settings.size, upscale=settings.upscale)
@@ -68,7 +68,7 @@ def plan_scales(width: int, height: int, settings: Settings) -> tuple[Scale, ...
     else:
         sides = [side for side in settings.scales if side < long_side] + [long_side]
     if min(full) < deepest.stride:
-        raise SettingsError(
+        raise ContentTooThin(
             f"a picture of {full[0]}x{full[1]} px is too thin for {deepest.name}, which sees nothing below {deepest.stride} px",
             _size_that_would_do(width, height, settings, deepest.stride),
         )

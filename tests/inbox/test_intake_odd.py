@@ -135,6 +135,45 @@ def test_a_hot_folder_s_mask_is_not_compared_with_its_style(drive: Driver):
     assert (drive.rejections(), drive.left()) == ({}, ["starry/job.toml", "starry/mask.png", "starry/style.png"])
 
 
+def picture(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (picture(1, 1), "too thin"),
+        (picture(3000, 30), "too thin"),
+        (picture(32, 48), "the mask has 96x64 px, the content 32x48: another shape"),
+    ],
+    ids=["one pixel", "strip", "portrait"],
+)
+def test_an_odd_picture_leaves_a_hot_folder_its_style_mask_and_settings(drive: Driver, odd: bytes, words: str):
+    kept = {"style.png": png(1), "mask.png": mask(0, 255), "job.toml": b"steps = 7"}
+    if "thin" in words:
+        del kept["mask.png"]
+    folder = hot_folder(drive, **{name.replace(".", "__"): data for name, data in kept.items()})
+    (folder / "odd.png").write_bytes(odd)
+    (folder / "harbour.jpg").write_bytes(jpeg())
+    assert [job.name for job in drive.until(1)] == ["harbour"]
+    drive.run(20)
+    ((name, reason),) = drive.rejections().items()
+    assert (name, words in reason) == ("odd", True)
+    assert "Only this picture is rejected: the other files of starry/ stay." in reason
+    assert drive.left() == sorted(f"starry/{name}" for name in kept)
+
+
+def test_a_hot_folder_s_settings_that_no_picture_could_have_are_rejected_and_the_picture_stays(drive: Driver):
+    """The settings are looked at before the picture is: it may be odd too."""
+    folder = hot_folder(drive, style__png=png(1), job__toml=b"size = 20000")
+    (folder / "odd.png").write_bytes(picture(1, 1))
+    drive.run(20)
+    assert "inbox.max_size" in drive.rejections()["starry"]
+    assert drive.left() == ["starry/odd.png"]
+
+
 def test_what_a_mask_s_reading_decided_is_a_remark_on_the_job(drive: Driver):
     for name, data in (("content.jpg", jpeg()), ("style.jpg", jpeg()), ("mask.png", mask(*[0] * 20, 255))):
         drive.root.inbox.joinpath(f"a.{name}").write_bytes(data)
