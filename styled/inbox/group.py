@@ -185,6 +185,10 @@ class Group:
         gap = next((position for position in range(2, max(given)) if position not in given), None)
         return f"style-{gap}" if gap else ""
 
+    def is_whole(self) -> bool:
+        """Return whether it has all that a pair needs."""
+        return self.has("content") and not self.missing_style()
+
     def pair(self, name: str, *, content: str, folder: str | None = None, kept: frozenset[str] = frozenset()) -> Pair:
         """Make a pair of the group's style, mask and settings with a content."""
         styles = tuple(paths[0] for (role, _), paths in sorted(self._parts.items()) if role == "style")

@@ -72,10 +72,13 @@ _UNFINISHED_SUFFIXES = frozenset({
     "part", "partial", "filepart", "crdownload", "download", "opdownload", "tmp", "temp", "upload",
 })  # fmt: skip
 _UNFINISHED_HIDDEN = re.compile(
-    r"\..+\..+\.[A-Za-z0-9]{6}|\.syncthing\..+|\.~tmp~|\.in\..+|\.goutputstream-.+|\.nfs[0-9a-f]+|\.pureftpd-upload\..+",
+    r"\..+\..+\.[A-Za-z0-9]{6}|\.syncthing\..+|\.~tmp~|\.in\..+|\.goutputstream-.+|\.nfs[0-9a-f]+|\.pureftpd-upload\..+"
+    r"|\..+\.~[0-9a-f]+",
     re.IGNORECASE,
 )
-"""Names that rsync, Syncthing, FTP servers and desktops give to a file they have not finished."""
+"""Names that rsync, Syncthing, FTP servers, desktops and Nextcloud give to a file they have not finished."""
+_RANDOM_END = re.compile(r"(\..+\..+)\.[A-Za-z0-9]{6}|(\..+)\.~[0-9a-f]+", re.IGNORECASE)
+_HIDING_START = re.compile(r"[.~]syncthing[.~]|\.in\.|\.", re.IGNORECASE)
 
 _JUNK = frozenset({
     "thumbs.db", "desktop.ini", "@eadir", "__macosx", "icon\r",
@@ -247,6 +250,22 @@ def is_unfinished(name: str) -> bool:
     if stem and suffix.lower() in _UNFINISHED_SUFFIXES:
         return True
     return name.startswith(".") and _UNFINISHED_HIDDEN.fullmatch(name) is not None
+
+
+def finished_name(name: str) -> str | None:
+    """Return what a file that is still being written or downloaded will be called; None where its name does not say."""
+    if (placeholder := placeholder_of(name)) is not None:
+        return placeholder[0]
+    stem, suffix = _ending(name)
+    if stem and suffix in _UNFINISHED_SUFFIXES:
+        rest = stem
+    elif name.lower().startswith(".in."):
+        rest = name.removesuffix(".")
+    elif found := _RANDOM_END.fullmatch(name):
+        rest = found[1] or found[2]
+    else:
+        return None
+    return _HIDING_START.sub("", rest, count=1) if _HIDING_START.match(rest) else rest
 
 
 def is_junk(name: str) -> bool:

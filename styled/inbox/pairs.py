@@ -14,7 +14,7 @@ gives the same decisions. Whether a file is complete is the tracker's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from styled.files.printable import escaped, is_hostile
@@ -25,6 +25,10 @@ from styled.lasting_thread import gradually_sorted
 
 _SURELY_A_SLIP = 0.9
 """Likeness of a name in a hot folder to a part's from which it is not painted: every picture there is a content."""
+
+_InOneCase = Mapping[str, Sequence[Group]]
+"""Groups by the key of their name in one case."""
+_Owners = Callable[[str, _InOneCase], Sequence[Group]]
 
 
 @dataclass(slots=True)
@@ -76,15 +80,20 @@ class _Folder:
 
     name: str
     entries: dict[str, Kind] = field(default_factory=dict)
-    unfinished: list[str] = field(default_factory=list)
+    unfinished: dict[str, Kind] = field(default_factory=dict)
+    """What programs are still writing or downloading."""
+    awaited: set[str] = field(default_factory=set)
+    """Those of them that a pair waits for which is whole without them: told with that pair."""
     companions: dict[str, list[str]] = field(default_factory=dict)
     """Of the inbox: files that belong to a folder or a group, by the key of the name they carry."""
+    coming: dict[str, list[str]] = field(default_factory=dict)
+    """Of the inbox: files that will be such ones, and are still being written; by that key in one case."""
 
     def add(self, name: str, kind: Kind, pairing: Pairing) -> None:
         if is_hostile(name):
             pairing.ignored.append(Ignored(self.path(name), "its name holds control characters or is not UTF-8"))
         elif names.is_unfinished(name) or names.placeholder_of(name):
-            self.unfinished.append(name)
+            self.unfinished[name] = kind
         elif not names.is_junk(name):
             self.entries[name] = kind
 
@@ -97,6 +106,10 @@ class _Folder:
             split = names.companion(name) if kind is not Kind.FOLDER else None
             if split is not None:
                 self.companions.setdefault(names.key(split[0]), []).append(name)
+        for name in self.unfinished:
+            split = names.companion(names.finished_name(name) or "")
+            if split is not None:
+                self.coming.setdefault(_key_in_one_case(split[0]), []).append(name)
 
     def take_beside(self, group: Group, inbox: _Folder) -> None:
         """Give a group the files in the inbox that carry this folder's name."""
@@ -104,11 +117,32 @@ class _Folder:
             kind = inbox.entries.pop(name)
             is_ready = name.strip().lower().endswith(names.READY_SUFFIX)
             (group.add_ready if is_ready else group.add_settings)(name, kind)
+        for name in sorted(inbox.coming.get(_key_in_one_case(self.name), ())):
+            inbox.hold(group, name)
+
+    def hold(self, group: Group, name: str) -> None:
+        """Let a group wait for an unfinished file of this folder that is to be one of its own."""
+        group.held.append(_rest_of(name))
+        self.awaited.add(name)
+
+    def hold_all(self, groups: Mapping[str, Group], owners: _Owners) -> None:
+        """Let each whole group wait for the unfinished files here that are to be its own.
+
+        Args:
+            groups: by the key of their name.
+            owners: which of the groups, by the key of their name in one case, a file of a finished name belongs to.
+        """
+        in_one_case = _in_one_case(groups)
+        for name, _ in gradually_sorted(self.unfinished.items()):
+            finished = names.finished_name(name)
+            for group in owners(finished, in_one_case) if finished else ():
+                if group.is_whole():
+                    self.hold(group, name)
 
     def tell_unfinished(self, pairing: Pairing) -> None:
-        """List what programs are still writing here, hidden files apart."""
+        """List what programs are still writing here, hidden files apart, and what a pair waits for."""
         for name in self.unfinished:
-            if not name.startswith(".") or names.placeholder_of(name):
+            if name not in self.awaited and (not name.startswith(".") or names.placeholder_of(name)):
                 pairing.halves.append(Half(name, _rest_of(name), (self.path(name),)))
 
 
@@ -170,7 +204,7 @@ def _pair_own_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, (folder.name, *group.outside())))
     elif folder.unfinished:
-        pairing.halves.append(Half(folder.name, _rest_of(folder.unfinished[0]), (folder.name,)))
+        pairing.halves.append(Half(folder.name, _rest_of(min(folder.unfinished)), (folder.name,)))
     else:
         unused = []
         for name, kind in others.items():
@@ -203,17 +237,13 @@ def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, group.paths))
         return
-    unfinished = [
-        name for name in folder.unfinished if name.lstrip(".").startswith(("style", "mask", "content", "job."))
-    ]
+    unfinished = [name for name in folder.unfinished if _stays_in_hot_folder(names.finished_name(name) or "")]
     if unfinished or missing:
-        pairing.halves.append(Half(folder.name, missing or _rest_of(unfinished[0]), (folder.name,)))
+        pairing.halves.append(Half(folder.name, missing or _rest_of(min(unfinished)), (folder.name,)))
         return
-    slip = next(
-        (slip for name, kind in others.items() if names.nearly_settings(name) and (slip := _slip(name, kind))), ""
-    )
-    if slip:
-        pairing.halves.append(Half(folder.name, slip, (folder.name,)))
+    group.held += [slip for name, kind in others.items() if names.nearly_settings(name) and (slip := _slip(name, kind))]
+    if group.held:
+        pairing.halves.append(Half(folder.name, group.held[0], (folder.name,)))
         return
     folder.tell_unfinished(pairing)
     pairs = 0
@@ -236,6 +266,11 @@ def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
         pairing.idle.append(group.pair(folder.name, content=group.first("style") or "", kept=frozenset(group.paths)))
 
 
+def _stays_in_hot_folder(name: str) -> bool:
+    """Return whether a file of that name would be used for every picture of a hot folder, or make it a pair's own."""
+    return names.part_in_folder(name) is not None or names.is_settings_in_folder(name) or names.nearly_settings(name)
+
+
 def _pair_files(folder: _Folder, pairing: Pairing) -> None:
     """Rule 2."""
     groups: dict[str, Group] = {}
@@ -255,12 +290,11 @@ def _pair_files(folder: _Folder, pairing: Pairing) -> None:
         for path in group.leave_doubtful():
             others[path.rpartition("/")[2]] = Kind.FILE
     groups = _folded(groups)
-    in_one_case: dict[str, list[Group]] = {}
-    for key, group in groups.items():
-        in_one_case.setdefault(key.casefold(), []).append(group)
+    in_one_case = _in_one_case(groups)
     for name, kind in others.items():
         if not _holds_one(name, kind, in_one_case):
             _left_over(name, folder.path(name), kind, pairing)
+    folder.hold_all(groups, _owners_by_part)
     for group in groups.values():
         _sort_group(group, pairing)
     folder.tell_unfinished(pairing)
@@ -298,7 +332,47 @@ def _add_beside(groups: dict[str, Group], name: str, path: str, kind: Kind) -> N
     (group.add_settings if suffix == names.SETTINGS_SUFFIX else group.add_ready)(path, kind)
 
 
-def _holds_one(name: str, kind: Kind, groups: Mapping[str, Sequence[Group]]) -> bool:
+def _key_in_one_case(name: str) -> str:
+    return names.key(name).casefold()
+
+
+def _in_one_case(groups: Mapping[str, Group]) -> _InOneCase:
+    """Return the groups by the key of their name in one case."""
+    found: dict[str, list[Group]] = {}
+    for key, group in groups.items():
+        found.setdefault(key.casefold(), []).append(group)
+    return found
+
+
+def _owners_by_part(name: str, groups: _InOneCase) -> list[Group]:
+    """Return the groups whose name a file carries: as a part, as settings, or as what nearly is settings."""
+    if part := names.named_part(name):
+        return [*groups.get(_key_in_one_case(part.name), ())]
+    return _owners_beside(name, groups) or _owners_of_nearly_settings(name, groups)
+
+
+def _owners_by_name(name: str, groups: _InOneCase) -> list[Group]:
+    """Return the groups across two folders that a file belongs to."""
+    stem = names.bare_stem(name)
+    return [*groups.get(_key_in_one_case(stem), ())] if stem is not None else _owners_beside(name, groups)
+
+
+def _owners_beside(name: str, groups: _InOneCase) -> list[Group]:
+    """Return the groups whose settings a file is, or which it marks as complete."""
+    stem = (names.companion(name) or ("",))[0]
+    return [group for each in (stem, names.without_job(stem) or "") for group in groups.get(_key_in_one_case(each), ())]
+
+
+def _owners_of_nearly_settings(name: str, groups: _InOneCase) -> list[Group]:
+    """Return the groups whose settings a file nearly is: ``NAME.toml.txt``."""
+    if not names.nearly_settings(name):
+        return []
+    folded = _key_in_one_case(name)
+    ends = [index for index, character in enumerate(folded) if character in "._-"]
+    return [group for end in ends for group in groups.get(folded[:end], ())]
+
+
+def _holds_one(name: str, kind: Kind, groups: _InOneCase) -> bool:
     """Let the group wait whose settings a file nearly is: ``NAME.toml.txt``; return whether there is one.
 
     Args:
@@ -306,11 +380,7 @@ def _holds_one(name: str, kind: Kind, groups: Mapping[str, Sequence[Group]]) -> 
         kind: what it is.
         groups: by the key of their name in one case.
     """
-    if kind is not Kind.FILE or not names.nearly_settings(name):
-        return False
-    folded = names.key(name).casefold()
-    ends = [index for index, character in enumerate(folded) if character in "._-"]
-    held = [group for end in ends for group in groups.get(folded[:end], ())]
+    held = _owners_of_nearly_settings(name, groups) if kind is Kind.FILE else []
     for group in held:
         wanted = f"{escaped(group.name)}{names.SETTINGS_SUFFIX}"
         group.held.append(f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used")
@@ -351,12 +421,15 @@ def _pair_across(folders: Sequence[_Folder], pairing: Pairing) -> None:
                 pairing.ignored.append(Ignored(path, "a folder in a folder, which is not looked into"))
             else:
                 pairing.ignored.append(Ignored(path, names.why_not_a_picture(name)))
-        folder.tell_unfinished(pairing)
     for name, path, kind in beside:
         _add_beside(groups, name, path, kind)
     for group in groups.values():
         pairing.ignored += [Ignored(path, "another file is this part") for path in group.leave_doubtful()]
-    for group in _folded(groups).values():
+    groups = _folded(groups)
+    for folder in folders:
+        folder.hold_all(groups, _owners_by_name)
+        folder.tell_unfinished(pairing)
+    for group in groups.values():
         _sort_group(group, pairing)
 
 

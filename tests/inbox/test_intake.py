@@ -123,6 +123,20 @@ def test_every_way_of_uploading_gives_one_job(drive: Driver, upload: str):
     assert drive.left() == []
 
 
+def test_a_mask_that_comes_last_under_a_temporary_name_is_painted_with(drive: Driver):
+    """Several files are sent at once: the pair may be whole without its mask long before that is here."""
+    drive.drop(a__content=png(1), a__style=png(2))
+    uploading = drive.root.inbox / "a.mask.png.filepart"
+    uploading.write_bytes(b"")
+    assert drive.run(60) == []
+    assert drive.waits() == {"a": "the rest of a.mask.png.filepart, which is still being written"}
+    halves = Image.new("L", (16, 16))
+    halves.paste(255, (0, 0, 8, 16))
+    halves.save(uploading, "PNG")
+    uploading.rename(drive.root.inbox / "a.mask.png")
+    assert [job.mask for job in drive.run(11)] == ["input/mask.png"]
+
+
 def test_all_four_rules_and_a_folder_of_pairs(drive: Driver):
     inbox = drive.root.inbox
     for number, path in enumerate(

@@ -72,11 +72,25 @@ def test_the_part_is_read_from_a_name_inside_a_pairs_folder(name: str, part: Par
     "name",
     [
         "a.jpg.part", "a.filepart", "a.jpg.crdownload", "a.PARTIAL", "a.tmp", ".a.content.jpg.Xy12Zq", ".syncthing.a.jpg.tmp",
-        ".~tmp~", ".in.a.jpg.", ".nfs0000a1", ".pureftpd-upload.5f.15.3a",
+        ".~tmp~", ".in.a.jpg.", ".nfs0000a1", ".pureftpd-upload.5f.15.3a", ".a.jpg.~1a2b",
     ],
 )  # fmt: skip
 def test_unfinished_uploads_are_known_by_their_names(name: str):
     assert names.is_unfinished(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "finished"),
+    [
+        ("a.mask.png.filepart", "a.mask.png"), (".a.mask.png.part", "a.mask.png"), (".a.style2.jpg.Ab12Cd", "a.style2.jpg"),
+        (".syncthing.a.jpg.tmp", "a.jpg"), ("~syncthing~a.jpg.tmp", "a.jpg"), (".in.a.jpg.", "a.jpg"), (".in.a.jpg", "a.jpg"),
+        (".a.jpg.~1a2b", "a.jpg"), ("a.jpg.nextcloud", "a.jpg"), (".a.jpg.icloud", "a.jpg"), ("a.toml.PART", "a.toml"),
+        (".goutputstream-X1", None), (".nfs0000a1", None), (".pureftpd-upload.5f.15.3a", None), (".~tmp~", None),
+        ("a.jpg", None), (".DS_Store", None),
+    ],
+)  # fmt: skip
+def test_the_name_that_an_unfinished_upload_will_have(name: str, finished: str | None):
+    assert names.finished_name(name) == finished
 
 
 @pytest.mark.parametrize(

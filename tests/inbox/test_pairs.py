@@ -313,6 +313,67 @@ def test_an_unfinished_file_is_told_as_what_it_waits_for():
     ]
 
 
+TWO_FILES = ["harbour.content.jpg", "harbour.style.jpg"]
+TWO_FOLDERS = ["content/harbour.jpg", "style/harbour.jpg"]
+OWN_FOLDER = ["harbour/content.jpg", "harbour/style.jpg"]
+HOT_FOLDER = ["hot/style.jpg", "hot/x.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "unfinished"),
+    [
+        (TWO_FILES, "harbour.mask.png.filepart"),
+        (TWO_FILES, ".harbour.style2.jpg.Ab12Cd"),
+        (TWO_FILES, "HARBOUR-Mask.png.part"),
+        (TWO_FILES, ".syncthing.harbour.mask.png.tmp"),
+        (TWO_FILES, ".in.harbour.mask.png."),
+        (TWO_FILES, ".harbour.mask.png.~1a2b"),
+        (TWO_FILES, "harbour.content.jpg.upload"),
+        (TWO_FILES, "harbour.toml.part"),
+        (TWO_FILES, "harbour.job.toml.part"),
+        (TWO_FILES, "harbour.toml.txt.part"),
+        ([f"batch/{name}" for name in TWO_FILES], "batch/harbour.mask.png.filepart"),
+        ([f"batch/{name}" for name in TWO_FILES], "batch/.harbour.toml.Ab12Cd"),
+        (TWO_FOLDERS, "style/harbour.toml.part"),
+        (TWO_FOLDERS, "content/.Harbour.jpg.Ab12Cd"),
+        (OWN_FOLDER, "harbour.toml.part"),
+        (OWN_FOLDER, ".Harbour.toml.Ab12Cd"),
+        (HOT_FOLDER, "hot.toml.part"),
+        (HOT_FOLDER, "hot/Mask.png.part"),
+        (HOT_FOLDER, "hot/.STYLE-2.jpg.Ab12Cd"),
+        (HOT_FOLDER, "hot/Job.toml.part"),
+    ],
+)
+def test_a_pair_waits_for_a_file_of_its_own_that_is_still_being_written(paths: list[str], unfinished: str):
+    pairing = pair_up(listing(*paths, unfinished))
+    assert pairing.pairs == pairing.misfits == pairing.idle == []
+    (half,) = pairing.halves
+    assert half.name in ("harbour", "hot")
+    assert half.missing == f"the rest of {unfinished.rpartition('/')[2]}, which is still being written"
+
+
+@pytest.mark.parametrize("placeholder", ["harbour.mask.png.nextcloud", ".harbour.mask.png.icloud"])
+def test_a_pair_waits_for_a_file_of_its_own_that_is_not_downloaded(placeholder: str):
+    pairing = pair_up(listing(*TWO_FILES, placeholder))
+    assert (pairing.pairs, [half.name for half in pairing.halves]) == ([], ["harbour"])
+    assert pairing.halves[0].missing.startswith("harbour.mask.png: it is a placeholder")
+
+
+def test_no_other_pair_waits_for_an_unfinished_file():
+    others = ["harbour2.mask.png.part", "cat.toml.part", "hot/y.jpg.part", ".goutputstream-X1", "content/cat.jpg.part"]
+    pairing = pair_up(listing(*TWO_FILES, *TWO_FOLDERS, *HOT_FOLDER, *OWN_FOLDER, *others))
+    assert sorted(names_of(pairing)) == ["harbour", "harbour", "harbour", "x"]
+    assert sorted(path for half in pairing.halves for path in half.paths) == sorted(set(others) - {".goutputstream-X1"})
+
+
+def test_half_a_pair_and_the_unfinished_file_that_it_lacks_are_told_each():
+    pairing = pair_up(listing("a.style.jpg", "a.content.jpg.part"))
+    assert [(half.name, half.missing) for half in pairing.halves] == [
+        ("a", "a content"),
+        ("a.content.jpg.part", "the rest of a.content.jpg.part, which is still being written"),
+    ]
+
+
 def crowd(count: int) -> dict[str, Kind]:
     """Folders, files that carry their names, files that nearly are settings, and names in two cases."""
     found = listing(*(f"f{number}/{name}" for number in range(count) for name in ("content.jpg", "style.jpg")))
@@ -361,9 +422,25 @@ word = st.sampled_from(
     ]
 )
 ending = st.sampled_from(
-    [".jpg", ".png", ".toml", ".TOML", ".ready", ".txt", ".toml.txt", ".heic", ".mov", ".jpg.part", "", "~"]
+    [
+        ".jpg",
+        ".png",
+        ".toml",
+        ".TOML",
+        ".ready",
+        ".txt",
+        ".toml.txt",
+        ".heic",
+        ".mov",
+        ".jpg.part",
+        ".toml.part",
+        "",
+        "~",
+    ]
 )
-file_name = st.builds(lambda stem, end: stem + end, word, ending)
+file_name = st.builds(
+    lambda start, stem, end: f".{stem}.jpg.Ab12Cd" if start else stem + end, st.sampled_from([0, 0, 0, 1]), word, ending
+)
 entries = st.dictionaries(
     st.one_of(
         file_name,
