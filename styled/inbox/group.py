@@ -185,6 +185,14 @@ class Group:
         gap = next((position for position in range(2, max(given)) if position not in given), None)
         return f"style-{gap}" if gap else ""
 
+    def lacks_settings(self) -> bool:
+        """Return whether it has images and no settings."""
+        return self.has_images() and not self._settings
+
+    def has_images(self) -> bool:
+        """Return whether it has a content, a style or a mask."""
+        return bool(self._parts)
+
     def is_whole(self) -> bool:
         """Return whether it has all that a pair needs."""
         return self.has("content") and not self.missing_style()

@@ -173,6 +173,21 @@ def companion(file_name: str) -> tuple[str, str] | None:
     return (stem, f".{suffix}") if stem and f".{suffix}" in (SETTINGS_SUFFIX, READY_SUFFIX) else None
 
 
+def is_ready(file_name: str) -> bool:
+    """Return whether a file beside a pair marks it as complete."""
+    return file_name.strip().lower().endswith(READY_SUFFIX)
+
+
+def companion_suffix(file_name: str) -> str:
+    """Return the ending of a file that :func:`companion` splits, as it is written."""
+    return f".{file_name.strip().rpartition('.')[2]}"
+
+
+def is_settings_of_all(file_name: str) -> bool:
+    """Return whether a file beside several pairs may be meant as the settings of each: ``job.toml``, ``job.toml.txt``."""
+    return f"{key_in_one_case(file_name.strip())}.".startswith(f"{SETTINGS_NAME}.")
+
+
 def without_job(stem: str) -> str | None:
     """Return the pair's name of settings called ``NAME.job.toml``, from the stem ``NAME.job``; None if it is none."""
     found = re.fullmatch(r"(.+)[._-]job", stem, re.IGNORECASE)
@@ -279,3 +294,8 @@ def is_junk(name: str) -> bool:
 def key(name: str) -> str:
     """Return what two names of one pair share: macOS writes ``é`` as two characters, Linux as one."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def key_in_one_case(name: str) -> str:
+    """Return what two names share that differ in upper and lower case too."""
+    return key(name).casefold()

@@ -21,14 +21,25 @@ from styled.files.printable import escaped, is_hostile
 from styled.inbox import names
 from styled.inbox.group import Group, Half, Ignored, Kind, Listing, Misfit, Pair, not_a_file
 from styled.inbox.names import Part
+from styled.inbox.owners import (
+    Beside,
+    InOneCase,
+    beside_folders,
+    hold_for,
+    hold_for_settings_of_all,
+    in_one_case,
+    owners_by_name,
+    owners_by_part,
+    owners_of_nearly_settings,
+    stems_beside,
+    without_settings,
+)
 from styled.lasting_thread import gradually_sorted
 
 _SURELY_A_SLIP = 0.9
 """Likeness of a name in a hot folder to a part's from which it is not painted: every picture there is a content."""
 
-_InOneCase = Mapping[str, Sequence[Group]]
-"""Groups by the key of their name in one case."""
-_Owners = Callable[[str, _InOneCase], Sequence[Group]]
+_Owners = Callable[[str, InOneCase], Sequence[Group]]
 
 
 @dataclass(slots=True)
@@ -58,7 +69,8 @@ def pair_up(listing: Listing) -> Pairing:
         if folder in folders:
             folders[folder].add(name, kind, pairing)
     inbox = folders.pop("")
-    inbox.index_companions()
+    usable = (name for name in folders if not passed_over(name))
+    inbox.beside = beside_folders(inbox.entries, inbox.unfinished, usable)
     for name in names.PUT_ASIDE:
         folders.pop(name, None)
     _pair_across([folders.pop(name) for name in sorted(folders) if names.role_of_folder(name)], pairing)
@@ -84,10 +96,8 @@ class _Folder:
     """What programs are still writing or downloading."""
     awaited: set[str] = field(default_factory=set)
     """Those of them that a pair waits for which is whole without them: told with that pair."""
-    companions: dict[str, list[str]] = field(default_factory=dict)
-    """Of the inbox: files that belong to a folder or a group, by the key of the name they carry."""
-    coming: dict[str, list[str]] = field(default_factory=dict)
-    """Of the inbox: files that will be such ones, and are still being written; by that key in one case."""
+    beside: Beside = field(default_factory=Beside)
+    """Of the inbox: what carries the names of its folders."""
 
     def add(self, name: str, kind: Kind, pairing: Pairing) -> None:
         if is_hostile(name):
@@ -100,25 +110,25 @@ class _Folder:
     def path(self, name: str) -> str:
         return f"{self.name}/{name}" if self.name else name
 
-    def index_companions(self) -> None:
-        """Find the settings and files that say that a pair is complete by the name they carry: once, for all folders."""
-        for name, kind in self.entries.items():
-            split = names.companion(name) if kind is not Kind.FOLDER else None
-            if split is not None:
-                self.companions.setdefault(names.key(split[0]), []).append(name)
-        for name in self.unfinished:
-            split = names.companion(names.finished_name(name) or "")
-            if split is not None:
-                self.coming.setdefault(_key_in_one_case(split[0]), []).append(name)
-
     def take_beside(self, group: Group, inbox: _Folder) -> None:
         """Give a group the files in the inbox that carry this folder's name."""
-        for name in inbox.companions.pop(names.key(self.name), ()):
+        for name in inbox.beside.of_folder.get(self.name, ()):
             kind = inbox.entries.pop(name)
-            is_ready = name.strip().lower().endswith(names.READY_SUFFIX)
-            (group.add_ready if is_ready else group.add_settings)(name, kind)
-        for name in sorted(inbox.coming.get(_key_in_one_case(self.name), ())):
+            (group.add_ready if names.is_ready(name) else group.add_settings)(name, kind)
+        if self.name in inbox.beside.doubtful:
+            group.held.append(inbox.beside.doubtful[self.name])
+        for name in inbox.beside.coming.get(self.name, ()):
             inbox.hold(group, name)
+
+    def hold_for_beside(self, groups: Mapping[str, Group], inbox: _Folder) -> None:
+        """Let those of this folder's pairs that have no settings wait for settings in the inbox of the folder's name."""
+        settings = [name for name in inbox.beside.of_folder.get(self.name, ()) if not names.is_ready(name)]
+        if hold_for(groups, settings):
+            for name in settings:
+                del inbox.entries[name]
+        for name in inbox.beside.coming.get(self.name, ()):
+            for group in without_settings(groups):
+                inbox.hold(group, name)
 
     def hold(self, group: Group, name: str) -> None:
         """Let a group wait for an unfinished file of this folder that is to be one of its own."""
@@ -132,10 +142,13 @@ class _Folder:
             groups: by the key of their name.
             owners: which of the groups, by the key of their name in one case, a file of a finished name belongs to.
         """
-        in_one_case = _in_one_case(groups)
+        found = in_one_case(groups)
         for name, _ in gradually_sorted(self.unfinished.items()):
-            finished = names.finished_name(name)
-            for group in owners(finished, in_one_case) if finished else ():
+            finished = names.finished_name(name) or ""
+            owned = owners(finished, found)
+            if not owned and self.name and names.is_settings_of_all(finished):
+                owned = without_settings(groups)
+            for group in owned:
                 if group.is_whole():
                     self.hold(group, name)
 
@@ -167,7 +180,7 @@ def _pair_folder(folder: _Folder, inbox: _Folder, pairing: Pairing) -> None:
         folder.take_beside(group, inbox)
         _pair_hot_folder(folder, group, others, pairing)
     elif any(names.named_part(name) for name in others):
-        _pair_files(folder, pairing)
+        _pair_files(folder, pairing, inbox)
     elif group.paths or any(names.image_stem(name) for name in others):
         pairing.halves.append(Half(folder.name, "a style: put style.jpg into its folder", (folder.name,)))
     else:
@@ -271,8 +284,8 @@ def _stays_in_hot_folder(name: str) -> bool:
     return names.part_in_folder(name) is not None or names.is_settings_in_folder(name) or names.nearly_settings(name)
 
 
-def _pair_files(folder: _Folder, pairing: Pairing) -> None:
-    """Rule 2."""
+def _pair_files(folder: _Folder, pairing: Pairing, inbox: _Folder | None = None) -> None:
+    """Rule 2; ``inbox`` is given for a folder of pairs."""
     groups: dict[str, Group] = {}
     beside: list[tuple[str, str, Kind]] = []
     others = {}
@@ -284,17 +297,19 @@ def _pair_files(folder: _Folder, pairing: Pairing) -> None:
             beside.append((name, folder.path(name), kind))
         elif not (kind is Kind.FOLDER and not folder.name):
             others[name] = kind
-    for name, path, kind in beside:
-        _add_beside(groups, name, path, kind)
+    _add_beside(groups, beside)
     for group in groups.values():
         for path in group.leave_doubtful():
             others[path.rpartition("/")[2]] = Kind.FILE
     groups = _folded(groups)
-    in_one_case = _in_one_case(groups)
+    told = hold_for_settings_of_all(groups, folder.entries) if inbox else ()
+    if inbox:
+        folder.hold_for_beside(groups, inbox)
+    found = in_one_case(groups)
     for name, kind in others.items():
-        if not _holds_one(name, kind, in_one_case):
+        if name not in told and not _holds_one(name, kind, found):
             _left_over(name, folder.path(name), kind, pairing)
-    folder.hold_all(groups, _owners_by_part)
+    folder.hold_all(groups, owners_by_part)
     for group in groups.values():
         _sort_group(group, pairing)
     folder.tell_unfinished(pairing)
@@ -319,60 +334,22 @@ def _folded(groups: dict[str, Group]) -> dict[str, Group]:
     return folded
 
 
-def _add_beside(groups: dict[str, Group], name: str, path: str, kind: Kind) -> None:
-    """Add a file that is no picture to the group whose name it carries: settings, or that it is complete."""
-    found = names.companion(name)
-    if found is None:
-        return
-    stem, suffix = found
-    shorter = names.without_job(stem)  # NAME.job.toml
-    if shorter is not None and names.key(stem) not in groups and names.key(shorter) in groups:
-        stem = shorter
-    group = groups.setdefault(names.key(stem), Group(stem))
-    (group.add_settings if suffix == names.SETTINGS_SUFFIX else group.add_ready)(path, kind)
+def _add_beside(groups: dict[str, Group], beside: Sequence[tuple[str, str, Kind]]) -> None:
+    """Add files that are no pictures to the groups whose names they carry: settings, or that they are complete.
+
+    Args:
+        groups: by the key of their name.
+        beside: name, path and kind of each file.
+    """
+    there = {key.casefold() for key in groups}
+    for name, path, kind in beside:
+        stems = stems_beside(name)  # of NAME.job.toml two
+        stem = next((stem for stem in stems if names.key_in_one_case(stem) in there), stems[0])
+        group = groups.setdefault(names.key(stem), Group(stem))
+        (group.add_ready if names.is_ready(name) else group.add_settings)(path, kind)
 
 
-def _key_in_one_case(name: str) -> str:
-    return names.key(name).casefold()
-
-
-def _in_one_case(groups: Mapping[str, Group]) -> _InOneCase:
-    """Return the groups by the key of their name in one case."""
-    found: dict[str, list[Group]] = {}
-    for key, group in groups.items():
-        found.setdefault(key.casefold(), []).append(group)
-    return found
-
-
-def _owners_by_part(name: str, groups: _InOneCase) -> list[Group]:
-    """Return the groups whose name a file carries: as a part, as settings, or as what nearly is settings."""
-    if part := names.named_part(name):
-        return [*groups.get(_key_in_one_case(part.name), ())]
-    return _owners_beside(name, groups) or _owners_of_nearly_settings(name, groups)
-
-
-def _owners_by_name(name: str, groups: _InOneCase) -> list[Group]:
-    """Return the groups across two folders that a file belongs to."""
-    stem = names.bare_stem(name)
-    return [*groups.get(_key_in_one_case(stem), ())] if stem is not None else _owners_beside(name, groups)
-
-
-def _owners_beside(name: str, groups: _InOneCase) -> list[Group]:
-    """Return the groups whose settings a file is, or which it marks as complete."""
-    stem = (names.companion(name) or ("",))[0]
-    return [group for each in (stem, names.without_job(stem) or "") for group in groups.get(_key_in_one_case(each), ())]
-
-
-def _owners_of_nearly_settings(name: str, groups: _InOneCase) -> list[Group]:
-    """Return the groups whose settings a file nearly is: ``NAME.toml.txt``."""
-    if not names.nearly_settings(name):
-        return []
-    folded = _key_in_one_case(name)
-    ends = [index for index, character in enumerate(folded) if character in "._-"]
-    return [group for end in ends for group in groups.get(folded[:end], ())]
-
-
-def _holds_one(name: str, kind: Kind, groups: _InOneCase) -> bool:
+def _holds_one(name: str, kind: Kind, groups: InOneCase) -> bool:
     """Let the group wait whose settings a file nearly is: ``NAME.toml.txt``; return whether there is one.
 
     Args:
@@ -380,7 +357,7 @@ def _holds_one(name: str, kind: Kind, groups: _InOneCase) -> bool:
         kind: what it is.
         groups: by the key of their name in one case.
     """
-    held = _owners_of_nearly_settings(name, groups) if kind is Kind.FILE else []
+    held = owners_of_nearly_settings(name, groups) if kind is Kind.FILE else []
     for group in held:
         wanted = f"{escaped(group.name)}{names.SETTINGS_SUFFIX}"
         group.held.append(f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used")
@@ -406,6 +383,7 @@ def _pair_across(folders: Sequence[_Folder], pairing: Pairing) -> None:
     """Rule 3."""
     groups: dict[str, Group] = {}
     beside: list[tuple[str, str, Kind]] = []
+    others: list[tuple[str, str, Kind]] = []
     for folder in folders:
         role = names.role_of_folder(folder.name) or ""
         for name, kind in gradually_sorted(folder.entries.items()):
@@ -420,14 +398,18 @@ def _pair_across(folders: Sequence[_Folder], pairing: Pairing) -> None:
             elif kind is Kind.FOLDER:
                 pairing.ignored.append(Ignored(path, "a folder in a folder, which is not looked into"))
             else:
-                pairing.ignored.append(Ignored(path, names.why_not_a_picture(name)))
-    for name, path, kind in beside:
-        _add_beside(groups, name, path, kind)
+                others.append((name, path, kind))
+    _add_beside(groups, beside)
     for group in groups.values():
         pairing.ignored += [Ignored(path, "another file is this part") for path in group.leave_doubtful()]
     groups = _folded(groups)
+    told = hold_for_settings_of_all(groups, [name for folder in folders for name in folder.entries])
+    found = in_one_case(groups)
+    for name, path, kind in others:
+        if name not in told and not _holds_one(name, kind, found):
+            pairing.ignored.append(Ignored(path, names.why_not_a_picture(name)))
     for folder in folders:
-        folder.hold_all(groups, _owners_by_name)
+        folder.hold_all(groups, owners_by_name)
         folder.tell_unfinished(pairing)
     for group in groups.values():
         _sort_group(group, pairing)

@@ -224,6 +224,10 @@ def test_a_folder_of_folders_is_told_about_once():
         (["content/a", "style/a.heic"], None, 1),
         (["content/e\u0301.jpg", "style/é.jpg", "style/É.toml"], "style/É.toml", 1),
         (["a.content", "a.style.jpg_large"], None, 1),
+        (["Harbour/content.jpg", "Harbour/style.jpg", "harbour.toml"], "harbour.toml", 1),
+        (["É/content.jpg", "É/style.jpg", "e\u0301.TOML"], "e\u0301.TOML", 1),
+        (["a/content.jpg", "a/style.jpg", "A.job.toml"], "A.job.toml", 1),
+        (["A.content.jpg", "A.style.jpg", "a.job.toml"], "a.job.toml", 1),
     ],
 )
 def test_names_in_other_letters_are_the_same_names(paths: list[str], settings: str | None, styles: int):
@@ -313,67 +317,6 @@ def test_an_unfinished_file_is_told_as_what_it_waits_for():
     ]
 
 
-TWO_FILES = ["harbour.content.jpg", "harbour.style.jpg"]
-TWO_FOLDERS = ["content/harbour.jpg", "style/harbour.jpg"]
-OWN_FOLDER = ["harbour/content.jpg", "harbour/style.jpg"]
-HOT_FOLDER = ["hot/style.jpg", "hot/x.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("paths", "unfinished"),
-    [
-        (TWO_FILES, "harbour.mask.png.filepart"),
-        (TWO_FILES, ".harbour.style2.jpg.Ab12Cd"),
-        (TWO_FILES, "HARBOUR-Mask.png.part"),
-        (TWO_FILES, ".syncthing.harbour.mask.png.tmp"),
-        (TWO_FILES, ".in.harbour.mask.png."),
-        (TWO_FILES, ".harbour.mask.png.~1a2b"),
-        (TWO_FILES, "harbour.content.jpg.upload"),
-        (TWO_FILES, "harbour.toml.part"),
-        (TWO_FILES, "harbour.job.toml.part"),
-        (TWO_FILES, "harbour.toml.txt.part"),
-        ([f"batch/{name}" for name in TWO_FILES], "batch/harbour.mask.png.filepart"),
-        ([f"batch/{name}" for name in TWO_FILES], "batch/.harbour.toml.Ab12Cd"),
-        (TWO_FOLDERS, "style/harbour.toml.part"),
-        (TWO_FOLDERS, "content/.Harbour.jpg.Ab12Cd"),
-        (OWN_FOLDER, "harbour.toml.part"),
-        (OWN_FOLDER, ".Harbour.toml.Ab12Cd"),
-        (HOT_FOLDER, "hot.toml.part"),
-        (HOT_FOLDER, "hot/Mask.png.part"),
-        (HOT_FOLDER, "hot/.STYLE-2.jpg.Ab12Cd"),
-        (HOT_FOLDER, "hot/Job.toml.part"),
-    ],
-)
-def test_a_pair_waits_for_a_file_of_its_own_that_is_still_being_written(paths: list[str], unfinished: str):
-    pairing = pair_up(listing(*paths, unfinished))
-    assert pairing.pairs == pairing.misfits == pairing.idle == []
-    (half,) = pairing.halves
-    assert half.name in ("harbour", "hot")
-    assert half.missing == f"the rest of {unfinished.rpartition('/')[2]}, which is still being written"
-
-
-@pytest.mark.parametrize("placeholder", ["harbour.mask.png.nextcloud", ".harbour.mask.png.icloud"])
-def test_a_pair_waits_for_a_file_of_its_own_that_is_not_downloaded(placeholder: str):
-    pairing = pair_up(listing(*TWO_FILES, placeholder))
-    assert (pairing.pairs, [half.name for half in pairing.halves]) == ([], ["harbour"])
-    assert pairing.halves[0].missing.startswith("harbour.mask.png: it is a placeholder")
-
-
-def test_no_other_pair_waits_for_an_unfinished_file():
-    others = ["harbour2.mask.png.part", "cat.toml.part", "hot/y.jpg.part", ".goutputstream-X1", "content/cat.jpg.part"]
-    pairing = pair_up(listing(*TWO_FILES, *TWO_FOLDERS, *HOT_FOLDER, *OWN_FOLDER, *others))
-    assert sorted(names_of(pairing)) == ["harbour", "harbour", "harbour", "x"]
-    assert sorted(path for half in pairing.halves for path in half.paths) == sorted(set(others) - {".goutputstream-X1"})
-
-
-def test_half_a_pair_and_the_unfinished_file_that_it_lacks_are_told_each():
-    pairing = pair_up(listing("a.style.jpg", "a.content.jpg.part"))
-    assert [(half.name, half.missing) for half in pairing.halves] == [
-        ("a", "a content"),
-        ("a.content.jpg.part", "the rest of a.content.jpg.part, which is still being written"),
-    ]
-
-
 def crowd(count: int) -> dict[str, Kind]:
     """Folders, files that carry their names, files that nearly are settings, and names in two cases."""
     found = listing(*(f"f{number}/{name}" for number in range(count) for name in ("content.jpg", "style.jpg")))
@@ -446,7 +389,7 @@ entries = st.dictionaries(
         file_name,
         st.builds(
             lambda folder, name: f"{folder}/{name}",
-            st.sampled_from(["a", "b", "content", "Style", "style", "rejected"]),
+            st.sampled_from(["a", "A", "b", "content", "Style", "style", "rejected"]),
             file_name,
         ),
     ),
