@@ -20,9 +20,11 @@ class Awaited:
     def __init__(self) -> None:
         self._notes: dict[str, _Note] = {}
 
-    def keep(self, key: str, path: str, signature: Signature | None, missing: str) -> None:
-        """Remember what is awaited, as long as the file at ``path`` has this signature."""
-        self._notes[key] = _Note(path, signature, missing)
+    def keep(self, key: str, path: str, signature: Signature | None, missing: str) -> bool:
+        """Remember what is awaited, as long as the file at ``path`` has this signature; return whether that is news."""
+        note, before = _Note(path, signature, missing), self._notes.get(key)
+        self._notes[key] = note
+        return note != before
 
     def drop(self, *keys: str) -> None:
         """Forget them."""

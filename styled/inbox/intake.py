@@ -314,9 +314,9 @@ class Inbox:
                 why = f"and it cannot be moved to inbox/rejected/: {outcome.words}"
                 for path in order.paths:
                     self._scanner.tracker.postpone(path, _BLOCKED_S)
-                self._keep_note(order.key, order.paths[0], f"{order.reason} ({why})")
-                reason = escaped(outcome.words)
-                self._log.warning("cannot be rejected; it stays", pair=escaped(order.name), reason=reason)
+                if self._keep_note(order.key, order.paths[0], f"{order.reason} ({why})"):
+                    reason = escaped(outcome.words)
+                    self._log.warning("cannot be rejected; it stays", pair=escaped(order.name), reason=reason)
             case _:
                 pass  # what could not be removed stays and is reported, what had no room is tried again
 
@@ -482,9 +482,9 @@ class Inbox:
         self._keep_note(pair.content, verdict.path, verdict.missing)
         self._scanner.look_soon()
 
-    def _keep_note(self, key: str, path: str, missing: str) -> None:
-        """Remember what is awaited, for as long as the file at ``path`` stays as it is."""
-        self._awaited.keep(key, path, self._scanner.tracker.signature(path), missing)
+    def _keep_note(self, key: str, path: str, missing: str) -> bool:
+        """Remember what is awaited, for as long as the file at ``path`` stays as it is; return whether that is news."""
+        return self._awaited.keep(key, path, self._scanner.tracker.signature(path), missing)
 
     def _reject_pair(self, pair: Pair, path: str, reason: str) -> None:
         """Reject a pair for the file at ``path``."""

@@ -104,7 +104,9 @@ class _Folder:
             pairing.ignored.append(Ignored(self.path(name), "its name holds control characters or is not UTF-8"))
         elif names.is_unfinished(name) or names.placeholder_of(name):
             self.unfinished[name] = kind
-        elif not names.is_junk(name):
+        elif not names.is_junk(name) and not (
+            name == names.REJECTED_FOLDER and not self.name
+        ):  # the scanner tells of it
             self.entries[name] = kind
 
     def path(self, name: str) -> str:

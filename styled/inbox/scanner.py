@@ -22,7 +22,7 @@ from styled.inbox.claiming.abandoned import is_hidden_copy
 from styled.inbox.claiming.rejection import rejected
 from styled.inbox.claiming.taken import Taken
 from styled.inbox.classify import InboxState, classify
-from styled.inbox.group import Ignored
+from styled.inbox.group import Ignored, Kind
 from styled.inbox.listing import Look, look_into
 from styled.inbox.names import REJECTED_FOLDER
 from styled.inbox.pairs import Pairing, pair_up
@@ -55,6 +55,8 @@ class _Result(NamedTuple):
     found: InboxState
     is_final: bool
     """Nothing comes of it until something in the inbox changes."""
+    rejected_trouble: str
+    """Why ``rejected/`` cannot be used; empty if it can."""
     seconds: float
     """That it took."""
     left_alone: frozenset[Ignored]
@@ -104,6 +106,7 @@ class InboxScanner:
         """How many looks were begun."""
         self._begun_at = 0.0
         self._failure = ""
+        self._rejected_trouble = ""
         self.missed_events = 0
         """How many entries a look found without any event having hinted at them: events that were lost."""
 
@@ -116,8 +119,8 @@ class InboxScanner:
 
     @property
     def warning(self) -> str:
-        """Why looks come later than they could: no events, though there should be; empty otherwise."""
-        return self._watcher.problem
+        """Why ``rejected/`` cannot be used, or looks come later than they could: no events, though there should be."""
+        return self._rejected_trouble or self._watcher.problem
 
     @property
     def restarts(self) -> int:
@@ -210,17 +213,26 @@ class InboxScanner:
         else:
             pairing = before.pairing
         found = classify(look, pairing, self.tracker, busy=busy, taken=taken, notes=notes, wall=wall)
-        folder = look.signatures.get(REJECTED_FOLDER)
-        if before is not None and folder is not None and folder == before.look.signatures.get(REJECTED_FOLDER):
-            found.rejected, found.rejected_count = before.found.rejected, before.found.rejected_count
-        else:
-            found.rejected, found.rejected_count = rejected(self._root)
-        is_final = not (busy or notes or found.ready or found.misfits) and found.next_s is None
+        trouble = self._list_rejected(look, found, before)
+        is_final = not (trouble or busy or notes or found.ready or found.misfits) and found.next_s is None
         is_final = is_final and not any(map(is_hidden_copy, look.kinds))  # time makes them abandoned
         new = [entry for entry in found.left_alone if entry not in reported]
         first = heapq.nsmallest(_REPORTED_AT_ONCE, new)
         took = self._clock() - started
-        return _Result(look, pairing, found, is_final, took, frozenset(found.left_alone), first, len(new))
+        return _Result(look, pairing, found, is_final, trouble, took, frozenset(found.left_alone), first, len(new))
+
+    def _list_rejected(self, look: Look, found: InboxState, before: _Result | None) -> str:
+        """Note in ``found`` what was rejected; return why that cannot be known. The rest of the inbox is well then."""
+        folder = look.signatures.get(REJECTED_FOLDER)
+        is_same = before is not None and folder is not None and folder == before.look.signatures.get(REJECTED_FOLDER)
+        if before is not None and is_same and not before.rejected_trouble:
+            found.rejected, found.rejected_count = before.found.rejected, before.found.rejected_count
+            return ""
+        try:
+            found.rejected, found.rejected_count = rejected(self._root)
+        except OSError as error:
+            return _why_unusable(look.kinds.get(REJECTED_FOLDER), error)
+        return ""
 
     def _fetch(self) -> InboxState | None:
         if self._running is None or not self._running.done():
@@ -234,6 +246,9 @@ class InboxScanner:
         self._note_success(result.look)
         self._result = result
         self._tell_ignored(result)
+        if result.rejected_trouble not in ("", self._rejected_trouble):
+            self._log.error("inbox/rejected/ cannot be used", reason=result.rejected_trouble)
+        self._rejected_trouble = result.rejected_trouble
         self._plan_next(result.found, took=result.seconds)
         return result.found
 
@@ -286,3 +301,12 @@ class InboxScanner:
         if more:
             self._log.warning("left alone in the inbox, and more", more=more)
         self._reported = result.left_alone
+
+
+def _why_unusable(kind: Kind | None, error: OSError) -> str:
+    """Return what is wrong with ``inbox/rejected``, and what to do: one line."""
+    stays = "what cannot be used stays in inbox/"
+    if kind not in (None, Kind.FOLDER):
+        return f"inbox/rejected is no folder but a {kind}: {stays}. Move it out of inbox/"
+    why = escaped(error.strerror or str(error))
+    return f"inbox/rejected/ cannot be read ({why}): {stays}. Let the daemon's user read and write it, or move it out of inbox/"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from styled.inbox.claiming import claim as claiming
 from styled.inbox.claiming import mover
@@ -90,6 +91,46 @@ def test_a_read_only_inbox_is_copied_from_once_and_told(drive: Driver, root: Roo
     (root.inbox / "a.style.png").write_bytes(with_new_style)
     (job,) = drive.run(11)
     assert (root.evolution / job.id / "input" / "style.png").read_bytes() == with_new_style
+
+
+@pytest.mark.parametrize("what", ["a file", "a link", "a pipe", "another user's"])
+def test_a_rejected_folder_that_cannot_be_used_stops_nothing_and_is_told_once(
+    drive: Driver, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    place = drive.root.rejected
+    if what == "a file":
+        place.touch()
+    elif what == "a link":
+        place.symlink_to(tmp_path)
+    elif what == "a pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+        real = os.open
+
+        def refuse(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+            if Path(path).name == "rejected":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return real(path, flags, mode, dir_fd=dir_fd)
+
+        monkeypatch.setattr(os, "open", refuse)
+    drive.drop(a__content=png(1), a__style=png(2), b__content=png(3), b__style=png(4))
+    (drive.root.inbox / "b.toml").write_text("sise = 3")
+    with structlog.testing.capture_logs() as logs:
+        assert [job.name for job in drive.run(60)] == ["a"]
+    assert drive.inbox.trouble == ""
+    assert drive.inbox.warning.startswith("inbox/rejected")
+    assert "what cannot be used stays in inbox/" in drive.inbox.warning
+    told = [entry for entry in logs if entry["event"] == "inbox/rejected/ cannot be used"]
+    assert [entry["reason"] for entry in told] == [drive.inbox.warning]
+    assert "unknown setting 'sise'" in drive.waits()["b"]
+    assert "rejected" not in drive.waits()
+    assert drive.inbox.found.ignored == []
+    monkeypatch.undo()
+    place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
+    drive.run(130)
+    assert list(drive.rejections()) == ["b"]
+    assert (drive.inbox.warning, list(tmp_path.glob("b*"))) == ("", [])
 
 
 def test_a_bad_style_of_a_hot_folder_costs_no_picture(drive: Driver):

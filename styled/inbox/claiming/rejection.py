@@ -151,7 +151,11 @@ def _unplanned(root: Root) -> list[str]:
 
 
 def rejected(root: Root) -> tuple[list[Rejected], int]:
-    """Return the newest rejections, at most ``LISTED``, and how many there are."""
+    """Return the newest rejections, at most ``LISTED``, and how many there are.
+
+    Raises:
+        OSError: ``inbox/rejected/`` is no folder, or cannot be read.
+    """
     try:
         with folder_at(root.rejected) as base, os.scandir(base) as entries:
             found = [
