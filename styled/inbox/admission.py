@@ -14,7 +14,7 @@ from styled.evolution.job_file import JobFile
 from styled.files.printable import encoded
 from styled.inbox.checking import Prepared
 from styled.inbox.claiming.claim_record import Claim
-from styled.inbox.limits import priority_within, settings_within
+from styled.inbox.limits import memory_within, priority_within, settings_within
 from styled.job import joined_remarks
 from styled.job_folder import job_id
 from styled.root import Root
@@ -60,6 +60,7 @@ def admit(
     """
     pair = prepared.task.pair
     settings, own = settings_within(config, defaults, prepared, source=pair.settings or "styled.toml")
+    settings, less_memory = memory_within(settings, own)
     settings = msgspec.structs.replace(settings, init=resolved_init(settings.init, store, root.evolution))
     priority, bound = priority_within(config, prepared.own.priority)
     job = _job_file(prepared, settings, priority, now)
@@ -70,7 +71,7 @@ def admit(
     job = msgspec.structs.replace(
         job,
         may_download=config.allow_download or settings.weights == own.weights,
-        remarks=(*job.remarks, *filter(None, [same, bound])),
+        remarks=(*job.remarks, *filter(None, [same, bound, less_memory])),
     )
     claim = Claim(
         job=job,

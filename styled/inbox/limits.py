@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from styled.config import InboxConfig
 from styled.errors import SettingsError
@@ -72,6 +75,32 @@ def priority_within(config: InboxConfig, asked: int) -> tuple[int, str]:
         return asked, ""
     bounds = f"inbox.priorities = [{low}, {high}]"
     return given, f"it asked for priority {asked} and has {given}: dropped pairs may have no other ({bounds})"
+
+
+def memory_within(asked: Settings, own: Settings) -> tuple[Settings, str]:
+    """Return the settings that a pair gets, and a note for its job if it asked for more memory than the root's jobs may use.
+
+    It is no reason to refuse the pair: the picture does not depend on it.
+
+    Args:
+        asked: the pair's settings, over those of the root.
+        own: those of the root.
+    """
+    if _gib(asked) <= _gib(own):
+        return asked, ""
+    given = msgspec.structs.replace(asked, memory_limit=own.memory_limit)
+    bound = f"dropped pairs may have no more than [job] of {_WHERE} says"
+    return given, f"it asked for memory_limit = {_shown(asked)} and has {_shown(own)}: {bound}"
+
+
+def _gib(settings: Settings) -> float:
+    """Return the limit on memory, GiB; infinite without one."""
+    return math.inf if settings.memory_limit == "auto" or not settings.memory_limit else settings.memory_limit
+
+
+def _shown(settings: Settings) -> str:
+    limit = _gib(settings)
+    return "auto" if limit == math.inf else f"{limit:g}GiB"
 
 
 _WHERE = "the daemon's styled.toml"

@@ -7,7 +7,7 @@ import pytest
 from styled.config import InboxConfig, load_config
 from styled.errors import SettingsError
 from styled.evolution import JobFolder, read_job_file
-from styled.inbox.limits import check_limits, priority_within
+from styled.inbox.limits import check_limits, memory_within, priority_within
 from styled.settings import Settings, settings_from
 from tests.inbox.driver import CONFIG, Driver
 from tests.store.conftest import png
@@ -64,6 +64,42 @@ def test_a_range_of_priorities_that_is_upside_down_is_refused(tmp_path) -> None:
     (tmp_path / "styled.toml").write_text("[inbox]\npriorities = [10, -10]\n")
     with pytest.raises(SettingsError, match=r"inbox\.priorities"):
         load_config(tmp_path / "styled.toml", environment={})
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "given"),
+    [
+        (65536.0, "4GiB", 4.0),
+        ("auto", 4.0, 4.0),
+        (0.0, 4.0, 4.0),
+        ("512MiB", 4.0, 0.5),
+        (4.0, 4.0, 4.0),
+        (8.0, "auto", 8.0),
+        (8.0, 0.0, 8.0),
+        ("auto", "auto", "auto"),
+    ],
+)
+def test_a_pair_has_no_more_memory_than_the_root_and_that_is_said(
+    asked: float | str, own: float | str, given: float | str
+) -> None:
+    wanted = settings_from({"memory_limit": asked, "seed": 3})
+    settings, note = memory_within(wanted, settings_from({"memory_limit": own}))
+    assert (settings.memory_limit, settings.seed) == (given, 3)
+    assert bool(note) == (settings != wanted)
+
+
+@pytest.mark.processes
+def test_a_dropped_pair_does_not_lift_the_root_s_limit_on_memory(drive: Driver) -> None:
+    drive.use(defaults={"memory_limit": "4GiB"})
+    drive.drop(a__content=png(1), a__style=png(2), b__content=png(3), b__style=png(4))
+    (drive.root.inbox / "a.toml").write_text("memory_limit = 65536\n")
+    jobs = {job.name: job for job in drive.run(11)}
+    assert [job.settings for job in jobs.values()] == [{"memory_limit": 4.0}] * 2
+    assert read_job_file(JobFolder(drive.root.evolution / jobs["a"].id)).settings.memory_limit == 4.0
+    assert jobs["a"].remarks == (
+        "it asked for memory_limit = 65536GiB and has 4GiB: dropped pairs may have no more than [job] of the daemon's styled.toml says",
+    )
+    assert jobs["b"].remarks == ()
 
 
 @pytest.mark.processes
