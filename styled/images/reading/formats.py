@@ -22,9 +22,10 @@ KNOWN = "Known are JPEG (also as JPEG XL), PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC
 """Advice where it is something else."""
 
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JPEG_2000_MARKS = (b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51")
 _BEGINNINGS = (
     (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"), (b"BM", "BMP"), (b"II", "TIFF"),
-    (b"MM", "TIFF"), (b"\0\0\0\x0cjP", "JPEG 2000"), (b"\xff\x4f\xff\x51", "JPEG 2000"), (b"qoif", "QOI"), (b"\0\0\1\0", "ICO"),
+    (b"MM", "TIFF"), *((mark, "JPEG 2000") for mark in _JPEG_2000_MARKS), (b"qoif", "QOI"), (b"\0\0\1\0", "ICO"),
     (b"\x01\xda", "SGI"), *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")),
 )  # fmt: skip
 """First bytes of the formats that are read, for those that cannot be."""
@@ -79,6 +80,10 @@ def _open(file: BinaryIO, name: str, head: bytes) -> ImageFile.ImageFile:
         from styled.images.reading.tiff_reading import open_tiff
 
         return open_tiff(file, name)
+    if head.startswith(_JPEG_2000_MARKS):
+        from styled.images.reading.jpeg_2000 import open_jpeg_2000
+
+        return open_jpeg_2000(file, name)
     if heif_brand(head) and b"avif" not in head[8:64]:
         return _open_heif(file, name)
     return Image.open(file, formats=[*FORMATS, *_weakly_marked(file, name, head)])

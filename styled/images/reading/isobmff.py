@@ -80,9 +80,9 @@ def _meta(file: BinaryIO) -> bytes | None:
 
 
 def _nclx(meta: bytes) -> tuple[int, int] | None:
-    boxes = dict(_boxes(meta))
-    properties = dict(_boxes(boxes.get(b"iprp", b"")))
-    described = [*_boxes(properties.get(b"ipco", b""))]
+    boxes = dict(boxes_in(meta))
+    properties = dict(boxes_in(boxes.get(b"iprp", b"")))
+    described = [*boxes_in(properties.get(b"ipco", b""))]
     primary = boxes.get(b"pitm", b"")
     item = struct.unpack(">H" if primary[0] == 0 else ">I", primary[4 : 6 if primary[0] == 0 else 8])[0]
     for index in _associated(properties.get(b"ipma", b""), item):
@@ -108,7 +108,7 @@ def _associated(ipma: bytes, wanted: int) -> Iterator[int]:
                 yield index
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def boxes_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and content of the boxes inside another."""
     for kind, start, end in boxes_of(io.BytesIO(data), len(data)):
         yield kind, data[start:end]
