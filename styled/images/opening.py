@@ -193,6 +193,8 @@ def orientation(image: ImageFile.ImageFile) -> int:
         return int(stored)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return 1  # Pillow turns TIFFs itself, and has already given the turned size
+    if image.format == "HEIF":
+        return 1  # libheif turns the picture by its boxes: what EXIF and XMP say is the same once more, or wrong
     if image.format == "PNG" and not ({"exif", "Raw profile type exif", "XML:com.adobe.xmp"} & image.info.keys()):
         return 1  # PngImageFile.getexif would decode the whole picture to look for it behind
     try:

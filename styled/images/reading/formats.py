@@ -29,6 +29,8 @@ _BEGINNINGS = (
     (b"\x01\xda", "SGI"), *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")),
 )  # fmt: skip
 """First bytes of the formats that are read, for those that cannot be."""
+_NEVER_TURNED_BY_XMP = frozenset({"TIFF", "AVIF"})
+"""Formats that say themselves how they are turned: tag 274, whose default is 1 (TIFF 6.0), or the boxes irot and imir (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 
 
@@ -63,6 +65,8 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     image.info[FROM_JPEG_XL] = is_jpeg_xl
     if whole is not file:
         image.info[REMARKS].append("it has no end mark, as if it were cut off; every row is there")
+    if image.format in _NEVER_TURNED_BY_XMP:
+        _drop_xmp_orientation(image)
     if image.format == "BMP":
         _add_bmp_colours(file, image)
     if head[4:8] == b"ftyp" and image.format in {"AVIF", "HEIF"}:
@@ -87,6 +91,16 @@ def _open(file: BinaryIO, name: str, head: bytes) -> ImageFile.ImageFile:
     if heif_brand(head) and b"avif" not in head[8:64]:
         return _open_heif(file, name)
     return Image.open(file, formats=[*FORMATS, *_weakly_marked(file, name, head)])
+
+
+def _drop_xmp_orientation(image: ImageFile.ImageFile) -> None:
+    """Hide the orientation in XMP from Pillow: ``getexif`` takes it for EXIF's, and a TIFF is turned by that when it is decoded."""
+    packet = image.info.get("xmp")
+    if isinstance(packet, bytes):
+        # Not the element or the attribute as a whole, of which there are many forms: of both only the name is changed.
+        image.info["xmp"] = packet.replace(b"tiff:Orientation", b"tiff:orientation")
+    else:
+        image.info.pop("xmp", None)  # a tag of another type, on which Pillow's search fails
 
 
 def _add_bmp_colours(file: BinaryIO, image: ImageFile.ImageFile) -> None:
