@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +232,15 @@ class TestExifFirst:
         self.write(tmp_path / "a.jpg", 6, 8)
         (tmp_path / "a.jxl").write_bytes(imagecodecs.jpegxl_encode_jpeg((tmp_path / "a.jpg").read_bytes()))
         check(tmp_path / "a.jxl", 6)
+
+    @pytest.mark.parametrize("turn", [1, 3, 6])
+    def test_the_exif_of_a_png_counts_behind_its_pixels_too(self, tmp_path: Path, turn: int) -> None:
+        """PNG, third edition, 5.6: eXIf stands before the chunks IDAT or behind them."""
+        encoded = io.BytesIO()
+        photo().save(encoded, "PNG")
+        data = encoded.getvalue()
+        chunk = b"eXIf" + exif(turn).removeprefix(b"Exif\0\0")
+        at = data.index(b"IEND") - 4
+        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (tmp_path / "a.png").write_bytes(data[:at] + chunk + data[at:])
+        assert b"a town" in check(tmp_path / "a.png", turn).exif

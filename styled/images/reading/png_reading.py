@@ -27,6 +27,7 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 """Left out without a word: Pillow refuses a picture for an error in the animation behind it."""
 _COLOURS = frozenset({b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
+_NOTED = frozenset({b"cICP", b"eXIf"})
 _COLOUR_16 = b"\x10\x02"
 """Depth and colour type of IHDR."""
 _TRANSPARENT_BYTES = {0: 2, 2: 6}
@@ -40,7 +41,8 @@ class _Chunks(NamedTuple):
     """Start and end of what is passed on."""
     dropped: set[bytes]
     """Types of chunks that are left out."""
-    cicp: bytes
+    noted: dict[bytes, bytes]
+    """The data of chunks by type: of cICP, and of eXIf, which Pillow finds too late to turn the picture if it is behind the pixels."""
     header: bytes
     """The data of IHDR."""
     profile: bytes
@@ -69,8 +71,10 @@ def open_png(file: BinaryIO) -> ImageFile.ImageFile:
     image.info[REMARKS] = remarks
     if found.profile:
         image.info["icc_profile"] = found.profile
-    if found.cicp:
-        image.info[CICP] = (found.cicp[0], found.cicp[1])
+    if b"eXIf" in found.noted:
+        image.info.setdefault("exif", b"Exif\0\0" + found.noted[b"eXIf"])
+    if cicp := found.noted.get(b"cICP"):
+        image.info[CICP] = (cicp[0], cicp[1])
     _mend_transparency(image, found.header)
     if found.header[8:10] == _COLOUR_16 and "transparency" in image.info:
         remarks.append(
@@ -111,7 +115,7 @@ def _mend_transparency(image: ImageFile.ImageFile, header: bytes) -> None:
 def _walk(file: BinaryIO) -> _Chunks:
     """Look at each chunk; of those that may be left out also at what is in them."""
     end = file.seek(0, io.SEEK_END)
-    kept, dropped, cicp, header, profile, frames = [], set[bytes](), b"", b"", b"", 1
+    kept, dropped, noted, header, profile, frames = [], set[bytes](), dict[bytes, bytes](), b"", b"", 1
     at = 8
     start = 0
     while at + 12 <= end:
@@ -137,14 +141,14 @@ def _walk(file: BinaryIO) -> _Chunks:
             if at > start:
                 kept.append((start, at))
             start = after
-        elif kind == b"cICP":
+        elif kind in _NOTED:
             file.seek(at + 8)
-            cicp = file.read(4)
+            noted[kind] = file.read(length)
         at = after
         if kind == b"IEND":
             break
     kept.append((start, end))
-    return _Chunks(kept, dropped, cicp, header, profile, frames)
+    return _Chunks(kept, dropped, noted, header, profile, frames)
 
 
 def _large_profile(file: BinaryIO, at: int, length: int) -> bytes:
