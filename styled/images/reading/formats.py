@@ -7,12 +7,11 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from styled.errors import UnreadableImage
-from styled.images.reading.bmp_colours import colours_of
 from styled.images.reading.file_kinds import HEAD_BYTES, foreign_kind, heif_brand
-from styled.images.reading.info_keys import CALIBRATED, FROM_JPEG_XL, NCLX, REMARKS
-from styled.images.reading.isobmff import nclx_of
+from styled.images.reading.info_keys import FROM_JPEG_XL, REMARKS
 from styled.images.reading.jpeg_xl import CONTAINER, jpeg_of
 from styled.images.reading.placeholders import placeholder_at
+from styled.images.reading.unread_colours import add_colours
 from styled.images.reading.wholeness import with_end_mark
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "QOI", "ICO", "SGI")
@@ -67,10 +66,7 @@ def open_format(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         image.info[REMARKS].append("it has no end mark, as if it were cut off; every row is there")
     if image.format in _NEVER_TURNED_BY_XMP:
         _drop_xmp_orientation(image)
-    if image.format == "BMP":
-        _add_bmp_colours(file, image)
-    if head[4:8] == b"ftyp" and image.format in {"AVIF", "HEIF"}:
-        image.info[NCLX] = nclx_of(file)
+    add_colours(file, image)
     return image
 
 
@@ -101,18 +97,6 @@ def _drop_xmp_orientation(image: ImageFile.ImageFile) -> None:
         image.info["xmp"] = packet.replace(b"tiff:Orientation", b"tiff:orientation")
     else:
         image.info.pop("xmp", None)  # a tag of another type, on which Pillow's search fails
-
-
-def _add_bmp_colours(file: BinaryIO, image: ImageFile.ImageFile) -> None:
-    at = file.tell()
-    found = colours_of(file)
-    file.seek(at)
-    if found.profile:
-        image.info["icc_profile"] = found.profile
-    if found.primaries:
-        image.info[CALIBRATED] = (*found.primaries, found.gamma)
-    if found.remark:
-        image.info[REMARKS].append(found.remark)
 
 
 def _unidentified(file: BinaryIO, name: str, head: bytes) -> UnreadableImage:
