@@ -137,15 +137,16 @@ def _colours(file: BinaryIO) -> tuple[_Colours, str]:
         return _Colours(16), ""
     found, remark = list[_Colours](), ""
     for kind, start, end in boxes_of(file, file.seek(0, io.SEEK_END)):
-        if kind != b"jp2h":
+        if found or kind not in {b"jp2h", b"jplh"}:
             continue
-        file.seek(start)
-        header = file.read(min(end - start, _MOST_HEADER))
         if end - start > _MOST_HEADER:
             remark = "its header is too large to look for a colour profile; colours are taken as sRGB"
             break
-        found = [colours for box, data in boxes_in(header) if box == b"colr" and (colours := _of_box(data)) is not None]
-        break
+        file.seek(start)
+        boxes = list(boxes_in(file.read(end - start)))
+        if kind == b"jplh":  # of a layer, where that of all may have none (15444-2, M.11.7)
+            boxes = [inner for box, data in boxes if box == b"cgrp" for inner in boxes_in(data)]
+        found = [colours for box, data in boxes if box == b"colr" and (colours := _of_box(data)) is not None]
     first = found[0] if found else _Colours(16)
     chosen = next((colours for colours in found if colours.is_read), first)
     if chosen.number == _CMYK:  # it names the inks only; a profile says what they look like

@@ -146,6 +146,18 @@ def test_the_first_description_that_is_read_counts(path: Path) -> None:
         np.testing.assert_allclose(at_centre(path), COLOUR[::-1] if is_swapped else COLOUR, atol=1)
 
 
+def test_the_colours_of_a_layer_are_those_of_a_picture_that_names_none(path: Path) -> None:
+    """15444-2, M.11.7: a JPX may have its boxes colr in jplh, in cgrp, and none in jp2h."""
+    inside = colr(profile=rgb_profile(), method=3)
+    group = struct.pack(">I4s", 8 + len(inside), b"cgrp") + inside
+    layer = struct.pack(">I4s", 8 + len(group), b"jplh") + group
+    for own, is_swapped in (((), True), ((colr(16),), False)):
+        data = write(path, square("RGB", COLOUR), *own).read_bytes()
+        at = data.index(b"jp2c") - 4
+        path.write_bytes(data[:at] + layer + data[at:])
+        np.testing.assert_allclose(at_centre(path), COLOUR[::-1] if is_swapped else COLOUR, atol=1)
+
+
 def test_srgb_grey_and_sycc_are_read_without_a_word(path: Path) -> None:
     write(path, square("RGB", COLOUR), colr(16))
     assert (at_centre(path), images.load(path).remarks) == (COLOUR, ())
