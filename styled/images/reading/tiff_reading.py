@@ -48,6 +48,11 @@ _COLOUR_CODECS = frozenset({6, 7, 33003, 33005, 33007, 34712, 34887, 34892, 3493
 _WHOLE_NUMBERS = frozenset({1, 4})  # unsigned, and "undefined", which is written for unsigned
 _PILLOW_16 = frozenset({(_BLACK_IS_ZERO, 1), (_RGB, 3), (_RGB, 4), (_CMYK, 4)})
 """Photometric interpretation and channels of 16 bits that Pillow reads."""
+_CURVE, _PRIMARIES, _PROFILE = 301, 319, 34675
+"""Tags: TransferFunction, PrimaryChromaticities and InterColorProfile."""
+_SRGB_PRIMARIES = np.array([0.64, 0.33, 0.30, 0.60, 0.15, 0.06])
+_SRGB_MIDDLE = 0.216
+"""The light of the middle level."""
 _FLOAT = 3
 _FLOAT_PHOTOMETRIC = frozenset({_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB})
 """Photometric interpretations of which floating point numbers are read: of the others nobody writes any."""
@@ -77,6 +82,8 @@ def open_tiff(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         _refuse_what_is_not_read(page, name)
         file.seek(0)
         image = TiffLayout(file, page, name, is_linear=is_linear)
+    if page is not None and _PROFILE not in page.tags and _has_own_colours(page):
+        remarks.append("its tags name primaries or a curve that are not used; colours are taken as sRGB")
     image.info[REMARKS] = remarks
     return image
 
@@ -172,7 +179,36 @@ def _is_linear(page: TiffPage) -> bool:
     """Return whether more than 8 bits of a page must reach its profile's curve: reduced before, its shadows have no levels."""
     colours = _COLOURS.get(page.photometric)
     is_plain = page.photometric in _FLOAT_PHOTOMETRIC and page.sampleformat in _WHOLE_NUMBERS and max(_bits(page)) > 8
-    return bool(is_plain and colours and page.iccprofile and float_levels.has_steep_shadows(page.iccprofile, colours))
+    profile = _profile(page)
+    return bool(is_plain and colours and profile and float_levels.has_steep_shadows(profile, colours))
+
+
+def _profile(page: TiffPage) -> bytes | None:
+    """Return the colour profile of a page: empty if it has none, None if its tag is of another type than bytes."""
+    value = page.tags.valueof(_PROFILE, default=b"")
+    return value if isinstance(value, bytes) else None
+
+
+def _has_own_colours(page: TiffPage) -> bool:
+    """Return whether a page's tags name other primaries than those of sRGB, or another curve (TIFF 6.0, section 20).
+
+    They are not converted: programs wrote those of the screen that they ran on, and viewers do not look at them.
+    """
+    primaries, curve = page.tags.get(_PRIMARIES), page.tags.get(_CURVE)
+    try:
+        if primaries is not None and primaries.count == 6:
+            numbers = np.array(primaries.value, np.float64).reshape(6, 2)
+            if np.abs(numbers[:, 0] / numbers[:, 1] - _SRGB_PRIMARIES).max() > 0.01:
+                return True
+        if curve is not None and 16 <= curve.count <= 3 * 65536:
+            levels = np.ravel(curve.value)
+            first = (
+                levels[: len(levels) // 3] if len(levels) % 3 == 0 else levels
+            )  # of three channels, or the one of all
+            return bool(abs(first[len(first) // 2] / 65535 - _SRGB_MIDDLE) > 0.03)
+    except _DAMAGED:
+        return False  # the picture itself may be well
+    return False
 
 
 def _refuse_what_is_not_read(page: TiffPage, name: str) -> None:
@@ -219,8 +255,8 @@ class TiffLayout(ImageFile.ImageFile):
         is_whole = page.sampleformat in _WHOLE_NUMBERS and not self._is_linear
         if is_whole and self._mode == "L" and not self._alpha and max(_bits(page)) > 8:
             self._mode = "I;16"  # as Pillow has it: a mask's levels may be numbers of areas
-        if page.iccprofile:
-            self.info["icc_profile"] = page.iccprofile
+        if (profile := _profile(page)) != b"":
+            self.info["icc_profile"] = profile
         if isinstance(packet := page.tags.valueof(700), bytes):
             self.info["xmp"] = packet
         value = page.tags.valueof(274, default=1)

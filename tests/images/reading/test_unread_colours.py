@@ -61,7 +61,7 @@ def test_a_jpegs_profile_without_one_of_its_parts_is_said(tmp_path: Path, missin
     check(tmp_path / "a.jpg", DAMAGED, is_swapped=False)
 
 
-@pytest.mark.parametrize(("kind", "value"), [(2, b"a text\0"), (3, (1, 2, 3)), (4, (1, 2))])
+@pytest.mark.parametrize(("kind", "value"), [(2, b"a text\0"), (3, (1, 2, 3)), (4, (1, 2)), (3, (1,) * 3000)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_tiffs_profile_of_another_type_is_said(tmp_path: Path, kind: int, value: Any, dtype: Any) -> None:
     """It kept the picture from being read."""
@@ -72,6 +72,52 @@ def test_a_tiffs_profile_of_another_type_is_said(tmp_path: Path, kind: int, valu
     planes = np.moveaxis(pixels, 2, 0)
     tifffile.imwrite(tmp_path / "b.tif", planes, photometric="rgb", planarconfig="separate", **options)
     check(tmp_path / "b.tif", DAMAGED, is_swapped=False)
+
+
+class TestTagsOfTiff:
+    """PrimaryChromaticities and TransferFunction are said where they are not those of sRGB (TIFF 6.0, section 20)."""
+
+    @staticmethod
+    def write(path: Path, primaries: tuple[int, ...] = (), gamma: float = 0.0, *, is_planar: bool = False) -> None:
+        pixels = np.asarray(photo())
+        tags: list[Any] = []
+        if primaries:
+            tags.append((319, 5, 6, tuple(value for at in primaries for value in (at, 100)), True))
+        if gamma:
+            curve = np.rint(65535 * (np.arange(256) / 255) ** gamma).astype(int).tolist()
+            tags.append((301, 3, 768, tuple(curve * 3), True))
+        if is_planar:
+            pixels = np.moveaxis(pixels.astype(np.uint16) * 257, 2, 0)
+        tifffile.imwrite(
+            path, pixels, photometric="rgb", planarconfig="separate" if is_planar else "contig", extratags=tags
+        )
+
+    @pytest.mark.parametrize("is_planar", [False, True])
+    @pytest.mark.parametrize(
+        ("primaries", "gamma", "is_said"),
+        [
+            ((64, 33, 21, 71, 15, 6), 0.0, True),
+            ((64, 33, 30, 60, 15, 6), 0.0, False),
+            ((), 1.8, True),
+            ((), 2.2, False),
+            ((64, 33, 30, 60, 15, 6), 1.0, True),
+        ],
+    )
+    def test_they_are_said(
+        self, tmp_path: Path, primaries: tuple[int, ...], gamma: float, is_said: bool, is_planar: bool
+    ) -> None:
+        self.write(tmp_path / "a.tif", primaries, gamma, is_planar=is_planar)
+        said = ("its tags name primaries or a curve that are not used; colours are taken as sRGB",)
+        check(tmp_path / "a.tif", *(said if is_said else ()), is_swapped=False)
+
+    @pytest.mark.parametrize(
+        ("code", "value"), [(319, (1, 2)), (301, (1, 2, 3)), (319, (0,) * 6), (301, (9,) * 200_000)]
+    )
+    def test_what_is_damaged_keeps_no_picture_from_being_read(
+        self, tmp_path: Path, code: int, value: tuple[int, ...]
+    ) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", np.asarray(photo()), extratags=[(code, 3, len(value), value, True)])
+        images.load(tmp_path / "a.tif")
 
 
 class TestGif:
