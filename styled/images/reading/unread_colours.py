@@ -94,12 +94,13 @@ def _gif_profile(file: BinaryIO) -> bytes | None:
     flags = file.read(3)[:1]
     file.seek(13 + (3 * 2 ** ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0))
     blocks = 0
-    while file.read(1) == _EXTENSION:
+    while file.read(1) == _EXTENSION and blocks < _MOST_BLOCKS:
+        blocks += 1
         label, size = file.read(1), file.read(1)
         name = file.read(size[0]) if size else b""
         is_profile = label == _APPLICATION and name == _GIF_PROFILE
         parts = bytearray()
-        while (size := file.read(1)) != b"\0" and name:
+        while name and (size := file.read(1)) != b"\0":
             blocks += 1
             part = file.read(size[0]) if size else b""
             if not part or blocks > _MOST_BLOCKS or len(parts) > _MOST_PROFILE:

@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from styled import images
+from styled.images.reading import unread_colours
 
 COLOUR = (200, 60, 20)
 DAMAGED = "the colour profile is damaged; colours are taken as sRGB"
@@ -146,6 +147,23 @@ class TestGif:
     def test_other_extensions_are_none(self, tmp_path: Path) -> None:
         self.write(tmp_path / "a.gif", *self.blocks(swapped_profile()), name=b"XMP DataXMP")
         check(tmp_path / "a.gif", is_swapped=False)
+
+    @pytest.mark.parametrize("before", [b"\x21\xfe\0", b"\x21\xf9\x04\0\0\0\0\0"])
+    def test_it_is_found_behind_an_extension_that_is_empty(self, tmp_path: Path, before: bytes) -> None:
+        self.write(tmp_path / "a.gif", *self.blocks(swapped_profile()))
+        data = (tmp_path / "a.gif").read_bytes()
+        at = data.index(b"\x21\xff\x0b")
+        (tmp_path / "a.gif").write_bytes(data[:at] + before + data[at:])
+        check(tmp_path / "a.gif")
+
+    def test_the_search_ends(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unread_colours, "_MOST_BLOCKS", 10)
+        for extension in (b"\x21\xfe\0" * 11, b"\x21\xfe" + b"\x04town" * 11 + b"\0"):
+            self.write(tmp_path / "a.gif", *self.blocks(swapped_profile(), size=200)[:1])
+            data = (tmp_path / "a.gif").read_bytes()
+            at = data.index(b"\x21\xff\x0b")
+            (tmp_path / "a.gif").write_bytes(data[:at] + extension + data[at:])
+            check(tmp_path / "a.gif", is_swapped=False)
 
     def test_what_is_no_profile_or_empty_is_said(self, tmp_path: Path) -> None:
         for blocks in ((), (b"no profile",)):
