@@ -280,7 +280,8 @@ def finished_name(name: str) -> str | None:
         rest = found[1] or found[2]
     else:
         return None
-    return _HIDING_START.sub("", rest, count=1) if _HIDING_START.match(rest) else rest
+    start = _HIDING_START.match(rest)
+    return rest[start.end() :] if start else rest
 
 
 def is_junk(name: str) -> bool:

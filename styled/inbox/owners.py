@@ -21,8 +21,8 @@ class Beside:
     """Folder to its settings, and its mark of completeness."""
     doubtful: dict[str, str] = field(default_factory=dict)
     """Folder to what it waits for: a file that may as well be another folder's, because both have its name but for the case."""
-    coming: dict[str, list[str]] = field(default_factory=dict)
-    """Folder to files that will be such ones, and are still being written."""
+    coming: dict[str, str] = field(default_factory=dict)
+    """Folder to the first file that will be such a one, and is still being written."""
 
 
 def beside_folders(entries: Mapping[str, Kind], unfinished: Collection[str], folders: Iterable[str]) -> Beside:
@@ -44,8 +44,9 @@ def beside_folders(entries: Mapping[str, Kind], unfinished: Collection[str], fol
     beside = Beside()
     for name in sorted(unfinished):
         for stem in stems_beside(names.finished_name(name) or ""):
-            for folder in alike.get(names.key_in_one_case(stem), ()):
-                beside.coming.setdefault(folder, []).append(name)
+            waiting = alike.get(names.key_in_one_case(stem), [])
+            if waiting and waiting[0] not in beside.coming:
+                beside.coming |= dict.fromkeys(waiting, name)
     companions = [name for name, kind in entries.items() if kind is not Kind.FOLDER and names.companion(name)]
     if not companions:
         return beside
@@ -56,7 +57,7 @@ def beside_folders(entries: Mapping[str, Kind], unfinished: Collection[str], fol
             owners = exact.get(names.key(stem)) or ([] if key in with_files else alike.get(key, []))
             if len(owners) == 1:
                 beside.of_folder.setdefault(owners[0], []).append(name)
-            elif owners:
+            elif owners and owners[0] not in beside.doubtful:
                 beside.doubtful |= dict.fromkeys(owners, _which(name, owners))
             if owners or key in with_files:
                 break  # NAME.job.toml is of NAME only where nothing is called NAME.job
@@ -68,7 +69,7 @@ def _which(name: str, folders: Sequence[str]) -> str:
     return f"{escaped(name)} to be called {' or '.join(wanted[:4])}: which folder is meant?"
 
 
-def in_one_case(groups: Mapping[str, Group]) -> InOneCase:
+def in_one_case(groups: Mapping[str, Group]) -> dict[str, list[Group]]:
     """Return the groups by the key of their name in one case."""
     found: dict[str, list[Group]] = {}
     for key, group in groups.items():
@@ -139,9 +140,9 @@ def hold_for_settings_of_all(groups: dict[str, Group], entries: Iterable[str]) -
 
 def hold_for(groups: Mapping[str, Group], settings: Collection[str]) -> bool:
     """Let the groups that have no settings wait for settings that lie with all of them; return whether any does."""
-    lacking = without_settings(groups)
-    for name in sorted(settings):
-        for group in lacking:
-            wanted = f"{escaped(group.name)}{names.SETTINGS_SUFFIX} and to lie beside its files, a copy for each pair"
-            group.held.append(f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used")
-    return bool(lacking and settings)
+    name = min(settings, default="")
+    lacking = without_settings(groups) if name else []
+    for group in lacking:
+        wanted = f"{escaped(group.name)}{names.SETTINGS_SUFFIX} and to lie beside its files, a copy for each pair"
+        group.held.append(f"{escaped(name)} to be called {wanted}, or to be taken away: as it is it is not used")
+    return bool(lacking)

@@ -104,9 +104,7 @@ class _Folder:
             pairing.ignored.append(Ignored(self.path(name), "its name holds control characters or is not UTF-8"))
         elif names.is_unfinished(name) or names.placeholder_of(name):
             self.unfinished[name] = kind
-        elif not names.is_junk(name) and not (
-            name == names.REJECTED_FOLDER and not self.name
-        ):  # the scanner tells of it
+        elif not names.is_junk(name) and self.path(name) != names.REJECTED_FOLDER:  # of which the scanner tells
             self.entries[name] = kind
 
     def path(self, name: str) -> str:
@@ -119,8 +117,8 @@ class _Folder:
             (group.add_ready if names.is_ready(name) else group.add_settings)(name, kind)
         if self.name in inbox.beside.doubtful:
             group.held.append(inbox.beside.doubtful[self.name])
-        for name in inbox.beside.coming.get(self.name, ()):
-            inbox.hold(group, name)
+        if self.name in inbox.beside.coming:
+            inbox.hold(group, inbox.beside.coming[self.name])
 
     def hold_for_beside(self, groups: Mapping[str, Group], inbox: _Folder) -> None:
         """Let those of this folder's pairs that have no settings wait for settings in the inbox of the folder's name."""
@@ -128,9 +126,9 @@ class _Folder:
         if hold_for(groups, settings):
             for name in settings:
                 del inbox.entries[name]
-        for name in inbox.beside.coming.get(self.name, ()):
+        if self.name in inbox.beside.coming:
             for group in without_settings(groups):
-                inbox.hold(group, name)
+                inbox.hold(group, inbox.beside.coming[self.name])
 
     def hold(self, group: Group, name: str) -> None:
         """Let a group wait for an unfinished file of this folder that is to be one of its own."""
@@ -144,15 +142,17 @@ class _Folder:
             groups: by the key of their name.
             owners: which of the groups, by the key of their name in one case, a file of a finished name belongs to.
         """
-        found = in_one_case(groups)
+        whole = {key: group for key, group in groups.items() if group.is_whole()}
+        lacking = without_settings(whole) if self.name else []
+        waiting = in_one_case(whole)
         for name, _ in gradually_sorted(self.unfinished.items()):
             finished = names.finished_name(name) or ""
-            owned = owners(finished, found)
-            if not owned and self.name and names.is_settings_of_all(finished):
-                owned = without_settings(groups)
+            owned = owners(finished, waiting)
+            if not owned and names.is_settings_of_all(finished):
+                owned, lacking = lacking, []
             for group in owned:
-                if group.is_whole():
-                    self.hold(group, name)
+                self.hold(group, name)
+                waiting.pop(names.key_in_one_case(group.name), None)  # one reason to wait will do
 
     def tell_unfinished(self, pairing: Pairing) -> None:
         """List what programs are still writing here, hidden files apart, and what a pair waits for."""

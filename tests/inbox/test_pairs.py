@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -326,7 +327,19 @@ def crowd(count: int) -> dict[str, Kind]:
     return found | {f"{name.rjust(12, 'a')}.content.jpg": Kind.FILE for name in capitals}
 
 
-def test_the_time_grows_with_the_files_and_not_with_their_square():
+def crowd_of_settings(count: int) -> dict[str, Kind]:
+    """Pairs in a folder with files that may be the settings of each, and in the inbox settings of folders in two cases."""
+    found = listing(*(f"batch/p{number}.{part}.jpg" for number in range(count) for part in ("content", "style")))
+    for end in ("", ".part"):
+        found |= {f"batch/job.toml.{number}{end}": Kind.FILE for number in range(count)}
+    capitals = [format(number, "b").translate({48: "a", 49: "A"}).rjust(12, "a") for number in range(2 * count)]
+    for folder, other in zip(capitals[::2], capitals[1::2], strict=True):
+        found |= listing(f"{folder}/content.jpg", f"{folder}/style.jpg", f"{other}.toml", f"{other}.toml.part")
+    return found
+
+
+@pytest.mark.parametrize("crowd", [crowd, crowd_of_settings])
+def test_the_time_grows_with_the_files_and_not_with_their_square(crowd: Callable[[int], dict[str, Kind]]):
     """Processor time, the least of several: others compute too, and take the caches."""
 
     def seconds(count: int) -> float:
