@@ -21,7 +21,7 @@ from styled.backend import launch
 from styled.backend.devices import Devices
 from styled.backend.heard import Heard
 from styled.backend.launch import WORKER
-from styled.backend.orphans import Process, end_orphans
+from styled.backend.orphans import Orphans, Process, unending
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.children import clean_search_path, has_ended, kill_group
 from styled.config import QueueConfig
@@ -47,6 +47,9 @@ _READ_AT_ONCE = 256 * 1024
 
 _KILL_AFTER_S = 30.0
 """Between asking a worker that gives no sign of life and killing it."""
+
+_KILLED_LOOK_S = 1.0
+"""Between two looks at a worker that was killed: SIGKILL waits for as long as a GPU's driver hangs, days perhaps."""
 
 _BUSY_STALL = 10.0
 """A silent worker that uses the processor is given this many times the limit: a step may simply be long."""
@@ -80,6 +83,10 @@ class _Worker:
     oom_kills: int
     heard: Heard = field(default_factory=Heard)
     kill_at: float | None = None
+    killed_at: float | None = None
+    """When it was killed first."""
+    is_unending: bool = False
+    """It was killed long ago, and lives."""
     asked_to_stop: bool = False
     stalled: bool = False
     cpu_seconds: float = 0.0
@@ -122,10 +129,14 @@ class LocalRunner:
         self._prepared = False
         self._leaving: list[_Child] = []
         """Idle ones that were asked to end."""
+        self._orphans = Orphans()
         self._log = structlog.get_logger("runner")
 
-    trouble = ""
-    """This machine can always be reached."""
+    @property
+    def trouble(self) -> str:
+        """Which worker cannot be ended; this machine can always be reached."""
+        found = (unending(job, worker.child.process.pid) for job, worker in self._workers.items() if worker.is_unending)
+        return next(found, self._orphans.trouble)
 
     def reconfigure(self, config: QueueConfig) -> None:
         """Go on by another configuration; running workers keep their niceness, and paint nothing else afterwards."""
@@ -136,16 +147,19 @@ class LocalRunner:
                 worker.child.jobs = config.jobs_per_worker
 
     def capacity(self) -> int:
-        """Return ``[queue] parallel``: with ``auto`` as many as there are GPUs with room, one without GPUs."""
-        return self._devices.capacity(self._config.parallel, self._taken())
+        """Return ``[queue] parallel``: with ``auto`` as many as there are GPUs with room, one without GPUs.
+
+        A job that is held by the worker of an earlier daemon is not painted, and takes nobody's place.
+        """
+        return self._slots() + len(self._orphans.jobs)
 
     def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
-        """End the workers that outlived the last daemon: none runs on."""
-        end_orphans(attempts)
+        """End the workers that outlived the last daemon; return the jobs of those that cannot be ended."""
+        held = self._orphans.end(attempts)
         for attempt in attempts:
             if attempt.handle and Process.of(attempt.handle) is None:
                 self._log.warning("an attempt elsewhere is let go", job=attempt.task.id, handle=attempt.handle)
-        return frozenset()
+        return held
 
     def prepare(self) -> None:
         """Start a worker that waits for its first job, unless one waits or paints already."""
@@ -211,7 +225,7 @@ class LocalRunner:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=cwd,
-            env={**clean_search_path(os.environ), **self._devices.variables(device, self.capacity())},
+            env={**clean_search_path(os.environ), **self._devices.variables(device, self._slots())},
             start_new_session=True,
             bufsize=0,
         )
@@ -222,6 +236,9 @@ class LocalRunner:
             # Only a wake-up: poll() does the reading.
             self._selector.register(child.output, selectors.EVENT_READ, lambda: None)
         return child
+
+    def _slots(self) -> int:
+        return self._devices.capacity(self._config.parallel, self._taken())
 
     @property
     def _stays(self) -> bool:
@@ -235,7 +252,7 @@ class LocalRunner:
 
     def poll(self) -> list[Report]:
         """Return what the workers said since the last call, and which have ended."""
-        reports: list[Report] = []
+        reports = self._orphans.poll()
         for job, worker in list(self._workers.items()):
             # Looked at before reading: whatever a worker wrote before its end is then in the pipe.
             gone = has_ended(worker.child.process.pid)
@@ -301,6 +318,7 @@ class LocalRunner:
         """Stop all workers: they end with the daemon."""
         for job in self.running():
             self.stop(job, grace_s)
+        self._orphans.let_go()
         self._dismiss_idle()
 
     def close(self) -> None:
@@ -313,15 +331,18 @@ class LocalRunner:
 
     def running(self) -> frozenset[str]:
         """Return the jobs that have a worker."""
-        return frozenset(self._workers)
+        return self._orphans.jobs.union(self._workers)
 
     def wake_after(self) -> float | None:
         """Return in how many seconds a worker may have to be killed."""
         due = [self._due(worker) for worker in self._workers.values()]
         due += [child.idle_since + self._config.warm_s for child in self._idle]
+        due += [self._clock() + _KILLED_LOOK_S for _ in self._orphans.jobs]
         return max(0.0, min(due) - self._clock()) if due else None
 
     def _due(self, worker: _Worker) -> float:
+        if worker.killed_at is not None:
+            return self._clock() + _KILLED_LOOK_S
         if worker.kill_at is not None:
             return worker.kill_at
         return max(worker.heard_at, worker.cpu_seen_at) + worker.heard.silence_s(self._config.stall_s)
@@ -368,7 +389,7 @@ class LocalRunner:
         now = self._clock()
         if worker.kill_at is not None:
             if now >= worker.kill_at:
-                kill_group(worker.child.process.pid)
+                self._kill(worker, now)
             return
         silent = now - worker.heard_at
         limit = worker.heard.silence_s(self._config.stall_s)
@@ -380,6 +401,13 @@ class LocalRunner:
         worker.stalled = True
         worker.kill_at = now + _KILL_AFTER_S
         _ask(worker.child)
+
+    def _kill(self, worker: _Worker, now: float) -> None:
+        kill_group(worker.child.process.pid)
+        worker.killed_at = now if worker.killed_at is None else worker.killed_at
+        if now >= worker.killed_at + _KILL_AFTER_S and not worker.is_unending:
+            worker.is_unending = True
+            self._log.error("a worker was killed and does not end", job=worker.task.id, pid=worker.child.process.pid)
 
     def _is_busy(self, worker: _Worker, now: float, limit: float) -> bool:
         """Return whether a worker has used the processor within the limit, for at least a hundredth of it."""

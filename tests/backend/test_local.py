@@ -18,7 +18,7 @@ import pytest
 from styled.backend import local as runner_module
 from styled.backend.devices import Devices
 from styled.backend.local import LocalRunner
-from styled.backend.orphans import Process, end_orphan
+from styled.backend.orphans import Process
 from styled.backend.runner import Ended, Report, Task
 from styled.config import QueueConfig
 from styled.gpus import Device
@@ -151,6 +151,34 @@ def test_a_worker_that_will_not_stop_is_killed_with_its_children(bench: Bench) -
     ended = bench.ended()
     assert (ended.returncode, ended.asked_to_stop) == (-signal.SIGKILL, True)
     bench.poll_until(lambda: has_ended(child))
+
+
+def test_a_worker_that_sigkill_does_not_end_does_not_keep_the_loop_awake(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel ends no process that waits for a GPU's driver, say."""
+    process = bench.start("""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        send(Frame(step=1, path=""))
+        while True: time.sleep(1)
+    """)
+    bench.poll_until(lambda: bench.reports)
+    with monkeypatch.context() as hung:
+        hung.setattr(runner_module, "kill_group", lambda _pid: None)
+        bench.runner.stop("job", 0.0)
+        assert bench.runner.wake_after() == 0.0
+        assert bench.runner.poll() == []
+        assert bench.runner.wake_after() > 0.5  # type: ignore[operator]
+        assert bench.runner.trouble == ""
+        bench.shift = 31.0
+        for _ in range(2):
+            assert bench.runner.poll() == []
+            assert bench.runner.wake_after() > 0.5  # type: ignore[operator]
+        assert f"process {process.pid}" in bench.runner.trouble
+        assert bench.runner.running() == {"job"}
+    bench.shift = 33.0
+    assert bench.ended().returncode == -signal.SIGKILL
+    assert bench.runner.trouble == ""
 
 
 def test_a_child_left_behind_by_a_dead_worker_is_ended(bench: Bench) -> None:
@@ -287,31 +315,6 @@ while True: time.sleep(1)
         process.kill()
     # It has no handler and does not read its standard input: only the kernel's signal can end it.
     wait_until(lambda: has_ended(worker.pid))
-
-
-def test_an_orphan_is_ended_and_a_stranger_with_its_pid_is_not() -> None:
-    with subprocess.Popen(["sleep", "100"], start_new_session=True) as orphan:
-        started = psutil.Process(orphan.pid).create_time()
-        assert not end_orphan(Process(orphan.pid, started - 100))
-        assert orphan.poll() is None
-        assert end_orphan(Process(orphan.pid, started))
-        # It is a zombie until it is waited for, as in a container whose first process collects nobody.
-        assert psutil.Process(orphan.pid).status() == psutil.STATUS_ZOMBIE
-        assert not end_orphan(Process(orphan.pid, started)), "a zombie has ended"
-    assert not end_orphan(Process(orphan.pid, started))
-
-
-def test_a_stubborn_orphan_is_killed() -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "import signal,time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(99)",
-    ]
-    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as orphan:
-        assert orphan.stdout is not None
-        orphan.stdout.readline()
-        assert end_orphan(Process(orphan.pid, psutil.Process(orphan.pid).create_time()), patience_s=0.2)
-        assert orphan.wait(patience(5)) == -signal.SIGKILL
 
 
 def test_no_module_comes_from_the_jobs_folder_and_no_core_is_left_there(bench: Bench) -> None:

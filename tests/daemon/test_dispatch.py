@@ -294,6 +294,28 @@ def test_recovery_ends_orphans_and_queues_their_jobs(workshop: Workshop) -> None
     workshop.until(jobs[0], JobState.DONE)
 
 
+def test_a_job_whose_orphan_cannot_be_ended_waits_for_that_and_the_others_are_painted(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("kill_group", lambda _pid: None), ("_PATIENCE_S", 0.0), ("_KILLED_S", 0.0)):
+        monkeypatch.setattr(f"styled.backend.orphans.{name}", value)
+    monkeypatch.setattr(psutil.Process, "terminate", lambda _process: None)
+    held, other, orphan = workshop.add("held"), workshop.add("other"), stranger()
+    workshop.store.claim_next()
+    workshop.store.update_progress(held.id, handle=Process(orphan.pid, orphan.create_time()).handle)
+    workshop.dispatcher.recover()
+    workshop.until(other, JobState.DONE)
+    found = workshop.store.get(held.id)
+    assert (found.state, found.reason) == (
+        JobState.RUNNING,
+        f"process {orphan.pid} of an earlier daemon cannot be ended",
+    )
+    assert held.id in workshop.dispatcher.trouble
+    orphan.kill()
+    workshop.until(held, JobState.DONE)
+    assert workshop.dispatcher.trouble == ""
+
+
 def stranger() -> psutil.Process:
     """Start a process that is not our child: its parent has ended."""
     command = ["sh", "-c", "sleep 100 >/dev/null & echo $!"]

@@ -19,7 +19,7 @@ import structlog
 from styled.backend import launch
 from styled.backend.launch import WORKER
 from styled.backend.local import TEST_WORKER
-from styled.backend.orphans import end_orphans
+from styled.backend.orphans import Orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.backend.staged.protocol import Handed, Notice, Open, Order, Stop, Submit
 from styled.backend.staged.spool import name_of
@@ -81,6 +81,8 @@ class RemoteRunner:
         self._trouble = ""
         self._crash = ""
         self._closing = False
+        self._orphans = Orphans()
+        """Of a daemon whose ``[backend]`` was this machine."""
         self._log = structlog.get_logger("runner")
 
     def reconfigure(self, config: QueueConfig) -> None:
@@ -88,27 +90,27 @@ class RemoteRunner:
         self._queue = config
 
     def capacity(self) -> int:
-        """Return ``[backend] slots``."""
-        return self._config.slots
+        """Return ``[backend] slots``, and one for each job that a worker of this machine holds."""
+        return self._config.slots + len(self._orphans.jobs)
 
     @property
     def trouble(self) -> str:
-        """What the bridge says, or that it says nothing."""
+        """What the bridge says, or that it says nothing; else which worker of this machine cannot be ended."""
         if self._crash and self._bridge is None:
             return f"the bridge to {self._config.kind} ended: {self._crash}"
         if self._bridge is not None and self._clock() - self._heard_at > _SILENT_S:
             return f"the bridge to {self._config.kind} does not answer; does the spool {self._config.spool}?"
-        return self._trouble
+        return self._trouble or self._orphans.trouble
 
     def attach(self, attempts: Sequence[Attempt]) -> frozenset[str]:
         """Take over all attempts that are not this machine's; the bridge finds out later which of them are gone."""
-        end_orphans(attempts)
+        held = self._orphans.end(attempts)
         for attempt in attempts:
             if attempt.task.attempt and attempt.handle in ("", self._handle(attempt.task)):
                 self._tasks[attempt.task.id] = attempt
                 if not attempt.wanted:
                     self._stops[attempt.task.id] = self._queue.stop_grace_s
-        return frozenset(self._tasks)
+        return held.union(self._tasks)
 
     def prepare(self) -> None:
         """Nothing: a place to paint in is the engine's to give."""
@@ -127,7 +129,7 @@ class RemoteRunner:
 
     def poll(self) -> list[Report]:
         """Return what the bridge has told since the last call; start one where there is none."""
-        reports: list[Report] = []
+        reports = self._orphans.poll()
         if self._closing:
             return reports
         if self._bridge is None:
@@ -157,6 +159,7 @@ class RemoteRunner:
                 self._bridge.stdin.close()
         self._unsent = b""  # nobody takes it any more
         self._tasks.clear()
+        self._orphans.let_go()
 
     def progress(self, job: str) -> Progress | None:
         """Return the latest progress that was told."""
@@ -164,7 +167,7 @@ class RemoteRunner:
 
     def running(self) -> frozenset[str]:
         """Return the jobs whose ``Ended`` was not yet returned."""
-        return frozenset(self._tasks)
+        return self._orphans.jobs.union(self._tasks)
 
     def wake_after(self) -> float | None:
         """Return when a bridge is to be started, or has to be written to again."""
