@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 
@@ -58,6 +59,18 @@ def has_ended(pid: int) -> bool:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:  # another part of this program collected it, and with it its exit code
         return True
+
+
+def ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Return whether a child has ended after so long at most, and collect it.
+
+    Also one that was killed is not waited for without a bound: SIGKILL waits while a dead file server or a driver hangs.
+    """
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def kill_group(pid: int) -> None:

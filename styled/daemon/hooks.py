@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from styled.children import has_ended, kill_group
+from styled.children import ends_within, has_ended, kill_group
 from styled.config import HooksConfig
 from styled.daemon import hook_guard
 from styled.evolution import JobFolder
@@ -29,6 +29,9 @@ _MAX_WAITING = 1000
 
 _GUARD = (sys.executable, "-I", "-S", hook_guard.__file__)
 
+_KILLED_S = 2.0
+"""That closing waits for hooks that were killed."""
+
 _LOOK_S = 0.02
 """Between two looks at hooks that are given a last moment."""
 
@@ -39,6 +42,7 @@ class _Running:
     program: str
     process: subprocess.Popen[bytes]
     kill_at: float
+    is_killed: bool = False
 
 
 class Hooks:
@@ -79,12 +83,14 @@ class Hooks:
     def turn(self) -> None:
         """Collect hooks that have ended, end those that take too long, start those that wait."""
         for hook in list(self._running):
-            in_time = has_ended(hook.process.pid)
-            if not in_time and self._clock() < hook.kill_at:
-                continue
-            if not in_time:
-                self._log.warning("a hook took too long and is killed", job=hook.job)
-            code = _end(hook)
+            if not has_ended(hook.process.pid):
+                if self._clock() >= hook.kill_at and not hook.is_killed:
+                    self._log.warning("a hook took too long and is killed", job=hook.job)
+                    hook.is_killed = True
+                    kill_group(hook.process.pid)
+                continue  # also one that was killed: it may live on for as long as a disk hangs
+            kill_group(hook.process.pid)  # what it has started
+            code = hook.process.wait()
             self._running.remove(hook)
             if code == hook_guard.NOT_STARTED:
                 self._log.error(
@@ -99,7 +105,8 @@ class Hooks:
         """Return in how many seconds a hook may have to be killed; its end wakes the loop by itself."""
         if not self._running:
             return 0.0 if self._waiting else None
-        return max(0.0, min(hook.kill_at for hook in self._running) - self._clock())
+        due = [hook.kill_at for hook in self._running if not hook.is_killed]
+        return max(0.0, min(due) - self._clock()) if due else None
 
     def close(self, grace_s: float = 5.0) -> None:
         """Give running hooks a last moment, then end them; waiting ones are dropped and logged."""
@@ -110,7 +117,11 @@ class Hooks:
         for hook in self._running:
             while not has_ended(hook.process.pid) and self._clock() < until:
                 time.sleep(_LOOK_S)
-            _end(hook)
+            kill_group(hook.process.pid)
+        until = self._clock() + _KILLED_S
+        for hook in self._running:
+            if not ends_within(hook.process, max(0.0, until - self._clock())):
+                self._log.warning("a hook was killed and does not end", job=hook.job, pid=hook.process.pid)
         self._running.clear()
 
     def _start(self, job: Job, command: Sequence[str]) -> None:
@@ -155,9 +166,3 @@ def filled(command: Sequence[str], root: Root, job: Job) -> tuple[str, ...]:
             text += f"{facts[name]}{rest}" if brace and name in facts else "{" + part
         arguments.append(text)
     return tuple(arguments)
-
-
-def _end(hook: _Running) -> int:
-    """End what is left of a hook, collect it, and return its exit code."""
-    kill_group(hook.process.pid)
-    return hook.process.wait()

@@ -12,7 +12,7 @@ from styled.config import HooksConfig
 from styled.daemon.hooks import AT_ONCE, Hooks, filled
 from styled.job import Job, JobState
 from styled.root import Root
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 from tests.tools.processes import has_ended
 
 pytestmark = pytest.mark.processes
@@ -63,6 +63,26 @@ def test_a_hook_that_takes_too_long_is_killed_with_its_children(root: Root, hook
     run(hooks, job(root))  # returns long before the 100 s are over, or not at all
     child = int((root.evolution / "20261122-201500-harbour" / "log.txt").read_text())
     wait_until(lambda: has_ended(child))
+
+
+def test_a_hook_that_sigkill_does_not_end_keeps_nobody_waiting(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It copies to a file server that is dead, say."""
+    hooks = Hooks(root, HooksConfig(on_done=("sleep", "100"), timeout_s=0.0))
+    hooks.ended(job(root))
+    with monkeypatch.context() as hung, structlog.testing.capture_logs() as logs:
+        hung.setattr("styled.daemon.hooks.kill_group", lambda _pid: None)
+        hung.setattr("styled.daemon.hooks._KILLED_S", 0.05)
+        hooks.turn()
+        for _ in range(3):
+            hooks.turn()
+            assert hooks.wake_after() is None
+        assert len(logs) == 1
+        [process] = [hook.process for hook in hooks._running]
+        hooks.close(0.0)
+        assert len(logs) == 2
+    assert process.poll() is None
+    process.kill()
+    process.wait(patience(10))
 
 
 def test_what_a_hook_leaves_in_the_background_ends_with_it(root: Root, hooks: Hooks) -> None:

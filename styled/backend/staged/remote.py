@@ -23,7 +23,7 @@ from styled.backend.orphans import Orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.backend.staged.protocol import Handed, Notice, Open, Order, Stop, Submit
 from styled.backend.staged.spool import name_of
-from styled.children import clean_search_path, has_ended, kill_group
+from styled.children import clean_search_path, ends_within, has_ended, kill_group
 from styled.config import BackendConfig, QueueConfig
 from styled.errors import DataDamaged
 from styled.files.decoding import from_json
@@ -43,6 +43,12 @@ _LIVED_S = 60.0
 
 _END_S = 5.0
 """That the bridge has to end, its input closed."""
+
+_LOOK_S = 0.02
+"""Between two looks at a bridge that is to end."""
+
+_KILLED_S = 2.0
+"""The same when it was killed: a file server that hangs may keep it."""
 
 
 class RemoteRunner:
@@ -184,10 +190,12 @@ class RemoteRunner:
         if bridge is None:
             return
         self._unwatch(bridge)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            bridge.wait(_END_S)
-        kill_group(bridge.pid)  # before it is collected, if it is not yet: its group's number is its own
-        bridge.wait()
+        until = time.monotonic() + _END_S
+        while not has_ended(bridge.pid) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+        kill_group(bridge.pid)  # before it is collected: its group's number is its own
+        if not ends_within(bridge, _KILLED_S):
+            self._log.warning("the bridge to the cluster was killed and does not end", pid=bridge.pid)
 
     # -- the bridge ----------------------------------------------------------------------------------------
 

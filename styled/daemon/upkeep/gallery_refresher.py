@@ -12,7 +12,7 @@ from typing import IO
 import structlog
 
 from styled.backend import launch
-from styled.children import clean_search_path
+from styled.children import clean_search_path, ends_within
 from styled.config import GalleryConfig
 from styled.job import ENDED
 from styled.root import Root
@@ -27,6 +27,9 @@ LIMIT_S = 1800.0
 """A writing that takes longer hangs, on a dead disk say, and is ended."""
 RETRY_S = 60.0
 """After a failure, or while the disk is full."""
+
+_KILLED_S = 2.0
+"""That closing waits for a writing that was killed."""
 
 _LAST_WORDS = 500
 """Bytes of what a failed writing said that go to the log."""
@@ -58,6 +61,7 @@ class GalleryRefresher:
         self._due_at = clock()
         self._began_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_killed = False
         self._words: IO[bytes] | None = None
         self._log = structlog.get_logger("gallery")
 
@@ -76,9 +80,11 @@ class GalleryRefresher:
         """Collect a writing that has ended, or end one that hangs; start one when it is time."""
         now = self._clock()
         if self._process is not None:
-            if self._process.poll() is None and now - self._began_at >= LIMIT_S:
+            if self._process.poll() is None and now - self._began_at >= LIMIT_S and not self._is_killed:
+                self._log.warning("writing the gallery took too long and is ended", pid=self._process.pid)
+                self._is_killed = True
                 self._process.kill()
-                self._process.wait()
+            # It may live on for as long as a disk hangs; until then another one would only hang beside it.
             if self._process.poll() is not None:
                 self._collect(self._process.returncode)
         elif self._config.auto and self._stale and now >= self._due_at:
@@ -89,6 +95,8 @@ class GalleryRefresher:
 
     def wake_after(self) -> float | None:
         """Return in how many seconds :meth:`turn` is due; the end of a writing wakes the loop by itself."""
+        if self._is_killed:
+            return None
         if self._process is not None:
             return max(0.0, self._began_at + LIMIT_S - self._clock())
         if self._config.auto and self._stale:
@@ -99,14 +107,15 @@ class GalleryRefresher:
         """End a writing in progress: the page is replaced whole or not at all."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            if not ends_within(self._process, _KILLED_S):
+                self._log.warning("the writing of the gallery was killed and does not end", pid=self._process.pid)
             self._process = None
         if self._words is not None:
             self._words.close()
             self._words = None
 
     def _start(self) -> None:
-        self._stale = False
+        self._stale = self._is_killed = False
         self._began_at = self._clock()
         command = launch.command("styled", "gallery", "--root", str(self._root.path), nice=19)
         try:
@@ -133,6 +142,7 @@ class GalleryRefresher:
         else:
             self._log.debug("the gallery was written", seconds=round(took, 1))
         self._process = None
+        self._is_killed = False
         self.close()
 
     def _last_words(self) -> str:

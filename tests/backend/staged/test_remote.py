@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from styled.backend import launch
 from styled.backend.runner import Task
 from styled.backend.staged.remote import RemoteRunner
 from styled.config import BackendConfig, QueueConfig
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -79,6 +80,25 @@ def test_a_bridge_that_takes_no_orders_is_ended_at_the_close(
     bridges.runner.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_bridge_that_sigkill_does_not_end_keeps_nobody_waiting(
+    bridges: Bridges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a spool whose file server is dead, say."""
+    bridges.script = "exec sleep 100"
+    bridges.runner.poll()
+    bridge = bridges.runner._bridge
+    assert bridge is not None
+    with monkeypatch.context() as hung, structlog.testing.capture_logs() as logs:
+        hung.setattr("styled.backend.staged.remote.kill_group", lambda _pid: None)
+        hung.setattr("styled.backend.staged.remote._END_S", 0.05)
+        hung.setattr("styled.backend.staged.remote._KILLED_S", 0.05)
+        bridges.runner.close()
+    assert [entry["pid"] for entry in logs] == [bridge.pid]
+    assert bridge.poll() is None
+    bridge.kill()
+    bridge.wait(patience(10))
 
 
 def _number_in(path: Path) -> Callable[[], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from styled.daemon.upkeep.gallery_refresher import RETRY_S, SETTLE_S, SHARE, Gal
 from styled.job import JobState
 from styled.root import Root
 from styled.store.records import Event
-from tests.deadlines import wait_until
+from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess
 
 pytestmark = pytest.mark.processes
@@ -103,20 +104,49 @@ def test_it_keeps_still_when_told_to_or_while_the_disk_is_full(root: Root, clock
         assert gallery_refresher.wake_after() != 0.0, "it would wake the loop without end"
 
 
+@pytest.mark.parametrize("end", ["limit", "close"])
 def test_a_writing_that_hangs_is_ended_and_one_in_progress_ends_with_the_daemon(
-    root: Root, gallery_refresher: GalleryRefresher, clock: Clock
+    gallery_refresher: GalleryRefresher, clock: Clock, end: str
 ) -> None:
-    for end in ("limit", "close"):
-        clock.ahead += 10_000.0
+    child = suspended(gallery_refresher, clock)
+    if end == "limit":
+        clock.ahead += gallery_refresher.wake_after() or 0.0
+        wait_until(lambda: gallery_refresher.turn() or gallery_refresher._process is None)
+    else:
+        gallery_refresher.close()
+    assert not child.is_running()
+
+
+def test_a_writing_that_sigkill_does_not_end_keeps_nobody_waiting(
+    gallery_refresher: GalleryRefresher, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """evolution/ lies on a file server that is dead, say."""
+    child = suspended(gallery_refresher, clock)
+    process = gallery_refresher._process
+    assert process is not None
+    with monkeypatch.context() as hung, structlog.testing.capture_logs() as logs:
+        hung.setattr(subprocess.Popen, "kill", lambda _process: None)
+        hung.setattr("styled.daemon.upkeep.gallery_refresher._KILLED_S", 0.05)
+        clock.ahead += gallery_refresher.wake_after() or 0.0
         gallery_refresher.note([event()])
-        clock.ahead += 2 * SETTLE_S
-        gallery_refresher.turn()
-        assert gallery_refresher._process is not None
-        child = psutil.Process(gallery_refresher._process.pid)
-        child.suspend()
-        if end == "limit":
-            clock.ahead += gallery_refresher.wake_after() or 0.0
+        for _ in range(3):
             gallery_refresher.turn()
-        else:
-            gallery_refresher.close()
-        assert not child.is_running()
+            assert gallery_refresher._process is process, "no other one is started beside it"
+            assert gallery_refresher.wake_after() is None
+        assert len(logs) == 1
+        gallery_refresher.close()
+        assert len(logs) == 2
+    assert child.is_running()
+    process.kill()
+    process.wait(patience(10))
+
+
+def suspended(gallery_refresher: GalleryRefresher, clock: Clock) -> psutil.Process:
+    """Start a writing, and let it hang; return its process."""
+    gallery_refresher.note([event()])
+    clock.ahead += 2 * SETTLE_S
+    gallery_refresher.turn()
+    assert gallery_refresher._process is not None
+    child = psutil.Process(gallery_refresher._process.pid)
+    child.suspend()
+    return child
