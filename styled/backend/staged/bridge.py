@@ -19,7 +19,7 @@ import msgspec
 
 from styled.backend.runner import Ended, Placed, Queued, Runner
 from styled.backend.staged import engines
-from styled.backend.staged.protocol import Notice, Open, Order, Stop, Submit
+from styled.backend.staged.protocol import Acknowledge, Notice, Open, Order, Stop, Submit
 from styled.backend.staged.staged import StagedRunner
 from styled.files.decoding import from_json
 
@@ -40,7 +40,7 @@ def main() -> int:
     notices = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        _serve(notices)
+        serve(0, notices)
     except BrokenPipeError:
         return 0
     except Exception as error:  # noqa: BLE001  # the edge of the process: the daemon is told of every error
@@ -50,13 +50,19 @@ def main() -> int:
     return 0
 
 
-def _serve(notices: BinaryIO) -> None:
-    orders = _Orders()
+def serve(source: int, notices: BinaryIO) -> None:
+    """Do what is ordered, and tell what happens, until the orders end.
+
+    Args:
+        source: descriptor that orders come from.
+        notices: where notices go.
+    """
+    orders = _Orders(source)
     runner: StagedRunner | None = None
     sent: str | None = None
     beat_due = 0.0
     try:
-        while not orders.ended:
+        while True:
             for order in orders.within(_TURN_S):
                 match order:
                     case Open():
@@ -65,6 +71,10 @@ def _serve(notices: BinaryIO) -> None:
                         runner.submit(order.attempt.taken().task)
                     case Stop() if runner is not None:
                         runner.stop(order.job, order.grace_s)
+                    case Acknowledge() if runner is not None:
+                        runner.acknowledge(order.attempt.taken().task)
+            if orders.ended:  # nobody hears any more what would be found now
+                return
             if runner is not None:
                 _tell(runner, notices)
                 if runner.trouble != sent:
@@ -87,6 +97,8 @@ def _opened(order: Open) -> StagedRunner:
         stall_s=order.stall_s,
     )
     runner.attach([handed.taken() for handed in order.attempts])
+    for handed in order.ended:
+        runner.keep(handed.taken().task)
     return runner
 
 
@@ -116,15 +128,16 @@ def _send(notices: BinaryIO, notice: Notice) -> None:
 class _Orders:
     """Orders as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: int) -> None:
+        self._source = source
         self._received = b""
         self.ended = False
 
     def within(self, seconds: float) -> Iterator[Order]:
         """Wait so long for orders at most; give those that came."""
-        if not select.select([0], [], [], seconds)[0]:
+        if not select.select([self._source], [], [], seconds)[0]:
             return
-        data = os.read(0, 1024 * 1024)
+        data = os.read(self._source, 1024 * 1024)
         self.ended = not data
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:

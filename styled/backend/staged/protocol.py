@@ -41,6 +41,8 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open", tag_field="ord
     worker: str
     stall_s: float
     attempts: tuple[Handed, ...]
+    ended: tuple[Handed, ...] = ()
+    """Attempts whose end was told, and is not yet noted."""
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit", tag_field="order"):
@@ -54,6 +56,12 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop", tag_field="ord
 
     job: str
     grace_s: float
+
+
+class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledge", tag_field="order"):
+    """It is noted how this attempt ended: no later daemon asks for it."""
+
+    attempt: Handed
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,4 +80,4 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The bridge ends: an error that nobody foresaw."""
 
 
-Order = Open | Submit | Stop
+Order = Open | Submit | Stop | Acknowledge

@@ -21,7 +21,7 @@ from styled.backend.launch import WORKER
 from styled.backend.local import TEST_WORKER
 from styled.backend.orphans import Orphans
 from styled.backend.runner import Attempt, Ended, Report, Task
-from styled.backend.staged.protocol import Handed, Notice, Open, Order, Stop, Submit
+from styled.backend.staged.protocol import Acknowledge, Handed, Notice, Open, Order, Stop, Submit
 from styled.backend.staged.spool import name_of
 from styled.children import clean_search_path, ends_within, has_ended, kill_group
 from styled.config import BackendConfig, QueueConfig
@@ -41,6 +41,9 @@ _AGAIN_S = (1.0, 5.0, 30.0)
 _LIVED_S = 60.0
 """A bridge that lived for longer was well: the wait before the next one is the first again."""
 
+_NOTED_S = 1.0
+"""Between two questions whether it is noted how attempts ended."""
+
 _END_S = 5.0
 """That the bridge has to end, its input closed."""
 
@@ -59,6 +62,7 @@ class RemoteRunner:
         config: of ``[backend]``.
         queue: of ``[queue]``: how long a worker may be silent.
         prefix: of the names of this root's attempts.
+        noted: returns those of some attempts whose end is noted: a later daemon would not attach them.
         clock: monotonic seconds.
     """
 
@@ -69,10 +73,15 @@ class RemoteRunner:
         queue: QueueConfig,
         prefix: str,
         *,
+        noted: Callable[[Sequence[Task]], Sequence[Task]] = lambda tasks: tasks,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._selector, self._config, self._queue, self._prefix, self._clock = selector, config, queue, prefix, clock
+        self._noted = noted
         self._tasks: dict[str, Attempt] = {}
+        self._ended: dict[str, Attempt] = {}
+        """By their handles: those whose end was reported and is not noted yet. What they painted has to stay till then."""
+        self._ask_at = 0.0
         self._progress: dict[str, Progress] = {}
         self._untold: set[str] = set()
         """Jobs that were submitted while there was no bridge."""
@@ -142,6 +151,7 @@ class RemoteRunner:
             if self._clock() >= self._start_at:
                 self._start()
             return reports
+        self._acknowledge()
         self._flush()
         gone = has_ended(self._bridge.pid)
         self._read(reports)
@@ -181,7 +191,9 @@ class RemoteRunner:
             return None
         if self._bridge is None:
             return max(0.0, self._start_at - self._clock())
-        return 0.1 if self._unsent else None
+        if self._unsent:
+            return 0.1
+        return max(0.0, self._ask_at - self._clock()) if self._ended else None
 
     def close(self) -> None:
         """End the bridge; what it was writing into ``evolution/`` is whole, and is done again otherwise."""
@@ -229,6 +241,7 @@ class RemoteRunner:
                 worker=os.environ.get(TEST_WORKER, WORKER),
                 stall_s=self._queue.stall_s,
                 attempts=tuple(Handed.of(attempt) for job, attempt in self._tasks.items() if job not in self._untold),
+                ended=tuple(map(Handed.of, self._ended.values())),
             )
         )
         for job in self._untold:
@@ -241,6 +254,14 @@ class RemoteRunner:
         if self._bridge is not None:
             self._unsent += msgspec.json.encode(order) + b"\n"
             self._flush()
+
+    def _acknowledge(self) -> None:
+        """Tell the bridge which attempts may be cleared away."""
+        if not self._ended or self._clock() < self._ask_at:
+            return
+        self._ask_at = self._clock() + _NOTED_S
+        for task in self._noted([attempt.task for attempt in self._ended.values()]):
+            self._send(Acknowledge(attempt=Handed.of(self._ended.pop(self._handle(task)))))
 
     def _flush(self) -> None:
         """Write what the pipe takes; a bridge that hangs must not hang the daemon."""
@@ -287,7 +308,7 @@ class RemoteRunner:
         found = (notice.message, notice.queued, notice.placed, notice.ended)
         reports += [Report(notice.job, what) for what in found if what is not None]
         if isinstance(notice.ended, Ended):
-            del self._tasks[notice.job]
+            self._ended[self._handle(attempt.task)] = self._tasks.pop(notice.job)
             self._progress.pop(notice.job, None)
             self._stops.pop(notice.job, None)
 

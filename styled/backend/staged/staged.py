@@ -84,6 +84,8 @@ class StagedRunner:
         self._worker, self._stall_s, self._clock = worker, stall_s, clock
         self._spool = Path(config.spool)
         self._running: dict[str, Running] = {}
+        self._kept: set[str] = set()
+        """Names of attempts that have ended, which the daemon has not noted yet: their folders are all that tells it."""
         self._seen: dict[str, Seen] = {}
         self._unfit: dict[str, tuple[float, str]] = {}
         """Nodes that could not run an attempt: since when they are avoided, and why."""
@@ -157,11 +159,21 @@ class StagedRunner:
             if ended is not None:
                 reports.append(Report(job, ended))
                 del self._running[job]
+                self._kept.add(running.name)
                 if running.mirror is not None:
                     running.mirror.close()
-                spool.clear(running.place.path)
         self._sweep()
         return reports
+
+    def keep(self, task: Task) -> None:
+        """Leave alone what an attempt has painted that ended: an earlier bridge told of it, and it is not noted yet."""
+        self._kept.add(spool.name_of(self._prefix, task))
+
+    def acknowledge(self, task: Task) -> None:
+        """Clear what an attempt has painted: how it ended is noted, and no later daemon asks for it."""
+        name = spool.name_of(self._prefix, task)
+        self._kept.discard(name)
+        spool.clear(self._spool / name)
 
     def stop(self, job: str, grace_s: float) -> None:
         """Ask an attempt to stop, at once."""
@@ -440,7 +452,7 @@ class StagedRunner:
         if now < self._sweep_at or self._away:
             return
         self._sweep_at = now + _SWEEP_S
-        known = {running.name for running in self._running.values()}
+        known = self._kept | {running.name for running in self._running.values()}
         alive = {name for name, seen in self._seen.items() if seen.phase is not Phase.ENDED}
         try:
             left = [path for path in self._spool.iterdir() if path.name.startswith(self._prefix)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
 from styled.backend import launch
-from styled.backend.runner import Task
+from styled.backend.runner import Ended, Report, Task
 from styled.backend.staged.remote import RemoteRunner
 from styled.config import BackendConfig, QueueConfig
 from tests.deadlines import patience, wait_until
@@ -25,7 +27,14 @@ class Bridges:
         self.now, self.script = 1000.0, "exec cat"
         monkeypatch.setattr(launch, "command", lambda *_arguments: ["/bin/sh", "-c", self.script])
         config = BackendConfig(kind="slurm", spool=str(tmp_path))
-        self.runner = RemoteRunner(None, config, QueueConfig(), "styled-test-", clock=lambda: self.now)
+        self.noted: set[str] = set()
+        """Attempts whose end is in the store."""
+        self.runner = RemoteRunner(
+            None, config, QueueConfig(), "styled-test-", noted=self._noted, clock=lambda: self.now
+        )
+
+    def _noted(self, tasks: Sequence[Task]) -> list[Task]:
+        return [task for task in tasks if task.attempt in self.noted]
 
     def die(self, script: str, *, after_s: float = 0.0) -> float:
         """Let the next bridge live for so long, and end; return the seconds until another one is started."""
@@ -99,6 +108,43 @@ def test_a_bridge_that_sigkill_does_not_end_keeps_nobody_waiting(
     assert bridge.poll() is None
     bridge.kill()
     bridge.wait(patience(10))
+
+
+def test_a_bridge_may_forget_an_attempt_when_its_end_is_noted_and_not_before(bridges: Bridges, tmp_path: Path) -> None:
+    orders = tmp_path / "orders"
+    ended = msgspec.json.encode({"job": "harbour", "ended": {"returncode": 0}}).decode()
+    bridges.script = f"read open; read submit; echo '{ended}'; exec cat > {orders}"
+    bridges.runner.poll()
+    bridges.runner.submit(Task("harbour", tmp_path, 1, attempt="aa"))
+    [report] = wait_until(bridges.runner.poll)
+    assert report == Report("harbour", Ended(0))
+    assert bridges.runner.running() == frozenset()
+    for _ in range(3):
+        bridges.now += bridges.runner.wake_after() or 0.0
+        assert bridges.runner.poll() == []
+    wait_until(orders.exists)
+    assert orders.read_text() == ""
+    bridges.script = f"cat > {orders}"
+    bridge = bridges.runner._bridge
+    assert bridge is not None
+    bridge.kill()
+    wait_until(lambda: bridges.runner.poll() == [] and bool(bridges.runner.trouble))
+    bridges.now += bridges.runner.wake_after() or 0.0
+    bridges.runner.poll()
+    [opened] = wait_until(lambda: _orders_in(orders))
+    assert (opened["attempts"], [each["attempt"] for each in opened["ended"]]) == ([], ["aa"])
+    bridges.noted.add("aa")
+    bridges.now += bridges.runner.wake_after() or 0.0
+    bridges.runner.poll()
+    [_, acknowledged] = wait_until(lambda: found if len(found := _orders_in(orders)) > 1 else None)
+    assert (acknowledged["order"], acknowledged["attempt"]["attempt"]) == ("acknowledge", "aa")
+    bridges.now += 100.0
+    bridges.runner.poll()
+    assert bridges.runner.wake_after() is None, "once"
+
+
+def _orders_in(path: Path) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def _number_in(path: Path) -> Callable[[], int]:

@@ -38,6 +38,8 @@ class Bench:
         self.root, self.spool, self.now = root, spool, 1000.0
         self.engine = MemoryEngine()
         self.runner = self.another()
+        self.tasks: dict[str, Task] = {}
+        """By attempt."""
 
     def another(self) -> StagedRunner:
         """Return a runner as a later daemon has it."""
@@ -48,7 +50,7 @@ class Bench:
         """Make a job, if there is none of that name yet; return an attempt at it."""
         with Store.open(self.root) as store:
             job = next((job for job in store.jobs() if job.name == name), None) or add_job(self.root, store, name)
-        return Task(job.id, self.root.evolution / job.id, job.number, attempt=attempt)
+        return self.tasks.setdefault(attempt, Task(job.id, self.root.evolution / job.id, job.number, attempt=attempt))
 
     def submit(self, task: Task) -> Node:
         """Submit; return the node that is to paint."""
@@ -61,8 +63,10 @@ class Bench:
         return self.runner.poll()
 
     def end(self, seconds: float = 2.0) -> Ended:
-        """Poll; return the end that is reported."""
+        """Poll; return the end that is reported, which is noted then."""
         [ended] = [report.what for report in self.poll(seconds) if isinstance(report.what, Ended)]
+        for task in self.tasks.values():
+            self.runner.acknowledge(task)
         return ended
 
     def left(self) -> list[str]:
