@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import selectors
-import socket
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,18 +10,15 @@ import msgspec
 from styled import gpus
 from styled.backend.devices import Devices
 from styled.backend.local import LocalRunner
+from styled.backend.prefix import prefix_of
 from styled.backend.runner import Task
 from styled.backend.staged.remote import RemoteRunner
-from styled.backend.staged.spool import PREFIX
 from styled.config import BackendConfig, Config
-from styled.errors import DataDamaged, NoSuchJob, StoreError
+from styled.errors import NoSuchJob, StoreError
 from styled.files import durable
-from styled.files.decoding import read_file
 from styled.job import JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
-
-_TOKEN_BYTES = 16
 
 
 def runner_for(root: Root, config: Config, selector: selectors.BaseSelector) -> LocalRunner | RemoteRunner:
@@ -79,19 +73,3 @@ def backend_of(root: Root, config: Config) -> BackendConfig:
     with durable.waiting_for(spool):
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     return msgspec.structs.replace(config.backend, spool=str(spool))
-
-
-def prefix_of(root: Root) -> str:
-    """Return what the names of a root's attempts begin with, on every cluster.
-
-    A copy of a root, or one that was moved, has another: two daemons would end each other's jobs otherwise.
-    """
-    path = root.state / "token"
-    try:
-        token = read_file(path, most=2 * _TOKEN_BYTES)
-    except (FileNotFoundError, DataDamaged):
-        token = secrets.token_hex(_TOKEN_BYTES).encode()
-        with durable.waiting_for(path):
-            durable.write_bytes(path, token)
-    place = f"{socket.gethostname()}\0{root.path}".encode(errors="surrogateescape")
-    return f"{PREFIX}{hashlib.sha256(token + place).hexdigest()[:12]}-"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import struct
 from pathlib import Path
 
 _NETWORK = frozenset({
@@ -19,6 +21,13 @@ _WITHOUT_PERMISSIONS = frozenset({
 """Of FUSE's (``fuse``, ``fuse.*``, ``fuseblk``) many keep none."""
 
 _COPY_ON_WRITE = frozenset({"bcachefs", "btrfs"})
+
+_OF_SNAPSHOTS = frozenset({"btrfs", "zfs"})
+"""Their snapshots are file systems of their own, whose folders look as old as those that they are of."""
+
+_AT_FDCWD, _STATX_BTIME = -100, 0x800
+_STATX = struct.Struct("=I28xQ40xqI164x")
+"""Of ``struct statx`` (``linux/stat.h``): what is known, the inode's number, when it was made (s, ns)."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
@@ -74,6 +83,22 @@ def mounts_in(folder: Path) -> frozenset[str]:
     inside = os.fsencode(os.path.realpath(folder.parent) + os.sep + folder.name + os.sep)
     points = (_ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), line.split(b" ", 5)[4]) for line in lines)
     return frozenset(os.fsdecode(point[len(inside) :]) for point in points if point.startswith(inside))
+
+
+def folder_identity(folder: Path) -> str:
+    """Return what a folder keeps under any path and any mount, and when its owner changes, and no copy of it has.
+
+    Its inode and the moment at which that was made. Empty where the file system or the kernel does not tell.
+    """
+    statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
+    found = ctypes.create_string_buffer(_STATX.size)
+    if statx is None or statx(_AT_FDCWD, os.fsencode(folder), 0, _STATX_BTIME, found) != 0:
+        return ""
+    mask, inode, seconds, nanoseconds = _STATX.unpack(found.raw)
+    if not mask & _STATX_BTIME or not seconds:
+        return ""
+    its = f"{os.statvfs(folder).f_fsid:x}" if filesystem_type(folder) in _OF_SNAPSHOTS else ""
+    return f"{inode}:{seconds}.{nanoseconds:09d}:{its}"
 
 
 def is_network(kind: str) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import psutil
 import pytest
 
 from styled.files import filesystem
-from styled.files.filesystem import filesystem_type, is_network, mounts_in
+from styled.files.filesystem import filesystem_type, folder_identity, is_network, mounts_in
 
 
 def mounts(**kinds: str) -> list[SimpleNamespace]:
@@ -61,3 +62,39 @@ def test_mounts_inside_a_folder_are_listed_without_asking_them(tmp_path: Path, m
     assert mounts_in(inbox) == {"phone", "a\tb/c"}
     monkeypatch.setattr(filesystem, "_MOUNTS", tmp_path / "missing")
     assert mounts_in(inbox) == frozenset()
+
+
+def test_a_folder_is_known_again_and_its_copy_is_told_from_it(tmp_path: Path) -> None:
+    first, link = tmp_path / "first", tmp_path / "link"
+    first.mkdir()
+    known = folder_identity(first)
+    if not known:
+        pytest.skip("this file system does not tell when a file was made")
+    link.symlink_to(first)
+    first.chmod(0o700)
+    (first / "file").touch()
+    assert folder_identity(link) == known
+    first = first.rename(tmp_path / "renamed")
+    assert folder_identity(first) == known
+    other = tmp_path / "other"
+    other.mkdir()
+    assert folder_identity(other) not in ("", known)
+    (first / "file").unlink()
+    first.rmdir()
+    first.mkdir()  # perhaps with the same inode's number
+    assert folder_identity(first) not in ("", known)
+
+
+@pytest.mark.parametrize("kind", ["btrfs", "zfs"])
+def test_a_snapshot_is_told_from_what_it_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    known = folder_identity(tmp_path)
+    if not known:
+        pytest.skip("this file system does not tell when a file was made")
+    monkeypatch.setattr(filesystem, "filesystem_type", lambda _path: kind)
+    assert folder_identity(tmp_path).removeprefix(known)
+
+
+def test_a_folder_that_does_not_tell_is_known_by_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder_identity(tmp_path / "none") == ""
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_name, **_how: object())
+    assert folder_identity(tmp_path) == "", "an old library"

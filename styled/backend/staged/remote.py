@@ -19,7 +19,7 @@ import structlog
 from styled.backend import launch
 from styled.backend.launch import WORKER
 from styled.backend.local import TEST_WORKER
-from styled.backend.orphans import Orphans
+from styled.backend.orphans import Orphans, Process
 from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.backend.staged.protocol import Acknowledge, Handed, Notice, Open, Order, Stop, Submit
 from styled.backend.staged.spool import name_of
@@ -125,6 +125,8 @@ class RemoteRunner:
                 self._tasks[attempt.task.id] = attempt
                 if not attempt.wanted:
                     self._stops[attempt.task.id] = self._queue.stop_grace_s
+            elif attempt.handle and Process.of(attempt.handle) is None:
+                self._log.warning("an attempt elsewhere is let go", job=attempt.task.id, handle=attempt.handle)
         return held.union(self._tasks)
 
     def prepare(self) -> None:

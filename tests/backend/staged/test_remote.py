@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from styled.backend import launch
-from styled.backend.runner import Ended, Report, Task
+from styled.backend.runner import Attempt, Ended, Report, Task
 from styled.backend.staged.remote import RemoteRunner
 from styled.config import BackendConfig, QueueConfig
 from tests.deadlines import patience, wait_until
@@ -141,6 +141,16 @@ def test_a_bridge_may_forget_an_attempt_when_its_end_is_noted_and_not_before(bri
     bridges.now += 100.0
     bridges.runner.poll()
     assert bridges.runner.wake_after() is None, "once"
+
+
+def test_attempts_under_another_name_are_let_go_with_a_word(bridges: Bridges, tmp_path: Path) -> None:
+    """They may be those of the root that this one was copied from."""
+    tasks = [Task(name, tmp_path, 1, attempt="aa") for name in ("own", "others", "elsewhere")]
+    handles = ["slurm:styled-test-0001-aa", "slurm:styled-0123-0001-aa", "ray:styled-test-0001-aa"]
+    attempts = [Attempt(task, handle, wanted=True) for task, handle in zip(tasks, handles, strict=True)]
+    with structlog.testing.capture_logs() as logs:
+        assert bridges.runner.attach(attempts) == {"own"}
+    assert [entry["handle"] for entry in logs] == handles[1:]
 
 
 def _orders_in(path: Path) -> list[dict[str, Any]]:
