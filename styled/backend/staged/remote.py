@@ -199,6 +199,9 @@ class RemoteRunner:
 
     def close(self) -> None:
         """End the bridge; what it was writing into ``evolution/`` is whole, and is done again otherwise."""
+        if self._bridge is not None and not self._closing:
+            self._ask_at = 0.0
+            self._acknowledge()  # those whose end was noted last; else they lie in the spool until the next daemon
         self.detach(0.0)
         bridge, self._bridge = self._bridge, None
         if bridge is None:

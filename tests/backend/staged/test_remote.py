@@ -143,6 +143,21 @@ def test_a_bridge_may_forget_an_attempt_when_its_end_is_noted_and_not_before(bri
     assert bridges.runner.wake_after() is None, "once"
 
 
+def test_the_last_ends_that_are_noted_are_told_at_the_close(bridges: Bridges, tmp_path: Path) -> None:
+    """A daemon that was to stop its jobs leaves nothing of them in the spool."""
+    orders = tmp_path / "orders"
+    ended = msgspec.json.encode({"job": "harbour", "ended": {"returncode": 75}}).decode()
+    bridges.script = f"read open; read submit; echo '{ended}'; exec cat > {orders}"
+    bridges.runner.poll()
+    bridges.runner.submit(Task("harbour", tmp_path, 1, attempt="aa"))
+    wait_until(bridges.runner.poll)
+    bridges.runner.poll()
+    bridges.noted.add("aa")
+    bridges.runner.close()
+    [acknowledged] = _orders_in(orders)
+    assert (acknowledged["order"], acknowledged["attempt"]["attempt"]) == ("acknowledge", "aa")
+
+
 def test_attempts_under_another_name_are_let_go_with_a_word(bridges: Bridges, tmp_path: Path) -> None:
     """They may be those of the root that this one was copied from."""
     tasks = [Task(name, tmp_path, 1, attempt="aa") for name in ("own", "others", "elsewhere")]
