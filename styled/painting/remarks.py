@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from styled import gpus
+from styled import gpus, vgg19
 from styled.images import Loaded
 from styled.job import input_titles
 from styled.painting.hard_pairs import Pixels, hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
+from styled.sizing import memory_use
 from styled.sizing.scales import CELL_PX, plan_scales
 from styled.sizing.style_shape import shape_remarks
 
@@ -45,6 +46,7 @@ def remarks_on(
             content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None, init=init
         ),
         *_without_effect(settings, len(styles)),
+        *_of_tiling(settings),
     )
 
 
@@ -100,6 +102,12 @@ def _without_effect(settings: Settings, styles: int) -> Iterator[str]:
     named = _preset_of(settings).settings
     if settings.preset != DEFAULT and all(getattr(settings, name) != named[name] for name in named):
         yield f"preset = {settings.preset!r} has no effect: all that it stands for is given otherwise"
+
+
+def _of_tiling(settings: Settings) -> Iterator[str]:
+    deepest = vgg19.deepest({*settings.content_layers, *settings.style_layers})
+    if memory_use.wanted_tiling(settings, vgg19.up_to(deepest)) != settings.tiling:
+        yield f"tiling = {settings.tiling!r} is taken as 'full': no layer is deeper than {deepest}, the front is all there is"
 
 
 def _given(settings: Settings) -> set[str]:

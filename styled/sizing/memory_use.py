@@ -300,7 +300,14 @@ def _choices(
         )
         for history in histories
     ]
-    return sorted((tiling for tiling in tilings if settings.tiling in {"auto", tiling.scheme}), key=_effort)
+    wanted = wanted_tiling(settings, layers)
+    return sorted((tiling for tiling in tilings if wanted in {"auto", tiling.scheme}), key=_effort)
+
+
+def wanted_tiling(settings: Settings, layers: Sequence[vgg19.Convolution]) -> Literal["auto"] | Scheme:
+    """Return the setting ``tiling``; ``full`` for a ``front`` that is all of the network: there is no rest behind it."""
+    is_all = settings.tiling == "front" and len(tiled_by(layers, min(FRONT_BLOCKS))) == len(layers)
+    return "full" if is_all else settings.tiling
 
 
 def _histories(scale: Scale, settings: Settings) -> list[int]:

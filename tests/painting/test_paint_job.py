@@ -354,6 +354,14 @@ class TestMemory:
         monkeypatch.setattr(memory_use, "BASE_BYTES", dict.fromkeys(memory_use.BASE_BYTES, 0))
         assert "decoding style.jpg needs" in refusal(200)
 
+    def test_a_front_that_is_all_of_the_network_is_painted_and_told(self, job: JobFolder) -> None:
+        """What was: "unexpected ValueError", at each of the job's attempts."""
+        started, *_, result = paint_job(make_job(job, tiling="front"), never)
+        assert isinstance(started, Started)
+        assert any(remark.startswith("tiling = 'front' is taken as 'full'") for remark in started.remarks)
+        assert isinstance(result, Result)
+        assert (result.step, result.stopped_by) == (6, "steps")
+
     def test_the_blocks_that_run_in_tiles_are_told_with_them(self, job: JobFolder) -> None:
         tiling = memory_use.TilingChoice(
             2, (32, 32), history=3, wanted=5, bytes=int(7.6 * 2**30), network_bytes=0, cost=1.0

@@ -75,6 +75,13 @@ def test_the_weights_of_several_styles_have_an_effect() -> None:
     assert remarks(2, style_weights=[1.0, 3.0]) == ()
 
 
+def test_a_front_that_is_all_of_the_network_is_told() -> None:
+    shallow = {"content_layers": {"block2_conv2": 1.0}, "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0}}
+    said = "tiling = 'front' is taken as 'full': no layer is deeper than block2_conv2, the front is all there is"
+    assert said in remarks(tiling="front", **shallow)
+    assert remarks(tiling="front") == remarks(tiling="full", **shallow) == ()
+
+
 def test_a_preset_of_which_nothing_is_left_is_told() -> None:
     own = {"size": 1024, "upscale": True, "steps": 10, "history": 4, "statistic": "wasserstein", "normalize": "energy"}
     assert "preset = 'draft' has no effect: all that it stands for is given otherwise" in remarks(preset="draft", **own)

@@ -61,6 +61,17 @@ def test_less_memory_means_smaller_tiles_and_more_time() -> None:
         assert each.limit_source == "memory_limit"
 
 
+def test_a_front_without_a_rest_is_planned_as_full() -> None:
+    """What was: a ValueError, for which ``styled run`` and the forecast of the whole queue ended too."""
+    layers = {"content_layers": {"block2_conv2": 1.0}, "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0}}
+    front, full = (
+        of_sizes(640, 480, [(500, 500)], Settings(size=640, tiling=each, **layers), MEASURED)
+        for each in ("front", "full")
+    )
+    assert front == full
+    assert {scale.scheme for scale in front.scales} == {"full"}
+
+
 def test_the_regions_of_a_mask_take_memory() -> None:
     """What was: a forecast without them, that the run then refused."""
     plain, masked = (

@@ -55,6 +55,27 @@ def test_a_setting_narrows_the_choice() -> None:
         assert choose(scale, LAYERS, Settings(tiling=scheme), 64 * GIB).scheme == scheme
 
 
+@pytest.mark.parametrize("deepest", ["block1_conv1", "block2_conv1", "block2_conv2"])
+def test_a_front_that_is_all_of_the_network_is_tiled_as_all_of_it(deepest: str) -> None:
+    """With layers of blocks 1 and 2 only there is nothing behind a front. What was: min() of nothing."""
+    scales, layers = [Scale(320, 240, 5), Scale(640, 480, 5)], vgg19.up_to(deepest)
+    ways = {
+        tiling: memory_use.choose_all(scales, layers, Settings(tiling=tiling), 64 * GIB) for tiling in ("front", "full")
+    }
+    assert ways["front"] == ways["full"]
+    assert {choice.scheme for choice in ways["front"].values()} == {"full"}
+    least = [
+        memory_use.least_limit(scales, layers, Settings(tiling=tiling), inputs=None, precision="float32")
+        for tiling in ("front", "full")
+    ]
+    assert least[0] == least[1] > 0
+
+
+def test_a_front_before_a_third_block_is_tiled_as_a_front() -> None:
+    layers = vgg19.up_to("block3_conv1")
+    assert choose(Scale(640, 480, 1), layers, Settings(tiling="front"), 64 * GIB).scheme == "front"
+
+
 def test_history_and_optimiser_count() -> None:
     """Each remembered pair is two images of 6 bytes a pixel, in bfloat16; there are never more than a scale has steps."""
     scale = Scale(1000, 1000, 100)

@@ -115,7 +115,7 @@ class Poller(threading.Thread):
         try:
             return self._maker.make(view, queue_only=queue_only)
         except Exception as error:  # noqa: BLE001  # a mistake of ours must be seen on the screen, not end the thread unseen
-            return Snapshot(view=view, taken_at=self._clock(), trouble=f"unexpected {type(error).__name__}: {error}")
+            return Snapshot(view=view, taken_at=self._clock(), trouble=_unforeseen(error))
 
 
 class SnapshotMaker:
@@ -166,7 +166,12 @@ class SnapshotMaker:
             if self._memory is not None:
                 self._memory_history = (*self._memory_history, self._memory)[-HISTORY:]
         queue = self._queue_reader.queue
-        forecast = None if queue_only else self._foreseen(status, pulse)
+        forecast = None
+        if not queue_only:
+            try:
+                forecast = self._foreseen(status, pulse)
+            except Exception as error:  # noqa: BLE001  # of one odd job, say: it is shown, and so is all the rest
+                trouble = trouble or _unforeseen(error)
         return Snapshot(
             view=view,
             taken_at=self._clock(),
@@ -258,3 +263,7 @@ class SnapshotMaker:
         while len(self._jobs) > 2 * _READERS_KEPT:
             del self._jobs[next(iter(self._jobs))]
         return reader
+
+
+def _unforeseen(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {error}"

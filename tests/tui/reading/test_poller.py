@@ -10,6 +10,7 @@ import pytest
 from styled.daemon.control.protocol import Client
 from styled.errors import DaemonNotRunning
 from styled.memory import MemorySample
+from styled.planning.forecast import Forecaster
 from styled.root import Root
 from styled.store.status import DaemonStatus, PartTrouble
 from styled.store.store import Store
@@ -55,6 +56,21 @@ def test_what_a_part_suffers_from_is_said_once_beside_why_the_queue_is_held() ->
     held = msgspec.structs.replace(status(1.0, BROKEN), state="paused", note="paused by ann")
     assert held.words == "paused by ann; retention: OSError: Input/output error"
     assert msgspec.structs.replace(held, note=held.words.partition("; ")[2]).words == held.words.partition("; ")[2]
+
+
+def test_a_forecast_that_fails_costs_the_forecast_alone(
+    root: Root, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was: for one odd job in the queue the whole screen was empty."""
+    jobs = desk.usual()
+    monkeypatch.setattr(Forecaster, "_look", lambda *_: min([]))
+    maker = SnapshotMaker(root, clock=lambda: NOW, measure=MemorySample, pulse=lambda: UNKNOWN_PULSE)
+    snapshot = maker.make(View())
+    maker.close()
+    assert snapshot.trouble.startswith("unexpected ValueError: min()")
+    assert (snapshot.foreseen, snapshot.all_done) == ({}, None)
+    assert snapshot.daemon is not None
+    assert {job.name for job in jobs} >= {row.name for row in snapshot.rows} != set()
 
 
 async def test_the_queue_shows_when_jobs_are_done_while_a_daemon_runs(desk: Desk, root: Root) -> None:
