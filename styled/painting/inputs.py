@@ -64,7 +64,7 @@ def check_memory(files: Files, settings: Settings) -> None:
             precision="bfloat16" if settings.precision == "auto" else settings.precision,
         )
     )
-    name, to_decode = max(decoding.needs.items(), key=lambda item: item[1])
+    to_decode, name = max(decoding.needs)
     if max(to_paint, to_decode) > allowed.bytes:
         finest = f"{scales[-1].width}x{scales[-1].height}"
         what = f"{finest} needs" if to_paint > to_decode else f"decoding {name} needs"
@@ -77,8 +77,8 @@ class _Decoding:
     def __init__(self, settings: Settings, limit_bytes: float) -> None:
         self._max_pixels, self._limit_bytes = settings.max_pixels, limit_bytes
         self._held = float(BEFORE_TENSORFLOW_BYTES)
-        self.needs: dict[str, float] = {}
-        """The bytes of the process while an image is decoded, by its file's name."""
+        self.needs: list[tuple[float, str]] = []
+        """The bytes of the process while an image is decoded, and its file's name, which another's may be too."""
         self.size_of_file = 0, 0
         """Width and height of the image added last, px."""
 
@@ -93,7 +93,7 @@ class _Decoding:
             raise memory_use.refusal(f"decoding {name} needs", to_open, self._limit_bytes)
         need = images.decoding_need(file, name, max_pixels=self._max_pixels, size=size)
         self.size_of_file = need.header.width, need.header.height
-        self.needs[name] = self._held + need.bytes
+        self.needs.append((self._held + need.bytes, name))
         self._held += PIXEL_BYTES * need.size[0] * need.size[1]
         return need.size
 
@@ -102,7 +102,7 @@ class _Decoding:
         before = self._held
         width, height = self.add(file, name, lambda width, height: (width, height))
         reading = self._held + images.MASK_BYTES_PX * min(width * height, images.MOST_MASK_PIXELS)
-        self.needs[name] = max(self.needs[name], reading)
+        self.needs.append((reading, name))
         self._held = before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import imagecodecs
@@ -73,6 +74,23 @@ def test_a_limit_is_on_the_gpus_memory_where_there_is_a_gpu(
         check()
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(Card("GPU-1")))
     check()
+
+
+@pytest.mark.parametrize("large", ["content", "style", "mask", "init"])
+def test_an_image_counts_beside_others_of_the_same_name(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: str
+) -> None:
+    """As of ``inbox/content/a.png`` and ``inbox/style/a.png``. What was: the last one's need was that of all."""
+    Image.new("1", (9000, 6000)).save(tmp_path / "large.png", compress_level=1)
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(Card("GPU-1")))  # only decoding counts
+    with ExitStack() as stack:
+        given = {
+            part: (stack.enter_context((tmp_path / "large.png" if part == large else files[0]).open("rb")), "a.png")
+            for part in ("content", "style", "mask", "init")
+        }
+        opened = Files(given["content"], (given["style"], given["style"]), given["mask"], given["init"])
+        with pytest.raises(DoesNotFit, match=r"^decoding a\.png needs"):
+            check_memory(opened, Settings(size=64, memory_limit=(BEFORE_TENSORFLOW_BYTES + 50 * 2**20) / 2**30))
 
 
 @pytest.mark.parametrize("style_scale", [0.5, 1.0, 1.7])
