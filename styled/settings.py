@@ -119,7 +119,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         msgspec.field(default_factory=DEFAULT_STYLE_LAYERS.copy)
     )
     style_weights: Annotated[
-        tuple[Weight, ...], _about("loss", "weight of each style, in the order of the styles; [] = equal")
+        tuple[Weight, ...],
+        _about(
+            "loss",
+            "weight of each style, in the order of the styles; [] = equal; a region of a mask has one style, whole",
+        ),
     ] = ()
     style_scale: Annotated[
         float, _about("loss", "long side of the style relative to the picture (brush size)", ge=0.05, le=20.0)

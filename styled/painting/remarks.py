@@ -13,7 +13,7 @@ from styled.painting.hard_pairs import Pixels, hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing import memory_use
-from styled.sizing.scales import CELL_PX, plan_scales
+from styled.sizing.scales import CELL_PX, plan_scales, style_size
 from styled.sizing.style_shape import shape_remarks
 
 MEMORY_RAN_OUT = "memory ran out, it is painted with less"
@@ -45,7 +45,8 @@ def remarks_on(
         *hard_pair_remarks(
             content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None, init=init
         ),
-        *_without_effect(settings, len(styles)),
+        *_without_effect(settings, len(styles), has_mask=of_mask is not None),
+        *_of_style_scale(content, styles, settings),
         *_of_tiling(settings),
     )
 
@@ -93,15 +94,25 @@ def _of_size(content: Loaded, settings: Settings) -> Iterator[str]:
             yield f"scales has no effect for {', '.join(left_out)}: beyond the picture, too thin, or more than there are steps"
 
 
-def _without_effect(settings: Settings, styles: int) -> Iterator[str]:
+def _without_effect(settings: Settings, styles: int, *, has_mask: bool) -> Iterator[str]:
     """Yield the settings that somebody has given and that change nothing, with why."""
     given = _given(settings)
-    for name, (is_idle, why) in _idle_settings(settings, styles).items():
+    for name, (is_idle, why) in _idle_settings(settings, styles, has_mask=has_mask).items():
         if is_idle and name in given:
             yield f"{name} has no effect {why}"
     named = _preset_of(settings).settings
     if settings.preset != DEFAULT and all(getattr(settings, name) != named[name] for name in named):
         yield f"preset = {settings.preset!r} has no effect: all that it stands for is given otherwise"
+
+
+def _of_style_scale(content: Loaded, styles: Sequence[Loaded], settings: Settings) -> Iterator[str]:
+    """Yield where ``style_scale`` asks for less than its default, and even that is more than all styles have."""
+    if settings.style_weight == 0.0 or settings.style_scale >= 1.0 or "style_scale" not in _given(settings):
+        return
+    height, width = content.pixels.shape[:2]
+    scales, sizes = plan_scales(width, height, settings), [style.size for style in styles]
+    if all(style_size(*size, scale, settings.style_scale) == size for size in sizes for scale in scales):
+        yield "style_scale has no effect: all styles are smaller than it asks for, and are not enlarged"
 
 
 def _of_tiling(settings: Settings) -> Iterator[str]:
@@ -120,10 +131,14 @@ def _preset_of(settings: Settings) -> Preset:
     return next(preset for preset in presets() if preset.name == settings.preset)
 
 
-def _idle_settings(settings: Settings, styles: int) -> dict[str, tuple[bool, str]]:
-    """Return each setting that others can leave without effect: whether they do, and which those are."""
+def _idle_settings(settings: Settings, styles: int, *, has_mask: bool) -> dict[str, tuple[bool, str]]:
+    """Return each setting that others, or a mask, can leave without effect: whether they do, and which those are."""
     is_adam, no_style = settings.optimizer == "adam", settings.style_weight == 0.0
     without_style = (no_style, "with style_weight = 0")
+    # The picture that is started from has the colours of all styles by their weights, with a mask too.
+    in_regions = has_mask and len(set(settings.style_weights)) > 1
+    of_regions = "in the regions of a mask: each has one style, at full weight"
+    of_weights = without_style if no_style else (True, "with one style") if styles == 1 else (in_regions, of_regions)
     return {
         "learning_rate": (not is_adam, "with optimizer = 'lbfgs': it is Adam's"),
         "history": (is_adam, "with optimizer = 'adam': it is L-BFGS's"),
@@ -133,7 +148,7 @@ def _idle_settings(settings: Settings, styles: int) -> dict[str, tuple[bool, str
         "style_layers": without_style,
         "style_scale": without_style,
         "statistic": without_style,
-        "style_weights": (no_style or styles == 1, "with style_weight = 0" if no_style else "with one style"),
+        "style_weights": of_weights,
         "frame_size": (settings.frame_every == 0, "with frame_every = 0: no frames are kept"),
         "quality": (settings.format != "jpeg", f"with format = {settings.format!r}: it is a JPEG's"),
         "compression": (settings.format != "tiff", f"with format = {settings.format!r}: it is a TIFF's"),

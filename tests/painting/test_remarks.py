@@ -75,6 +75,41 @@ def test_the_weights_of_several_styles_have_an_effect() -> None:
     assert remarks(2, style_weights=[1.0, 3.0]) == ()
 
 
+@pytest.mark.parametrize(
+    ("weights", "style_weight", "said"),
+    [
+        ([1.0, 3.0], 1000.0, ["in the regions of a mask: each has one style, at full weight"]),
+        ([3.0, 3.0], 1000.0, []),
+        ([], 1000.0, []),
+        ([1.0, 3.0], 0.0, ["with style_weight = 0"]),
+    ],
+)
+def test_the_weights_of_the_styles_of_a_mask_have_none(
+    weights: list[float], style_weight: float, said: list[str]
+) -> None:
+    settings = settings_from({"style_weights": weights, "style_weight": style_weight})
+    found = remarks_on(photo(), [photo()] * 2, settings, [])
+    assert [each for each in found if "style_weights" in each] == [f"style_weights has no effect {why}" for why in said]
+
+
+@pytest.mark.parametrize(
+    ("style_scale", "scales", "style_px", "is_told"),
+    [
+        (0.5, [], 300, True),  # half of 1024 px is more than it has
+        (0.5, [256], 300, False),  # but not of 256 px
+        (0.25, [], 300, False),
+        (1.0, [], 300, False),
+        (2.0, [], 300, False),  # is enlarged
+    ],
+)
+def test_a_style_scale_that_asks_for_more_than_small_styles_have_is_told(
+    style_scale: float, scales: list[int], style_px: int, is_told: bool
+) -> None:
+    settings = settings_from({"style_scale": style_scale, "scales": scales})
+    found = remarks_on(photo(), [photo(style_px, style_px)], settings)
+    assert any(each.startswith("style_scale has no effect") for each in found) == is_told
+
+
 def test_a_front_that_is_all_of_the_network_is_told() -> None:
     shallow = {"content_layers": {"block2_conv2": 1.0}, "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0}}
     said = "tiling = 'front' is taken as 'full': no layer is deeper than block2_conv2, the front is all there is"
