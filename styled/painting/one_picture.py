@@ -30,7 +30,7 @@ from styled.images.opening import open_file
 from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
 from styled.root import Root
-from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, Settings, settings_from
+from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, Settings, plain, settings_from
 from styled.sizing.scales import plan_scales
 from styled.store.reader import StoreReader
 from styled.store.starting_job import resolved_init
@@ -119,7 +119,7 @@ def _checked(image: Path, checker: images.Checker) -> images.ImageInfo:
 
 
 def reopen(folder: Path, *, output: Path | None = None, overwrite: bool = False) -> OneShot:
-    """Return a run that was stopped, to go on with.
+    """Return a run that was stopped, to go on with; its result gets the format of ``output``.
 
     Args:
         folder: the job's folder that the run has left.
@@ -138,7 +138,21 @@ def reopen(folder: Path, *, output: Path | None = None, overwrite: bool = False)
         raise OutputUnusable(f"{folder} is a job of a queue, it has no output file", "Say where it goes with -o.")
     target = output.absolute() if output is not None else _from_record(recorded)
     check_output(target, overwrite=overwrite)
+    _write_format_for(job_folder, target)
     return OneShot(job_folder, target, overwrite)
+
+
+def _write_format_for(folder: JobFolder, output: Path) -> None:
+    """Have the worker itself write the format that ``output`` needs: made of a result in another one, it loses by that."""
+    job = evolution.read_job_file(folder)
+    before = job.settings.format
+    wanted = _format_of(output).get("format", "png")
+    if wanted == before or (wanted == "jpeg" and job.settings.bits == 16):  # a JPEG has 8: it is made of what has 16
+        return
+    settings = settings_from({**plain(job.settings), "format": wanted})
+    # The worker remarks anew on what the format leaves without effect.
+    remarks = tuple(remark for remark in job.remarks if f"with format = {before!r}" not in remark)
+    evolution.write_job_file(folder, msgspec.structs.replace(job, settings=settings, remarks=remarks))
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,8 +13,18 @@ from PIL import Image
 from styled import images
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.evolution import JobFolder, read_job_file
-from styled.painting.one_picture import OneShot, _checked, _from_record, _recorded, _with_paths, _write_job
-from styled.settings import Settings
+from styled.painting.one_picture import (
+    OneShot,
+    _checked,
+    _from_record,
+    _recorded,
+    _with_paths,
+    _write_job,
+    record_remarks,
+    reopen,
+    settings_of,
+)
+from styled.settings import Settings, settings_from
 
 
 @pytest.mark.parametrize("name", [b"out.png", "été %41.png".encode(), b"M\xfcller/o ut%20.png"])
@@ -59,3 +70,43 @@ def test_names_that_are_not_utf_8_are_escaped_in_the_record(tmp_path: Path) -> N
     job = read_job_file(folder)
     assert list(job.names.values()) == ["caf\\xe9.png", "\\xff.png"]
     assert job.id.startswith("\\xfe.png")
+
+
+@pytest.mark.parametrize(
+    ("begun", "output", "resumed"),
+    [
+        ({"format": "tiff", "bits": 16}, "a.png", "png"),
+        ({"format": "jpeg"}, "a.TIFF", "tiff"),
+        ({"format": "png"}, "a.jpg", "jpeg"),
+        ({"format": "png", "bits": 16}, "a.png", "png"),
+        ({"format": "tiff", "bits": 16}, "a.jpg", "tiff"),  # a JPEG has no 16 bits: it is made of the TIFF
+        ({"format": "jpeg"}, "a.webp", "png"),  # it is made of the job's result, as that of a run that begins so
+        ({"format": "tiff"}, "a.webp", "png"),
+    ],
+)
+def test_a_run_that_goes_on_to_another_output_has_its_format(
+    tmp_path: Path, job: JobFolder, begun: dict[str, Any], output: str, resumed: str
+) -> None:
+    for name in ("content.png", "style.png"):
+        Image.new("RGB", (20, 10)).save(tmp_path / name)
+    settings = settings_from({**begun, "steps": 7})
+    first = OneShot(job, tmp_path / "first", overwrite=False)
+    _write_job(first, tmp_path / "content.png", [tmp_path / "style.png"], None, settings)
+    of_format = f"quality has no effect with format = {settings.format!r}: it is a JPEG's"
+    record_remarks(first, ["content: a guess", of_format])
+    run = reopen(job.path, output=tmp_path / output)
+    is_same = resumed == settings.format
+    assert read_job_file(job).remarks == ("content: a guess", *([of_format] if is_same else []))
+    assert settings_of(run) == msgspec.structs.replace(settings, format=resumed)
+
+
+def test_a_run_that_goes_on_to_where_it_was_to_go_keeps_its_record(tmp_path: Path, job: JobFolder) -> None:
+    for name in ("content.png", "style.png"):
+        Image.new("RGB", (20, 10)).save(tmp_path / name)
+    first = OneShot(job, tmp_path / "a.tif", overwrite=False)
+    _write_job(
+        first, tmp_path / "content.png", [tmp_path / "style.png"], None, settings_from({"format": "tiff", "bits": 16})
+    )
+    before = job.job_json.read_bytes()
+    assert reopen(job.path).output == tmp_path / "a.tif"
+    assert job.job_json.read_bytes() == before
