@@ -78,6 +78,9 @@ SPECTRUM_IMAGES = 4.0
 PHOTO_IMAGES = 3.0
 """More below half strength: the photo, how far the picture is from it, and the gradient of both."""
 
+LOOKING_IMAGES = 3.0
+"""Instead of all these, while the styles are looked at: the content, resized and in float32, and the picture of before."""
+
 TILE_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 192, 256, 512)
 """Into so many parts an axis may be cut."""
 
@@ -221,7 +224,11 @@ def _all_choices(
         is_emulated=is_emulated,
         on_gpu=on_gpu,
     )
-    return {scale: choices(scale) for scale in scales}
+    looking = {
+        scale: 0.0 if inputs is None else inputs.looking_bytes(scale, scales, settings, on_gpu=on_gpu)
+        for scale in scales
+    }
+    return {scale: choices(scale, looking_bytes=looking[scale]) for scale in scales}
 
 
 def _least(choices: Mapping[Scale, Sequence[TilingChoice]]) -> dict[Scale, TilingChoice]:
@@ -278,10 +285,14 @@ def _choices(
     *,
     inputs: InputSizes | None,
     held_bytes: float,
+    looking_bytes: float,
     is_emulated: bool,
     on_gpu: bool,
 ) -> list[TilingChoice]:
-    """Return all ways that ``settings.tiling`` allows, the best first; ``held_bytes`` of the inputs are there always."""
+    """Return all ways that ``settings.tiling`` allows, the best first.
+
+    ``held_bytes`` of the inputs are there always, ``looking_bytes`` of them while there are no optimiser's images yet.
+    """
     histories = _histories(scale, settings)
     base = (
         (GPU_BASE_BYTES if on_gpu else BASE_BYTES[precision])
@@ -291,7 +302,9 @@ def _choices(
     largest = max(scale.pixels, 0 if inputs is None else inputs.largest_style(scale, settings))
     if precision == "float32" and not on_gpu:
         base += winograd.weights_bytes(largest, layers)
-    fixed = {history: base + _images_bytes(scale, settings, history, precision) for history in histories}
+    looking = looking_bytes + LOOKING_IMAGES * IMAGE_BYTES_PX * scale.pixels
+    targets = _targets_bytes(scale, settings, precision)
+    fixed = {history: base + targets + max(_images_bytes(scale, settings, history), looking) for history in histories}
     regions = 0 if inputs is None else inputs.regions
     tilings = [
         TilingChoice(blocks, tile, history, histories[0], round(fixed[history] + network), round(network), cost_of_step)
@@ -375,14 +388,19 @@ def whole_pictures_from(scale: Scale, tiling: TilingChoice) -> int | None:
     return round(scale.pixels * IMAGE_BYTES_PX) if tiling.blocks else None
 
 
-def _images_bytes(scale: Scale, settings: Settings, history: int, precision: Precision) -> float:
-    """Return what is held of the picture whatever runs in tiles: the optimiser's images, the content's features."""
+def _images_bytes(scale: Scale, settings: Settings, history: int) -> float:
+    """Return what is held of the picture while it is painted, whatever runs in tiles: the optimiser's images."""
     images = IMAGES[settings.optimizer] + history  # two arrays a pair, in bfloat16
     images += SPECTRUM_IMAGES * (settings.optimizer == "lbfgs" and settings.preconditioner == "frequency")
     images += PHOTO_IMAGES * (settings.strength < 0.5)
     images += 2.0 * (settings.average > 0) + 2.0 * (settings.stop == "plateau")
-    targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers) * ELEMENT_BYTES[precision]
-    return scale.pixels * (images * IMAGE_BYTES_PX + targets)
+    return scale.pixels * images * IMAGE_BYTES_PX
+
+
+def _targets_bytes(scale: Scale, settings: Settings, precision: Precision) -> float:
+    """Return what the content's features take."""
+    targets = sum(_channels_px(vgg19.BY_NAME[name]) for name in settings.content_layers)
+    return scale.pixels * targets * ELEMENT_BYTES[precision]
 
 
 def _network_bytes(

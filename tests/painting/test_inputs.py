@@ -76,6 +76,22 @@ def test_a_limit_is_on_the_gpus_memory_where_there_is_a_gpu(
     check()
 
 
+def test_a_style_that_is_enlarged_beyond_the_memory_is_refused(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Painting in tiles does not make it smaller: 24 Mpx are made of 0.2."""
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(driver=False))
+
+    def check(style_scale: float) -> None:
+        with files[0].open("rb") as content, files[1].open("rb") as style:
+            given = Files((content, "content.png"), ((style, "style.png"),), None, None)
+            check_memory(given, Settings(size=301, memory_limit=1.3, style_scale=style_scale))
+
+    check(1.0)
+    with pytest.raises(DoesNotFit, match=r"301x200 needs \d+ MiB, and memory_limit is 1331 MiB"):
+        check(20.0)
+
+
 @pytest.mark.parametrize("large", ["content", "style", "mask", "init"])
 def test_an_image_counts_beside_others_of_the_same_name(
     files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: str

@@ -65,7 +65,7 @@ def test_a_front_without_a_rest_is_planned_as_full() -> None:
     """What was: a ValueError, for which ``styled run`` and the forecast of the whole queue ended too."""
     layers = {"content_layers": {"block2_conv2": 1.0}, "style_layers": {"block1_conv1": 1.0, "block2_conv1": 1.0}}
     front, full = (
-        of_sizes(640, 480, [(500, 500)], Settings(size=640, tiling=each, **layers), MEASURED)
+        of_sizes(640, 480, [(500, 500)], Settings(size=640, tiling=each, memory_limit=64.0, **layers), MEASURED)
         for each in ("front", "full")
     )
     assert front == full

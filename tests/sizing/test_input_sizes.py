@@ -57,6 +57,49 @@ def test_a_style_larger_than_the_picture_goes_through_the_network_too() -> None:
     assert large.network_bytes > 5 * plain.network_bytes
 
 
+@pytest.mark.parametrize("tiling", ["front", "full"])
+def test_an_enlarged_style_counts_whole_however_it_is_tiled(tiling: str) -> None:
+    """Resized at once and cast in one piece: 192 Mpx here. What was: only what the network takes of a tile of it."""
+    inputs = InputSizes((800, 600), ((4000, 3000),))
+    least = [
+        memory_use.least_limit(
+            [SCALE], LAYERS, Settings(tiling=tiling, style_scale=each), inputs=inputs, precision="bfloat16"
+        )
+        for each in (1.0, 20.0)
+    ]
+    assert least[1] - least[0] > (3 + 12) * 400 * PIXELS - 16 * 12 * PIXELS
+
+
+def test_styles_count_while_they_are_looked_at_where_they_are_resized() -> None:
+    coarse, settings = Scale(400, 300, 10), Settings()
+    two = InputSizes((800, 600), ((800, 600), (1600, 1200)))
+
+    def looking(inputs: InputSizes, scale: Scale, settings: Settings = settings, *, on_gpu: bool = False) -> float:
+        return inputs.looking_bytes(scale, [coarse, SCALE], settings, on_gpu=on_gpu)
+
+    assert looking(two, SCALE) == 20 * PIXELS, "decoded to that size: none is resized"
+    assert looking(two, coarse) == (2 * 3 + 16) * PIXELS / 4, "nothing is enlarged before the first scale"
+    assert looking(two, coarse, Settings(preserve_color="linear")) == (2 * 12 + 16) * PIXELS / 4
+    assert looking(two, SCALE, on_gpu=True) == 16 * PIXELS
+    large = Settings(style_scale=20.0)
+    assert looking(two, SCALE, large) == pytest.approx((3 * (400 + 400) + 20 * 400) * PIXELS)
+    scroll = InputSizes((800, 600), ((9000, 300),))
+    assert looking(scroll, coarse) < looking(scroll, SCALE) / 3, "only pieces of it are cast, its detail is whole"
+    assert looking(InputSizes((800, 600)), SCALE) == 0
+
+
+def test_at_the_default_style_scale_nothing_more_is_needed() -> None:
+    """The optimiser's images are not there yet."""
+    for optimizer in ("adam", "lbfgs"):
+        settings = Settings(optimizer=optimizer, history=1)
+        needs = [
+            memory_use.least_limit([coarse, SCALE], LAYERS, settings, inputs=inputs, precision="bfloat16")
+            for coarse in [Scale(400, 300, 10)]
+            for inputs in (InputSizes((800, 600)), InputSizes((800, 600), ((1600, 1200),) * 3))
+        ]
+        assert needs[1] - needs[0] == pytest.approx(3 * 4 * PIXELS / memory_use.MARGIN, abs=10)
+
+
 def test_emulated_bfloat16_takes_as_much_as_float32() -> None:
     native, emulated = (
         memory_use.choose_all([SCALE], LAYERS, Settings(), 64 * GIB, precision="bfloat16", is_emulated=each)[SCALE]
