@@ -170,7 +170,9 @@ class TestStopAndResume:
         list(paint_job(whole, never))
         parted = make_job(JobFolder(tmp_path / "parted"), **settings)
         first = list(paint_job(parted, stop_after(3)))
-        assert [type(message) for message in first[-2:]] == [Checkpointed, Stopped]
+        # A frame is written meanwhile: nobody knows when it is done.
+        ends = [type(message) for message in first if isinstance(message, Checkpointed | Stopped)]
+        assert ends == [Checkpointed, Stopped]
         assert first[-1].step == 3
         second = list(paint_job(parted, never))
         assert second[0].step == 3
