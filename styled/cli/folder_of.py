@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from styled.cli.wait import find
 from styled.errors import NoSuchJob
 from styled.root import Root
+from styled.store.queries import is_read_as_number
 from styled.store.reader import StoreReader
 
 if TYPE_CHECKING:
@@ -27,11 +28,16 @@ def folder_of(root: Root, ref: str) -> JobFolder:
     """
     from styled.evolution import JobFolder  # brings NumPy, which completing a JOB can do without
 
-    for path in (root.evolution / ref, Path(ref)):
-        if (path / "job.json").is_file():
-            return JobFolder(path.absolute())
+    named = next((path for path in (root.evolution / ref, Path(ref)) if (path / "job.json").is_file()), None)
+    if named is not None and not is_read_as_number(ref):
+        return JobFolder(named.absolute())
     with StoreReader.open(root) as reader:
-        folder = JobFolder(root.evolution / find(reader, ref).id)
+        try:
+            folder = JobFolder(root.evolution / find(reader, ref).id)
+        except NoSuchJob:
+            if named is None:
+                raise
+            return JobFolder(named.absolute())
     if not folder.path.is_dir():
         raise NoSuchJob(f"the folder of {folder.id} is gone")
     return folder

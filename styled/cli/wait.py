@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import click
@@ -69,7 +70,7 @@ def find(reader: StoreReader, ref: str) -> Job:
         NoSuchJob: none.
     """
     try:
-        return reader.get(ref)
+        return reader.find(ref)
     except NoSuchJob:
         for job in reader.jobs(search=ref, order="newest"):
             if job.name == ref:
@@ -87,7 +88,7 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[Look]:
     while True:
         # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
         comes = ref in _names_to_come(root)
-        found = _found(reader, ref)
+        found = _found(partial(find, reader, ref))
         if isinstance(found, Job) and found.name != ref:
             break  # a number or an id
         rejection = reader.last_rejection(ref)
@@ -109,13 +110,13 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[Look]:
     while isinstance(found, Job):
         ended = found.state in ENDED
         yield Look(found, (0 if found.state is JobState.DONE else 1, _last_words(found)) if ended else None)
-        found = _found(reader, found.id)
+        found = _found(partial(reader.get, found.id))
     yield Look(outcome=(1, f"{ref} was removed"))
 
 
-def _found(reader: StoreReader, ref: str) -> Job | NoSuchJob:
+def _found(look: Callable[[], Job]) -> Job | NoSuchJob:
     try:
-        return find(reader, ref)
+        return look()
     except NoSuchJob as error:
         return error
 

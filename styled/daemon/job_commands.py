@@ -50,7 +50,7 @@ class JobCommands:
             NoSuchJob: no such job.
             IllegalMove: it has ended, or is paused.
         """
-        job = self._store.get(ref)
+        job = self._store.find(ref)
         paused = self._store.move(
             job.id, JobState.PAUSED, expect=job.state, reason=f"paused by {by}", **self._handle(job)
         )
@@ -67,7 +67,11 @@ class JobCommands:
             NoSuchJob: no such job.
             IllegalMove: it is not paused.
         """
-        return self._moved(self._store.move(ref, JobState.WAITING, expect=JobState.PAUSED, attempts=0, not_before=0.0))
+        return self._moved(
+            self._store.move(
+                self._store.find(ref).id, JobState.WAITING, expect=JobState.PAUSED, attempts=0, not_before=0.0
+            )
+        )
 
     def cancel(self, ref: str | int, *, by: str) -> Job:
         """Cancel a job; its files stay.
@@ -76,7 +80,7 @@ class JobCommands:
             NoSuchJob: no such job.
             IllegalMove: it has ended.
         """
-        job = self._store.get(ref)
+        job = self._store.find(ref)
         cancelled = self._store.move(
             job.id, JobState.CANCELLED, expect=job.state, reason=f"cancelled by {by}", **self._handle(job)
         )
@@ -105,13 +109,13 @@ class JobCommands:
 
     def again(self, ref: str | int, changes: Mapping[str, Any]) -> Job:
         """Add a job with the same images: :func:`styled.daemon.repainting.paint_again`."""
-        added = paint_again(self._root, self._store, self._store.get(ref), changes)
+        added = paint_again(self._root, self._store, self._store.find(ref), changes)
         self._dispatcher.changed()
         return added
 
     def edit(self, ref: str | int, changes: Mapping[str, Any]) -> Job:
         """Change settings of a job that has not begun: :func:`styled.daemon.repainting.change_settings`."""
-        job = self._store.get(ref)
+        job = self._store.find(ref)
         if job.id in self._dispatcher.busy():
             raise IllegalMove(f"the worker of job {job.number:04d} has not ended yet", "Try again in a moment.")
         edited = change_settings(self._root, self._store, job, changes)
@@ -129,21 +133,24 @@ class JobCommands:
             raise ControlError(
                 f"priority {priority} is out of range", f"Give a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}."
             )
-        return self._moved(self._store.set_priority(ref, priority))
+        return self._moved(self._store.set_priority(self._store.find(ref).id, priority))
 
     def prioritise_by(self, ref: str | int, by: int) -> Job:
         """Raise a job's priority by so much, or lower it; errors as :meth:`prioritise`.
 
         Five such requests are five steps, however old the sender's own picture of the queue is.
         """
-        return self.prioritise(ref, self._store.get(ref).priority + by)
+        job = self._store.find(ref)
+        return self.prioritise(job.number, job.priority + by)
 
     def to_top(self, ref: str | int) -> Job:
         """Give a job a priority above all others that wait, as far as priorities go; errors as :meth:`prioritise`."""
-        job = self._store.get(ref)
+        job = self._store.find(ref)
         first = self._store.jobs([JobState.WAITING], limit=2, order="queue")
         others = [other.priority for other in first if other.id != job.id]
-        return self.prioritise(ref, min(max([job.priority, *(priority + 1 for priority in others)]), PRIORITIES[-1]))
+        return self.prioritise(
+            job.number, min(max([job.priority, *(priority + 1 for priority in others)]), PRIORITIES[-1])
+        )
 
     def remove(self, ref: str | int) -> Job:
         """Delete an ended job: its folder, with the images the user gave, and its row.
@@ -171,7 +178,7 @@ class JobCommands:
         return job
 
     def _ended_job(self, ref: str | int) -> Job:
-        job = self._store.get(ref)
+        job = self._store.find(ref)
         if job.id in self._dispatcher.busy():
             raise IllegalMove(f"the worker of job {job.number:04d} has not ended yet", "Try again in a moment.")
         if job.finished_at is None:

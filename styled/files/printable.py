@@ -17,6 +17,15 @@ def is_hostile(name: str) -> bool:
     )
 
 
+def is_text(name: str) -> bool:
+    """Return whether a name from a disk is UTF-8, so that it can be stored as it is."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def encoded(path: str) -> str:
     """Return any path as text that JSON can hold, whatever bytes are in it: percent-encoded."""
     return quote(os.fsencode(path))

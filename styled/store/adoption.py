@@ -16,6 +16,7 @@ import msgspec
 
 from styled.errors import JobFileDamaged
 from styled.evolution.job_file import JobFile, read_job_file, write_job_file
+from styled.files.printable import escaped, is_text
 from styled.files.untrusted import is_file
 from styled.job import ENDED, Job, JobState
 from styled.job_folder import JobFolder
@@ -63,6 +64,9 @@ def adopt_folders(store: Jobs, evolution: Path, running: Collection[str] = ()) -
             found.append(msgspec.structs.replace(read_job_file(folder), id=folder.id))
         except JobFileDamaged as error:
             problems.append(str(error))
+    for file in [file for file in found if not is_text(file.id)]:
+        found.remove(file)
+        problems.append(f"evolution/{escaped(file.id)} is no job: its name is not UTF-8. Rename it.")
     # A run of `styled run` that has not ended belongs to the command that watches it.
     found = [file for file in found if not file.output or file.state in ENDED]
     found.sort(key=lambda file: (file.number <= 0, file.number, file.created_at))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from styled.errors import DataDamaged, NoSuchJob, StoreError
 from styled.files.decoding import from_json
-from styled.files.printable import escaped
+from styled.files.printable import escaped, is_text
 from styled.job import ENDED, Job, JobState
 from styled.settings import JOB_PREFIX
 from styled.store.records import JOB_COLUMNS, Event, Rejection, readable, to_event, to_job
@@ -133,16 +134,35 @@ class Queries(ABC):
         with self._reading() as db:
             return int(db.execute(f"SELECT count(*) FROM jobs {clause}", values).fetchone()[0])  # noqa: S608  # only our own words
 
-    def get(self, ref: str | int) -> Job:
-        """Return the job with that number, id, beginning of one id only, or name of one job only.
+    def get(self, key: str | int) -> Job:
+        """Return the job with exactly that id, or that number: for whoever knows which job is meant.
+
+        An id is the name of a folder, which anybody may have given it: ``7``, say. What users type is for :meth:`find`.
+
+        Args:
+            key: a text is an id, an int a number.
+
+        Raises:
+            NoSuchJob: none.
+            StoreError: its row is damaged.
+        """
+        return self._look_up(partial(_exactly, key=key))
+
+    def find(self, typed: str | int) -> Job:
+        """Return the job that a user means: with that number, id, beginning of one id only, or name of one job only.
+
+        Where one job's id looks like another one's number, the number counts: it is what the screens show.
 
         Raises:
             NoSuchJob: none, or several.
             StoreError: its row is damaged.
         """
+        return self._look_up(partial(_find, typed=typed))
+
+    def _look_up(self, look: Callable[[sqlite3.Connection], Job]) -> Job:
         with self._reading() as db:
             try:
-                return _find(db, ref)
+                return look(db)
             except DataDamaged as error:
                 raise StoreError(error.message, "It is taken from its folder when the daemon starts again.") from error
 
@@ -238,19 +258,44 @@ def _where(states: Iterable[JobState] | None, search: str | None) -> tuple[str, 
     return (f"WHERE {' AND '.join(where)}" if where else "", values)
 
 
-def _find(db: sqlite3.Connection, ref: str | int) -> Job:
-    text = str(ref).strip().removeprefix("#")
+def is_read_as_number(typed: str) -> bool:
+    """Return whether a text that a user typed may be a job's number: ``7``, ``0042``, ``#7``.
+
+    A run of eight digits or more is the date an id begins with.
+    """
+    text = typed.strip().removeprefix("#")
+    return text.isascii() and text.isdigit() and len(text) < 8
+
+
+def _one(db: sqlite3.Connection, column: str, value: str | int) -> Job | None:
+    try:
+        row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {column} = ?", (value,)).fetchone()  # noqa: S608  # only our own words
+    except (UnicodeEncodeError, OverflowError):  # no text, or beyond 64 bits: no job has it
+        return None
+    return None if row is None else to_job(row)
+
+
+def _exactly(db: sqlite3.Connection, *, key: str | int) -> Job:
+    job = _one(db, "id", key) if isinstance(key, str) else _one(db, "number", key)
+    if job is None:
+        raise NoSuchJob(f"no job is {escaped(str(key)[:80])!r}")
+    return job
+
+
+def _find(db: sqlite3.Connection, *, typed: str | int) -> Job:
+    if isinstance(typed, int):
+        return _exactly(db, key=typed)
+    text = typed.strip().removeprefix("#")
+    # A number that no job has is not taken for the beginning of an id: "2" is that of every id of this century.
+    is_number = is_read_as_number(typed)
+    if is_number and (job := _one(db, "number", int(text))) is not None:
+        return job
+    for written in dict.fromkeys((typed, text)):  # an id may begin with a blank or "#": somebody renamed the folder
+        if (job := _one(db, "id", written)) is not None:
+            return job
+    if not is_text(text):
+        raise NoSuchJob(f"no job is {escaped(text[:80])!r}")
     select = f"SELECT {_COLUMNS} FROM jobs WHERE"  # noqa: S608  # only our own words
-    # "7" and "0042" are numbers; a run of eight digits or more is the date an id begins with. A number that no job has
-    # is not taken for the beginning of an id: "2" is that of every id of this century.
-    is_number = text.isascii() and text.isdigit() and len(text) < 8
-    if is_number:
-        row = db.execute(f"{select} number = ?", (int(text),)).fetchone()
-        if row is not None:
-            return to_job(row)
-    row = db.execute(f"{select} id = ?", (text,)).fetchone()
-    if row is not None:
-        return to_job(row)
     begins = f"{select} substr(id, 1, ?) = ? LIMIT 2"
     rows = db.execute(begins, (len(text), text)).fetchall() if text and not is_number else []
     if len(rows) == 1:

@@ -29,7 +29,7 @@ def resolved_init(init: str, queue: Queries, evolution: Path) -> str:
         return init
     named = init.removeprefix(JOB_PREFIX).strip()
     try:
-        job = queue.get(named)
+        job = queue.find(named)
     except NoSuchJob as error:
         if Path(named).name == named and JobFolder(evolution / named).result.is_file():
             return JOB_PREFIX + named

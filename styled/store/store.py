@@ -215,14 +215,14 @@ class Store(Queries):
             self._record("added", job, "", job.state, note)
         return job
 
-    def move(self, ref: str | int, to: JobState, *, expect: JobState | None = None, **changes: Any) -> Job:
+    def move(self, key: str | int, to: JobState, *, expect: JobState | None = None, **changes: Any) -> Job:
         """Move a job to another state, with other changes in the same transaction, and return it as it is now.
 
         Unless given among ``changes``: ``reason`` is emptied; ``finished_at`` is set when the job ends and emptied
         when it is queued again, as are ``attempts`` and ``not_before``; ``handle`` and ``node`` are emptied.
 
         Args:
-            ref: the job.
+            key: the job's id, or its number as an int, as for :meth:`get`.
             to: the new state.
             expect: the state it must be in.
             changes: fields of :class:`Job`.
@@ -232,7 +232,7 @@ class Store(Queries):
             IllegalMove: its state does not allow the move, or is not the one expected.
         """
         with self._transaction():
-            job = self.get(ref)
+            job = self.get(key)
             if expect is not None and job.state != expect:
                 raise IllegalMove(f"job {job.number:04d} is not {expect}", f"It is {job.state}.")
             check_move(job.state, to)
@@ -314,7 +314,7 @@ class Store(Queries):
             running = [job for job in self.jobs([JobState.RUNNING]) if job.id not in but]
             return [self.move(job.id, JobState.WAITING, reason=reason, not_before=0.0) for job in running]
 
-    def update_progress(self, ref: str | int, **changes: Any) -> None:
+    def update_progress(self, key: str | int, **changes: Any) -> None:
         """Note fields of a running job such as ``step``, ``steps``, ``loss``, ``attempts``, ``handle``.
 
         No event, and no flush to the disk: callers do this every few seconds, and losing the last one to a
@@ -322,32 +322,32 @@ class Store(Queries):
         """
         self._check_names(changes)
         with self._transaction(durable=False), suppress(NoSuchJob):
-            job = self.get(ref)
+            job = self.get(key)
             if job.state is JobState.RUNNING:
                 self._update(job, changes)
 
-    def set_priority(self, ref: str | int, priority: int) -> Job:
+    def set_priority(self, key: str | int, priority: int) -> Job:
         """Set a job's priority; higher runs first.
 
         Raises:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            job = self.get(ref)
+            job = self.get(key)
             changed = self._update(job, {"priority": priority})
             self._record("priority", changed, str(job.priority), str(priority), "")
         return changed
 
-    def change(self, ref: str | int, **changes: Any) -> Job:
+    def change(self, key: str | int, **changes: Any) -> Job:
         """Change fields of a job without moving it, durably and without an event: ``reason`` or ``settings``, say.
 
         Raises:
             NoSuchJob: no such job.
         """
         with self._transaction():
-            return self._update(self.get(ref), changes)
+            return self._update(self.get(key), changes)
 
-    def remove(self, ref: str | int) -> Job:
+    def remove(self, key: str | int) -> Job:
         """Forget an ended job. Its folder must be gone by then, or the next start adopts it again.
 
         Raises:
@@ -355,7 +355,7 @@ class Store(Queries):
             IllegalMove: it has not ended.
         """
         with self._transaction():
-            job = self.get(ref)
+            job = self.get(key)
             if job.state not in ENDED:
                 raise IllegalMove(f"job {job.number:04d} is {job.state}", "Cancel it first.")
             self._db.execute("DELETE FROM jobs WHERE number = ?", (job.number,))
@@ -412,19 +412,15 @@ class Store(Queries):
 
     # -- questions -----------------------------------------------------------------------------------------
 
-    def get(self, ref: str | int) -> Job:
-        """Return the job with that number, id, or beginning of one id only; a damaged row is mended first.
-
-        Raises:
-            NoSuchJob: none, or several.
-        """
+    def _look_up(self, look: Callable[[sqlite3.Connection], Job]) -> Job:
+        """Look a job up; a damaged row is mended first."""
         try:
-            return super().get(ref)
+            return super()._look_up(look)
         except StoreError as error:
             if not isinstance(error.__cause__, DataDamaged):
                 raise
             self.mend()
-            return super().get(ref)
+            return super()._look_up(look)
 
     # -- inside --------------------------------------------------------------------------------------------
 

@@ -74,17 +74,17 @@ def test_a_pair_that_becomes_a_job_between_two_looks_is_found(tmp_path: Path, mo
     root = Root(tmp_path)
     with Store.open(root) as store, StoreReader.open(root) as reader:
         pair = drop(root)
-        get = reader.get
+        find = reader.find
 
-        def get_late(ref: str) -> object:
+        def find_late(ref: str) -> object:
             # The daemon claims the pair just before the store is asked.
             if pair.exists():
                 (root.evolution / JOB.id).mkdir(parents=True)
                 pair.rename(root.evolution / JOB.id / "input")
                 store.add(number=1, name=JOB.name, id=JOB.id, content=JOB.content, styles=JOB.styles)
-            return get(ref)
+            return find(ref)
 
-        monkeypatch.setattr(reader, "get", get_late)
+        monkeypatch.setattr(reader, "find", find_late)
         look = next(looks_at(root, reader, "harbour"))
         assert (look.job, look.outcome) == (None, None)  # the job is looked at next: it was a pair just now
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import psutil
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from styled.errors import ControlError, DiskFull, IllegalMove, NoSuchJob
 from styled.evolution import JobFolder, read_job_file, read_losses
 from styled.job import JobState
+from styled.store.adoption import adopt_folders
 from tests.daemon.workshop import Workshop
 
 pytestmark = pytest.mark.processes
@@ -200,3 +202,24 @@ def test_steps_of_priority_add_up_and_the_top_is_above_all_that_wait(workshop: W
     assert workshop.job_commands.to_top(first.id).priority == 6
     with pytest.raises(ControlError, match="out of range"):
         workshop.job_commands.prioritise_by(second.id, 10_000_000)
+
+
+def test_a_job_whose_folder_is_called_like_a_number_is_ordered_by_its_own(workshop: Workshop) -> None:
+    workshop.may_start = False
+    first = workshop.add("harbour")
+    shutil.copytree(workshop.root.evolution / first.id, workshop.root.evolution / str(first.number))
+    (renamed,), _ = adopt_folders(workshop.store, workshop.root.evolution)
+    orders = workshop.job_commands
+    assert renamed.id == str(first.number)
+    assert orders.pause(renamed.number, by="ada").id == renamed.id
+    assert orders.resume(renamed.number).id == renamed.id
+    assert orders.prioritise_by(renamed.number, 2).id == renamed.id
+    assert orders.to_top(renamed.number).id == renamed.id
+    assert orders.cancel(renamed.number, by="ada").id == renamed.id
+    assert orders.retry(renamed.number, from_start=True).id == renamed.id
+    assert orders.edit(renamed.number, {"seed": 5}).id == renamed.id
+    orders.cancel(renamed.number, by="ada")
+    assert orders.remove(renamed.number).id == renamed.id
+    assert workshop.store.jobs() == [first]
+    assert (workshop.root.evolution / first.id).is_dir()
+    assert orders.cancel(f"#{first.number}", by="ada").id == first.id

@@ -66,17 +66,17 @@ def test_a_reader_cannot_write(reader: StoreReader, store: Store):
 def test_a_job_is_found_by_number_id_or_beginning(reader: StoreReader, add_job: AddJob, ref: str | int):
     for _ in range(8):
         add_job()
-    assert reader.get(ref).number == 7
+    assert reader.find(ref).number == 7
 
 
 def test_a_name_is_that_of_one_job_only(reader: StoreReader, add_job: AddJob):
     add_job("wave", id="20261122-201500-wave")
-    assert reader.get("wave").number == 1
+    assert reader.find("wave").number == 1
     with pytest.raises(NoSuchJob):  # no job has that number, and it is not the beginning of an id
-        reader.get("2")
+        reader.find("2")
     add_job("wave", id="20261122-201501-wave")
     with pytest.raises(NoSuchJob, match="more than one job is called 'wave'"):
-        reader.get("wave")
+        reader.find("wave")
 
 
 @pytest.mark.parametrize("ref", ["", "99", "20261122", "%", "no such", "2026112220151", 10**30])
@@ -84,7 +84,7 @@ def test_what_means_no_job_or_several_is_no_such_job(reader: StoreReader, add_jo
     for _ in range(3):
         add_job()
     with pytest.raises(NoSuchJob):
-        reader.get(ref)
+        reader.find(ref)
 
 
 def test_jobs_that_others_are_to_start_from_are_known(reader: StoreReader, store: Store, add_job: AddJob):

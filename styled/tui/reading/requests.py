@@ -13,6 +13,7 @@ from styled.daemon.control.protocol import Client
 from styled.errors import DaemonNotRunning, StyledError
 from styled.job import JobState
 from styled.root import Root
+from styled.store.queries import is_read_as_number
 from styled.store.reader import StoreReader
 from styled.tui.cells.lines import Tone
 
@@ -101,6 +102,14 @@ class Requests:
             requests, summary = self._asked.get()
             self._answer(self._send(requests, summary))
 
+    def _args_of(self, request: Request) -> dict[str, Any]:
+        """Return the arguments, a job by its number where the daemon would read its id as the number of another."""
+        job = request.args.get("job")
+        if not (isinstance(job, str) and is_read_as_number(job)):
+            return request.args
+        with StoreReader.open(self._root) as reader:
+            return {**request.args, "job": reader.get(job).number}
+
     def _send(self, requests: Sequence[Request | Toggle], summary: str) -> Answer:
         done = ""
         refusals: list[str] = []
@@ -108,7 +117,7 @@ class Requests:
             began = time.monotonic()
             try:
                 request = asked.request(self._root, self._client) if isinstance(asked, Toggle) else asked
-                result = self._client.request(request.op, **request.args)
+                result = self._client.request(request.op, **self._args_of(request))
             except StyledError as error:
                 if len(requests) == 1:
                     return Answer(str(error), "bad")
