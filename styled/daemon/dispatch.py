@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 
 import structlog
@@ -19,10 +19,12 @@ from styled.backend.verdict import Blame, Verdict, blame, of_the_machine, verdic
 from styled.config import QueueConfig
 from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
+from styled.daemon.moves import Moves
 from styled.daemon.nodes import Nodes
+from styled.daemon.setbacks import Setback, Setbacks
 from styled.daemon.supervisor import RETRY_S
-from styled.errors import IllegalMove, ImageError, JobFileDamaged, NoSuchJob, StorageRefuses, StyledError
-from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
+from styled.errors import IllegalMove, ImageError, NoSuchJob, StorageRefuses, StyledError
+from styled.evolution import JobFolder
 from styled.files.durable import passing_trouble
 from styled.inbox.claiming.recovery import LOST
 from styled.job import Job, JobState, joined_remarks
@@ -100,10 +102,12 @@ class Dispatcher:
         self._disk_full = disk_full
         self._is_away = is_away
         self._clock = clock
-        self._step_downs: Counter[str] = Counter()
-        """How often memory ran out for a job since it last made progress."""
-        self._losses: Counter[str] = Counter()
-        """How often the machine was lost that painted a job since it last made progress."""
+        self._setbacks = Setbacks(lambda: self._config.backoff_s)
+        self._moves = Moves(
+            root, store, lambda: self._config, self._setbacks, ended=ended, is_away=is_away, clock=clock
+        )
+        self._cut_off: Exception | None = None
+        """What was raised after a job was claimed, maybe before it had a worker."""
         self._reports: deque[Report] = deque()
         self._checking: dict[str, tuple[Result, Future[None]]] = {}
         self._checker = LastingThread("styled-result-check")
@@ -220,6 +224,28 @@ class Dispatcher:
     # -- starting ------------------------------------------------------------------------------------------
 
     def _start_due(self) -> None:
+        if self._cut_off is not None:
+            self._put_back(self._cut_off)
+            self._cut_off = None
+        try:
+            self._start_some()
+        except Exception as error:
+            self._cut_off = error
+            raise
+
+    def _put_back(self, error: Exception) -> None:
+        """Queue the jobs again that are running without a worker: an error cut off what was to follow their claim."""
+        busy = self.busy()
+        for job in self._store.jobs([JobState.RUNNING]):
+            if job.id in busy:
+                continue
+            reason = f"it could not be started: {error}"
+            if isinstance(error, OSError) or (isinstance(error, StyledError) and error.may_pass):
+                self._moves.wait_on(job, reason, RETRY_S)
+            else:
+                self._moves.try_again(job, reason)
+
+    def _start_some(self) -> None:
         for _ in range(_STARTS_A_TURN):
             if not (self._is_due() and self._has_free_slot()):
                 return
@@ -244,14 +270,9 @@ class Dispatcher:
             self._store.move(job.id, JobState.WAITING, attempts=job.attempts - 1, not_before=self._clock() + 1.0)
             return
         if job.attempts > self._config.max_attempts:
-            self._fail(job, f"it was started {job.attempts - 1} times and never reached a checkpoint")
+            self._moves.fail(job, f"it was started {job.attempts - 1} times and never reached a checkpoint")
             return
-        folder = self._root.evolution / job.id
-        if not (folder / job.content).is_file():
-            if self._is_away():
-                self._wait_on(job, "evolution/ is away", 0.0)
-            else:
-                self._fail(job, f"its input is gone: {folder / job.content}" if folder.is_dir() else LOST)
+        if not self._has_input(job):
             return
         try:
             record(self._root, job)
@@ -259,21 +280,40 @@ class Dispatcher:
         except OSError as error:
             trouble = passing_trouble(error, "its worker could not be started")
             if isinstance(trouble, StorageRefuses):
-                self._wait_on(job, trouble.message, RETRY_S)
+                self._moves.wait_on(job, trouble.message, RETRY_S)
                 raise trouble from error
             whose = Blame.MACHINE if of_the_machine(error, sys.executable) else Blame.UNKNOWN
             if not self._blame_machine(job, f"its worker could not be started: {error}", whose):
-                self._try_again(job, f"its worker could not be started: {error}")
+                self._moves.try_again(job, f"its worker could not be started: {error}")
             return
         self._environment.started(job.id)
         if handle:
             self._store.update_progress(job.id, handle=handle)
         self._log.info("started", job=job.id, attempt=job.attempts, handle=handle)
 
+    def _has_input(self, job: Job) -> bool:
+        """Look whether a claimed job's content is there; if not, move the job."""
+        folder = self._root.evolution / job.id
+        try:
+            if (folder / job.content).is_file():
+                return True
+            gone = f"its input is gone: {folder / job.content}" if folder.is_dir() else LOST
+        except OSError as error:
+            if not self._is_away():
+                delay = self._setbacks.delay_s(self._setbacks.count(job.id, Setback.INPUT))
+                self._moves.wait_on(job, f"its {job.content} cannot be looked at: {error.strerror or error}", delay)
+                return False
+            gone = ""
+        if gone and not self._is_away():
+            self._moves.fail(job, gone)
+        else:
+            self._moves.wait_on(job, "evolution/ is away", 0.0)
+        return False
+
     def _task(self, job: Job) -> Task:
         # Its limit on memory is the whole process'; and whatever ended an earlier attempt shall not be what is kept.
         has_limit = job.settings.get("memory_limit", "auto") not in {"auto", 0}
-        is_delicate = has_limit or job.attempts > 1 or job.id in self._step_downs
+        is_delicate = has_limit or job.attempts > 1 or self._setbacks.of(job.id, Setback.MEMORY) > 0
         return Task(job.id, self._root.evolution / job.id, job.number, is_delicate=is_delicate, attempt=job.attempt)
 
     # -- hearing -------------------------------------------------------------------------------------------
@@ -346,27 +386,27 @@ class Dispatcher:
             return
         if ended.progressed:
             job = self._store.change(job_id, attempts=0)
-            self._step_downs.pop(job_id, None)
-            self._losses.pop(job_id, None)
+            self._setbacks.forget(job_id)
         if whose is not Blame.NOBODY and self._blame_machine(job, reason, whose):
             return
         match verdict:
             case Verdict.STOPPED:
                 asked = ended.asked_to_stop or bool(ended.stopped_by)
-                self._wait_on(job, reason, 0.0 if asked else self._config.backoff_s[0])
+                self._moves.wait_on(job, reason, 0.0 if asked else self._config.backoff_s[0])
             case Verdict.DISK_FULL:
-                self._wait_on(job, reason, self._config.backoff_s[0] if ended.elsewhere else 0.0)
+                self._moves.wait_on(job, reason, self._config.backoff_s[0] if ended.elsewhere else 0.0)
             case Verdict.LOST:
-                self._losses[job_id] += 1
                 # At once: it is no fault of the job's. Later each time if there is never any progress in between.
-                times = self._losses[job_id] - 1
-                self._wait_on(job, f"{reason}; it goes on from its checkpoint", self._delay(times) if times else 0.0)
+                times = self._setbacks.count(job_id, Setback.LOST) - 1
+                self._moves.wait_on(
+                    job, f"{reason}; it goes on from its checkpoint", self._setbacks.delay_s(times) if times else 0.0
+                )
             case Verdict.OUT_OF_MEMORY:
-                self._step_down(job, reason)
+                self._moves.step_down(job, reason)
             case Verdict.HOPELESS:
-                self._fail(job, reason)
+                self._moves.fail(job, reason)
             case _:
-                self._try_again(job, reason)
+                self._moves.try_again(job, reason)
 
     # -- moving --------------------------------------------------------------------------------------------
 
@@ -390,7 +430,7 @@ class Dispatcher:
         try:
             job = self._store.get(job_id)
             if isinstance(error, ImageError | OSError):
-                self._try_again(job, f"its result cannot be read: {error}")
+                self._moves.try_again(job, f"its result cannot be read: {error}")
                 return
             done = self._store.move(
                 job_id, JobState.DONE, expect=JobState.RUNNING, step=result.step, loss=result.loss, attempts=0
@@ -398,24 +438,12 @@ class Dispatcher:
         except (IllegalMove, NoSuchJob) as late:  # paused or cancelled in its last moment: so it stays
             self._log.info("the result came too late", job=job_id, why=late.message)
             return
+        self._setbacks.forget(job_id)
         record(self._root, done)
         # Only now: until the store knew of the result, this was the way back to it.
         shutil.rmtree(JobFolder(self._root.evolution / job_id).checkpoint, ignore_errors=True)
         self._log.info("done", job=job_id, steps=result.step, seconds=round(result.seconds, 1))
         self._ended(done)
-
-    def _wait_on(self, job: Job, reason: str, delay_s: float) -> None:
-        """Queue a job again that stopped through no fault of its own."""
-        not_before = self._clock() + delay_s if delay_s else 0.0
-        waiting = self._store.move(
-            job.id,
-            JobState.WAITING,
-            expect=JobState.RUNNING,
-            attempts=max(0, job.attempts - 1),
-            not_before=not_before,
-            reason=reason,
-        )
-        record(self._root, waiting)
 
     def _blame_machine(self, job: Job, reason: str, whose: Blame) -> bool:
         """Queue a job again, at no cost, whose worker could not begin; return False if that is the job's own fault."""
@@ -423,75 +451,10 @@ class Dispatcher:
         if blamed is None:
             return False
         put_off = self._environment.put_off_s()
-        self._wait_on(job, f"no worker can begin: {reason}", put_off.pop(job.id))
+        self._moves.wait_on(job, f"no worker can begin: {reason}", put_off.pop(job.id))
         with self._store.batch():
             for tried, seconds in put_off.items():
-                self._put_off(tried, seconds)
+                self._moves.put_off(tried, seconds)
         for other in blamed:
-            self._absolve(other)
+            self._moves.absolve(other)
         return True
-
-    def _absolve(self, job_id: str) -> None:
-        """Take back what a job was charged with that was the machine's fault."""
-        try:
-            job = self._store.get(job_id)
-        except NoSuchJob:
-            return
-        if job.state is JobState.WAITING and job.attempts:
-            self._store.change(job.id, attempts=job.attempts - 1)
-        elif job.state is JobState.FAILED:
-            record(self._root, self._store.move(job.id, JobState.WAITING, reason=job.reason))
-
-    def _put_off(self, job_id: str, seconds: float) -> None:
-        """Have a job that was tried before wait for longer, if it is still there and waits."""
-        with suppress(NoSuchJob):
-            if self._store.get(job_id).state is JobState.WAITING:
-                self._store.change(job_id, not_before=self._clock() + seconds)
-
-    def _step_down(self, job: Job, reason: str) -> None:
-        """Queue a job again whose memory ran out, to go on with less of it, or give it up."""
-        if self._step_downs[job.id] >= MAX_STEP_DOWNS:
-            self._fail(job, f"{reason} It was tried {MAX_STEP_DOWNS} times with less memory, without progress")
-            return
-        try:
-            times = step_down(JobFolder(self._root.evolution / job.id))
-        except (JobFileDamaged, OSError) as error:  # it is written again with the next move
-            self._try_again(job, f"{reason} (and it cannot be painted with less: {error})")
-            return
-        self._step_downs[job.id] += 1
-        # Later each time, as after a crash: another process may have been the glutton, and may have ended by then.
-        delay = self._delay(self._step_downs[job.id])
-        self._log.warning("memory ran out; going on with less", job=job.id, times=times, seconds=delay, reason=reason)
-        self._wait_on(job, f"{reason.partition('. ')[0]}; it goes on with less memory", delay)
-
-    def _delay(self, times: int) -> float:
-        backoff = self._config.backoff_s
-        return backoff[min(max(times, 1), len(backoff)) - 1]
-
-    def _try_again(self, job: Job, reason: str) -> None:
-        """Queue a job again after a crash, later each time, or give it up."""
-        if not (self._root.evolution / job.id).is_dir() and self._is_away():
-            self._wait_on(job, f"evolution/ is away ({reason})", 0.0)
-            return
-        if job.attempts >= self._config.max_attempts:
-            self._fail(job, f"{reason}. It was tried {job.attempts} times without progress")
-            return
-        delay = self._delay(job.attempts)
-        waiting = self._store.move(
-            job.id,
-            JobState.WAITING,
-            expect=JobState.RUNNING,
-            attempts=job.attempts,
-            not_before=self._clock() + delay,
-            reason=reason,
-        )
-        self._log.warning("tried again later", job=job.id, seconds=delay, attempts=job.attempts, reason=reason)
-        record(self._root, waiting)
-
-    def _fail(self, job: Job, reason: str) -> None:
-        self._step_downs.pop(job.id, None)
-        self._losses.pop(job.id, None)
-        failed = self._store.move(job.id, JobState.FAILED, expect=JobState.RUNNING, reason=reason)
-        self._log.error("failed", job=job.id, reason=reason)
-        record(self._root, failed)
-        self._ended(failed)

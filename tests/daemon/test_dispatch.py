@@ -15,7 +15,7 @@ from PIL import Image
 
 from styled.backend.orphans import Process
 from styled.config import QueueConfig
-from styled.daemon import dispatch
+from styled.daemon import moves
 from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
@@ -115,7 +115,7 @@ def test_the_back_off_grows_and_is_waited_for(workshop: Workshop) -> None:
 def test_a_lack_of_memory_that_stays_fails_with_advice(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, name: str, words: str, times: int
 ) -> None:
-    monkeypatch.setattr(dispatch, "MAX_STEP_DOWNS", times)
+    monkeypatch.setattr(moves, "MAX_STEP_DOWNS", times)
     job = workshop.add(name, checkpoint_s=1000.0)
     failed = workshop.until(job, JobState.FAILED)
     assert words in failed.reason
