@@ -137,6 +137,8 @@ class Daemon:
                         self._log.warning(lock.warnings.pop(0))
                     self._open_queue(attempt)
                     self._open_doors(attempt)
+                    # Last: what ends the daemon from here on is a crash, and having to wait until here was none.
+                    self._queue_pause.note_start(self._config.queue.pause_after_crashes)
                 except Exception as error:  # noqa: BLE001  # raised again unless waiting may mend it
                     reason = self._why_wait(error)
                     if logged != reason:
@@ -212,15 +214,14 @@ class Daemon:
         self._store.follow(self._dispatcher.busy)
         self._dispatcher.recover()
         self._queue_pause = QueuePause(self._store, root.hold)
-        self._queue_pause.note_start(config.queue.pause_after_crashes)
 
     def _open_doors(self, stack: ExitStack) -> None:
         """Open the inbox, the control socket and what reports."""
         root, config, store, wake = self._root, self._config, self._store, self._signals.wake
         self._inbox = stack.enter_context(Inbox(root, store, config.inbox, defaults=config.job, wake=wake))
-        trash = stack.enter_context(Trash(root))
-        trash.empty()
-        job_commands = JobCommands(root, store, self._dispatcher, self._runner, trash)
+        self._trash = stack.enter_context(Trash(root))
+        self._trash.empty()
+        job_commands = JobCommands(root, store, self._dispatcher, self._runner, self._trash)
         self._janitor = stack.enter_context(
             Janitor(root, store, job_commands, config.retention, wake=wake, doubt=self._wall_clock.doubt)
         )
@@ -382,6 +383,7 @@ class Daemon:
     def _look_and_tell(self) -> None:
         if self._evolution_watch.turn():
             self._dispatcher.changed()
+            self._trash.empty()
         before = self._disk.room
         # Not while a look at evolution/ has not come back: its file server would hang this one too.
         if self._evolution_watch.answers and self._disk.look() is not before:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import errno
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from styled.config import Config
+from styled.config import Config, ControlConfig
+from styled.daemon import daemon as daemon_module
 from styled.daemon.daemon import Daemon
 from styled.errors import (
     DaemonAlreadyRunning,
     DaemonError,
+    SettingsError,
     StorageRefuses,
     StoreError,
     StoreLocked,
@@ -18,6 +29,10 @@ from styled.errors import (
     StyledError,
 )
 from styled.root import Root
+from styled.store.store import Store
+from tests.deadlines import patience
+
+pytestmark = pytest.mark.processes
 
 
 @pytest.mark.parametrize(
@@ -61,3 +76,138 @@ def test_every_error_of_the_tree_that_may_pass_says_what_to_do() -> None:
     assert {StorageRefuses, StoreLocked, StoreRefused} <= set(passing)
     assert all(each.advice_default for each in passing)
     assert not DaemonError.may_pass
+
+
+class Waits:
+    """In the place of the signals: each wait ends at once, with what the test gives."""
+
+    def __init__(self, then: Callable[[int], set[signal.Signals]] = lambda _: set()) -> None:
+        self.times, self._then = 0, then
+
+    def wait(self, _seconds: float) -> None:
+        self.times += 1
+        assert self.times < 20, "it does not begin"
+
+    def received(self) -> list[signal.Signals]:
+        return list(self._then(self.times))
+
+    def wake(self) -> None:
+        pass
+
+
+@contextmanager
+def opened(root: Root, waits: Waits, config: Callable[[], Config] = Config) -> Iterator[Daemon | None]:
+    """Open all that a daemon opens at its start, in this process; None if it was asked to stop before that."""
+    daemon = Daemon(root, config)
+    daemon._notifier = SimpleNamespace(waiting=lambda _: None)  # type: ignore[assignment]
+    daemon._signals = waits  # type: ignore[assignment]
+    with ExitStack() as stack:
+        daemon._selector = stack.enter_context(selectors.DefaultSelector())
+        yield daemon if daemon._open_when_possible(stack) else None
+
+
+@pytest.fixture
+def quiet_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log of this process stays as it is."""
+    monkeypatch.setattr(daemon_module, "start_logging", lambda *_, **__: SimpleNamespace(trouble=""))
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, errors: list[Exception]) -> None:
+    """Have each error end one opening of the doors."""
+    real = Daemon._open_doors
+
+    def doors(daemon: Daemon, stack: ExitStack) -> None:
+        if errors:
+            raise errors.pop(0)
+        real(daemon, stack)
+
+    monkeypatch.setattr(Daemon, "_open_doors", doors)
+
+
+def starts(root: Root) -> str | None:
+    with Store.open(root) as store:
+        return store.meta("unclean_starts")
+
+
+@pytest.mark.usefixtures("quiet_log")
+def test_waiting_to_begin_is_no_crash_however_long_it_takes(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: list[Exception] = [
+        OSError(errno.ENOTCONN, "Transport endpoint is not connected"),
+        OSError(errno.EMFILE, "Too many open files"),
+        RuntimeError("can't start new thread"),
+        StoreLocked("it is locked"),
+        OSError(errno.ESTALE, "Stale file handle"),
+    ]
+    refuse(monkeypatch, errors)
+    waits = Waits()
+    with opened(root, waits) as daemon:
+        assert daemon is not None
+        assert waits.times == 5
+        assert daemon._queue_pause.reason == ""
+        assert len(daemon._queue_pause._starts()) == 1  # from here on what ends the daemon is a crash
+
+
+@pytest.mark.usefixtures("quiet_log")
+def test_a_wrong_configuration_is_no_crash(root: Root) -> None:
+    for _ in range(4):
+        with (
+            pytest.raises(SettingsError),
+            opened(root, Waits(), lambda: Config(control=ControlConfig(group="no-such-group"))),
+        ):
+            pass
+    with opened(root, Waits()) as daemon:
+        assert daemon is not None
+        assert daemon._queue_pause.reason == ""
+
+
+@pytest.mark.usefixtures("quiet_log")
+def test_to_be_stopped_while_waiting_to_begin_is_no_crash(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, [OSError(errno.EIO, "Input/output error") for _ in range(9)])
+    for _ in range(4):
+        with opened(root, Waits(lambda times: {signal.SIGTERM} if times == 2 else set())) as daemon:
+            assert daemon is None
+    assert starts(root) is None
+
+
+@pytest.mark.usefixtures("quiet_log")
+def test_crashes_after_the_start_hold_the_queue(root: Root) -> None:
+    for _ in range(3):
+        with opened(root, Waits()) as daemon:
+            assert daemon is not None
+            assert daemon._queue_pause.reason == ""
+    with opened(root, Waits()) as daemon:
+        assert daemon is not None
+        assert daemon._queue_pause.reason.startswith("the daemon crashed 3 times within 10 minutes")
+
+
+@pytest.mark.usefixtures("quiet_log")
+@pytest.mark.parametrize("number", [errno.ENOTCONN, errno.ESTALE])
+def test_a_dead_mount_in_the_place_of_evolution_keeps_no_daemon_from_starting(
+    root: Root, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    Store.open(root).close()
+    trash = root.evolution / ".trash-12345678-harbour"
+    trash.mkdir()
+    dead = [True]
+
+    def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any = ".", *args: Any, **how: Any) -> Any:
+            if dead[0] and isinstance(path, str | Path) and Path(path).is_relative_to(root.evolution):
+                raise OSError(number, os.strerror(number), str(path))
+            return real(path, *args, **how)
+
+        return call
+
+    for name in ("stat", "lstat", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    waits = Waits()
+    with opened(root, waits) as daemon:
+        assert daemon is not None
+        assert waits.times == 0
+        assert os.strerror(number) in daemon._evolution_watch.trouble
+        assert daemon._queue_pause.reason == ""
+        dead[0] = False
+        daemon._evolution_watch.look()
+        daemon._trash.empty()
+        daemon._trash._thread.close(time.monotonic() + patience(10))
+        assert not trash.exists()

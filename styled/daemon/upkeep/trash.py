@@ -34,6 +34,7 @@ class Trash:
         self._root = root
         self._thread = LastingThread("styled-trash")
         self._is_closed = False
+        self._is_emptied = False
         self._log = structlog.get_logger("trash")
 
     def put(self, job_id: str) -> None:
@@ -73,10 +74,17 @@ class Trash:
         self._thread.submit(partial(self._delete, trash))
 
     def empty(self) -> None:
-        """Delete what an earlier daemon had no time for."""
-        for trash in self._root.evolution.glob(f"{PREFIX}*"):
-            if trash.is_dir() and not trash.is_symlink():
-                self._thread.submit(partial(self._delete, trash))
+        """Delete what an earlier daemon had no time for; to be called again, until that could be found, when the disk is back."""
+        if self._is_emptied:
+            return
+        try:
+            left = [path for path in self._root.evolution.glob(f"{PREFIX}*") if path.is_dir() and not path.is_symlink()]
+        except OSError as error:
+            self._log.warning("what is left of deleted jobs cannot be looked for", error=str(error))
+            return
+        self._is_emptied = True
+        for trash in left:
+            self._thread.submit(partial(self._delete, trash))
 
     def __enter__(self) -> Trash:
         return self
@@ -91,6 +99,7 @@ class Trash:
             return
         # rmtree does not follow links, also when a folder is swapped for one while it works.
         try:
-            shutil.rmtree(trash)
+            if trash.exists():  # it may have been found twice
+                shutil.rmtree(trash)
         except OSError as error:
             self._log.warning("a deleted job's folder cannot be removed", folder=trash, error=str(error))
