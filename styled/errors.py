@@ -39,7 +39,8 @@
     ├── OutputUnusable         the result cannot be written where it is asked for
     ├── NoRoot                 the folder is no root, and nothing is made in it unasked
     ├── StorageRefuses         a disk does not take what is written: broken, read-only, away
-    │   └── DiskFull               not enough free space to go on
+    │   ├── DiskFull               not enough free space to go on
+    │   └── InputOutOfReach        one input of a job cannot be read, whatever else can
     ├── OutOfResources         the system gives no more processes, threads, descriptors
     └── DaemonError            between the daemon and those who talk to it
         ├── DaemonNotRunning       nobody answers on the control socket
@@ -299,6 +300,10 @@ class DiskFull(StorageRefuses):
     """There is not enough free space to go on. Nothing is lost; work goes on when there is room."""
 
     advice_default = "Free some space on that disk."
+
+
+class InputOutOfReach(StorageRefuses):
+    """A disk does not give one of a job's inputs. The job waits; others may have theirs."""
 
 
 class OutOfResources(StyledError):

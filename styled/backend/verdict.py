@@ -13,6 +13,7 @@ from styled.errors import (
     Diverged,
     DoesNotFit,
     ImageError,
+    InputOutOfReach,
     InstallationBroken,
     JobFileDamaged,
     OutOfMemory,
@@ -41,6 +42,8 @@ class Verdict(StrEnum):
     """It goes on from its checkpoint with less memory, a few times."""
     DISK_FULL = "disk-full"
     """Or it is broken, or read-only: it goes on from its checkpoint when the disk works."""
+    OUT_OF_REACH = "out-of-reach"
+    """One of its inputs cannot be read: it waits, longer each time, and the others go on."""
     LOST = "lost"
     """The machine it ran on is gone: it goes on from its checkpoint elsewhere, at once."""
     CRASHED = "crashed"
@@ -65,6 +68,7 @@ def _kinds(*classes: type[StyledError]) -> frozenset[str]:
     return frozenset(each("").kind for each in found)
 
 
+_OUT_OF_REACH = _kinds(InputOutOfReach)
 _STORAGE = _kinds(StorageRefuses)
 _HOPELESS = _kinds(
     SettingsError, ImageError, WeightsDamaged, CheckpointMismatch, Diverged, DoesNotFit, PairRejected, JobFileDamaged
@@ -76,6 +80,8 @@ def verdict_of(ended: Ended) -> tuple[Verdict, str]:
     kind = ended.failure.kind if ended.failure else ""
     if ended.returncode == 0 and ended.result is not None:
         return Verdict.DONE, ""
+    if kind in _OUT_OF_REACH:
+        return Verdict.OUT_OF_REACH, _said(ended)
     if kind in _STORAGE or (ended.returncode == DiskFull.exit_code and not kind):
         return Verdict.DISK_FULL, _said(ended) or "the disk is full, or does not take what is written"
     if kind in _HOPELESS or (ended.returncode == ImageError.exit_code and not kind):

@@ -332,11 +332,11 @@ class Daemon:
         self._evolution_watch.look()
         return bool(self._evolution_watch.trouble)
 
-    def _no_room(self, reason: str) -> None:
-        """Take a part's or a worker's word that a disk is full, or does not take what is written."""
+    def _no_room(self, reason: str) -> bool:
+        """Take a part's or a worker's word that a disk is full; return whether it takes other files all the same."""
         if self._disk.room is Room.ENOUGH:
             self._log.error("nothing starts until the disk takes what is written", reason=reason)
-        self._disk.reported_full(reason)
+        return self._disk.reported_full(reason)
 
     def _obey_signals(self) -> None:
         for number in self._signals.received():

@@ -19,7 +19,7 @@ from styled.backend.verdict import Blame, Verdict, blame, of_the_machine, verdic
 from styled.config import QueueConfig
 from styled.daemon.environment import Environment
 from styled.daemon.job_record import record
-from styled.daemon.moves import Moves
+from styled.daemon.moves import AWAY, Moves
 from styled.daemon.nodes import Nodes
 from styled.daemon.setbacks import Setback, Setbacks
 from styled.daemon.supervisor import RETRY_S
@@ -70,7 +70,7 @@ class Dispatcher:
         may_start: asked before each start.
         wake: called from another thread when :meth:`turn` has something to do.
         ended: called with each job that is done or has failed.
-        disk_full: called with the reason when a worker had no room to write.
+        disk_full: called with the reason when a worker had no room to write; returns whether the disk takes other files.
         is_away: asked whether ``evolution/`` is away where a job's folder is missed: then the job waits.
         clock: Unix seconds.
     """
@@ -85,7 +85,7 @@ class Dispatcher:
         may_start: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
         ended: Callable[[Job], None] = lambda _: None,
-        disk_full: Callable[[str], None] = lambda _: None,
+        disk_full: Callable[[str], bool] = lambda _: False,
         is_away: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -299,15 +299,12 @@ class Dispatcher:
                 return True
             gone = f"its input is gone: {folder / job.content}" if folder.is_dir() else LOST
         except OSError as error:
-            if not self._is_away():
-                delay = self._setbacks.delay_s(self._setbacks.count(job.id, Setback.INPUT))
-                self._moves.wait_on(job, f"its {job.content} cannot be looked at: {error.strerror or error}", delay)
-                return False
-            gone = ""
-        if gone and not self._is_away():
-            self._moves.fail(job, gone)
+            self._moves.wait_for_input(job, f"{job.content} cannot be looked at: {error.strerror or error}")
+            return False
+        if self._is_away():
+            self._moves.wait_on(job, AWAY, 0.0)
         else:
-            self._moves.wait_on(job, "evolution/ is away", 0.0)
+            self._moves.fail(job, gone)
         return False
 
     def _task(self, job: Job) -> Task:
@@ -364,8 +361,12 @@ class Dispatcher:
         verdict, reason = verdict_of(ended)
         self.ends[verdict] += 1
         self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
-        if verdict is Verdict.DISK_FULL and not ended.elsewhere:
-            self._disk_full(reason)
+        if verdict is not Verdict.DISK_FULL:
+            return
+        if ended.elsewhere or self._disk_full(reason):
+            self._setbacks.count(job_id, Setback.ROOM)
+        else:  # the disk is full, whatever the job
+            self._setbacks.forget(job_id, Setback.ROOM)
 
     def _end(self, job_id: str, ended: Ended) -> None:
         self._due_at = 0.0
@@ -394,7 +395,9 @@ class Dispatcher:
                 asked = ended.asked_to_stop or bool(ended.stopped_by)
                 self._moves.wait_on(job, reason, 0.0 if asked else self._config.backoff_s[0])
             case Verdict.DISK_FULL:
-                self._moves.wait_on(job, reason, self._config.backoff_s[0] if ended.elsewhere else 0.0)
+                self._moves.wait_for_room(job, reason, elsewhere=ended.elsewhere)
+            case Verdict.OUT_OF_REACH:
+                self._moves.wait_for_input(job, reason)
             case Verdict.LOST:
                 # At once: it is no fault of the job's. Later each time if there is never any progress in between.
                 times = self._setbacks.count(job_id, Setback.LOST) - 1

@@ -10,11 +10,21 @@ import structlog
 from styled.config import QueueConfig
 from styled.daemon.job_record import record
 from styled.daemon.setbacks import Setback, Setbacks
+from styled.daemon.upkeep.disk import REPORTED_FULL_S
 from styled.errors import JobFileDamaged, NoSuchJob
 from styled.evolution import MAX_STEP_DOWNS, JobFolder, step_down
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.store import Store
+
+AWAY = "evolution/ is away"
+"""Why a job waits for its disk."""
+
+MOST_WITHOUT_ROOM = 5
+"""Times in a row that a job gets no room on a disk that takes other files, before it is given up."""
+
+_LEAST_WITHOUT_ROOM_S = 2 * REPORTED_FULL_S
+"""A job that gets no room is put off for longer than the queue is held for it: others shall have their turn before."""
 
 
 class Moves:
@@ -63,6 +73,40 @@ class Moves:
         )
         record(self._root, waiting)
 
+    def wait_for_room(self, job: Job, reason: str, *, elsewhere: bool) -> None:
+        """Queue a job again that had no room to write.
+
+        At once where the disk is full: then nothing starts. Later each time where the disk takes other files, up to
+        a few times: the job would be painted for nothing, and the others never.
+
+        Args:
+            job: as it was claimed.
+            reason: what its worker said.
+            elsewhere: the disk is another machine's, of which nothing is known.
+        """
+        times = self._setbacks.of(job.id, Setback.ROOM)
+        if elsewhere:
+            self.wait_on(job, reason, self._setbacks.delay_s(times))
+        elif not times:
+            self.wait_on(job, reason, 0.0)
+        elif times < MOST_WITHOUT_ROOM:
+            self.wait_on(job, reason, max(_LEAST_WITHOUT_ROOM_S, self._setbacks.delay_s(times)))
+        else:
+            self.fail(
+                job,
+                f"{reason} It had no room {times} times without progress, though the disk takes smaller files: make room"
+                f" for it, then: styled retry {job.number}; or paint it smaller: styled again {job.number}",
+            )
+
+    def wait_for_input(self, job: Job, reason: str) -> None:
+        """Queue a job again one of whose inputs the system does not give: later each time, the others may have theirs."""
+        if self._is_away():
+            self.wait_on(job, AWAY, 0.0)
+            return
+        delay = self._setbacks.delay_s(self._setbacks.count(job.id, Setback.INPUT))
+        self._log.warning("an input is out of reach; tried again later", job=job.id, seconds=delay, reason=reason)
+        self.wait_on(job, reason, delay)
+
     def absolve(self, job_id: str) -> None:
         """Take back what a job was charged with that was the machine's fault."""
         try:
@@ -98,7 +142,7 @@ class Moves:
     def try_again(self, job: Job, reason: str) -> None:
         """Queue a job again after a crash, later each time, or give it up."""
         if self._is_folder_away(job):
-            self.wait_on(job, f"evolution/ is away ({reason})", 0.0)
+            self.wait_on(job, f"{AWAY} ({reason})", 0.0)
             return
         if job.attempts >= self._config().max_attempts:
             self.fail(job, f"{reason}. It was tried {job.attempts} times without progress")

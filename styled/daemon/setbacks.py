@@ -14,6 +14,8 @@ class Setback(StrEnum):
     """It ran out."""
     LOST = "lost"
     """The machine was lost that painted the job."""
+    ROOM = "room"
+    """There was none for what it writes, though the disk takes other files."""
     INPUT = "input"
     """The system does not give one of the job's inputs."""
 

@@ -67,7 +67,7 @@ class Supervisor:
     def __init__(
         self,
         *,
-        refused: Callable[[str], None] = lambda _: None,
+        refused: Callable[[str], object] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:

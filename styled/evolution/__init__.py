@@ -27,6 +27,7 @@ from styled.evolution.frame_writer import FrameWriter as FrameWriter
 from styled.evolution.frames import frames as frames
 from styled.evolution.frames import write_frame as write_frame
 from styled.evolution.inputs import open_input as open_input
+from styled.evolution.inputs import reading_input as reading_input
 from styled.evolution.job_file import JobFile as JobFile
 from styled.evolution.job_file import digest as digest
 from styled.evolution.job_file import read_job_file as read_job_file

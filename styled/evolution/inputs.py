@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from styled.errors import InputChanged
+from styled.errors import DiskFull, InputChanged, InputOutOfReach, StorageRefuses, UnreadableImage
+from styled.files.durable import passing_trouble
 from styled.images.opening import open_file
 
 
@@ -35,3 +36,26 @@ def open_input(path: Path, digest: str) -> Iterator[BinaryIO]:
             )
         file.seek(0)
         yield file
+
+
+@contextmanager
+def reading_input(what: str) -> Iterator[None]:
+    """Say of errors of the disk inside the block that they are this input's: the disk may be well otherwise.
+
+    Args:
+        what: the input: ``input/content.png``.
+
+    Raises:
+        InputOutOfReach: a disk or a file server does not give it.
+        OutOfResources: the system gives no more.
+    """
+    try:
+        yield
+    except (OSError, UnreadableImage) as error:
+        cause = error.__cause__ if isinstance(error, UnreadableImage) else error
+        trouble = passing_trouble(cause, f"{what} cannot be read") if isinstance(cause, OSError) else None
+        if trouble is None or isinstance(trouble, DiskFull):
+            raise
+        if isinstance(trouble, StorageRefuses):
+            raise InputOutOfReach(trouble.message) from error
+        raise trouble from error

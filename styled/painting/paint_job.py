@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -81,31 +81,52 @@ def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
         ImageError: one cannot be used, or is not the file that the job was made with.
         SettingsError: ``init`` names a job without a result, or has a relative path outside the job's ``input/``.
         DoesNotFit: there is not enough memory within ``memory_limit``.
+        InputOutOfReach: the disk does not give one.
     """
-    settings = job.settings
-    path = _init_path(folder, settings.init)
+    path = _init_path(folder, job.settings.init)
     with ExitStack() as stack:
 
         def opened(name: str) -> tuple[BinaryIO, str]:
-            file = stack.enter_context(evolution.open_input(folder.path / name, job.digests.get(name, "")))
+            with _reading(job, name):
+                file = stack.enter_context(evolution.open_input(folder.path / name, job.digests.get(name, "")))
             return file, Path(job.names.get(name) or name).name
+
+        def opened_init(path: Path) -> tuple[BinaryIO, str]:
+            with _reading(job, str(path)):
+                return stack.enter_context(open_file(path)), path.name
 
         files = Files(
             opened(job.content),
             tuple(opened(style) for style in job.styles),
             None if job.mask is None else opened(job.mask),
-            None if path is None else (stack.enter_context(open_file(path)), path.name),
+            None if path is None else opened_init(path),
         )
+        return _load_pixels(files, job)
+
+
+def _load_pixels(files: Files, job: JobFile) -> Inputs:
+    settings = job.settings
+    with _reading(job, job.content, *job.styles):
         check_memory(files, settings)
+    with _reading(job, job.content):
         content = load_content(files.content[0], settings, name=files.content[1])
-        paintings, names = [file for file, _ in files.styles], [name for _, name in files.styles]
+    paintings, names = [file for file, _ in files.styles], [name for _, name in files.styles]
+    with _reading(job, *job.styles):
         styles = load_styles(paintings, content, settings, names=names)
-        mask = init = None
-        if files.mask is not None:
+    mask = init = None
+    if files.mask is not None:
+        with _reading(job, str(job.mask)):
             mask = load_mask(files.mask[0], len(styles), content, settings, name=files.mask[1])
-        if files.init is not None:
+    if files.init is not None:
+        with _reading(job, settings.init):
             init = load_picture(files.init[0], settings, name=files.init[1]).pixels
     return Inputs(content, styles, init, mask)
+
+
+def _reading(job: JobFile, *names: str) -> AbstractContextManager[None]:
+    """Say of errors of the disk which input they are about, also by the name that the user gave it."""
+    called = (f"{name} ({job.names[name]})" if job.names.get(name) else name for name in names)
+    return evolution.reading_input(", ".join(called))
 
 
 def _init_path(folder: JobFolder, init: str) -> Path | None:

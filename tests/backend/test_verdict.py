@@ -9,7 +9,15 @@ import pytest
 
 from styled.backend.runner import Ended
 from styled.backend.verdict import Blame, Verdict, blame, of_the_machine, verdict_of
-from styled.errors import DiskFull, Diverged, OutOfMemory, StyledError, UnreadableImage, WeightsUnavailable
+from styled.errors import (
+    DiskFull,
+    Diverged,
+    InputOutOfReach,
+    OutOfMemory,
+    StyledError,
+    UnreadableImage,
+    WeightsUnavailable,
+)
 from styled.messages import Failure, Result
 
 RESULT = Result(path="result.png", step=9, loss=1.0, seconds=1.0)
@@ -44,6 +52,7 @@ def failed(error: StyledError, returncode: int | None = None) -> Ended:
         (failed(Diverged("the loss is NaN")), Verdict.HOPELESS, "the loss is NaN. Lower"),
         (failed(OutOfMemory("no memory for 12 GB")), Verdict.OUT_OF_MEMORY, "no memory for 12 GB. Lower size"),
         (failed(DiskFull("no room for the checkpoint"), 1), Verdict.DISK_FULL, "no room for the checkpoint"),
+        (failed(InputOutOfReach("input/a.png cannot be read"), 74), Verdict.OUT_OF_REACH, "input/a.png cannot be read"),
         (failed(WeightsUnavailable("no network")), Verdict.CRASHED, "no network"),
         (failed(StyledError("an accident"), 1), Verdict.CRASHED, "an accident"),
     ],

@@ -4,57 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from styled.backend.runner import Task
-from styled.config import QueueConfig
-from styled.daemon.dispatch import Dispatcher
 from styled.errors import DiskFull
-from styled.job import Job, JobState
-from styled.root import Root
+from styled.job import JobState
 from styled.store.store import Store
+from tests.daemon.conftest import Desk
 from tests.daemon.test_queue_machine import Puppet
-from tests.daemon.workshop import add_job
-from tests.store.conftest import FakeClock
-
-CONFIG = QueueConfig(max_attempts=2, backoff_s=(10.0, 60.0))
-
-
-class Desk:
-    """A dispatcher whose workers do nothing, and whose time passes when a test says so."""
-
-    def __init__(self, root: Root) -> None:
-        self.root, self.clock, self.puppet = root, FakeClock(), Puppet(1, outlives=False)
-        self.store = Store.open(root, clock=self.clock)
-        self.away = False
-        self.dispatcher = Dispatcher(root, self.store, self.puppet, CONFIG, is_away=lambda: self.away, clock=self.clock)
-
-    def add(self, name: str) -> Job:
-        return add_job(self.root, self.store, name)
-
-    def now(self, job: Job) -> Job:
-        return self.store.get(job.id)
-
-    def turn(self) -> Exception | None:
-        """Turn once; return what was raised."""
-        self.dispatcher.changed()
-        try:
-            self.dispatcher.turn()
-        except Exception as error:  # noqa: BLE001  # the test compares it
-            return error
-        return None
-
-
-@pytest.fixture
-def desk(root: Root) -> Iterator[Desk]:
-    desk = Desk(root)
-    yield desk
-    desk.dispatcher.close()
-    desk.store.close()
 
 
 class Unseen:

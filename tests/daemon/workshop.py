@@ -93,9 +93,10 @@ class Workshop:
         """Unix time, moved by ``shift``."""
         return time.time() + self.shift
 
-    def _disk_full(self, reason: str) -> None:
+    def _disk_full(self, reason: str) -> bool:
         self.full.append(reason)
         self.may_start = False
+        return False
 
     def add(self, name: str, *, names: dict[str, str] | None = None, **values: Any) -> Job:
         """Add a waiting job."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import imagecodecs
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from styled import images
 from styled.engine.objective.regions import at_size
-from styled.errors import DoesNotFit, SettingsError, UnreadableImage
+from styled.errors import DoesNotFit, InputOutOfReach, OutOfResources, SettingsError, StyledError, UnreadableImage
 from styled.evolution import JobFile, JobFolder, digest
 from styled.painting.inputs import Files, check_memory, load_content, load_mask, load_style, load_styles
 from styled.painting.paint_job import load_inputs
@@ -167,6 +170,45 @@ def test_a_strip_is_refused_by_its_own_size_before_anything_is_loaded(tmp_path: 
     with pytest.raises(SettingsError, match="256x5 px is too thin") as caught:
         load_content(tmp_path / "a.png", Settings(size=256))
     assert "Choose size = 775 or larger" in caught.value.advice
+
+
+@pytest.mark.parametrize("where", ["its digest", "its pixels"])
+@pytest.mark.parametrize(
+    "refused",
+    [(errno.EIO, InputOutOfReach), (errno.ESTALE, InputOutOfReach), (errno.EMFILE, OutOfResources)],
+)
+def test_a_disk_that_does_not_give_one_image_is_that_image_s_trouble(
+    files: tuple[Path, Path],
+    job: JobFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    refused: tuple[int, type[StyledError]],
+) -> None:
+    number, error = refused
+    for path, name in zip(files, ("content.png", "style.png"), strict=True):
+        path.rename(job.input / name)
+    described = JobFile(
+        id=job.id,
+        number=1,
+        name="a",
+        content="input/content.png",
+        styles=("input/style.png",),
+        names={"input/style.png": "art/wave.png"},
+        digests={"input/style.png": "00" * 32},
+        settings=Settings(size=96),
+        created_at=0.0,
+    )
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "the system's words")
+
+    if where == "its digest":
+        monkeypatch.setattr(hashlib, "file_digest", refuse)
+    else:
+        described = msgspec.structs.replace(described, digests={})
+        monkeypatch.setattr("styled.painting.paint_job.load_styles", refuse)
+    with pytest.raises(error, match=r"^input/style\.png \(art/wave\.png\) cannot be read: the system's words"):
+        load_inputs(job, described)
 
 
 def test_an_error_names_the_users_file(files: tuple[Path, Path], job: JobFolder) -> None:

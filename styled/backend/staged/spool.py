@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from styled.backend.runner import Task
 from styled.backend.staged.place import Order, Place
 from styled.errors import DataDamaged
-from styled.evolution import JobFile, open_input, read_job_file
+from styled.evolution import JobFile, open_input, read_job_file, reading_input
 from styled.files import durable
 from styled.files.decoding import read_json
 from styled.files.untrusted import open_regular
@@ -35,6 +36,7 @@ def lay_out(place: Place, source: JobFolder, order: Order) -> None:
     Raises:
         JobFileDamaged: the job's file cannot be read.
         ImageError: an input is not the one the job was made with.
+        InputOutOfReach: the disk does not give one.
         StorageRefuses: the spool does not take it.
         OSError: the spool is not there.
     """
@@ -50,7 +52,10 @@ def lay_out(place: Place, source: JobFolder, order: Order) -> None:
         for name in inputs:
             (target.path / name).parent.mkdir(parents=True, exist_ok=True)
             digest = job.digests.get(name, "")
-            with open_input(source.path / name, digest) as file, (target.path / name).open("xb") as copy:
+            with ExitStack() as stack:
+                with reading_input(name):
+                    file = stack.enter_context(open_input(source.path / name, digest))
+                copy = stack.enter_context((target.path / name).open("xb"))
                 shutil.copyfileobj(file, copy, 2**20)
         for path in painted:
             _copy(path, target.path / path.relative_to(source.path))

@@ -14,7 +14,7 @@ from styled.files import durable
 RESUME_FACTOR = 1.5
 """Work goes on when this many times the limit is free: a queue must not start and stop with every frame."""
 
-_REPORTED_FULL_S = 15.0
+REPORTED_FULL_S = 15.0
 """How long a worker's word counts that a disk takes nothing, when both the free space and a try say otherwise."""
 
 _FREED = 16 * 1024**2
@@ -89,14 +89,19 @@ class Disk:
             self.room = Room.ENOUGH
         return self.room
 
-    def reported_full(self, reason: str = "no space left") -> None:
-        """Take somebody's word that a disk takes nothing: he could not write."""
+    def reported_full(self, reason: str = "no space left") -> bool:
+        """Take somebody's word that a disk takes nothing: he could not write.
+
+        Return whether it takes something all the same, and has as much room as it has to: he may have needed more.
+        """
         self._reported = reason
-        self._reported_until = self._clock() + _REPORTED_FULL_S
+        self._reported_until = self._clock() + REPORTED_FULL_S
         self._measure_all()
         self._free_when_reported = self.free
-        self._refused = self._refused or self._failed_try() is not None
+        has_failed = self._failed_try() is not None
+        self._refused = self._refused or has_failed
         self.room = min(self.room, Room.LITTLE)
+        return not has_failed and not self._unseen and self.free >= self._limit
 
     @property
     def note(self) -> str:

@@ -97,3 +97,18 @@ def test_a_disk_that_cannot_be_looked_at_starts_nothing_and_stops_nothing() -> N
     disk = Disk([Path("/evolution")], DiskConfig(min_free_gb=1e-6), free=away)
     assert disk.look() is Room.LITTLE
     assert disk.note == "the disk cannot be looked at: /evolution: Transport endpoint is not connected"
+
+
+def test_whoever_could_not_write_is_told_whether_the_disk_takes_something_all_the_same() -> None:
+    free, refused = [10**12], [False]
+    disk = Disk(
+        [Path("/")],
+        DiskConfig(min_free_gb=1.0),
+        free=lambda _: free[0],
+        probe=lambda *_: OSError(errno.ENOSPC, "No space left") if refused[0] else None,
+    )
+    assert disk.reported_full()
+    refused[0] = True
+    assert not disk.reported_full()
+    refused[0], free[0] = False, 10**6
+    assert not disk.reported_full()

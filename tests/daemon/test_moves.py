@@ -1,0 +1,121 @@
+"""What one job alone has no room for, or cannot read, keeps no other job waiting."""
+
+from __future__ import annotations
+
+import errno
+from itertools import pairwise
+
+import pytest
+
+from styled.backend.runner import Ended
+from styled.daemon.moves import MOST_WITHOUT_ROOM
+from styled.errors import DiskFull, InputOutOfReach, StorageRefuses, StyledError
+from styled.job import Job, JobState
+from styled.messages import Failure
+from tests.daemon.conftest import Desk
+
+pytestmark = pytest.mark.processes
+
+NO_ROOM = DiskFull("evolution/big/checkpoint has 2000 MB free, 3000 MB are needed")
+
+
+def ended(error: StyledError, *, progressed: bool = False, elsewhere: bool = False) -> Ended:
+    """Return how a worker ends with an error."""
+    failure = Failure(kind=error.kind, message=error.message, advice=error.advice, step=0)
+    return Ended(error.exit_code, failure=failure, progressed=progressed, elsewhere=elsewhere)
+
+
+def run(desk: Desk, job: Job, how: Ended, seconds: int) -> list[float]:
+    """Have a job's worker end so each time it is started; return when that was, seconds after the beginning."""
+    times = []
+    for second in range(seconds):
+        assert desk.turn() is None
+        if job.id in desk.puppet.live:
+            desk.puppet.end(job.id, how)
+            times.append(float(second))
+            assert desk.turn() is None
+        desk.clock.pass_by(1.0)
+    return times
+
+
+def test_a_job_that_gets_no_room_lets_others_run_and_fails_with_what_it_needs(desk: Desk) -> None:
+    big, other = desk.add("big"), desk.add("wave")
+    assert len(run(desk, big, ended(NO_ROOM), 30)) == 1
+    assert desk.puppet.live.keys() == {other.id}
+    assert (desk.now(big).state, desk.now(big).attempts) == (JobState.WAITING, 0)
+    assert "3000 MB are needed" in desk.now(big).reason
+    desk.puppet.end(other.id, Ended(75, asked_to_stop=True))
+    desk.store.move(other.id, JobState.PAUSED)
+    times = run(desk, big, ended(NO_ROOM), 400)
+    assert len(times) == MOST_WITHOUT_ROOM - 1
+    assert times[1] - times[0] >= 60.0
+    failed = desk.now(big)
+    assert failed.state is JobState.FAILED
+    assert "2000 MB free, 3000 MB are needed" in failed.reason
+    assert f"styled retry {big.number}" in failed.reason
+    desk.store.move(big.id, JobState.WAITING)
+    assert len(run(desk, big, ended(NO_ROOM), 20)) == 1
+    assert desk.now(big).state is JobState.WAITING
+
+
+@pytest.mark.parametrize("full", ["takes nothing", "is nearly full"])
+def test_a_disk_that_is_full_itself_is_no_job_s_fault(desk: Desk, full: str) -> None:
+    job = desk.add("harbour")
+    for _ in range(3 * MOST_WITHOUT_ROOM):
+        assert desk.turn() is None
+        assert desk.puppet.live.keys() == {job.id}
+        if full == "takes nothing":
+            desk.refusal = errno.ENOSPC
+        else:
+            desk.free = 10**6
+        desk.puppet.end(job.id, ended(NO_ROOM))
+        assert desk.turn() is None
+        assert desk.puppet.live.keys() == set()
+        assert (desk.now(job).state, desk.now(job).not_before) == (JobState.WAITING, 0.0)
+        desk.refusal, desk.free = 0, 50 * 10**9
+        desk.clock.pass_by(1.0)
+
+
+def test_progress_between_two_lacks_of_room_counts(desk: Desk) -> None:
+    job = desk.add("harbour")
+    assert len(run(desk, job, ended(NO_ROOM, progressed=True), 20 * 20)) > 2 * MOST_WITHOUT_ROOM
+    assert desk.now(job).state is not JobState.FAILED
+
+
+def test_a_node_without_room_is_tried_later_each_time_and_fails_nobody(desk: Desk) -> None:
+    job = desk.add("harbour")
+    times = run(desk, job, ended(NO_ROOM, elsewhere=True), 500)
+    assert [after - before for before, after in pairwise(times)][:3] == [10.0, 60.0, 60.0]
+    assert desk.now(job).state is JobState.WAITING
+    assert desk.disk.note == ""
+
+
+def test_a_job_whose_input_cannot_be_read_waits_and_the_queue_goes_on(desk: Desk) -> None:
+    job, other = desk.add("harbour"), desk.add("wave")
+    unread = InputOutOfReach("input/content.png cannot be read: Input/output error")
+    assert len(run(desk, job, ended(unread), 1)) == 1
+    assert desk.disk.note == ""
+    assert desk.puppet.live.keys() == {other.id}
+    waiting = desk.now(job)
+    assert (waiting.state, waiting.attempts) == (JobState.WAITING, 0)
+    assert waiting.reason.startswith("input/content.png cannot be read")
+    desk.puppet.parallel = 2
+    times = run(desk, job, ended(unread), 300)
+    assert [after - before for before, after in pairwise(times)][:2] == [60.0, 60.0]
+    desk.clock.pass_by(60.0)
+    assert desk.turn() is None
+    desk.away, desk.free = True, 0
+    desk.puppet.end(job.id, ended(unread))
+    assert desk.turn() is None
+    assert desk.now(job).reason == "evolution/ is away"
+
+
+def test_a_disk_that_refuses_what_a_job_writes_holds_the_queue_for_a_moment(desk: Desk) -> None:
+    job, other = desk.add("harbour"), desk.add("wave")
+    assert desk.turn() is None
+    desk.puppet.end(job.id, ended(StorageRefuses("cannot use losses.jsonl: Input/output error")))
+    assert desk.turn() is None
+    assert desk.puppet.live.keys() == set()
+    desk.clock.pass_by(16.0)
+    assert desk.turn() is None
+    assert desk.puppet.live.keys() == {other.id}
