@@ -23,8 +23,9 @@ _TOKEN_BYTES = 16
 
 _NAME_BYTES = 6
 
-_FIRST_NAMESPACE = 0xEFFFFFFE
-"""The inode of the UTS namespace that is there when Linux starts: its host name is the machine's."""
+_FIRST_NAMESPACE = 0xEFFFFFFC
+"""The inode of the PID namespace that is there when Linux starts: a container has another. Of the namespace of host names a
+service has its own too (``ProtectHostname``), with the machine's name in it."""
 
 
 class _Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ def _place(root: Root) -> str:
     A container's host name is made up when the container is, and says nothing of the machine.
     """
     try:
-        is_machine = Path("/proc/self/ns/uts").stat().st_ino == _FIRST_NAMESPACE
+        is_machine = Path("/proc/self/ns/pid").stat().st_ino == _FIRST_NAMESPACE
     except OSError:
         is_machine = True
     machine = socket.gethostname() if is_machine else ""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,12 @@ def started(tmp_path: Path) -> Root:
     root = Root.at(tmp_path / "root")
     root.make_state()
     return root
+
+
+@pytest.fixture(autouse=True)
+def _on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is no container, though the tests may run in one."""
+    monkeypatch.setattr(prefix_module, "_FIRST_NAMESPACE", Path("/proc/self/ns/pid").stat().st_ino)
 
 
 @pytest.fixture
@@ -56,6 +65,19 @@ def test_a_root_finds_its_attempts_however_its_path_is_written(
 def test_a_root_that_was_renamed_finds_its_attempts(started: Root, tmp_path: Path) -> None:
     before = prefix_of(started)
     assert prefix_of(Root.at(started.path.rename(tmp_path / "new name"))) == before
+
+
+@pytest.mark.root
+@pytest.mark.processes
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a namespace")
+def test_a_service_with_its_own_namespace_of_host_names_is_on_the_machine(started: Root) -> None:
+    """As ``ProtectHostname`` of the unit that styled writes makes it: started by hand it is the same root."""
+    look = f"from styled.backend.prefix import prefix_of; from styled.root import Root; print(prefix_of(Root.at({str(started.path)!r})))"
+    by_hand, as_service = (
+        subprocess.run([*around, sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout
+        for around in ((), ("unshare", "--uts"))
+    )
+    assert as_service == by_hand
 
 
 def test_a_machine_with_another_name_may_be_a_clone_of_the_first(
