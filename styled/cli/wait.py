@@ -87,7 +87,7 @@ def looks_at(root: Root, reader: StoreReader, ref: str) -> Iterator[Look]:
     left_at: float | None = None
     while True:
         # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
-        comes = ref in _names_to_come(root)
+        comes = ref in _names_to_come(root, reader)
         found = _found(partial(find, reader, ref))
         if isinstance(found, Job) and found.name != ref:
             break  # a number or an id
@@ -135,7 +135,7 @@ def _everything(root: Root, reader: StoreReader) -> Iterator[Look]:
     while True:
         # In the order in which a pair moves, so that it is found wherever it goes meanwhile.
         is_busy = _is_busy(reader)
-        if _names_to_come(root):
+        if _names_to_come(root, reader):
             came_at = time.monotonic()
         elif not (is_busy or _is_busy(reader)) and time.monotonic() - came_at > NOTED_S:
             yield Look(outcome=_what_ended(reader, start))
@@ -180,17 +180,25 @@ def _reason_of(root: Root, name: str) -> str | None:
     return reason_of(root, name)
 
 
-def _names_to_come(root: Root) -> set[str]:
-    """Return the names of the pairs that lie complete in the inbox, then of those that are just being claimed."""
+def _names_to_come(root: Root, reader: StoreReader) -> set[str]:
+    """Return the names of the pairs in the inbox that need nothing but time, then of those that are just being claimed."""
     from styled.inbox.claiming.claim_record import (  # loads NumPy, which completing a word must not wait for
         PLAN,
         read_plan,
     )
+    from styled.inbox.claiming.taken import Taken
+    from styled.inbox.classify import is_taken
 
     try:
-        waiting = {pair.name for pair in pair_up(look_into(root.inbox).kinds).pairs}
+        look = look_into(root.inbox)
     except OSError:
         waiting = set()  # no inbox, nothing to take
+    else:
+        pairing = pair_up(look.kinds)
+        # What could not be moved out of the inbox stays there, and is a job already.
+        taken = Taken.parse_all(reader.taken())
+        waiting = {pair.name for pair in pairing.pairs if not is_taken(pair, look, taken)}
+        waiting |= {half.name for half in pairing.halves if half.arrives}
     # A claim has its plan beside it until the job is in the store; of finished ones none is left to find.
     plans = (read_plan(path.parent) for path in root.evolution.glob(f"*/{PLAN}"))
     return waiting | {plan.job.name for plan in plans if plan is not None}

@@ -99,7 +99,7 @@ def classify(
     for path in look.foreign:
         sorter.wait(path, f"a folder of the inbox's own: {MOUNTED}. Copy from it into inbox/", (path,))
     for pair in pairing.pairs:
-        if not _is_taken(pair, look, taken):
+        if not is_taken(pair, look, taken):
             sorter.add_pair(pair, busy=pair.content in busy)
     for misfit in pairing.misfits:
         sorter.add_misfit(misfit)
@@ -203,7 +203,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d{1,18})", name)]
 
 
-def _is_taken(pair: Pair, look: Look, taken: Mapping[str, Taken]) -> bool:
+def is_taken(pair: Pair, look: Look, taken: Mapping[str, Taken]) -> bool:
     """Return whether a pair is a job already. One whose files may be the same goes to the preparer: digests decide."""
     if pair.content not in taken:
         return False

@@ -76,6 +76,8 @@ class Half(NamedTuple):
     name: str
     missing: str
     paths: tuple[str, ...]
+    arrives: bool = False
+    """All that it lacks is still being written."""
 
 
 class Misfit(NamedTuple):
@@ -104,6 +106,8 @@ class Group:
         self._faults: list[str] = []
         self.held: list[str] = []
         """Why the pair must wait until somebody has looked: files that are nearly, and not quite, called like a part."""
+        self.arriving: list[str] = []
+        """The same of files of its own that are still being written."""
         self.remarks: list[str] = []
 
     def add(self, part: Part, path: str, kind: Kind) -> None:
@@ -132,6 +136,7 @@ class Group:
         self._ready += other._ready
         self._faults += other._faults
         self.held += other.held
+        self.arriving += other.arriving
 
     def claimed(self) -> list[tuple[str, int]]:
         """Return every part that it has a file for, settings and the mark of completeness among them."""

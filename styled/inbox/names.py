@@ -78,6 +78,8 @@ _UNFINISHED_HIDDEN = re.compile(
 )
 """Names that rsync, Syncthing, FTP servers, desktops and Nextcloud give to a file they have not finished."""
 _RANDOM_END = re.compile(r"(\..+\..+)\.[A-Za-z0-9]{6}|(\..+)\.~[0-9a-f]+", re.IGNORECASE)
+_HASH_END = re.compile(r"\.[0-9a-f]{8}$")
+"""Of rclone, before its suffix: ``mask.png.1a2b3c4d.partial``."""
 _HIDING_START = re.compile(r"[.~]syncthing[.~]|\.in\.|\.", re.IGNORECASE)
 
 _JUNK = frozenset({
@@ -273,7 +275,7 @@ def finished_name(name: str) -> str | None:
         return placeholder[0]
     stem, suffix = _ending(name)
     if stem and suffix in _UNFINISHED_SUFFIXES:
-        rest = stem
+        rest = _HASH_END.sub("", stem)
     elif name.lower().startswith(".in."):
         rest = name.removesuffix(".")
     elif found := _RANDOM_END.fullmatch(name):

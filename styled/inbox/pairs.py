@@ -132,7 +132,7 @@ class _Folder:
 
     def hold(self, group: Group, name: str) -> None:
         """Let a group wait for an unfinished file of this folder that is to be one of its own."""
-        group.held.append(_rest_of(name))
+        group.arriving.append(_rest_of(name))
         self.awaited.add(name)
 
     def hold_all(self, groups: Mapping[str, Group], owners: _Owners) -> None:
@@ -219,7 +219,8 @@ def _pair_own_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, (folder.name, *group.outside())))
     elif folder.unfinished:
-        pairing.halves.append(Half(folder.name, _rest_of(min(folder.unfinished)), (folder.name,)))
+        rest = _rest_of(min(folder.unfinished))
+        pairing.halves.append(Half(folder.name, rest, (folder.name,), arrives=group.is_whole() and not group.held))
     else:
         unused = []
         for name, kind in others.items():
@@ -252,13 +253,13 @@ def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, group.paths))
         return
-    unfinished = [name for name in folder.unfinished if _stays_in_hot_folder(names.finished_name(name) or "")]
-    if unfinished or missing:
-        pairing.halves.append(Half(folder.name, missing or _rest_of(min(unfinished)), (folder.name,)))
+    group.arriving += [_rest_of(name) for name in sorted(filter(_will_stay_in_hot_folder, folder.unfinished))]
+    if missing:
+        pairing.halves.append(Half(folder.name, missing, (folder.name,)))
         return
     group.held += [slip for name, kind in others.items() if names.nearly_settings(name) and (slip := _slip(name, kind))]
-    if group.held:
-        pairing.halves.append(Half(folder.name, group.held[0], (folder.name,)))
+    if reasons := [*group.held, *group.arriving]:
+        pairing.halves.append(Half(folder.name, reasons[0], (folder.name,), arrives=not group.held))
         return
     folder.tell_unfinished(pairing)
     pairs = 0
@@ -281,9 +282,19 @@ def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
         pairing.idle.append(group.pair(folder.name, content=group.first("style") or "", kept=frozenset(group.paths)))
 
 
-def _stays_in_hot_folder(name: str) -> bool:
-    """Return whether a file of that name would be used for every picture of a hot folder, or make it a pair's own."""
-    return names.part_in_folder(name) is not None or names.is_settings_in_folder(name) or names.nearly_settings(name)
+def _will_stay_in_hot_folder(unfinished: str) -> bool:
+    """Return whether a file that is still being written may be used for every picture of a hot folder, or make it a pair's own.
+
+    Where in doubt it may: a program that is not known has its own way to call what is unfinished.
+    """
+    name = names.finished_name(unfinished) or ""
+    is_like_a_part = unfinished.lstrip(".").casefold().startswith(("content", "style", "mask", "job."))
+    return (
+        is_like_a_part
+        or names.part_in_folder(name) is not None
+        or names.is_settings_in_folder(name)
+        or names.nearly_settings(name)
+    )
 
 
 def _pair_files(folder: _Folder, pairing: Pairing, inbox: _Folder | None = None) -> None:
@@ -428,11 +439,12 @@ def _sort_group(group: Group, pairing: Pairing) -> None:
 def _complete(group: Group, pairing: Pairing, *, folder: str | None = None) -> None:
     """Make a pair of a group without faults, or half a pair."""
     content, missing = group.first("content"), group.missing_style()
-    if not missing and group.held:
-        missing = group.held[0]
+    arrives = group.is_whole() and bool(group.arriving) and not group.held
+    if not missing and (reasons := [*group.held, *group.arriving]):
+        missing = reasons[0]
     if content is not None and not missing:
         pairing.pairs.append(group.pair(group.name, content=content, folder=folder))
         return
     if content is None:
         missing = f"a content and {missing}" if missing else "a content"
-    pairing.halves.append(Half(group.name, missing, (folder,) if folder else group.paths))
+    pairing.halves.append(Half(group.name, missing, (folder,) if folder else group.paths, arrives=arrives))

@@ -189,6 +189,11 @@ class Queries(ABC):
             )
             return [to_event(row) for row in rows]
 
+    def taken(self) -> dict[str, str]:
+        """Return path in the inbox → text of :class:`styled.inbox.claiming.taken.Taken`, of files that could not be moved."""
+        with self._reading() as db:
+            return dict(db.execute("SELECT path, signature FROM taken"))
+
     def started_from(self) -> dict[str, int]:
         """Return the ids of jobs whose picture one that has not ended is to start from, with the number of the first such job."""
         clause, values = _where([state for state in JobState if state not in ENDED], None)

@@ -397,11 +397,6 @@ class Store(Queries):
         with self._transaction():
             self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (digest, job.number, job.id))
 
-    def taken(self) -> dict[str, str]:
-        """Return path in the inbox → text of :class:`styled.inbox.claiming.taken.Taken`, of files that could not be moved."""
-        with self._reading() as db:
-            return dict(db.execute("SELECT path, signature FROM taken"))
-
     def set_taken(self, path: str, taken: str | None) -> None:
         """Remember, or with None forget, a file that is a job and could not be moved."""
         with self._transaction():

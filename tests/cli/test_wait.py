@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -143,10 +144,41 @@ def test_a_pair_that_is_taken_out_of_the_inbox_is_not_waited_for(
         assert next(looks).outcome == (1, "harbour was taken out of the inbox")
 
 
+def test_a_pair_that_waits_for_its_upload_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Root(tmp_path)
+    monkeypatch.setattr(wait, "LEFT_S", 0.0)
+    monkeypatch.setattr(wait, "NOTED_S", 0.0)
+    with Store.open(root) as store, StoreReader.open(root) as reader:
+        store.move(add(store, 1), JobState.CANCELLED)
+        pair = drop(root)
+        for file in ("content", "style"):
+            (pair / f"{file}.png").rename(root.inbox / f"harbour.{file}.png")
+        pair.rmdir()
+        by_name, everything = looks_at(root, reader, "harbour"), wait._everything(root, reader)
+        assert [next(by_name), next(everything)] == [NOTHING, NOTHING]
+        (root.inbox / "harbour.mask.png.filepart").touch()
+        assert [next(by_name), next(everything)] == [NOTHING, NOTHING]
+        assert next(looks_at(root, reader, "harbour")) == NOTHING
+
+
+def test_a_pair_whose_files_cannot_be_moved_is_the_job_that_it_became(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    with Store.open(root) as store, StoreReader.open(root) as reader:
+        pair = drop(root)
+        looks = looks_at(root, reader, "harbour")
+        assert next(looks) == NOTHING
+        store.move(add(store, 1), JobState.CANCELLED)
+        for path in pair.iterdir():
+            found = path.stat()
+            store.set_taken(f"harbour/{path.name}", f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:")
+        assert next(looks).outcome == (1, "0001 harbour: cancelled")
+
+
 def test_without_a_job_rejections_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Root(tmp_path)
     with Store.open(root) as store, StoreReader.open(root) as reader:
         store.note_event("rejected", "long-ago: of another day")
+        monkeypatch.setattr(wait, "NOTED_S", math.inf)
         looks = wait._everything(root, reader)
         pair = drop(root)
         assert next(looks) == NOTHING

@@ -84,7 +84,7 @@ def test_unfinished_uploads_are_known_by_their_names(name: str):
     [
         ("a.mask.png.filepart", "a.mask.png"), (".a.mask.png.part", "a.mask.png"), (".a.style2.jpg.Ab12Cd", "a.style2.jpg"),
         (".syncthing.a.jpg.tmp", "a.jpg"), ("~syncthing~a.jpg.tmp", "a.jpg"), (".in.a.jpg.", "a.jpg"), (".in.a.jpg", "a.jpg"),
-        (".a.jpg.~1a2b", "a.jpg"), ("a.jpg.nextcloud", "a.jpg"), (".a.jpg.icloud", "a.jpg"), ("a.toml.PART", "a.toml"),
+        (".a.jpg.~1a2b", "a.jpg"), ("a.mask.png.1a2b3c4d.partial", "a.mask.png"), ("a.jpg.nextcloud", "a.jpg"), (".a.jpg.icloud", "a.jpg"), ("a.toml.PART", "a.toml"),
         (".goutputstream-X1", None), (".nfs0000a1", None), (".pureftpd-upload.5f.15.3a", None), (".~tmp~", None),
         ("a.jpg", None), (".DS_Store", None),
     ],

@@ -90,6 +90,7 @@ def test_what_is_nearly_the_settings_of_a_pair_across_two_folders_holds_it():
         (TWO_FILES, ".in.harbour.mask.png."),
         (TWO_FILES, ".harbour.mask.png.~1a2b"),
         (TWO_FILES, "harbour.content.jpg.upload"),
+        (TWO_FILES, "harbour.mask.png.1a2b3c4d.partial"),
         (TWO_FILES, "harbour.toml.part"),
         (TWO_FILES, "harbour.job.toml.part"),
         (TWO_FILES, "harbour.toml.txt.part"),
@@ -103,6 +104,8 @@ def test_what_is_nearly_the_settings_of_a_pair_across_two_folders_holds_it():
         (HOT_FOLDER, "hot/Mask.png.part"),
         (HOT_FOLDER, "hot/.STYLE-2.jpg.Ab12Cd"),
         (HOT_FOLDER, "hot/Job.toml.part"),
+        (HOT_FOLDER, "hot/mask.png.1a2b3c4d.partial"),
+        (HOT_FOLDER, "hot/.content-of-somebody's-own.upload"),
     ],
 )
 def test_a_pair_waits_for_a_file_of_its_own_that_is_still_being_written(paths: list[str], unfinished: str):
@@ -110,6 +113,7 @@ def test_a_pair_waits_for_a_file_of_its_own_that_is_still_being_written(paths: l
     assert pairing.pairs == pairing.misfits == pairing.idle == []
     (half,) = pairing.halves
     assert half.name in ("harbour", "hot")
+    assert half.arrives
     assert half.missing == f"the rest of {unfinished.rpartition('/')[2]}, which is still being written"
 
 
@@ -133,3 +137,9 @@ def test_half_a_pair_and_the_unfinished_file_that_it_lacks_are_told_each():
         ("a", "a content"),
         ("a.content.jpg.part", "the rest of a.content.jpg.part, which is still being written"),
     ]
+    assert not any(half.arrives for half in pairing.halves)
+
+
+def test_a_pair_that_waits_for_its_user_too_does_not_only_arrive():
+    (half,) = pair_up(listing(*TWO_FILES, "harbour.toml.txt", "harbour.mask.png.part")).halves
+    assert (half.missing.startswith("harbour.toml.txt to be called"), half.arrives) == (True, False)

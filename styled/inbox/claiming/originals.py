@@ -36,8 +36,7 @@ class Originals:
 
     def reload(self) -> None:
         """Read again what the store has."""
-        found = ((path, Taken.parse(text)) for path, text in self._store.taken().items())
-        self.taken = {path: taken for path, taken in found if taken is not None}
+        self.taken = Taken.parse_all(self._store.taken())
 
     def add(self, stuck: Mapping[str, Taken]) -> None:
         """Remember files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from styled.files.signature import Signature
@@ -31,6 +32,12 @@ class Taken(NamedTuple):
             return cls(int(inode), int(size), int(mtime_ns), digest)
         except ValueError:
             return None
+
+    @classmethod
+    def parse_all(cls, texts: Mapping[str, str]) -> dict[str, Self]:
+        """Read what the store has, by path in the inbox, without what is nothing of the kind."""
+        parsed = ((path, cls.parse(text)) for path, text in texts.items())
+        return {path: taken for path, taken in parsed if taken is not None}
 
     @property
     def text(self) -> str:
