@@ -11,12 +11,14 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 from styled import gpus
+from styled.children import ends_within
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only, once its log is set up
@@ -35,24 +37,34 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 
 _FILTER = Path(__file__).with_name("chatter_filter.py")
 
+_FILTER_ENDS_S = 2.0
+"""That its last lines are waited for, so that they come before what is said later."""
+
+_one_at_a_time = threading.Lock()
+"""Standard error is the whole process': two that replace it at once put back what the other one has put there."""
+
 
 def load_tensorflow(*, owns_process: bool = False) -> None:
     """Import TensorFlow and look for GPUs; does nothing when it is imported already.
+
+    Another thread that calls it meanwhile waits until all is there: ``sys.modules`` has a module from the beginning of
+    its import.
 
     Who sets ``TF_CPP_MIN_LOG_LEVEL`` below 2 sees all that it prints.
 
     Args:
         owns_process: nobody else's objects live in this process, so all that are there by then may stay for good.
     """
-    if "tensorflow" in sys.modules:
-        return
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in {"0", "1"}:
-        _load(owns_process=owns_process)
-        return
-    with _filtered_errors():
-        _load(owns_process=owns_process)
+    with _one_at_a_time:
+        if "tensorflow" in sys.modules:
+            return
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        if os.environ["TF_CPP_MIN_LOG_LEVEL"] in {"0", "1"}:
+            _load(owns_process=owns_process)
+            return
+        with _filtered_errors():
+            _load(owns_process=owns_process)
 
 
 def _load(*, owns_process: bool) -> None:
@@ -75,7 +87,8 @@ def _filtered_errors() -> Iterator[None]:
     """Send standard error through a process that drops TensorFlow's chatter, for the length of a block.
 
     On the level of file descriptors, because TensorFlow's C++ prints past ``sys.stderr``. By a process, because a
-    thread would no longer pass on what is said just before a crash.
+    thread would no longer pass on what is said just before a crash. It ends when nobody can write to it any more: a
+    program that another thread has started meanwhile can, for as long as it runs.
     """
     command = [sys.executable, "-I", "-S", str(_FILTER), *(["--driver"] if _DRIVER.exists() else [])]
     try:
@@ -95,4 +108,5 @@ def _filtered_errors() -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         pipe.close()
-        child.wait()
+        if not ends_within(child, _FILTER_ENDS_S):
+            threading.Thread(target=child.wait, name="chatter filter", daemon=True).start()
