@@ -225,6 +225,7 @@ class HooksConfig(Section, frozen=True, kw_only=True):
 
     ``{id}``, ``{number}``, ``{name}``, ``{folder}``, ``{result}`` and ``{reason}`` in an argument are replaced.
     What a hook leaves in the background ends with it; what shall stay needs a session of its own: ``setsid``.
+    Under ``styled service install --system`` a hook writes only where the daemon may.
     """
 
     on_done: Annotated[tuple[str, ...], Meta(description="program and arguments after a job is done")] = ()

@@ -89,7 +89,12 @@ def test_doctor_tells_of_a_disk_below_its_limit(styled: Styled, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("flags", [("--system", "--user", "root"), ()])
-def test_the_unit_is_what_systemd_accepts(styled: Styled, tmp_path: Path, flags: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("settings", ["", "[job]\nweights = 'imagenet'\n"])
+def test_the_unit_is_what_systemd_accepts(
+    styled: Styled, tmp_path: Path, flags: tuple[str, ...], settings: str
+) -> None:
+    (tmp_path / "a b%c").mkdir()
+    (tmp_path / "a b%c" / "styled.toml").write_text(settings)
     told = styled("service", "show", "--root", tmp_path / "a b%c", *flags)
     assert told.returncode == 0
     assert "Type=notify\n" in told.stdout

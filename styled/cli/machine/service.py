@@ -46,7 +46,10 @@ def show(root_path: str | None, *, system: bool, user: str | None) -> None:
 @click.option("--name", default="styled", show_default=True, help="Of the unit; one for each root.")
 @click.option("--force", is_flag=True, help="Replace another unit of that name.")
 def install(root_path: str | None, *, system: bool, user: str | None, name: str, force: bool) -> None:
-    """Write the unit file where systemd finds it, and print how to start it."""
+    """Write the unit file where systemd finds it, and print how to start it.
+
+    What it allows is what styled.toml asks for now: install again with `--force` after a change of weights, hooks or backend.
+    """
     from styled.daemon.process.unit import unit_path
 
     path = unit_path(name, system=system)
