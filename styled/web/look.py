@@ -155,8 +155,12 @@ class _Frames:
         self._newest: tuple[int, Path] | None = None
 
     def newest(self, folder: JobFolder) -> tuple[int, Path] | None:
-        """Return step and path of the newest; None if there is none."""
-        changed = folder.frames.stat().st_mtime_ns
+        """Return step and path of the newest; None if there is none: a cluster's job has no folder before the first."""
+        try:
+            changed = folder.frames.stat().st_mtime_ns
+        except FileNotFoundError:
+            self._changed = self._newest = None
+            return None
         if changed != self._changed:
             found = frames(folder)
             self._changed, self._newest = changed, found[-1] if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from styled.daemon.control.seen import DaemonSeen
@@ -33,6 +34,24 @@ def test_a_job_is_shown_where_it_stands(root: Root, store: Store) -> None:
     parts = parts_of(look())
     assert "harbour" not in parts["now"]
     assert f"./evolution/{job.id}/result.png" in parts["results"]
+    look.close()
+
+
+def test_a_job_without_frames_on_this_side_has_its_losses(root: Root, store: Store) -> None:
+    """One that a cluster paints has no folder for them before the first one comes over, and its losses come before."""
+    job = add_job(store, "harbour")
+    store.move(job.id, JobState.RUNNING)
+    folder = write_job(root.evolution, "harbour", job_id=job.id, result=False)
+    shutil.move(folder.frames, root.evolution / "frames")
+    look = Look(root)
+    now = parts_of(look())["now"]
+    assert "step 40/40" in now
+    assert "polyline" in now
+    assert "frames/" not in now
+    shutil.move(root.evolution / "frames", folder.frames)
+    assert "frames/000040.jpg" in parts_of(look())["now"]
+    shutil.rmtree(folder.frames)
+    assert "frames/" not in parts_of(look())["now"]
     look.close()
 
 
