@@ -106,7 +106,7 @@ def stylize(
     *,
     init: ImageLike = "recolored",
     mask: ImageLike | None = None,
-    progress: Callable[[Iterate], bool | None] | None = None,
+    progress: Callable[[Iterate], bool | np.bool_ | None] | None = None,
     **settings: Any,
 ) -> Image.Image:
     """Paint ``content`` in the style of ``styles`` and return the picture.
@@ -118,7 +118,7 @@ def stylize(
         styles: one painting, or several.
         init: what to start from.
         mask: where each style is painted.
-        progress: called after each step; if it returns False (not None), painting ends with the picture as it is.
+        progress: called after each step; if it returns False, NumPy's too (not None or 0), painting ends with the picture as it is.
         **settings: any setting of the README's table.
 
     Returns:
@@ -133,7 +133,7 @@ def stylize(
     """
     every = 0 if progress is None else 1  # nobody sees the others
     for iterate in _paint(content, styles, init, mask, settings, picture_every=every):
-        if progress is not None and progress(iterate) is False and not iterate.last:
+        if progress is not None and _plain(progress(iterate)) is False and not iterate.last:
             break  # not at the last one: the loop ends by itself, with an error if the loss was no number
     return iterate.image()
 
@@ -228,7 +228,7 @@ def _is_several(styles: object) -> bool:
 
 
 def _plain(value: object) -> object:
-    """Return a setting as TOML would give it: NumPy's numbers as Python's, a path as text."""
+    """Return a setting as TOML would give it: NumPy's numbers and truths as Python's, a path as text."""
     if isinstance(value, np.generic):
         return value.item()
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -120,7 +120,18 @@ class TestEnding:
         assert len(kept) == 2
         np.testing.assert_array_equal(picture, kept[1])
 
-    @pytest.mark.parametrize("answer", [None, True, 0, ""])
+    def test_numpy_s_false_ends_it_too(self) -> None:
+        """What a comparison with one of its numbers gives."""
+        steps = []
+
+        def progress(iterate: styled.Iterate) -> np.bool_:
+            steps.append(iterate.step)
+            return np.float32(iterate.step) < 2
+
+        styled.stylize(*PAIR, progress=progress, **FAST)
+        assert steps == [1, 2]
+
+    @pytest.mark.parametrize("answer", [None, True, 0, "", np.True_, np.int64(0), np.float32(0)])
     def test_only_false_itself_ends_it(self, answer: object) -> None:
         steps = []
         styled.stylize(*PAIR, progress=lambda it: steps.append(it.step) or answer, **FAST)  # type: ignore[func-returns-value]
