@@ -46,6 +46,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     artefacts: Artefacts
     verdict: str
     """Which of the artefacts are seen, in words."""
+    remarks: tuple[str, ...] = ()
+    """What keeps the figures from being compared with those of other results."""
 
 
 def score(result: Path, content: Path, styles: Sequence[Path], settings: Settings) -> Score:
@@ -55,7 +57,7 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
         result: the picture.
         content: its photo.
         styles: its paintings, in the order of ``settings.style_weights``.
-        settings: the objective; ``size`` is the size to score at, at most.
+        settings: the objective; ``size`` is the size to score at, at most: a smaller result stays as it is, with a remark.
 
     Raises:
         ImageError: an image cannot be used.
@@ -68,7 +70,8 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
     _check(picture, photo)
     scale = Scale(width, height, 1)
     paintings = [_at_scale(load_style(style, scale, settings), scale, settings) for style in styles]
-    return score_pixels(picture, images.resize(photo, width, height), paintings, settings)
+    found = score_pixels(picture, images.resize(photo, width, height), paintings, settings)
+    return msgspec.structs.replace(found, remarks=_remarks(max(width, height), settings.size))
 
 
 def score_pixels(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
@@ -106,6 +109,15 @@ def _check(picture: Pixels, photo: Pixels) -> None:
             f"the result has {width}x{height} px, the content {photo.shape[1]}x{photo.shape[0]}: another shape",
             "Give the content that it was painted from, after the result.",
         )
+
+
+def _remarks(long_side: int, size: int) -> tuple[str, ...]:
+    if long_side >= size:
+        return ()
+    return (
+        f"the result is smaller than --size {size}, and figures depend on the size: "
+        f"to compare it with larger ones, score those with --size {long_side}",
+    )
 
 
 def _at_scale(painting: images.Loaded, scale: Scale, settings: Settings) -> Pixels:

@@ -116,4 +116,20 @@ def test_the_command_prints_a_table_or_json(files: list[Path], painted: Score) -
     found = json.loads(CliRunner().invoke(styled, [*arguments, "--json"]).output)
     assert {"haze", "black_specks", "border_bands", "lattice"} < set(found["artefacts"])
     assert table.output.splitlines()[-1] == found["verdict"]
+    assert found["remarks"] == []
     assert found["objective"]["style"] == pytest.approx(painted.objective["style"] / 2, rel=1e-4)
+
+
+def test_that_a_result_is_smaller_than_the_size_to_score_at_is_said(files: list[Path], tmp_path: Path) -> None:
+    """Figures depend on the size: a draft was ranked wrongly beside a larger picture, without a word."""
+    Image.open(files[0]).resize((48, 32)).save(tmp_path / "draft.png")
+    arguments = ["score", str(tmp_path / "draft.png"), *map(str, files[1:]), "--size", "64"]
+    table = CliRunner().invoke(styled, arguments).output.splitlines()
+    gc.collect()
+    found = json.loads(CliRunner().invoke(styled, [*arguments, "--json"]).output)
+    assert table[:2] == ["scored at 48x32 px", *found["remarks"]]
+    assert found["remarks"] == [
+        "the result is smaller than --size 64, and figures depend on the size: "
+        "to compare it with larger ones, score those with --size 48"
+    ]
+    assert table[-1] == found["verdict"]

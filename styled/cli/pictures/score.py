@@ -24,6 +24,7 @@ def score(result: Path, content: Path, styles: tuple[Path, ...], as_json: bool, 
     """Measure a result against the photo and the paintings that it was made from.
 
     The objective is that of the settings, however the result was painted; `--size` is the long side to score at, at most.
+    Figures depend on it: score all results that you compare at the size of the smallest.
     """
     found = scored(result, content, styles, settings_from(settings_values(options)))
     if as_json:
@@ -56,4 +57,4 @@ def lines(found: Score) -> list[str]:
     ]
     name, figure = (max(len(row[column]) for row in rows) for column in (0, 1))
     table = [f"{row[0]:<{name}}  {row[1]:>{figure}}  {row[2]}".rstrip() for row in rows]
-    return [f"scored at {found.width}x{found.height} px", *table, found.verdict]
+    return [f"scored at {found.width}x{found.height} px", *found.remarks, *table, found.verdict]
