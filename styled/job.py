@@ -108,7 +108,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     mask: str | None = None
     """Path of the region mask, if one was given."""
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    """Settings that differ from the defaults, as plain values."""
+    """Settings that differ from the defaults, as plain values; :func:`styled.settings.whole_values` adds the others."""
     priority: int = 0
     """Higher runs first."""
     created_at: Moment = 0.0

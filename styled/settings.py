@@ -279,6 +279,15 @@ def differing(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in plain(settings).items() if value != defaults[name]}
 
 
+def whole_values(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every setting of a job as plain values, from those that :func:`differing` left.
+
+    What is missing there is at its default, also beside a preset that has another value: a job's preset is only the name
+    of what its settings began as, and must not be laid under them a second time.
+    """
+    return {**default_values(), **stored}
+
+
 def _with_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the values with a memory limit such as ``2GiB`` or ``512 MiB`` in GiB; other texts stay, to be refused."""
     limit = values.get("memory_limit")

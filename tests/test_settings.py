@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styled.errors import SettingsError
-from styled.settings import parse_assignment, settings_from, settings_table, words_of
+from styled.presets import Preset, presets
+from styled.settings import (
+    default_values,
+    differing,
+    parse_assignment,
+    settings_from,
+    settings_table,
+    whole_values,
+    words_of,
+)
 
 NUMBERS = [row.name for row in settings_table() if isinstance(row.default, float)]
 WHOLE = [row.name for row in settings_table() if isinstance(row.default, int) and not isinstance(row.default, bool)]
@@ -102,3 +111,11 @@ def test_assignments_split_at_the_first_equals_sign(key: str, value: str) -> Non
 )
 def test_the_words_that_a_setting_may_be_are_known(name: str, words: tuple[str, ...]) -> None:
     assert words_of(name) == words
+
+
+@pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.name)
+def test_what_differs_is_enough_for_the_whole_also_beside_a_preset(preset: Preset) -> None:
+    """A setting put back to its default beside a preset is not among what differs, and is none of the preset's."""
+    for name in preset.settings:
+        settings = settings_from({"preset": preset.name, name: default_values()[name]})
+        assert settings_from(whole_values(differing(settings))) == settings

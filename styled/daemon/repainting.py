@@ -58,6 +58,8 @@ def paint_again(root: Root, store: Store, job: Job, changes: Mapping[str, Any]) 
         id=free_id(job_id(file.name, now), root.evolution),
         number=store.next_number(),
         settings=settings,
+        # Its job.toml is left behind.
+        digests={path: file.digests[path] for path in _inputs(file) if path in file.digests},
         weights_digest=_weights_digest(file, settings),
         versions=versions(),
         created_at=time.time(),
@@ -130,6 +132,10 @@ def _file_of(folder: JobFolder) -> JobFile:
         raise ControlError(error.message, "Drop its images into the inbox again.") from error
 
 
+def _inputs(file: JobFile) -> tuple[str, ...]:
+    return (file.content, *file.styles, *([file.mask] if file.mask else []))
+
+
 def _make_folder(evolution: Path, first: JobFolder, new: JobFile) -> None:
     """Make the new job's folder, whole or not at all."""
     for left in evolution.glob(f"{_UNFINISHED}*"):  # of a daemon that was killed meanwhile
@@ -137,7 +143,7 @@ def _make_folder(evolution: Path, first: JobFolder, new: JobFile) -> None:
     hidden = JobFolder(evolution / f"{_UNFINISHED}{new.id}")
     try:
         hidden.create()
-        for path in (new.content, *new.styles, *([new.mask] if new.mask else [])):
+        for path in _inputs(new):
             _link_or_copy(first.path / path, hidden.path / path)
         durable.sync_folder(hidden.input)
         write_job_file(hidden, new)

@@ -271,9 +271,9 @@ def _targets(pair: Pair) -> list[tuple[str, str]]:
     if pair.mask:
         targets.append((pair.mask, "mask"))
     if pair.settings:
-        targets.append((pair.settings, "job.toml"))
+        targets.append((pair.settings, names.SETTINGS_NAME))
     if pair.ready:
-        targets.append((pair.ready, "ready"))
+        targets.append((pair.ready, names.READY_NAME))
     return targets
 
 

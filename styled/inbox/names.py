@@ -62,6 +62,8 @@ SETTINGS_NAME = "job.toml"
 SETTINGS_SUFFIX = ".toml"
 READY_SUFFIX = ".ready"
 """Of an empty file that marks a pair as complete."""
+READY_NAME = "ready"
+"""That it has among a job's inputs."""
 
 _ROLE = r"(?P<role>content|style(?:[-_. ]?0*(?P<position>[1-9][0-9]?))?|mask)"
 """``style-2`` is what is documented; ``style2``, ``style_2`` and ``style-02`` can mean nothing else."""

@@ -20,9 +20,8 @@ from styled.planning import lessons, speeds
 from styled.planning.lessons import Lesson
 from styled.planning.plan import of_sizes
 from styled.planning.speeds import Speeds
-from styled.presets import layered
 from styled.root import Root
-from styled.settings import Settings, settings_from
+from styled.settings import Settings, settings_from, whole_values
 from styled.sizing.scales import content_size
 from styled.store.reader import StoreReader
 
@@ -164,7 +163,7 @@ class Forecaster:
         kind = lessons.kind_of(job.settings)
         folder = self._root.evolution / job.id
         try:
-            settings = settings_from(layered({}, job.settings))
+            settings = settings_from(whole_values(job.settings))
         except SettingsError:
             return Work(kind, (), None, (0, 0), None)  # it fails soon after its start, with the reason
         size = _size(folder / job.content, settings) or (

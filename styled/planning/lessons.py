@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from styled.evolution import JobFolder, all_losses
 from styled.messages import Progress
-from styled.presets import layered
-from styled.settings import Settings, default_values
+from styled.settings import Settings, whole_values
 from styled.sizing.scales import plan_scales
 
 SCALE_SECONDS = 1.5
@@ -43,8 +42,8 @@ class Lesson(NamedTuple):
 
 
 def kind_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what decides the time of a step beside the size; ``settings`` are plain values."""
-    known = default_values() | layered({}, dict(settings))
+    """Return what decides the time of a step beside the size; ``settings`` are a job's, as the store has them."""
+    known = whole_values(settings)
     return tuple(str(known.get(name)) for name in _KIND)
 
 
@@ -53,7 +52,7 @@ def lesson_of(steps: Sequence[Progress], settings: Mapping[str, Any], seconds: f
 
     Args:
         steps: lines of its losses, from its first step on; None is returned if the first is missing.
-        settings: of the job, as plain values.
+        settings: of the job, as the store has them.
         seconds: from the start of its worker to its end, or to the last of those lines.
     """
     if not steps or steps[0].step != 1:

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from styled.errors import ControlError, IllegalMove, SettingsError
-from styled.evolution import JobFolder, read_job_file
+from styled.evolution import JobFolder, read_job_file, write_job_file
 from styled.job import Job, JobState
 from tests.daemon.workshop import Workshop
 
@@ -58,6 +59,15 @@ def test_a_job_is_painted_again_as_a_new_one_and_the_first_stays(workshop: Works
     workshop.may_start = True
     assert workshop.until(new, JobState.DONE).step == 12
     assert tree(first.path) == before
+
+
+def test_what_a_job_painted_again_was_made_from_is_what_it_has(workshop: Workshop, job: Job) -> None:
+    """A digest of the first one's ``job.toml`` could not be found again if the file was to be written once more."""
+    first = JobFolder(workshop.root.evolution / job.id)
+    file = read_job_file(first)
+    write_job_file(first, msgspec.structs.replace(file, digests={**file.digests, "input/job.toml": "0" * 64}))
+    new = JobFolder(workshop.root.evolution / workshop.job_commands.again(job.id, {}).id)
+    assert read_job_file(new).digests == file.digests
 
 
 def test_on_a_file_system_without_links_the_images_are_copied(

@@ -18,6 +18,7 @@ from styled.planning import lessons, speeds
 from styled.planning.forecast import Forecaster, Running, Work, queue_eta
 from styled.planning.lessons import Lesson, Speed, job_seconds, kind_of, lesson_of
 from styled.root import Root
+from styled.settings import differing, settings_from
 from styled.store.reader import StoreReader
 from styled.store.store import Store
 from tests.planning.conftest import known, speed
@@ -260,6 +261,15 @@ def test_a_job_whose_settings_were_changed_is_foreseen_by_the_new_ones(day: Day)
     day.store.change(waiting.id, settings={"size": 64, "steps": 1000})
     day.forecaster._due = 0.0
     assert day.forecaster.forecast().left[waiting.id] > 2 * before
+
+
+def test_a_setting_put_back_to_its_default_beside_a_preset_counts(day: Day) -> None:
+    settings = settings_from({"preset": "fine", "size": 1024, "statistic": "gram", "normalize": "none"})
+    waiting = day.add("harbour", (3000, 2000), **differing(settings))
+    work = day.forecaster._look(waiting)
+    assert work.settings == settings
+    assert max(pixels for pixels, _ in work.scales) == pytest.approx(1024 * 683, rel=0.01)
+    assert work.kind == KIND
 
 
 def test_the_images_of_a_job_are_looked_at_once(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:

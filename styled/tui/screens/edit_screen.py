@@ -20,7 +20,7 @@ from styled.errors import SettingsError, StyledError
 from styled.job import Job
 from styled.presets import expanded, layered
 from styled.root import Root
-from styled.settings import default_values, parse_assignment, settings_from
+from styled.settings import parse_assignment, settings_from, whole_values
 from styled.store.reader import StoreReader
 from styled.tui.cells.glyphs import Glyphs
 from styled.tui.cells.lines import Line, inert, plain, wrap
@@ -48,7 +48,7 @@ def changes_of(text: str, before: Mapping[str, Any], offered: str = "") -> dict[
 
     Args:
         text: assignments apart by spaces: ``size=1024 init=noise``; a value with a space in quotes.
-        before: the job's settings, setting to plain value.
+        before: the settings that it is laid over, setting to plain value; what is missing is at its default.
         offered: what stood in the field at first. Beside a preset that is typed, what is left of it is not the user's.
 
     Raises:
@@ -62,12 +62,16 @@ def changes_of(text: str, before: Mapping[str, Any], offered: str = "") -> dict[
     if any(parse_assignment(word)[0] == "preset" and word not in first for word in words):
         words = [word for word in words if word not in first]
     typed = dict(parse_assignment(word) for word in words)
-    settings_from(layered(before, typed))
-    known = {**default_values(), **before}
+    known = whole_values(before)
+    settings_from(layered(known, typed))
     # What stands beside a preset wins over it: it is a change also where it is what the job has, but the preset has not.
     of_preset = expanded({"preset": typed["preset"]}) if "preset" in typed else {}
+    # And a preset that the job has already is a change where the job has other settings than it.
+    is_other_preset = any(known[name] != value for name, value in of_preset.items())
     return {
-        name: value for name, value in typed.items() if known.get(name) != value or of_preset.get(name, value) != value
+        name: value
+        for name, value in typed.items()
+        if known[name] != value or of_preset.get(name, value) != value or (name == "preset" and is_other_preset)
     }
 
 
@@ -75,7 +79,7 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
     """Ends with the settings to change, or None on escape.
 
     Args:
-        before: the settings that they are laid over, as plain values.
+        before: the settings that they are laid over, as plain values; what is missing is at its default.
         typed: what stands in the field at first.
         title: what will be done, for the first line.
         needs_change: the same settings again are nothing to do.
@@ -97,7 +101,7 @@ class SettingsScreen(ModalScreen[dict[str, Any] | None]):
         self, before: Mapping[str, Any], typed: str, title: str, glyphs: Glyphs, *, needs_change: bool, root: Root
     ) -> None:
         super().__init__()
-        self._before = before
+        self._before = whole_values(before)
         self._first = typed
         self._title = title
         self._glyphs = glyphs
@@ -229,7 +233,7 @@ class EditScreen(SettingsScreen):
     """
 
     def __init__(self, job: Job, root: Root, title: str, glyphs: Glyphs, *, needs_change: bool) -> None:
-        values = {**default_values(), **job.settings}
+        values = whole_values(job.settings)
         typed = "".join(f"{name}={values[name]} " for name in _OFFERED)
         super().__init__(job.settings, typed, title, glyphs, needs_change=needs_change, root=root)
         self._job = job
@@ -259,11 +263,11 @@ class NewSettingsScreen(SettingsScreen):
     """
 
     def __init__(self, job: NewJob, root: Root, glyphs: Glyphs) -> None:
-        values = {**default_values(), **job.resolved}
+        values = whole_values(job.resolved)
         shown = {name: values[name] for name in _OFFERED_NEW} | job.settings
         typed = "".join(f"{assignment(name, value)} " for name, value in shown.items())
         title = "Settings; init=job:9 starts from that picture"
-        super().__init__(job.configured, typed, title, glyphs, needs_change=False, root=root)
+        super().__init__(layered(job.configured), typed, title, glyphs, needs_change=False, root=root)
         self._new_job = job.copy()
 
     def estimated(self, settings: Mapping[str, Any]) -> Line:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from textual.widgets import Input
 
 from styled.errors import SettingsError
 from styled.root import Root
+from styled.settings import differing, settings_from
+from styled.tui.panes.new_job import NewJob
 from styled.tui.reading.requests import Request
-from styled.tui.screens.edit_screen import EditScreen, changes_of
+from styled.tui.screens.edit_screen import EditScreen, NewSettingsScreen, changes_of
 from styled.tui.screens.main_screen import MainScreen
 from tests.tui.conftest import Desk, make_app, screen_text, settled, until
 
@@ -59,6 +62,39 @@ def test_what_stood_there_with_its_preset_stays() -> None:
     offered = "size=900 preset=draft "
     assert changes_of(offered, BEFORE, offered) == {"size": 900, "preset": "draft"}
     assert changes_of("size=900 preset=fine", BEFORE, offered) == {"preset": "fine"}
+
+
+def test_settings_put_back_to_their_defaults_beside_the_jobs_preset_are_the_jobs() -> None:
+    """As the store has them: 1024 px is not among what differs, and the preset would give 1600."""
+    before = differing(settings_from({"preset": "fine", "size": 1024, "scales": [256, 1024]}))
+    assert changes_of("size=1600", before) == {"size": 1600}
+    assert changes_of("size=1024 seed=3", before) == {"seed": 3}
+    assert changes_of("preset=fine", before) == {"preset": "fine"}, "its size is another"
+
+
+@pytest.mark.screens
+async def test_a_job_is_estimated_at_its_own_size_and_a_new_one_keeps_the_size_typed_over_the_configured_preset(
+    desk: Desk, root: Root
+) -> None:
+    desk.usual()
+    async with make_app(root).run_test(size=(80, 24)) as pilot:
+        app = await settled(pilot)
+        await pilot.press("j")
+        await until(pilot, lambda: app.screen.job is not None and app.screen.job.name == "alps-lake")
+        stored = differing(settings_from({"preset": "print", "size": 1024}))
+        job = msgspec.structs.replace(app.screen.job, settings=stored)
+        glyphs = app.glyphs
+        await app.push_screen(EditScreen(job, root, "Settings", glyphs, needs_change=True))
+        await until(pilot, lambda: "1024x" in screen_text(app))
+        await pilot.press("escape")
+
+        given: list[dict[str, Any] | None] = []
+        await app.push_screen(NewSettingsScreen(NewJob(configured={"preset": "fine"}), root, glyphs), given.append)
+        assert "size=1600" in app.screen.query_one(Input).value
+        app.screen.query_one(Input).value = "size=1024"
+        await pilot.press("enter")
+        await until(pilot, lambda: given)
+        assert given == [{"size": 1024}]
 
 
 @pytest.mark.screens
