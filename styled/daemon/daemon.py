@@ -193,7 +193,10 @@ class Daemon:
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
         self._gallery_refresher = GalleryRefresher(
-            root, config.gallery, may_write=lambda: self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble
+            root,
+            config.gallery,
+            is_stale=self._last_event > 0,
+            may_write=lambda: self._disk.room is Room.ENOUGH and not self._evolution_watch.trouble,
         )
         stack.callback(self._gallery_refresher.close)
         self._runner = runner_for(root, config, self._selector)

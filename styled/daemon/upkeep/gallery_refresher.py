@@ -1,4 +1,7 @@
-"""Keeps ``evolution/index.html`` up to date: has it written again, in a child process, after jobs have ended."""
+"""Keeps ``evolution/index.html`` up to date: has it written again, in a child process, after jobs have ended.
+
+Until a writing has ended well the page counts as behind. What is due is kept nowhere: the next daemon begins with a writing.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ LONGEST_PAUSE_S = 3600.0
 LIMIT_S = 1800.0
 """A writing that takes longer hangs, on a dead disk say, and is ended."""
 RETRY_S = 60.0
-"""After a failure, or while the disk is full."""
+"""After a failure, or while the disk is full; after each further failure twice as long, up to :data:`LONGEST_PAUSE_S`."""
 
 _KILLED_S = 2.0
 """That closing waits for a writing that was killed."""
@@ -36,11 +39,12 @@ _LAST_WORDS = 500
 
 
 class GalleryRefresher:
-    """Writes the gallery after jobs have ended or were removed. Failures are only logged.
+    """Writes the gallery after jobs have ended or were removed. Failures are logged, and what failed is tried again.
 
     Args:
         root: whose results.
         config: ``[gallery]``.
+        is_stale: whether the page may be behind already: the last daemon may have stopped before it was written.
         may_write: whether the disk has room.
         clock: monotonic seconds.
     """
@@ -50,6 +54,7 @@ class GalleryRefresher:
         root: Root,
         config: GalleryConfig,
         *,
+        is_stale: bool = False,
         may_write: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,8 +62,10 @@ class GalleryRefresher:
         self._root = root
         self._may_write = may_write
         self._clock = clock
-        self._stale = False
-        self._due_at = clock()
+        self._stale = is_stale
+        self._failures = 0
+        """In succession."""
+        self._due_at = clock() + SETTLE_S
         self._began_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._is_killed = False
@@ -131,19 +138,26 @@ class GalleryRefresher:
             )
         except OSError as error:
             self._log.warning("the gallery could not be written", error=str(error))
-            self._stale, self._due_at = True, self._clock() + RETRY_S
+            self._try_again()
 
     def _collect(self, code: int) -> None:
         took = self._clock() - self._began_at
         self._due_at = self._clock() + min(LONGEST_PAUSE_S, took * (1.0 / SHARE - 1.0))
         if code != 0:
-            self._due_at = max(self._due_at, self._clock() + RETRY_S)
+            self._try_again()
             self._log.warning("the gallery could not be written", exit_code=code, said=self._last_words())
         else:
+            self._failures = 0
             self._log.debug("the gallery was written", seconds=round(took, 1))
         self._process = None
         self._is_killed = False
         self.close()
+
+    def _try_again(self) -> None:
+        self._stale = True
+        pause = min(LONGEST_PAUSE_S, RETRY_S * 2.0 ** min(self._failures, 30))
+        self._failures += 1
+        self._due_at = max(self._due_at, self._clock() + pause)
 
     def _last_words(self) -> str:
         if self._words is None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from styled.config import GalleryConfig
-from styled.daemon.upkeep.gallery_refresher import RETRY_S, SETTLE_S, SHARE, GalleryRefresher
+from styled.daemon.upkeep.gallery_refresher import LONGEST_PAUSE_S, RETRY_S, SETTLE_S, SHARE, GalleryRefresher
 from styled.job import JobState
 from styled.root import Root
 from styled.store.records import Event
@@ -65,6 +65,16 @@ def test_a_daemon_shows_a_result_on_the_page_soon_after_its_job(root: Root) -> N
         wait_until(lambda: page.exists() and job.id in page.read_text(), "the page does not show the job")
 
 
+def test_a_page_that_was_still_due_when_the_daemon_stopped_is_written_by_the_next(root: Root) -> None:
+    page = root.evolution / "index.html"
+    with DaemonProcess(root, STYLED_GALLERY__AUTO="false") as daemon:
+        daemon.drop("harbour")
+        job = daemon.until("harbour", JobState.DONE)
+    assert not page.exists()
+    with DaemonProcess(root, STYLED_GALLERY__AUTO="true"):
+        wait_until(lambda: page.exists() and job.id in page.read_text(), "the page does not show the job")
+
+
 @pytest.mark.parametrize("heard", [event(), event(after="failed"), event(kind="removed", after="")])
 def test_it_is_written_after_an_end_or_a_removal_and_then_not_again_for_a_while(
     root: Root, gallery_refresher: GalleryRefresher, clock: Clock, heard: Event
@@ -93,6 +103,32 @@ def test_a_failure_is_logged_with_its_reason_and_not_repeated_at_once(
     assert "index.html" in logs[0]["said"]
     gallery_refresher.note([event()])
     assert (gallery_refresher.wake_after() or 0.0) > RETRY_S - 1.0
+
+
+def test_a_page_that_could_not_be_written_is_tried_again_less_and_less_often_until_it_is(
+    root: Root, gallery_refresher: GalleryRefresher, clock: Clock
+) -> None:
+    page = root.evolution / "index.html"
+    page.mkdir()
+    gallery_refresher.note([event()])
+    pauses = []
+    for _ in range(3):
+        write(gallery_refresher, clock)
+        pauses.append(gallery_refresher.wake_after() or 0.0)
+    assert pauses[0] > RETRY_S - 1.0
+    assert pauses[1] > pauses[0]
+    assert LONGEST_PAUSE_S >= pauses[2] > pauses[1]
+    page.rmdir()
+    write(gallery_refresher, clock)
+    assert "<title>styled: results</title>" in page.read_text()
+    assert gallery_refresher.wake_after() is None
+
+
+def test_a_writing_that_hung_is_tried_again(gallery_refresher: GalleryRefresher, clock: Clock) -> None:
+    suspended(gallery_refresher, clock)
+    clock.ahead += gallery_refresher.wake_after() or 0.0
+    wait_until(lambda: gallery_refresher.turn() or gallery_refresher._process is None)
+    assert gallery_refresher.wake_after() == pytest.approx(LONGEST_PAUSE_S, rel=0.01)
 
 
 def test_it_keeps_still_when_told_to_or_while_the_disk_is_full(root: Root, clock: Clock) -> None:
