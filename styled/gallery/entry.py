@@ -10,6 +10,7 @@ from typing import Any
 from styled.errors import JobFileDamaged
 from styled.evolution import JobFile, JobFolder, all_losses, frames, read_job_file
 from styled.files.untrusted import is_file
+from styled.gallery.loss_plot import LossPlot, loss_plot
 from styled.job import input_titles
 from styled.messages import Progress
 from styled.settings import differing, plain
@@ -25,7 +26,10 @@ class GalleryEntry:
     """None when ``job.json`` is missing or damaged: there is a picture all the same."""
     frames: list[tuple[int, Path]]
     """Step and path, by step."""
-    losses: list[Progress] = field(repr=False)
+    plot: LossPlot | None = field(repr=False)
+    """Of its losses: not they themselves, which of thousands of jobs would take a gigabyte until the page is written."""
+    last: Progress | None
+    """The last step painted."""
     has_result: bool
     finished_at: float
     """Unix seconds: when the job ended, else when its folder last changed."""
@@ -62,11 +66,6 @@ class GalleryEntry:
     def digest_of(self, path: Path) -> str:
         """Return the digest of an input that ``job.json`` has, empty if none."""
         return self.job.digests.get(str(path.relative_to(self.folder.path)), "") if self.job else ""
-
-    @property
-    def last(self) -> Progress | None:
-        """The last step painted."""
-        return self.losses[-1] if self.losses else None
 
     @property
     def id(self) -> str:
@@ -107,11 +106,13 @@ def read_entry(folder: JobFolder) -> GalleryEntry:
     except JobFileDamaged:
         job = None
     ended = job.finished_at if job else None
+    losses = all_losses(folder)
     return GalleryEntry(
         folder=folder,
         job=job,
         frames=frames(folder),
-        losses=all_losses(folder),
+        plot=loss_plot(losses),
+        last=losses[-1] if losses else None,
         has_result=folder.result.is_file(),
         finished_at=ended if ended is not None else folder.path.stat().st_mtime,
     )

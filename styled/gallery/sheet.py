@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from styled import figures, images
 from styled.errors import ImageError, StyledError
+from styled.evolution import all_losses
 from styled.gallery.curve import Curve, curve_of, decades
 from styled.gallery.entry import GalleryEntry
 from styled.gallery.lettering import write
@@ -64,7 +65,7 @@ def _panel(entry: GalleryEntry) -> Image.Image:
         raise StyledError(f"{entry.name} has no picture yet", "Wait for its first frame: styled follow JOB.")
     rows = [_row(_main_pictures(entry), _MAIN_HEIGHT), _row(_frame_pictures(entry), _FRAME_HEIGHT)]
     rows = [row for row in rows if row.pictures]
-    curve = curve_of(entry.losses, columns=600)
+    curve = curve_of(all_losses(entry.folder), columns=600)
     height = _MARGIN + 84 + sum(row.height + _LABEL + _GAP for row in rows) + (_PLOT_HEIGHT + 50 if curve else 0)
     panel = Image.new("RGB", (WIDTH, height + _MARGIN // 2), _PAPER)
     draw = ImageDraw.Draw(panel)

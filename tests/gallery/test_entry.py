@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from styled.evolution import read_job_file, write_job_file
+from styled.evolution import LossLog, read_job_file, write_job_file
 from styled.gallery.entry import job_folders, read_entry
 from styled.settings import Settings
-from tests.gallery.conftest import MakeJob
+from tests.gallery.conftest import MakeJob, progress
 
 
 def test_a_job_is_read_in_full(make_job: MakeJob) -> None:
@@ -23,6 +25,31 @@ def test_a_job_is_read_in_full(make_job: MakeJob) -> None:
         ("style", folder.input / "style.png"),
         ("style 2", folder.input / "style-2.png"),
     ]
+
+
+def test_what_is_kept_of_a_job_does_not_grow_with_its_steps(make_job: MakeJob) -> None:
+    """The page of thousands of results is made of all their entries at once."""
+
+    def kept_bytes(steps: int) -> int:
+        folder = make_job(frame_steps=())
+        folder.losses.unlink()
+        with LossLog(folder) as log:
+            for step in range(1, steps + 1):
+                log.append(progress(step, 1e6 / step, layers={f"style.block{block}_conv1": 1.0 for block in range(9)}))
+        read_entry(folder)  # what is read for the first time stays
+        tracemalloc.start()
+        try:
+            entry = read_entry(folder)
+            gc.collect()
+            kept = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert entry.last is not None
+        assert entry.last.step == steps
+        assert entry.plot is not None
+        return kept
+
+    assert kept_bytes(6000) < 1.5 * kept_bytes(600)
 
 
 def test_settings_are_those_that_differ_from_the_defaults_and_the_rest(make_job: MakeJob) -> None:
