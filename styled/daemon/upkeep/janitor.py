@@ -146,7 +146,7 @@ class Janitor:
             if step.action == "note":
                 self._store.change(step.job.id, reason=step.why)
                 return
-            self._job_commands.remove(step.job.id)
+            self._job_commands.remove(step.job.number)  # its id may look like the number of another
         except (NoSuchJob, IllegalMove) as error:
             self._log.info("not removed after all", job=step.job.id, why=error.message)
         except (ControlError, StoreError) as error:  # this one only; the next look tries again

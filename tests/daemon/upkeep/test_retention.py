@@ -17,6 +17,7 @@ from styled.errors import ControlError
 from styled.evolution import JobFolder
 from styled.job import Job, JobState
 from styled.root import Root
+from styled.store.adoption import adopt_folders
 from tests.daemon.workshop import Workshop
 from tests.deadlines import wait_until
 
@@ -227,6 +228,20 @@ def test_while_the_clock_is_in_doubt_nothing_goes_for_its_age_and_that_is_said(w
         janitor._due_at = 0.0
         janitor.turn()
         assert janitor.trouble == ""
+
+
+def test_an_old_job_whose_folder_is_called_like_another_s_number_goes_and_the_other_stays(workshop: Workshop) -> None:
+    other, old = done_long_ago(workshop, "other"), done_long_ago(workshop, "old")
+    workshop.store.change(other.id, finished_at=time.time() - 2 * DAY)
+    (workshop.root.evolution / old.id).rename(workshop.root.evolution / str(other.number))
+    workshop.store.remove(old.id)
+    (renamed,), _ = adopt_folders(workshop.store, workshop.root.evolution)
+    assert renamed.id == str(other.number)
+    workshop.store.move(renamed.id, JobState.CANCELLED, finished_at=time.time() - 40 * DAY)
+    with Janitor(workshop.root, workshop.store, workshop.job_commands, RetentionConfig(days=30)) as janitor:
+        wait_until(lambda: janitor.turn() or len(workshop.store.jobs()) == 1)
+    assert [job.id for job in workshop.store.jobs()] == [other.id]
+    assert (workshop.root.evolution / other.id / "input" / "content.png").is_file()
 
 
 def test_a_job_whose_folder_was_deleted_is_told_and_goes_when_it_is_old(workshop: Workshop) -> None:
