@@ -278,8 +278,13 @@ class Dispatcher:
             record(self._root, job)
             handle = self.runner.submit(self._task(job))
         except OSError as error:
-            trouble = passing_trouble(error, "its worker could not be started")
+            where = f": {error.filename}" if error.filename else ""
+            trouble = passing_trouble(error, f"its worker could not be started{where}")
             if isinstance(trouble, StorageRefuses):
+                # One file of this job alone may be refused, its log say: no reason to keep the others waiting.
+                if self._lacks_room_alone(job.id, trouble.message):
+                    self._moves.wait_for_room(job, str(trouble), elsewhere=False)
+                    return
                 self._moves.wait_on(job, trouble.message, RETRY_S)
                 raise trouble from error
             whose = Blame.MACHINE if of_the_machine(error, sys.executable) else Blame.UNKNOWN
@@ -361,12 +366,16 @@ class Dispatcher:
         verdict, reason = verdict_of(ended)
         self.ends[verdict] += 1
         self._log.info("ended", job=job_id, verdict=verdict, reason=reason, exit_code=ended.returncode)
-        if verdict is not Verdict.DISK_FULL:
-            return
-        if ended.elsewhere or self._disk_full(reason):
+        if verdict is Verdict.DISK_FULL:
+            self._lacks_room_alone(job_id, reason, elsewhere=ended.elsewhere)
+
+    def _lacks_room_alone(self, job_id: str, reason: str, *, elsewhere: bool = False) -> bool:
+        """Take note that a job was refused room; return whether the disk takes other files, or is another machine's."""
+        if elsewhere or self._disk_full(reason):
             self._setbacks.count(job_id, Setback.ROOM)
-        else:  # the disk is full, whatever the job
-            self._setbacks.forget(job_id, Setback.ROOM)
+            return True
+        self._setbacks.forget(job_id, Setback.ROOM)  # the disk is full, whatever the job
+        return False
 
     def _end(self, job_id: str, ended: Ended) -> None:
         self._due_at = 0.0

@@ -94,8 +94,8 @@ class Moves:
         else:
             self.fail(
                 job,
-                f"{reason} It had no room {times} times without progress, though the disk takes smaller files: make room"
-                f" for it, then: styled retry {job.number}; or paint it smaller: styled again {job.number}",
+                f"{reason} It was refused {times} times without progress, though the disk takes other files: make room for"
+                f" it, or mend its folder, then: styled retry {job.number}; or paint it smaller: styled again {job.number}",
             )
 
     def wait_for_input(self, job: Job, reason: str) -> None:

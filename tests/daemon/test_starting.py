@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from styled.backend.runner import Task
-from styled.errors import DiskFull
-from styled.job import JobState
+from styled.daemon.moves import MOST_WITHOUT_ROOM
+from styled.daemon.supervisor import RETRY_S
+from styled.daemon.upkeep.disk import Room
+from styled.errors import DiskFull, StorageRefuses
+from styled.evolution import JobFolder
+from styled.job import Job, JobState
 from styled.store.store import Store
 from tests.daemon.conftest import Desk
 from tests.daemon.test_queue_machine import Puppet
@@ -65,6 +69,63 @@ def test_an_input_on_a_disk_that_is_away_waits_for_the_disk(desk: Desk, monkeypa
     waiting = desk.now(job)
     assert (waiting.state, waiting.attempts, waiting.not_before) == (JobState.WAITING, 0, 0.0)
     assert waiting.reason == "evolution/ is away"
+
+
+def refuse_log(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, job: Job, number: int, *, whole_disk: bool = False
+) -> list[float]:
+    """Have a job's log not be opened, and the disk refuse all else from then on; return a list that gets the time of each try."""
+    log = JobFolder(desk.root.evolution / job.id).log
+    real = Puppet.submit
+    tries: list[float] = []
+
+    def submit(puppet: Puppet, task: Task) -> str:
+        if task.id == job.id:
+            tries.append(desk.clock())
+            desk.refusal = number if whole_disk else 0
+            raise OSError(number, os.strerror(number), str(log))
+        return real(puppet, task)
+
+    monkeypatch.setattr(Puppet, "submit", submit)
+    return tries
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EUCLEAN, errno.ESTALE, errno.EDQUOT])
+def test_a_job_whose_own_log_is_refused_keeps_no_other_waiting_and_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    job, other = desk.add("harbour"), desk.add("wave")
+    tries = refuse_log(monkeypatch, desk, job, number)
+    for _ in range(20):
+        assert desk.turn() is None
+        desk.clock.pass_by(1.0)
+    assert len(tries) == 1
+    assert desk.puppet.live.keys() == {other.id}
+    waiting = desk.now(job)
+    assert (waiting.state, waiting.attempts) == (JobState.WAITING, 0)
+    assert "log.txt" in waiting.reason
+    assert os.strerror(number) in waiting.reason
+    desk.puppet.parallel = 2
+    for _ in range(400):
+        assert desk.turn() is None
+        desk.clock.pass_by(1.0)
+    assert len(tries) == MOST_WITHOUT_ROOM
+    assert desk.now(job).state is JobState.FAILED
+    assert f"styled retry {job.number}" in desk.now(job).reason
+
+
+def test_a_start_on_a_disk_that_takes_nothing_is_no_job_s_fault(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = desk.add("harbour")
+    tries = refuse_log(monkeypatch, desk, job, errno.EIO, whole_disk=True)
+    for _ in range(2 * MOST_WITHOUT_ROOM):
+        assert type(desk.turn()) is StorageRefuses
+        waiting = desk.now(job)
+        assert (waiting.state, waiting.attempts) == (JobState.WAITING, 0)
+        assert waiting.not_before == desk.clock() + RETRY_S
+        assert desk.disk.look() is not Room.ENOUGH
+        desk.refusal = 0
+        desk.clock.pass_by(RETRY_S)
+    assert len(tries) == 2 * MOST_WITHOUT_ROOM
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, method: str, times: int) -> None:
