@@ -108,6 +108,7 @@ class Dispatcher:
         )
         self._cut_off: Exception | None = None
         """What was raised after a job was claimed, maybe before it had a worker."""
+        self._is_detached = False
         self._reports: deque[Report] = deque()
         self._checking: dict[str, tuple[Result, Future[None]]] = {}
         self._checker = LastingThread("styled-result-check")
@@ -214,7 +215,12 @@ class Dispatcher:
             self.runner.stop(job, grace_s)
 
     def detach(self, grace_s: float) -> None:
-        """Prepare for the daemon's end: workers that cannot outlive it stop, and their jobs go back to waiting."""
+        """Prepare for the daemon's end: workers that cannot outlive it stop, and their jobs go back to waiting.
+
+        Nothing starts from then on. Nor is a start that was cut off made up for: jobs whose workers run on are not
+        busy any more, and look as if they had none. The next daemon tells them apart.
+        """
+        self._is_detached = True
         self.runner.detach(grace_s)
 
     def close(self) -> None:
@@ -224,6 +230,8 @@ class Dispatcher:
     # -- starting ------------------------------------------------------------------------------------------
 
     def _start_due(self) -> None:
+        if self._is_detached:
+            return
         if self._cut_off is not None:
             self._put_back(self._cut_off)
             self._cut_off = None

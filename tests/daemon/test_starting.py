@@ -207,3 +207,24 @@ def test_a_worker_whose_handle_could_not_be_noted_is_the_only_one(desk: Desk, mo
     assert desk.turn() is None
     assert desk.puppet.live.keys() == {job.id}
     assert desk.now(job).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize("store_works_again", [True, False])
+def test_attempts_that_run_on_without_the_daemon_stay_running_though_a_start_was_cut_off(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, store_works_again: bool
+) -> None:
+    desk.puppet.parallel = 3
+    job = desk.add("harbour")
+    monkeypatch.setattr(Puppet, "submit", lambda puppet, task: (puppet.live.update({task.id: False}), "slurm:x")[1])
+    assert desk.turn() is None
+    cut_off, other = desk.add("wave"), desk.add("town")
+    (desk.root.evolution / cut_off.id / cut_off.content).unlink()
+    refuse(monkeypatch, "move", 1 if store_works_again else 10)
+    assert type(desk.turn()) is DiskFull
+    monkeypatch.setattr(Puppet, "detach", lambda puppet, _: puppet.live.clear())  # as on a cluster: they are let go of
+    desk.dispatcher.detach(1.0)
+    for _ in range(3):
+        assert desk.turn() is None
+    assert (desk.now(job).state, desk.now(job).handle) == (JobState.RUNNING, "slurm:x")
+    assert desk.now(other).state is JobState.WAITING
+    assert desk.puppet.live == {}
