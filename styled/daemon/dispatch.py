@@ -257,11 +257,13 @@ class Dispatcher:
         for _ in range(_STARTS_A_TURN):
             if not (self._is_due() and self._has_free_slot()):
                 return
+            # Resumed faster than its worker could end, which may take days: another one's turn.
+            busy = self.busy()
             # Asked first: a claim is a transaction, also when there is nothing to claim.
-            self._due_at = self._store.next_due(self._clock())
+            self._due_at = self._store.next_due(self._clock(), but=busy)
             if not self._is_due():
                 return
-            job = self._store.claim_next(self._clock())
+            job = self._store.claim_next(self._clock(), but=busy)
             if job is None:  # the clock was set back in between
                 return
             self._start(job)
@@ -273,10 +275,6 @@ class Dispatcher:
         return self._due_at is not None and self._clock() >= self._due_at
 
     def _start(self, job: Job) -> None:
-        if job.id in self.busy():
-            # Paused and resumed, or cancelled and retried, faster than its worker could end.
-            self._store.move(job.id, JobState.WAITING, attempts=job.attempts - 1, not_before=self._clock() + 1.0)
-            return
         if job.attempts > self._config.max_attempts:
             self._moves.fail(job, f"it was started {job.attempts - 1} times and never reached a checkpoint")
             return

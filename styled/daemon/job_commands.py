@@ -61,15 +61,21 @@ class JobCommands:
         return self._moved(paused)
 
     def resume(self, ref: str | int) -> Job:
-        """Put a paused job back into the queue; it goes on from its checkpoint.
+        """Put a paused job back into the queue; it goes on from its checkpoint, once its worker has ended.
 
         Raises:
             NoSuchJob: no such job.
             IllegalMove: it is not paused.
         """
+        job = self._store.find(ref)
         return self._moved(
             self._store.move(
-                self._store.find(ref).id, JobState.WAITING, expect=JobState.PAUSED, attempts=0, not_before=0.0
+                job.id,
+                JobState.WAITING,
+                expect=JobState.PAUSED,
+                attempts=0,
+                not_before=0.0,
+                **self._handle(job),
             )
         )
 

@@ -7,6 +7,7 @@ when the call returns; only the heartbeat and the progress of running jobs may b
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -39,6 +40,8 @@ _SLOW_BEAT_S = 4.0
 _OUTER = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _INNER = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner"))
 """How a change begins, ends and is undone: alone, and inside a batch."""
+
+_BUT = "AND id NOT IN (SELECT value FROM json_each(:but))"
 
 _CHANGEABLE = frozenset(JOB_COLUMNS) - {"id", "number", "state"}
 
@@ -248,25 +251,25 @@ class Store(Queries):
             self._record("moved", moved, job.state, to, moved.reason)
         return moved
 
-    def claim_next(self, now: float | None = None) -> Job | None:
-        """Move the next waiting job to ``running``, count and name the attempt, and return it; None if none is due."""
+    def claim_next(self, now: float | None = None, *, but: Collection[str] = ()) -> Job | None:
+        """Move the next waiting job, but some, to ``running``, count and name the attempt, and return it; None if none is due."""
         now = self._clock() if now is None else now
         try:
-            return self._claim_next(now)
+            return self._claim_next(now, but)
         except DataDamaged:  # its row: taken from its folder now, so it comes again
             self.mend()
-            return self._claim_next(now)
+            return self._claim_next(now, but)
 
-    def _claim_next(self, now: float) -> Job | None:
+    def _claim_next(self, now: float, but: Collection[str]) -> Job | None:
         with self._transaction():
             row = self._db.execute(
                 f"UPDATE jobs SET state = 'running', attempts = attempts + 1, reason = '',"  # noqa: S608  # only our own words
                 "  attempt = lower(hex(randomblob(6))), handle = '', node = '', started_at = coalesce(started_at, :started)"
                 " WHERE number = (SELECT number FROM jobs WHERE state = 'waiting'"
-                "   AND (not_before <= :now OR not_before > :now + :longest)"
+                f"   AND (not_before <= :now OR not_before > :now + :longest) {_BUT}"
                 "   ORDER BY priority DESC, number LIMIT 1) AND state = 'waiting'"
                 f" RETURNING {', '.join(JOB_COLUMNS)}",
-                {"now": now, "started": self._clock(), "longest": _LONGEST_WAIT_S},
+                {"now": now, "started": self._clock(), "longest": _LONGEST_WAIT_S, "but": json.dumps(list(but))},
             ).fetchone()
             if row is None:
                 return None
@@ -283,25 +286,27 @@ class Store(Queries):
             self._counted_at, self._counts = last, super().counts()
         return self._counts
 
-    def next_due(self, now: float) -> float | None:
+    def next_due(self, now: float, *, but: Collection[str] = ()) -> float | None:
         """Return from when on :meth:`claim_next` has a job to give, Unix seconds, maybe past; None if no job waits.
 
         Args:
             now: as :meth:`claim_next` will be given it; by another clock a job would be due that is not given.
+            but: likewise.
         """
-        latest = now + _LONGEST_WAIT_S
+        values = {"now": now, "latest": now + _LONGEST_WAIT_S, "but": json.dumps(list(but))}
         with self._reading() as db:
             # In the order of the queue, as claim_next looks: a long queue whose first job is due is not read to its end.
             due = db.execute(
-                "SELECT not_before FROM jobs WHERE state = 'waiting' AND (not_before <= ? OR not_before > ?)"
-                " ORDER BY priority DESC, number LIMIT 1",
-                (now, latest),
+                "SELECT not_before FROM jobs WHERE state = 'waiting' AND (not_before <= :now OR not_before > :latest)"  # noqa: S608  # only our own words
+                f" {_BUT} ORDER BY priority DESC, number LIMIT 1",
+                values,
             ).fetchone()
             if due is not None:
                 return float(due[0]) if due[0] <= now else 0.0
             row = db.execute(
-                "SELECT min(CASE WHEN not_before > ? THEN 0.0 ELSE not_before END) FROM jobs WHERE state = 'waiting'",
-                (latest,),
+                "SELECT min(CASE WHEN not_before > :latest THEN 0.0 ELSE not_before END) FROM jobs"  # noqa: S608  # as above
+                f" WHERE state = 'waiting' {_BUT}",
+                values,
             ).fetchone()
         return None if row[0] is None else float(row[0])
 

@@ -8,10 +8,14 @@ import shutil
 import psutil
 import pytest
 
+from styled.backend.runner import Ended
+from styled.daemon.job_commands import JobCommands
+from styled.daemon.upkeep.trash import Trash
 from styled.errors import ControlError, DiskFull, IllegalMove, NoSuchJob
 from styled.evolution import JobFolder, read_job_file, read_losses
 from styled.job import JobState
 from styled.store.adoption import adopt_folders
+from tests.daemon.conftest import Desk
 from tests.daemon.workshop import Workshop
 
 pytestmark = pytest.mark.processes
@@ -42,6 +46,35 @@ def test_resuming_before_the_worker_has_ended_does_not_start_a_second_one(worksh
     folder = JobFolder(workshop.root.evolution / job.id)
     assert [line.step for line in read_losses(folder).losses] == list(range(1, 25))
     assert workshop.ended[0].attempts == 0
+
+
+def test_a_resumed_job_whose_worker_cannot_be_ended_waits_for_that_and_the_next_one_runs(desk: Desk) -> None:
+    desk.puppet.parallel, desk.puppet.outlives = 2, True
+    job = desk.add("held")
+    assert desk.turn() is None
+    desk.store.update_progress(job.id, handle="local:7:8.000", attempts=0)
+    with Trash(desk.root) as trash:
+        orders = JobCommands(desk.root, desk.store, desk.dispatcher, desk.puppet, trash)
+        orders.pause(job.number, by="ada")
+        assert desk.turn() is None
+        resumed = orders.resume(job.number)
+    assert (resumed.state, resumed.handle) == (JobState.WAITING, "local:7:8.000")
+    other = desk.add("other")
+    assert desk.turn() is None
+    before = desk.store.last_event()
+    for _ in range(5):
+        desk.clock.pass_by(1.0)
+        assert desk.turn() is None
+    assert desk.store.last_event() == before
+    assert desk.now(other).state is JobState.RUNNING
+    assert desk.now(job) == resumed
+    # Also the next daemon knows that it has a worker.
+    desk.dispatcher.recover()
+    assert desk.turn() is None
+    assert desk.now(job) == resumed
+    desk.puppet.end(job.id, Ended(-9, asked_to_stop=True))
+    assert desk.turn() is None
+    assert (desk.now(job).state, desk.now(job).attempts) == (JobState.RUNNING, 1)
 
 
 def test_a_waiting_job_can_be_paused_and_cancelled(workshop: Workshop) -> None:

@@ -266,6 +266,19 @@ def test_a_job_is_due_by_the_clock_that_claims_it(store: Store, add_job: AddJob,
     assert store.claim_next(steady + 60.0) is not None
 
 
+def test_jobs_that_are_not_to_be_claimed_are_passed_over(store: Store, add_job: AddJob, clock: FakeClock) -> None:
+    first, second, later = add_job(priority=5), add_job(), add_job(not_before=clock() + 60.0)
+    but = {first.id}
+    assert store.next_due(clock(), but=but) == 0.0
+    claimed = store.claim_next(clock(), but=but)
+    assert claimed is not None
+    assert claimed.id == second.id
+    assert store.next_due(clock(), but=but) == later.not_before
+    assert store.claim_next(clock(), but=but) is None
+    assert store.next_due(clock(), but={first.id, later.id}) is None
+    assert store.next_due(clock()) == 0.0
+
+
 def test_progress_of_a_job_that_is_gone_is_left_alone(store: Store) -> None:
     store.update_progress("20261122-201500-gone", step=3)
 
