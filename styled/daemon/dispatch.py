@@ -408,7 +408,7 @@ class Dispatcher:
         match verdict:
             case Verdict.STOPPED:
                 asked = ended.asked_to_stop or bool(ended.stopped_by)
-                self._moves.wait_on(job, reason, 0.0 if asked else self._config.backoff_s[0])
+                self._moves.wait_on(job, reason, 0.0 if asked else self._setbacks.lasting_delay_s(1))
             case Verdict.DISK_FULL:
                 self._moves.wait_for_room(job, reason, elsewhere=ended.elsewhere)
             case Verdict.OUT_OF_REACH:
@@ -416,9 +416,8 @@ class Dispatcher:
             case Verdict.LOST:
                 # At once: it is no fault of the job's. Later each time if there is never any progress in between.
                 times = self._setbacks.count(job_id, Setback.LOST) - 1
-                self._moves.wait_on(
-                    job, f"{reason}; it goes on from its checkpoint", self._setbacks.delay_s(times) if times else 0.0
-                )
+                delay = self._setbacks.lasting_delay_s(times) if times else 0.0
+                self._moves.wait_on(job, f"{reason}; it goes on from its checkpoint", delay)
             case Verdict.OUT_OF_MEMORY:
                 self._moves.step_down(job, reason)
             case Verdict.HOPELESS:

@@ -86,7 +86,7 @@ class Moves:
         """
         times = self._setbacks.of(job.id, Setback.ROOM)
         if elsewhere:
-            self.wait_on(job, reason, self._setbacks.delay_s(times))
+            self.wait_on(job, reason, self._setbacks.lasting_delay_s(times))
         elif not times:
             self.wait_on(job, reason, 0.0)
         elif times < MOST_WITHOUT_ROOM:
@@ -103,7 +103,7 @@ class Moves:
         if self._is_away():
             self.wait_on(job, AWAY, 0.0)
             return
-        delay = self._setbacks.delay_s(self._setbacks.count(job.id, Setback.INPUT))
+        delay = self._setbacks.lasting_delay_s(self._setbacks.count(job.id, Setback.INPUT))
         self._log.warning("an input is out of reach; tried again later", job=job.id, seconds=delay, reason=reason)
         self.wait_on(job, reason, delay)
 

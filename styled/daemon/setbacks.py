@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+LEAST_S = 5.0
+"""That a job is put off which is never given up, also where jobs are tried again at once: else it is always the next one."""
+
 
 class Setback(StrEnum):
     """What kept a job from going on."""
@@ -49,3 +52,7 @@ class Setbacks:
         """Return for how many seconds a job is put off to which something has happened so many times."""
         backoff = self._backoff_s()
         return backoff[min(max(times, 1), len(backoff)) - 1]
+
+    def lasting_delay_s(self, times: int) -> float:
+        """Return the same for what a job is never given up for."""
+        return max(LEAST_S, self.delay_s(times))

@@ -17,6 +17,7 @@ from styled.backend.orphans import Process
 from styled.config import QueueConfig
 from styled.daemon import moves
 from styled.daemon.dispatch import Dispatcher
+from styled.daemon.setbacks import LEAST_S
 from styled.errors import DiskFull
 from styled.evolution import JobFolder, load_checkpoint, read_job_file, read_losses
 from styled.job import Job, JobState
@@ -274,9 +275,10 @@ def test_a_stopped_job_waits_with_its_checkpoint_and_goes_on_from_it(workshop: W
 
 def test_a_worker_stopped_by_a_stranger_is_started_again(workshop: Workshop) -> None:
     job = workshop.add("slow", steps=24)
-    workshop.dispatcher.reconfigure(QueueConfig(backoff_s=(0.01,)))
     workshop.until_step(job, 2)
     os.kill(workshop.pid(job), signal.SIGTERM)
+    assert workshop.until(job, JobState.WAITING).not_before > workshop.clock()
+    workshop.shift += LEAST_S
     workshop.until(job, JobState.DONE)
 
 

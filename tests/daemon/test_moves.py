@@ -8,14 +8,18 @@ from itertools import pairwise
 import pytest
 
 from styled.backend.runner import Ended
+from styled.config import QueueConfig
 from styled.daemon.moves import MOST_WITHOUT_ROOM
+from styled.daemon.setbacks import LEAST_S
 from styled.errors import DiskFull, InputOutOfReach, StorageRefuses, StyledError
 from styled.job import Job, JobState
 from styled.messages import Failure
 from tests.daemon.conftest import Desk
+from tests.daemon.test_starting import Unseen
 
 pytestmark = pytest.mark.processes
 
+UNREAD = InputOutOfReach("input/content.png cannot be read: Input/output error")
 NO_ROOM = DiskFull("evolution/big/checkpoint has 2000 MB free, 3000 MB are needed")
 
 
@@ -92,22 +96,55 @@ def test_a_node_without_room_is_tried_later_each_time_and_fails_nobody(desk: Des
 
 def test_a_job_whose_input_cannot_be_read_waits_and_the_queue_goes_on(desk: Desk) -> None:
     job, other = desk.add("harbour"), desk.add("wave")
-    unread = InputOutOfReach("input/content.png cannot be read: Input/output error")
-    assert len(run(desk, job, ended(unread), 1)) == 1
+    assert len(run(desk, job, ended(UNREAD), 1)) == 1
     assert desk.disk.note == ""
     assert desk.puppet.live.keys() == {other.id}
     waiting = desk.now(job)
     assert (waiting.state, waiting.attempts) == (JobState.WAITING, 0)
     assert waiting.reason.startswith("input/content.png cannot be read")
     desk.puppet.parallel = 2
-    times = run(desk, job, ended(unread), 300)
+    times = run(desk, job, ended(UNREAD), 300)
     assert [after - before for before, after in pairwise(times)][:2] == [60.0, 60.0]
     desk.clock.pass_by(60.0)
     assert desk.turn() is None
     desk.away, desk.free = True, 0
-    desk.puppet.end(job.id, ended(unread))
+    desk.puppet.end(job.id, ended(UNREAD))
     assert desk.turn() is None
     assert desk.now(job).reason == "evolution/ is away"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(ended(UNREAD), id="input"),
+        pytest.param(ended(NO_ROOM, elsewhere=True), id="room elsewhere"),
+        pytest.param(Ended(-1, lost="node1"), id="lost"),
+        pytest.param(Ended(75), id="stopped by a stranger"),
+    ],
+)
+def test_what_is_never_given_up_is_put_off_a_little_also_where_jobs_are_tried_again_at_once(
+    desk: Desk, how: Ended
+) -> None:
+    desk.dispatcher.reconfigure(QueueConfig(max_attempts=2, backoff_s=(0.0,)))
+    job, other = desk.add("harbour"), desk.add("wave")
+    for _ in range(2):  # the first time a job may be tried again at once
+        assert desk.turn() is None
+        if job.id in desk.puppet.live:
+            desk.puppet.end(job.id, how)
+            assert desk.turn() is None
+    assert desk.puppet.live.keys() == {other.id}
+    assert (desk.now(job).state, desk.now(job).not_before) == (JobState.WAITING, desk.clock() + LEAST_S)
+
+
+def test_an_input_that_cannot_be_looked_at_keeps_no_other_waiting_where_jobs_are_tried_again_at_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.dispatcher.reconfigure(QueueConfig(max_attempts=2, backoff_s=(0.0,)))
+    job, other = desk.add("harbour"), desk.add("wave")
+    Unseen(monkeypatch, desk.root.evolution / job.id / job.content).number = errno.EIO
+    assert desk.turn() is None
+    assert desk.puppet.live.keys() == {other.id}
+    assert (desk.now(job).state, desk.now(job).not_before) == (JobState.WAITING, desk.clock() + LEAST_S)
 
 
 def test_a_disk_that_refuses_what_a_job_writes_holds_the_queue_for_a_moment(desk: Desk) -> None:

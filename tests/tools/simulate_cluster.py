@@ -151,10 +151,17 @@ def main() -> None:
         with Store.open(root) as store:
             fill(root, store, given.jobs)
             script = Script(given.nodes, given.lost)
-            # A node that is lost again and again puts off; here nothing waits for a clock.
+            # A node that is lost again and again puts off, by some seconds at least: here they are milliseconds.
             config = QueueConfig(parallel=64, backoff_s=(0.0,))
             done: Counter[str] = Counter()
-            dispatcher = Dispatcher(root, store, script, config, ended=lambda job: done.update([job.id]))
+            dispatcher = Dispatcher(
+                root,
+                store,
+                script,
+                config,
+                ended=lambda job: done.update([job.id]),
+                clock=lambda: 1000.0 * time.monotonic(),
+            )
             dispatcher.recover()
             dispatcher.changed()
             profile = cProfile.Profile()
