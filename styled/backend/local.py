@@ -333,6 +333,10 @@ class LocalRunner:
         """Return the jobs that have a worker."""
         return self._orphans.jobs.union(self._workers)
 
+    def held(self) -> frozenset[str]:
+        """Return the jobs whose worker was killed long ago, and lives."""
+        return self._orphans.jobs.union(job for job, worker in self._workers.items() if worker.is_unending)
+
     def wake_after(self) -> float | None:
         """Return in how many seconds a worker may have to be killed."""
         due = [self._due(worker) for worker in self._workers.values()]

@@ -135,6 +135,9 @@ class Runner(Protocol):
     def running(self) -> frozenset[str]:
         """Return the jobs whose ``Ended`` was not yet returned."""
 
+    def held(self) -> frozenset[str]:
+        """Return which of :meth:`running` have a worker that cannot be ended: for days perhaps, nobody knows."""
+
     def wake_after(self) -> float | None:
         """Return in how many seconds :meth:`poll` has to be called though nobody speaks, None for no need."""
 

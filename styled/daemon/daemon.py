@@ -271,8 +271,6 @@ class Daemon:
             if not self._evolution_watch.trouble:
                 do(Part.RETENTION, self._janitor.turn)
                 do(Part.RECORDS, self._record_check.turn)
-            if self._draining and not self._dispatcher.busy():
-                self._stopping = True
             do(Part.EVENTS, self._follow_events)
             if time.monotonic() >= self._beat_due:
                 self._beat()
@@ -289,9 +287,14 @@ class Daemon:
 
     def _may_end(self) -> bool:
         """Whether the daemon was asked to stop and all is in order, or cannot be brought in order in time."""
+        if not (self._stopping or self._draining):
+            return False
+        if not self._dispatcher.awaited():
+            self._stopping = True
+            return True
         if not self._stopping:
             return False
-        if not self._dispatcher.busy() or time.monotonic() >= self._stop_by:
+        if time.monotonic() >= self._stop_by:
             return True
         # The workers have ended, and it cannot be noted: the next daemon finds that out.
         return not self._runner.running() and self._supervisor.fails(Part.DISPATCH)

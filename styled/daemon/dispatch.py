@@ -198,6 +198,10 @@ class Dispatcher:
         """Return the jobs that hold a slot: their worker lives, or its end is still being dealt with."""
         return self.runner.running() | self._checking.keys() | {report.id for report in self._reports}
 
+    def awaited(self) -> frozenset[str]:
+        """Return the busy jobs whose worker is going to end: the daemon waits for no other when it is to end itself."""
+        return self.busy() - self.runner.held()
+
     def wake_after(self) -> float | None:
         """Return in how many seconds :meth:`turn` must be called at the latest."""
         waits = [self.runner.wake_after()]

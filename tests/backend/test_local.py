@@ -170,12 +170,13 @@ def test_a_worker_that_sigkill_does_not_end_does_not_keep_the_loop_awake(
         assert bench.runner.poll() == []
         assert bench.runner.wake_after() > 0.5  # type: ignore[operator]
         assert bench.runner.trouble == ""
+        assert bench.runner.held() == set()
         bench.shift = 31.0
         for _ in range(2):
             assert bench.runner.poll() == []
             assert bench.runner.wake_after() > 0.5  # type: ignore[operator]
         assert f"process {process.pid}" in bench.runner.trouble
-        assert bench.runner.running() == {"job"}
+        assert bench.runner.running() == bench.runner.held() == {"job"}
     bench.shift = 33.0
     assert bench.ended().returncode == -signal.SIGKILL
     assert bench.runner.trouble == ""

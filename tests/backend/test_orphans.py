@@ -88,7 +88,7 @@ def test_an_orphan_that_cannot_be_ended_holds_its_job_and_no_other(
     ended = Process(os.getpid(), 0.0)
     attempts = [attempt(Process.running_as(stubborn.pid)), attempt(ended, "other")]
     assert runner.attach(attempts) == {"job"}
-    assert runner.running() == {"job"}
+    assert runner.running() == runner.held() == {"job"}
     assert runner.capacity() == 2, "it paints nothing: another job may"
     assert f"process {stubborn.pid}" in runner.trouble
     [report] = runner.poll()
@@ -101,7 +101,7 @@ def test_an_orphan_that_cannot_be_ended_holds_its_job_and_no_other(
     [report] = wait_until(runner.poll)
     assert isinstance(report.what, Ended)
     assert verdict_of(report.what) == (Verdict.STOPPED, "")
-    assert (runner.running(), runner.capacity(), runner.trouble) == (frozenset(), 1, "")
+    assert (runner.held(), runner.running(), runner.capacity(), runner.trouble) == (frozenset(), frozenset(), 1, "")
     assert runner.poll() == []
 
 

@@ -10,10 +10,13 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from styled.backend.orphans import Process
+from styled.daemon import daemon as daemon_module
 from styled.daemon.process.lock import holder_of
 from styled.daemon.process.service import start_detached
 from styled.errors import SettingsError
@@ -21,6 +24,10 @@ from styled.evolution import JobFolder, read_losses
 from styled.job import JobState
 from styled.root import Root
 from styled.store.reader import StoreReader
+from styled.store.store import Store
+from tests.daemon.test_dispatch import stranger
+from tests.daemon.test_start import Waits, opened
+from tests.daemon.workshop import add_job
 from tests.deadlines import patience, wait_until
 from tests.faults.daemon_process import DaemonProcess, check_invariant, workers_of
 
@@ -178,6 +185,29 @@ def test_draining_lets_the_running_job_end_and_starts_no_other(daemon: DaemonPro
     daemon.client.request("stop", drain=True)
     assert daemon.process.wait(patience(30)) == 0
     assert [job.state for job in daemon.jobs()] == [JobState.DONE, JobState.WAITING]
+
+
+def test_draining_does_not_wait_for_the_worker_of_an_earlier_daemon_that_cannot_be_ended(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_module, "start_logging", lambda *_, **__: SimpleNamespace(trouble=""))
+    for name, value in (("kill_group", lambda _pid: None), ("_PATIENCE_S", 0.0), ("_KILLED_S", 0.0)):
+        monkeypatch.setattr(f"styled.backend.orphans.{name}", value)
+    orphan = stranger()
+    with Store.open(root) as store:
+        held = add_job(root, store, "held")
+        store.claim_next()
+        store.update_progress(held.id, handle=Process(orphan.pid, orphan.create_time()).handle)
+    monkeypatch.setattr(psutil.Process, "terminate", lambda _process: None)
+    with opened(root, Waits()) as daemon:
+        assert daemon is not None
+        assert daemon._dispatcher.busy() == {held.id}
+        assert not daemon._may_end()
+        daemon.stop(drain=True)
+        assert daemon._may_end()
+    orphan.kill()
+    with Store.open(root) as store:  # the next daemon finds it again
+        assert (store.get(held.id).state, store.get(held.id).handle != "") == (JobState.RUNNING, True)
 
 
 def test_an_idle_daemon_takes_less_than_half_a_percent_of_a_core(root: Root) -> None:

@@ -313,6 +313,7 @@ def test_a_job_whose_orphan_cannot_be_ended_waits_for_that_and_the_others_are_pa
         f"process {orphan.pid} of an earlier daemon cannot be ended",
     )
     assert held.id in workshop.dispatcher.trouble
+    assert (workshop.dispatcher.busy(), workshop.dispatcher.awaited()) == ({held.id}, set())
     orphan.kill()
     workshop.until(held, JobState.DONE)
     assert workshop.dispatcher.trouble == ""

@@ -118,6 +118,9 @@ class Puppet:
         # As the seam says: until its end was told.
         return frozenset(self.live) | {report.id for report in self.reports}
 
+    def held(self) -> frozenset[str]:
+        return frozenset()
+
     def wake_after(self) -> float | None:
         return None
 

@@ -103,6 +103,9 @@ class Script:
     def running(self) -> frozenset[str]:
         return frozenset(self._running | {report.id for report in self._begun})
 
+    def held(self) -> frozenset[str]:
+        return frozenset()
+
     def wake_after(self) -> float | None:
         return 0.0
 

@@ -187,6 +187,10 @@ class RemoteRunner:
         """Return the jobs whose ``Ended`` was not yet returned."""
         return self._orphans.jobs.union(self._tasks)
 
+    def held(self) -> frozenset[str]:
+        """Return the jobs that a worker of this machine holds; a cluster ends its own."""
+        return self._orphans.jobs
+
     def wake_after(self) -> float | None:
         """Return when a bridge is to be started, or has to be written to again."""
         if self._closing:

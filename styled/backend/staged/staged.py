@@ -201,6 +201,10 @@ class StagedRunner:
         """Return the jobs whose end was not yet reported."""
         return frozenset(self._running)
 
+    def held(self) -> frozenset[str]:
+        """Return no job: the engine ends its workers."""
+        return frozenset()
+
     def wake_after(self) -> float | None:
         """Return when to look again."""
         return LOOK_S if self._running else None
