@@ -223,7 +223,8 @@ class Daemon:
         root, config, store, wake = self._root, self._config, self._store, self._signals.wake
         self._inbox = stack.enter_context(Inbox(root, store, config.inbox, defaults=config.job, wake=wake))
         self._trash = stack.enter_context(Trash(root))
-        self._trash.empty()
+        if not self._evolution_watch.trouble:  # a mount point without its disk holds nothing that is left
+            self._trash.empty()
         job_commands = JobCommands(root, store, self._dispatcher, self._runner, self._trash)
         self._janitor = stack.enter_context(
             Janitor(root, store, job_commands, config.retention, wake=wake, doubt=self._wall_clock.doubt)
@@ -335,8 +336,14 @@ class Daemon:
 
     def _is_evolution_away(self) -> bool:
         """Look whether ``evolution/`` is there; what a job's folder was missed for may be that it is not."""
-        self._evolution_watch.look()
+        if self._evolution_watch.look():
+            self._go_on()
         return bool(self._evolution_watch.trouble)
+
+    def _go_on(self) -> None:
+        """Do what waited for ``evolution/``, which has just come back."""
+        self._dispatcher.changed()
+        self._trash.empty()
 
     def _no_room(self, reason: str) -> bool:
         """Take a part's or a worker's word that a disk is full; return whether it takes other files all the same."""
@@ -388,8 +395,7 @@ class Daemon:
 
     def _look_and_tell(self) -> None:
         if self._evolution_watch.turn():
-            self._dispatcher.changed()
-            self._trash.empty()
+            self._go_on()
         before = self._disk.room
         # Not while a look at evolution/ has not come back: its file server would hang this one too.
         if self._evolution_watch.answers and self._disk.look() is not before:

@@ -18,6 +18,7 @@ import pytest
 from styled.config import Config, ControlConfig
 from styled.daemon import daemon as daemon_module
 from styled.daemon.daemon import Daemon
+from styled.daemon.process.service import Notifier
 from styled.errors import (
     DaemonAlreadyRunning,
     DaemonError,
@@ -30,7 +31,8 @@ from styled.errors import (
 )
 from styled.root import Root
 from styled.store.store import Store
-from tests.deadlines import patience
+from tests.daemon.workshop import add_job
+from tests.deadlines import patience, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -209,5 +211,28 @@ def test_a_dead_mount_in_the_place_of_evolution_keeps_no_daemon_from_starting(
         dead[0] = False
         daemon._evolution_watch.look()
         daemon._trash.empty()
+        daemon._trash._thread.close(time.monotonic() + patience(10))
+        assert not trash.exists()
+
+
+@pytest.mark.usefixtures("quiet_log")
+@pytest.mark.parametrize("seen_by", ["a beat", "a job whose folder was missed"])
+def test_what_is_left_of_deleted_jobs_is_deleted_when_its_disk_is_mounted_late(root: Root, seen_by: str) -> None:
+    with Store.open(root) as store:
+        add_job(root, store, "harbour")
+    trash = root.evolution / ".trash-12345678-wave"
+    trash.mkdir()
+    disk = root.evolution.rename(root.path / "disk")
+    root.evolution.mkdir()  # its mount point
+    with opened(root, Waits()) as daemon:
+        assert daemon is not None
+        daemon._reporter._notifier = Notifier()  # nobody is told
+        assert "holds none of the folders" in daemon._evolution_watch.trouble
+        root.evolution.rmdir()
+        disk.rename(root.evolution)
+        if seen_by == "a beat":
+            wait_until(lambda: daemon._look_and_tell() or not daemon._evolution_watch.trouble)
+        else:
+            assert not daemon._is_evolution_away()
         daemon._trash._thread.close(time.monotonic() + patience(10))
         assert not trash.exists()

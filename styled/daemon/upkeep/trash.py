@@ -74,7 +74,7 @@ class Trash:
         self._thread.submit(partial(self._delete, trash))
 
     def empty(self) -> None:
-        """Delete what an earlier daemon had no time for; to be called again, until that could be found, when the disk is back."""
+        """Delete what an earlier daemon had no time for; to be called when the disk is there, and again when it is back."""
         if self._is_emptied:
             return
         try:
