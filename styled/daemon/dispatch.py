@@ -439,9 +439,12 @@ class Dispatcher:
 
     def _finish(self, job_id: str, result: Result, error: BaseException | None) -> None:
         """A worker said that it is done: believe it if the picture decodes."""
-        trouble = passing_trouble(error, "a result cannot be read") if isinstance(error, OSError) else None
+        what = f"the result of {job_id} cannot be read"
+        trouble = passing_trouble(error, what) if isinstance(error, OSError) else None
         foreseen = error is None or isinstance(error, ImageError | OSError)
-        if error is not None and (trouble is not None or not foreseen):
+        # Looked at again and again it would keep the others waiting; from its checkpoint it is soon written anew.
+        alone = isinstance(trouble, StorageRefuses) and self._lacks_room_alone(job_id, trouble.message)
+        if error is not None and not alone and (trouble is not None or not foreseen):
             self._checking[job_id] = (
                 result,
                 self._checker.submit(partial(self._check, job_id)),
@@ -450,6 +453,9 @@ class Dispatcher:
         self._due_at = 0.0
         try:
             job = self._store.get(job_id)
+            if alone:
+                self._moves.wait_for_room(job, str(trouble), elsewhere=False)
+                return
             if isinstance(error, ImageError | OSError):
                 self._moves.try_again(job, f"its result cannot be read: {error}")
                 return

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +15,9 @@ from styled.daemon.moves import MOST_WITHOUT_ROOM
 from styled.daemon.setbacks import LEAST_S
 from styled.errors import DiskFull, InputOutOfReach, StorageRefuses, StyledError
 from styled.job import Job, JobState
-from styled.messages import Failure
+from styled.messages import Failure, Result
 from tests.daemon.conftest import Desk
+from tests.daemon.test_queue_machine import Later
 from tests.daemon.test_starting import Unseen
 
 pytestmark = pytest.mark.processes
@@ -145,6 +148,36 @@ def test_an_input_that_cannot_be_looked_at_keeps_no_other_waiting_where_jobs_are
     assert desk.turn() is None
     assert desk.puppet.live.keys() == {other.id}
     assert (desk.now(job).state, desk.now(job).not_before) == (JobState.WAITING, desk.clock() + LEAST_S)
+
+
+def test_a_job_whose_result_cannot_be_read_keeps_no_other_waiting_and_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = Later()
+    desk.dispatcher._checker.close(0.0)
+    desk.dispatcher._checker = checks
+
+    def check(path: Path, **_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr("styled.daemon.dispatch.images.check", check)
+    job, other = desk.add("harbour"), desk.add("wave")
+    done = Ended(0, result=Result(path="result.png", step=9, loss=1.0, seconds=1.0))
+    ends = 0
+    for _ in range(500):
+        if job.id in desk.puppet.live:
+            desk.puppet.end(job.id, done)
+            ends += 1
+        assert desk.turn() is None
+        checks.run()
+        desk.clock.pass_by(1.0)
+        if desk.puppet.parallel == 1 and other.id in desk.puppet.live:
+            assert desk.now(job).state is JobState.WAITING
+            assert f"the result of {job.id} cannot be read: Input/output error" in desk.now(job).reason
+            desk.puppet.parallel = 2
+    assert other.id in desk.puppet.live
+    assert ends == MOST_WITHOUT_ROOM
+    assert (desk.now(job).state, desk.now(job).attempts) == (JobState.FAILED, 1)
 
 
 def test_a_disk_that_refuses_what_a_job_writes_holds_the_queue_for_a_moment(desk: Desk) -> None:
