@@ -15,6 +15,7 @@ from styled.daemon import metrics
 from styled.daemon.dispatch import Dispatcher
 from styled.daemon.process.service import Notifier
 from styled.daemon.upkeep.disk import Disk
+from styled.daemon.wall_clock import WallClock
 from styled.inbox.intake import Inbox
 from styled.job import JobState
 from styled.root import Root
@@ -36,6 +37,7 @@ class Reporter:
         disk: how much room there is.
         dispatcher: what is running.
         notifier: the service manager.
+        wall_clock: whether the clock is in doubt, which the next daemon has to know.
         troubles: which parts of the daemon do not work.
     """
 
@@ -48,6 +50,7 @@ class Reporter:
         disk: Disk,
         dispatcher: Dispatcher,
         notifier: Notifier,
+        wall_clock: WallClock,
         troubles: Callable[[], Sequence[PartTrouble]],
     ) -> None:
         self._root = root
@@ -56,6 +59,7 @@ class Reporter:
         self._disk = disk
         self._dispatcher = dispatcher
         self._notifier = notifier
+        self._wall_clock = wall_clock
         self._troubles = troubles
         self._started_at = time.time()
         self._last: DaemonStatus | None = None
@@ -80,11 +84,15 @@ class Reporter:
 
     def _look(self, state: str, note: str) -> DaemonStatus:
         inbox = self._inbox.found
+        beat_at = time.time()  # before the clock is asked for doubts: it may be set in between
+        doubted = self._wall_clock.doubted()
         return DaemonStatus(
             pid=os.getpid(),
             version=__version__,
             started_at=self._started_at,
-            beat_at=time.time(),
+            beat_at=beat_at,
+            believed_at=doubted.believed_at if doubted else None,
+            doubted_s=doubted.doubted_s if doubted else 0.0,
             state=state,  # type: ignore[arg-type]  # the caller's word is one of them
             note=note,
             parts=list(self._troubles()),

@@ -87,6 +87,11 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
     beat_at: float
     """Unix seconds of this report; an old one means a dead or stuck daemon."""
+    believed_at: float | None = None
+    """The same by the clock as it was before it went far ahead; None unless that is in doubt. It is in the report so
+    that no daemon is killed between both: the next one would take a wrong ``beat_at`` for right."""
+    doubted_s: float = 0.0
+    """For how long the clock has been in doubt, over restarts."""
     state: Literal["running", "paused", "stopping", "degraded"]
     note: str = ""
     """Why it is not simply running; one line, printable."""

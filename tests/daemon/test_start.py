@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from styled.config import Config, ControlConfig
+from styled.config import Config, ControlConfig, RetentionConfig
 from styled.daemon import daemon as daemon_module
 from styled.daemon.daemon import Daemon
 from styled.daemon.process.service import Notifier
@@ -29,7 +29,9 @@ from styled.errors import (
     StoreRefused,
     StyledError,
 )
+from styled.job import JobState
 from styled.root import Root
+from styled.store.status import DaemonStatus
 from styled.store.store import Store
 from tests.daemon.workshop import add_job
 from tests.deadlines import patience, wait_until
@@ -101,7 +103,7 @@ class Waits:
 def opened(root: Root, waits: Waits, config: Callable[[], Config] = Config) -> Iterator[Daemon | None]:
     """Open all that a daemon opens at its start, in this process; None if it was asked to stop before that."""
     daemon = Daemon(root, config)
-    daemon._notifier = SimpleNamespace(waiting=lambda _: None)  # type: ignore[assignment]
+    daemon._notifier = SimpleNamespace(waiting=lambda _: None, status=lambda _: None)  # type: ignore[assignment]
     daemon._signals = waits  # type: ignore[assignment]
     with ExitStack() as stack:
         daemon._selector = stack.enter_context(selectors.DefaultSelector())
@@ -236,3 +238,25 @@ def test_what_is_left_of_deleted_jobs_is_deleted_when_its_disk_is_mounted_late(r
             assert not daemon._is_evolution_away()
         daemon._trash._thread.close(time.monotonic() + patience(10))
         assert not trash.exists()
+
+
+@pytest.mark.usefixtures("quiet_log")
+def test_restarts_while_the_clock_is_a_year_ahead_remove_nothing_for_its_age(root: Root) -> None:
+    a_year_ago = time.time() - 365 * 86_400.0
+    with Store.open(root) as store:
+        job = add_job(root, store, "harbour")
+        store.move(job.id, JobState.CANCELLED)
+        store.change(job.id, finished_at=a_year_ago)
+        store.publish(
+            DaemonStatus(pid=1, version="1", started_at=a_year_ago, beat_at=a_year_ago + 60.0, state="running")
+        )
+    for _ in range(3):
+        with opened(root, Waits(), lambda: Config(retention=RetentionConfig(days=30.0))) as daemon:
+            assert daemon is not None
+            daemon._look_and_tell()
+            janitor = daemon._janitor
+            janitor.turn()
+            wait_until(lambda janitor=janitor: janitor._plan is not None and janitor._plan.done())
+            janitor.turn()
+            assert janitor.trouble.startswith("the clock has gone ahead by ")
+            assert [each.id for each in daemon._store.jobs()] == [job.id]

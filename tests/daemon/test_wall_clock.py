@@ -73,3 +73,42 @@ def test_a_clock_that_is_set_right_is_believed_at_once(machine: Machine) -> None
     assert watched.doubt() == ""
     machine.set_by = 0.0
     assert watched.doubt()
+
+
+def restarted(machine: Machine, last: WallClock) -> WallClock:
+    """Boot the machine again, and start the clock of the next daemon by what the last one handed on."""
+    doubted = last.doubted()
+    last_seen, doubted_s = (machine.wall(), 0.0) if doubted is None else doubted
+    machine.set_by += machine.up
+    machine.up = 0.0
+    return WallClock(last_seen, doubted_s, wall=machine.wall, monotonic=machine.monotonic)
+
+
+def test_a_doubt_goes_on_over_restarts_and_ends_after_a_day_in_all(machine: Machine) -> None:
+    machine.set_by = 365 * DAY
+    watched = clock(machine, NOW)
+    for _ in range(4):
+        machine.up += DAY / 4 - 1.0
+        assert watched.doubt().startswith("the clock has gone ahead by 365d")
+        watched = restarted(machine, watched)
+        assert watched.doubt()
+    machine.up += 4.0
+    assert watched.doubt() == ""
+    watched = restarted(machine, watched)
+    assert watched.doubt() == ""
+
+
+def test_a_clock_that_is_set_right_between_two_daemons_is_believed(machine: Machine) -> None:
+    machine.set_by = 365 * DAY
+    watched = clock(machine, NOW)
+    machine.up += DAY / 2
+    assert watched.doubt()
+    handed_on = watched.doubted()
+    assert handed_on is not None
+    machine.set_by = 0.0
+    watched = WallClock(*handed_on, wall=machine.wall, monotonic=machine.monotonic)
+    assert watched.doubt() == ""
+    machine.set_by = 365 * DAY  # and a new doubt has its whole day
+    assert watched.doubt()
+    machine.up += DAY - 1.0
+    assert watched.doubt()
