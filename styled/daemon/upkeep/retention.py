@@ -21,7 +21,7 @@ DELETED = "its folder in evolution/ was deleted"
 """Reason of an ended job."""
 
 GRACE_S = 3600.0
-"""An ended job is left alone for this long: somebody may be looking at it."""
+"""An ended job is left alone for this long: somebody may be looking at it. Also if the clock was set back by as much since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,7 @@ def plan(
         size: bytes in a folder; links count as what they take themselves.
     """
     size = size or folder_bytes
-    ours = (job for job in jobs if job.id not in needed and _is_ours(root, job, now))
-    ended = sorted(ours, key=lambda job: job.finished_at or 0.0)
+    ended = _oldest_first([job for job in jobs if job.id not in needed and _is_ours(root, job, now)], now)
     steps: list[Step] = []
     kept: list[tuple[Job, int]] = []
     for job in ended:
@@ -81,6 +80,22 @@ def plan(
         if extra:
             steps.append(Step(job, "thin", freed, f"{len(extra)} frames"))
     return steps
+
+
+def _oldest_first(jobs: Iterable[Job], now: float) -> list[Job]:
+    """Return ended jobs in the order of their ends.
+
+    A job that ended in the future did so while the clock was ahead, or the clock is behind now. It goes before the jobs
+    that were added later: else it would be the youngest until that date, and what is painted meanwhile would go for it.
+    """
+    ends = []
+    latest = now
+    for job in sorted(jobs, key=lambda job: job.number, reverse=True):
+        finished = job.finished_at or 0.0
+        is_possible = finished <= now
+        latest = min(latest, finished) if is_possible else latest
+        ends.append((finished if is_possible else latest, is_possible, job.number, job))
+    return [job for *_, job in sorted(ends, key=lambda end: end[:3])]
 
 
 def deleted(root: Root, jobs: Iterable[Job]) -> list[Step]:
@@ -131,6 +146,6 @@ def folder_bytes(folder: Path) -> int:
 
 def _is_ours(root: Root, job: Job, now: float) -> bool:
     folder = JobFolder(root.evolution / job.id)
-    if job.state not in ENDED or job.finished_at is None or now - job.finished_at <= GRACE_S:
+    if job.state not in ENDED or job.finished_at is None or abs(now - job.finished_at) <= GRACE_S:
         return False
     return _is_gone(folder.path) or (not folder.path.is_symlink() and is_file(folder.job_json))

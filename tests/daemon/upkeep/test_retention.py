@@ -63,6 +63,25 @@ def test_the_oldest_go_until_the_rest_fits(root: Root) -> None:
     assert [step.job.number for step in steps] == [3]
 
 
+def test_what_ended_while_the_clock_was_ahead_counts_and_goes_before_what_ended_since(root: Root) -> None:
+    before, ahead, since = ended(root, 1, 3), ended(root, 2, -365), ended(root, 3, 1)
+    config = RetentionConfig(max_gb=1.0, frames="none")
+    steps = plan(root, [since, before, ahead], config, NOW, size=lambda _: 10**9)
+    assert [(step.job.number, step.action) for step in steps] == [(1, "remove"), (2, "remove")]
+
+
+def test_while_the_clock_is_wrong_by_years_back_the_oldest_go_all_the_same(root: Root) -> None:
+    jobs = [ended(root, number, days_ago=-9000 - number) for number in (1, 2, 3)]
+    jobs.append(ended(root, 4, days_ago=1))
+    steps = plan(root, jobs, RetentionConfig(days=30, max_gb=2.0), NOW, size=lambda _: 10**9)
+    assert [step.job.number for step in steps] == [1, 2]
+
+
+def test_what_just_ended_is_left_alone_if_the_clock_was_set_back_a_little(root: Root) -> None:
+    jobs = [ended(root, 1, days_ago=-0.01), ended(root, 2, days_ago=0.01)]
+    assert plan(root, jobs, RetentionConfig(max_gb=0.1, frames="none"), NOW, size=lambda _: 10**9) == []
+
+
 def test_nothing_is_planned_by_default_or_for_what_just_ended(root: Root) -> None:
     assert plan(root, [ended(root, 1, 1000)], RetentionConfig(), NOW) == []
     assert plan(root, [ended(root, 2, 0.01)], RetentionConfig(days=0.001, frames="none"), NOW) == []
