@@ -51,7 +51,7 @@ class InboxConfig(Section, frozen=True, kw_only=True):
         float, Meta(ge=0.0, le=86400.0, description="seconds a truncated image is given to grow before it is rejected")
     ] = 120.0
     duplicates: Annotated[
-        Literal["run", "warn", "skip"], Meta(description="what to do with a pair whose bytes were seen before")
+        Literal["run", "warn", "skip"], Meta(description="what to do with a pair that has a job's images and settings")
     ] = "warn"
     max_queue: Annotated[
         int, Meta(ge=1, description="waiting jobs after which pairs stay in the inbox until there is room")

@@ -454,7 +454,8 @@ class Inbox:
             self._hold(prepared)
             return 0
         if admission.same_as and self._config.duplicates == "skip":
-            reason = f"it has the same images and settings as {admission.same_as}. To paint it again, retry that job."
+            same = f"it has the same images and settings as {admission.same_as}"
+            reason = f"{same}. To paint it again, retry that job, or remove it and drop this once more."
             self._reject_pair(pair, pair.content, reason)
             return 0
         try:

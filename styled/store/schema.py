@@ -70,7 +70,7 @@ CREATE TABLE events (
     note TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE seen (                  -- which job first had these bytes and settings; outlives the job
+CREATE TABLE seen (                  -- which job first had these bytes and settings; means nothing once that is removed
     digest TEXT PRIMARY KEY,
     number INTEGER NOT NULL,
     id TEXT NOT NULL

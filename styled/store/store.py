@@ -391,16 +391,25 @@ class Store(Queries):
     # -- duplicates, and what could not be moved -----------------------------------------------------------
 
     def first_seen(self, digest: str) -> tuple[int, str] | None:
-        """Return number and id of the job that first had this digest."""
+        """Return number and id of the job that first had this digest; None if that job was removed.
+
+        What became of a job that was removed cannot be looked at or retried, nor is it known after a rebuild.
+        """
         row: tuple[int, str] | None
         with self._reading() as db:
-            row = db.execute("SELECT number, id FROM seen WHERE digest = ?", (digest,)).fetchone()
+            row = db.execute(
+                "SELECT number, id FROM seen WHERE digest = ? AND number IN (SELECT number FROM jobs)", (digest,)
+            ).fetchone()
         return None if row is None else (row[0], records.readable(row[1]))
 
     def mark_seen(self, digest: str, job: Job) -> None:
-        """Remember a job's digest, unless an earlier job had the same."""
+        """Remember a job's digest, unless an earlier job that was not removed had the same."""
         with self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (digest, job.number, job.id))
+            self._db.execute(
+                "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+                " SET number = excluded.number, id = excluded.id WHERE number NOT IN (SELECT number FROM jobs)",
+                (digest, job.number, job.id),
+            )
 
     def set_taken(self, path: str, taken: str | None) -> None:
         """Remember, or with None forget, a file that is a job and could not be moved."""

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import structlog
@@ -303,6 +304,22 @@ def test_the_same_bytes_again_follow_the_policy(drive: Driver):
     drive.drop(f__content=png(1), f__style=png(2))
     (last,) = drive.run(11)
     assert last.reason == ""
+
+
+@pytest.mark.parametrize("policy", ["warn", "skip"])
+def test_a_pair_whose_job_was_removed_is_no_duplicate(drive: Driver, policy: Literal["warn", "skip"]):
+    drive.use(InboxConfig(settle_s=5.0, watch="poll", duplicates=policy))
+    drive.drop(a__content=png(1), a__style=png(2))
+    (first,) = drive.run(11)
+    drive.store.move(first.id, JobState.CANCELLED)
+    drive.store.remove(first.id)
+    drive.drop(b__content=png(1), b__style=png(2))
+    (second,) = drive.run(11)
+    assert (second.name, second.remarks, drive.rejections()) == ("b", (), {})
+    drive.use(InboxConfig(settle_s=5.0, watch="poll", duplicates="skip"))
+    drive.drop(c__content=png(1), c__style=png(2))
+    assert drive.run(11) == []
+    assert f"job 0002 ({second.id})" in drive.rejections()["c"]
 
 
 def test_a_duplicate_inside_one_drop_is_found_too(drive: Driver):

@@ -196,14 +196,18 @@ def test_only_the_newest_events_are_kept_and_the_gap_shows(
     assert store.events(1049)[0].seq == 1050
 
 
-def test_the_first_job_with_a_digest_is_remembered_even_when_it_is_gone(store: Store, add_job: AddJob):
-    first, second = add_job(), add_job()
+def test_the_first_job_with_a_digest_is_remembered_until_it_is_removed(store: Store, add_job: AddJob):
+    first, second, third = add_job(), add_job(), add_job()
     store.mark_seen("d1", first)
     store.mark_seen("d1", second)
-    store.move(first.id, JobState.CANCELLED)
-    store.remove(first.id)
     assert store.first_seen("d1") == (first.number, first.id)
     assert store.first_seen("d2") is None
+    store.move(first.id, JobState.CANCELLED)
+    assert store.first_seen("d1") == (first.number, first.id)
+    store.remove(first.id)
+    assert store.first_seen("d1") is None
+    store.mark_seen("d1", third)
+    assert store.first_seen("d1") == (third.number, third.id)
 
 
 def test_files_that_could_not_be_moved_are_remembered_by_path(store: Store):
