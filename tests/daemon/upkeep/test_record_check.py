@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -43,9 +46,7 @@ class Desk:
 
     def look(self) -> None:
         """Turn until all is done that is due now."""
-        self.check.turn()
-        wait_until(lambda: self.check.turn() or self.check.wake_after() != 0.0)
-        wait_until(lambda: self.check._look is None or self.check.turn())
+        wait_until(lambda: self.check.turn() or (self.check._look is None and self.check.wake_after() != 0.0))
 
 
 @pytest.fixture
@@ -63,6 +64,73 @@ def test_a_daemon_killed_between_store_and_folder_is_made_good_by_the_next(desk:
     desk.look()
     assert desk.file_state(job) is state
     assert desk.check.wake_after() is None
+
+
+def checkpoint_of(desk: Desk, job: Job) -> Path:
+    """Return the folder of a job's checkpoint, in which there is one."""
+    folder = JobFolder(desk.root.evolution / job.id).checkpoint
+    folder.mkdir(exist_ok=True)
+    (folder / "a").mkdir()
+    (folder / "a" / "image.npy").write_bytes(b"x" * 1000)
+    return folder
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_the_checkpoint_that_a_killed_daemon_left_of_a_done_job_is_removed(desk: Desk, is_recorded: bool) -> None:
+    done = [desk.add(JobState.RUNNING, JobState.DONE) for _ in range(3)]
+    others = [
+        desk.add(JobState.RUNNING),
+        *(desk.add(JobState.RUNNING, state) for state in (JobState.FAILED, JobState.CANCELLED, JobState.PAUSED)),
+    ]
+    for job in (*done, *others) if is_recorded else ():
+        save_state(desk.root.evolution, job)
+    left, kept = ([checkpoint_of(desk, job) for job in jobs] for jobs in (done, others))
+    desk.look()
+    assert [folder.exists() for folder in left] == [False, False, False]
+    assert [(folder / "a" / "image.npy").exists() for folder in kept] == [True] * 4
+    assert [desk.file_state(job) for job in done] == [JobState.DONE] * 3
+    assert desk.check.wake_after() is None
+
+
+def test_a_checkpoint_stays_while_a_rebuild_would_need_it_or_the_job_is_painted_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unrecorded, damaged, again = (desk.add(JobState.RUNNING, JobState.DONE) for _ in range(3))
+    save_state(desk.root.evolution, again)
+    JobFolder(desk.root.evolution / damaged.id).job_json.write_bytes(b"{")
+    kept = [checkpoint_of(desk, job) for job in (unrecorded, damaged, again)]
+
+    def refuse(*_: object) -> None:
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(job_record, "save_state", refuse)
+    desk.check.turn()
+    wait_until(lambda: desk.check._look is not None and desk.check._look.done())
+    desk.store.move(again.id, JobState.WAITING)
+    with structlog.testing.capture_logs():
+        desk.look()
+    assert [(folder / "a" / "image.npy").exists() for folder in kept] == [True] * 3
+
+
+def test_a_checkpoint_that_cannot_be_removed_is_told_and_costs_only_itself(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (desk.add(JobState.RUNNING, JobState.DONE) for _ in range(2))
+    for job in (first, second):
+        save_state(desk.root.evolution, job)
+    stuck, left = checkpoint_of(desk, first), checkpoint_of(desk, second)
+    rmtree = shutil.rmtree
+
+    def refuse(path: Path) -> None:
+        if path == stuck:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with structlog.testing.capture_logs() as logged:
+        desk.look()
+    assert (stuck.exists(), left.exists()) == (True, False)
+    assert [entry["job"] for entry in logged if entry["log_level"] == "warning"] == [first.id]
 
 
 def test_a_full_disk_is_waited_for_longer_and_longer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,8 +158,10 @@ def test_after_the_start_it_looks_at_what_has_moved(desk: Desk, monkeypatch: pyt
     still = desk.add()
     desk.look()
     looked = []
-    is_behind = RecordCheck._is_behind
-    monkeypatch.setattr(RecordCheck, "_is_behind", lambda check, job: looked.append(job.id) or is_behind(check, job))
+    compare = RecordCheck._compare
+    monkeypatch.setattr(
+        RecordCheck, "_compare", lambda check, job, undone: looked.append(job.id) or compare(check, job, undone)
+    )
     job = desk.add(JobState.PAUSED)
     removed = desk.add(JobState.CANCELLED)
     desk.store.remove(removed.id)
