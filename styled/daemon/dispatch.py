@@ -291,8 +291,8 @@ class Dispatcher:
             where = f": {error.filename}" if error.filename else ""
             trouble = passing_trouble(error, f"its worker could not be started{where}")
             if isinstance(trouble, StorageRefuses):
-                # One file of this job alone may be refused, its log say: no reason to keep the others waiting.
-                if self._lacks_room_alone(job.id, trouble.message):
+                # One file of this job alone may be refused, its log say: no reason to keep the others waiting. But not Python.
+                if error.filename != sys.executable and self._lacks_room_alone(job.id, trouble.message):
                     self._moves.wait_for_room(job, str(trouble), elsewhere=False)
                     return
                 self._moves.wait_on(job, trouble.message, RETRY_S)

@@ -132,7 +132,8 @@ class _Folder:
 
     def hold(self, group: Group, name: str) -> None:
         """Let a group wait for an unfinished file of this folder that is to be one of its own."""
-        group.arriving.append(_rest_of(name))
+        # What is to be downloaded may wait for ever: until somebody asks for it.
+        (group.held if names.placeholder_of(name) else group.arriving).append(_rest_of(name))
         self.awaited.add(name)
 
     def hold_all(self, groups: Mapping[str, Group], owners: _Owners) -> None:
@@ -219,8 +220,8 @@ def _pair_own_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, (folder.name, *group.outside())))
     elif folder.unfinished:
-        rest = _rest_of(min(folder.unfinished))
-        pairing.halves.append(Half(folder.name, rest, (folder.name,), arrives=group.is_whole() and not group.held))
+        arrives = group.is_whole() and not group.held and not any(map(names.placeholder_of, folder.unfinished))
+        pairing.halves.append(Half(folder.name, _rest_of(min(folder.unfinished)), (folder.name,), arrives=arrives))
     else:
         unused = []
         for name, kind in others.items():
@@ -253,7 +254,8 @@ def _pair_hot_folder(folder: _Folder, group: Group, others: Mapping[str, Kind], 
     if wrong:
         pairing.misfits.append(Misfit(folder.name, wrong, group.paths))
         return
-    group.arriving += [_rest_of(name) for name in sorted(filter(_will_stay_in_hot_folder, folder.unfinished))]
+    for name in sorted(filter(_will_stay_in_hot_folder, folder.unfinished)):
+        folder.hold(group, name)
     if missing:
         pairing.halves.append(Half(folder.name, missing, (folder.name,)))
         return
@@ -288,13 +290,10 @@ def _will_stay_in_hot_folder(unfinished: str) -> bool:
     Where in doubt it may: a program that is not known has its own way to call what is unfinished.
     """
     name = names.finished_name(unfinished) or ""
+    if names.image_stem(name) is not None:
+        return names.part_in_folder(name) is not None
     is_like_a_part = unfinished.lstrip(".").casefold().startswith(("content", "style", "mask", "job."))
-    return (
-        is_like_a_part
-        or names.part_in_folder(name) is not None
-        or names.is_settings_in_folder(name)
-        or names.nearly_settings(name)
-    )
+    return is_like_a_part or names.is_settings_in_folder(name) or names.nearly_settings(name)
 
 
 def _pair_files(folder: _Folder, pairing: Pairing, inbox: _Folder | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,19 @@ def test_a_job_whose_own_log_is_refused_keeps_no_other_waiting_and_is_given_up(
     assert len(tries) == MOST_WITHOUT_ROOM
     assert desk.now(job).state is JobState.FAILED
     assert f"styled retry {job.number}" in desk.now(job).reason
+
+
+def test_an_outage_of_the_disk_with_python_is_no_job_s_fault(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = desk.add("harbour")
+
+    def submit(_puppet: Puppet, _task: Task) -> str:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), sys.executable)
+
+    monkeypatch.setattr(Puppet, "submit", submit)
+    for _ in range(2 * MOST_WITHOUT_ROOM):
+        assert type(desk.turn()) is StorageRefuses
+        assert (desk.now(job).state, desk.now(job).attempts) == (JobState.WAITING, 0)
+        desk.clock.pass_by(RETRY_S)
 
 
 def test_a_start_on_a_disk_that_takes_nothing_is_no_job_s_fault(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,10 +122,24 @@ def test_a_pair_waits_for_a_file_of_its_own_that_is_not_downloaded(placeholder: 
     pairing = pair_up(listing(*TWO_FILES, placeholder))
     assert (pairing.pairs, [half.name for half in pairing.halves]) == ([], ["harbour"])
     assert pairing.halves[0].missing.startswith("harbour.mask.png: it is a placeholder")
+    assert not pairing.halves[0].arrives
+
+
+@pytest.mark.parametrize("placeholder", ["harbour/.mask.png.icloud", "hot/style-2.jpg.nextcloud"])
+def test_a_folder_that_waits_for_a_download_does_not_only_arrive(placeholder: str):
+    (half,) = pair_up(listing(*(OWN_FOLDER if placeholder.startswith("harbour") else HOT_FOLDER), placeholder)).halves
+    assert ("it is a placeholder" in half.missing, half.arrives) == (True, False)
 
 
 def test_no_other_pair_waits_for_an_unfinished_file():
-    others = ["harbour2.mask.png.part", "cat.toml.part", "hot/y.jpg.part", ".goutputstream-X1", "content/cat.jpg.part"]
+    others = [
+        "harbour2.mask.png.part",
+        "cat.toml.part",
+        "hot/y.jpg.part",
+        "hot/Styled portrait.jpg.part",
+        ".goutputstream-X1",
+        "content/cat.jpg.part",
+    ]
     pairing = pair_up(listing(*TWO_FILES, *TWO_FOLDERS, *HOT_FOLDER, *OWN_FOLDER, *others))
     assert sorted(names_of(pairing)) == ["harbour", "harbour", "harbour", "x"]
     assert sorted(path for half in pairing.halves for path in half.paths) == sorted(set(others) - {".goutputstream-X1"})

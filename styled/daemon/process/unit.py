@@ -151,7 +151,7 @@ def _with_target(path: Path) -> list[Path]:
 
 def _account(user: str) -> pwd.struct_passwd:
     try:
-        return pwd.getpwnam(user)
+        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
     except KeyError:
         raise SettingsError(f"there is no user {user!r}", "Create it first, or give another --user.") from None
 

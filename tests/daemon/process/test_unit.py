@@ -124,6 +124,7 @@ class TestTheUsersHome:
         monkeypatch.setattr(pwd, "getpwnam", {"bob": entry}.__getitem__)
         for config in (IMAGENET, Config(backend=BackendConfig(kind="ray", address="10.0.0.1:6379"))):  # Ray's token
             assert lines(config, user="bob")["ProtectHome"] == "read-only"
+            assert lines(config, user=str(own.pw_uid))["User"] == str(own.pw_uid)
             with pytest.raises(SettingsError, match="there is no user 'bobby'"):
                 lines(config, user="bobby")
 
