@@ -33,7 +33,8 @@ class Recovered(NamedTuple):
     notes: list[str]
     """For the log."""
     unfinished: list[str]
-    """Claims that could be neither finished nor undone now; their files are safe in ``evolution/.claim-*``."""
+    """Claims that could be neither finished nor undone now, whose files are safe in ``evolution/.claim-*``, and rejections
+    that were cut off and wait for ``inbox/rejected/``."""
 
 
 class FilesMended(NamedTuple):
@@ -98,7 +99,10 @@ def mend_files(root: Root, known: Collection[str], *, only_folders: bool = False
             claimed.append(folder)
     if claimed:
         flush_inbox(root)
-    notes += [] if only_folders else finish_rejections(root)
+    if not only_folders:
+        finished = finish_rejections(root)
+        notes += finished.notes
+        unfinished += finished.unfinished
     return FilesMended(Recovered(notes, unfinished), stuck, claimed)
 
 

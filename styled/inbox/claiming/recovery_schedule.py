@@ -17,7 +17,7 @@ _MEND_S = 1.0
 """Between two tries after something failed."""
 
 _UNFINISHED_S = 60.0
-"""Between two tries of a claim whose files are safe, but which can be neither finished nor undone now."""
+"""Between two tries of a claim or a rejection whose files are safe, but which can be neither finished nor undone now."""
 
 
 class Recovery(NamedTuple):
@@ -46,6 +46,8 @@ class RecoverySchedule:
         self._blocks = True
         self._under_way = False
         self._was_inbox_there = True
+        self._unfinished: list[str] = []
+        """What the last one could not finish, and was logged."""
         self.trouble = ""
         """Why it did not succeed the last time; one line, printable."""
         self._log = structlog.get_logger("inbox")
@@ -101,7 +103,11 @@ class RecoverySchedule:
         if mended.recovered.unfinished:
             # Safe where they are, and no reason to keep other pairs waiting.
             self._plan(only_folders=False, seconds=_UNFINISHED_S, blocks=False)
-        for note in mended.recovered.notes + notes + mended.recovered.unfinished:
+        # Tried each minute, for months maybe: logged once.
+        new = [note for note in mended.recovered.unfinished if note not in self._unfinished]
+        if not recovery.only_folders:
+            self._unfinished = mended.recovered.unfinished
+        for note in mended.recovered.notes + notes + new:
             self._log.warning("put in order", note=escaped(note))
 
     def fail(self, recovery: Recovery, error: Exception) -> None:

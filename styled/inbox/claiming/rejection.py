@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -54,6 +55,15 @@ class _Plan(msgspec.Struct, frozen=True):
     """Folder of the inbox to be removed once it is empty, percent-encoded; empty for none."""
 
 
+class Finished(NamedTuple):
+    """What :func:`finish_rejections` did."""
+
+    notes: list[str]
+    """For the log. What could not be moved lies where it was, and is checked again."""
+    unfinished: list[str]
+    """Rejections to be finished later: their files are in the inbox, or in the hidden folder in ``inbox/rejected/``."""
+
+
 def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
     """Move files to ``inbox/rejected/<name>/`` and write why in ``REASON.txt``.
 
@@ -90,22 +100,19 @@ def reject(root: Root, name: str, reason: str, paths: Sequence[str]) -> str:
         return _go_forward(root, record, plan, base)
 
 
-def finish_rejections(root: Root) -> list[str]:
+def finish_rejections(root: Root) -> Finished:
     """Finish every rejection that was cut off.
 
-    Returns:
-        what was finished and what could not be, for the log. What could not be lies where it was, and is checked again.
-
-    Raises:
-        OSError: ``inbox/rejected/`` cannot be used.
+    Without ``inbox/rejected/`` nothing is forgotten: the inbox may be mounted later.
     """
     plans = root.state / _PLANS
     records = sorted(plans.glob("*.json")) if plans.is_dir() else []
     if plans.is_dir():
         durable.sweep(plans)
-        with suppress(OSError):  # a closed folder, say: each scan of the inbox reports that
+        with suppress(OSError):  # not there yet; or a closed folder, say: each scan of the inbox reports that
             _forget_gone(root, plans)
-    notes = []
+    notes: list[str] = []
+    unfinished: list[str] = []
     for record in records:
         try:
             plan = _checked(read_json(record, _Plan))
@@ -116,14 +123,17 @@ def finish_rejections(root: Root) -> list[str]:
             continue
         try:
             with rejected_folder(root) as base:
-                place = _go_forward(root, record, plan, base)
-        except FileNotFoundError:
-            record.unlink()  # killed before the first move, or after the last one
+                # Only an inbox that has the one folder can tell that the other is gone.
+                place = _go_forward(root, record, plan, base) if _has_begun(record, base) else ""
         except OSError as error:
-            notes.append(f"{plan.name} could not be moved to inbox/rejected/: {error.strerror or error}")
+            why = f"{plan.name} could not be moved to inbox/rejected/: {error.strerror or error}"
+            (unfinished if record.exists() else notes).append(why)
         else:
-            notes.append(f"the rejection of {plan.name} was finished: see {place}")
-    return notes + _unplanned(root)
+            if place:
+                notes.append(f"the rejection of {plan.name} was finished: see {place}")
+            else:
+                record.unlink()  # killed before the first move, or after the last one
+    return Finished(notes + _unplanned(root), unfinished)
 
 
 @contextmanager
@@ -183,6 +193,15 @@ def reason_of(root: Root, name: str) -> str | None:
         return None
 
 
+def _has_begun(record: Path, base: int) -> bool:
+    """Whether a plan's hidden folder is in ``inbox/rejected/``."""
+    try:
+        os.lstat(_PREFIX + record.stem, dir_fd=base)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _go_forward(root: Root, record: Path, plan: _Plan, base: int) -> str:
     work = _PREFIX + record.stem
     with folder_at(work, inside=base) as target:
@@ -226,12 +245,13 @@ def forget_origins(root: Root, name: str) -> None:
 
 
 def _forget_gone(root: Root, plans: Path) -> None:
-    """Drop the plans of rejections whose folders somebody has taken away."""
-    try:
-        with rejected_folder(root) as folder:
-            there = set(os.listdir(folder))  # noqa: PTH208  # a descriptor, not a path
-    except FileNotFoundError:
-        there = set()
+    """Drop the plans of rejections whose folders somebody has taken away out of ``inbox/rejected/``.
+
+    Raises:
+        OSError: it cannot be read, or is not there: the inbox may be mounted later.
+    """
+    with rejected_folder(root) as folder:
+        there = set(os.listdir(folder))  # noqa: PTH208  # a descriptor, not a path
     for record in (plans / DONE).glob("*.json"):
         if record.stem not in there:
             record.unlink(missing_ok=True)

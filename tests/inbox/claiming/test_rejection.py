@@ -5,12 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from styled.inbox.claiming import rejection
-from styled.inbox.claiming.rejection import finish_rejections, reason_of, reject, rejected
+from styled.inbox.claiming.rejection import finish_rejections, origins_of, reason_of, reject, rejected
 from styled.root import Root
 from styled.store.status import LISTED
 
@@ -134,12 +135,68 @@ def test_a_rejection_that_was_cut_off_is_finished(root: Root, after: int):
     assert names_in(root.rejected / "ab") == ["REASON.txt", "a.png", "b.png"]
 
 
+def not_mounted(root: Root, how: str) -> Callable[[], None]:
+    """Take the inbox away as a start before its mount finds it; return what mounts it."""
+    real = root.path / "disk"
+    root.inbox.rename(real)
+    if how == "empty mount point":
+        root.inbox.mkdir()
+    elif how == "link to nothing":
+        root.inbox.symlink_to(root.path / "later")
+
+    def mount() -> None:
+        if how == "link to nothing":
+            real.rename(root.path / "later")
+            return
+        if how == "empty mount point":
+            root.inbox.rmdir()
+        real.rename(root.inbox)
+
+    return mount
+
+
+ABSENT = ["empty mount point", "link to nothing", "nothing"]
+
+
+@pytest.mark.parametrize("how", ABSENT)
+def test_a_start_before_the_inbox_is_mounted_forgets_no_origin(root: Root, how: str):
+    (root.inbox / "cat").mkdir()
+    (root.inbox / "cat" / "content.png").write_bytes(b"c")
+    reject(root, "cat", "no", ["inbox/cat"])
+    mount = not_mounted(root, how)
+    assert finish_rejections(root) == ([], [])
+    mount()
+    assert finish_rejections(root) == ([], [])
+    assert origins_of(root, "cat") == {"content.png": "cat/content.png"}
+    (root.rejected / "cat").rename(root.path / "taken away")
+    finish_rejections(root)
+    assert origins_of(root, "cat") == {}
+
+
+@pytest.mark.parametrize("how", ABSENT)
+def test_a_rejection_that_was_cut_off_waits_for_the_inbox_to_be_mounted(root: Root, how: str):
+    for name in ("a.png", "b.png"):
+        (root.inbox / name).write_bytes(name.encode())
+    (root.rejected / ".reject-0123").mkdir(parents=True)
+    (root.inbox / "a.png").rename(root.rejected / ".reject-0123" / "a.png")
+    plan_in_state(root, [("inbox/a.png", "a.png"), ("inbox/b.png", "b.png")])
+    mount = not_mounted(root, how)
+    notes, (unfinished,) = finish_rejections(root)
+    assert notes == []
+    assert "cat" in unfinished
+    assert names_in(root.state / "rejections") == ["0123.json"]
+    mount()
+    notes, unfinished_now = finish_rejections(root)
+    assert (notes, unfinished_now) == (["the rejection of cat was finished: see inbox/rejected/cat"], [])
+    assert names_in(root.rejected / "cat") == ["REASON.txt", "a.png", "b.png"]
+
+
 def test_a_plan_whose_folder_is_gone_is_forgotten(root: Root):
     """Killed before the folder was made, or after it got its name."""
     (root.inbox / "a.png").write_bytes(b"a")
     plan_in_state(root, [("inbox/a.png", "a.png")])
     (root.rejected).mkdir()
-    assert finish_rejections(root) == []
+    assert finish_rejections(root) == ([], [])
     assert names_in(root.state / "rejections") == []
     assert names_in(root.inbox) == ["a.png", "rejected"]
 
@@ -198,7 +255,7 @@ def test_a_plan_planted_in_the_inbox_is_never_believed(root: Root, moves: list[t
     planted.mkdir(parents=True)
     (planted / ".reject.json").write_text(plan_text(moves, **other))
     (planted / "00.json").write_text(plan_text(moves, **other))
-    notes = finish_rejections(root)
+    notes = finish_rejections(root).notes
     assert files_outside(root) == before
     assert names_in(root.inbox) == ["evil.toml", "rejected"]
     assert names_in(planted) == [".reject.json", "00.json"]
@@ -212,7 +269,7 @@ def test_a_plan_that_leads_out_of_the_inbox_is_damaged_wherever_it_lies(
     before = outside(root)
     (root.rejected / ".reject-0123").mkdir(parents=True)
     plan_in_state(root, moves, **other)
-    note, *_ = finish_rejections(root)
+    note, *_ = finish_rejections(root).notes
     assert "0123.json is damaged" in note
     assert files_outside(root) == before
     assert (root.inbox / "evil.toml").is_file()
@@ -225,11 +282,11 @@ def test_a_damaged_plan_costs_itself_and_no_other(root: Root, content: bytes):
     (root.rejected / ".reject-0123").mkdir(parents=True)
     plan_in_state(root, [("inbox/a.png", "a.png")])
     (root.state / "rejections" / "0000.json").write_bytes(content)
-    notes = finish_rejections(root)
+    notes = finish_rejections(root).notes
     assert "0000.json is damaged" in notes[0]
     assert notes[1] == "the rejection of cat was finished: see inbox/rejected/cat"
     assert names_in(root.rejected / "cat") == ["REASON.txt", "a.png"]
-    assert len(finish_rejections(root)) == 0
+    assert len(finish_rejections(root).notes) == 0
 
 
 def test_odd_things_in_place_of_a_rejection_that_was_cut_off_are_left_alone(root: Root, tmp_path: Path):
@@ -240,7 +297,7 @@ def test_odd_things_in_place_of_a_rejection_that_was_cut_off_are_left_alone(root
     (root.rejected / ".reject-folder").mkdir()
     os.mkfifo(root.rejected / ".reject-folder" / ".reject.json")
     before = names_in(root.rejected)
-    assert len(finish_rejections(root)) == 4
+    assert len(finish_rejections(root).notes) == 4
     assert names_in(root.rejected) == before
 
 
@@ -257,7 +314,7 @@ def test_nothing_is_moved_when_rejected_is_no_folder(root: Root, tmp_path: Path,
         reject(root, "a", "no", ["inbox/a.png"])
     assert names_in(root.inbox) == ["a.png", "rejected"]
     assert names_in(elsewhere) == []
-    assert finish_rejections(root) == []
+    assert finish_rejections(root) == ([], [])
 
 
 def test_a_folder_swapped_for_a_link_while_files_move_leads_nowhere(
