@@ -187,7 +187,7 @@ class Daemon:
         self._evolution_watch = EvolutionWatch(root, self._store)
         stack.callback(self._evolution_watch.close)
         self._evolution_watch.look()
-        self._wall_clock = _wall_clock_after(self._store.status())
+        self._wall_clock = WallClock.after(self._store.status())
         self._disk = Disk((root.state, root.evolution), config.disk)
         self._hooks = Hooks(root, config.hooks)
         stack.callback(self._hooks.close)
@@ -491,10 +491,3 @@ class Daemon:
                 self._log.warning(f"[{section}] takes effect when the daemon is started again")
         self._config = config
         self._log.info("the configuration was read again")
-
-
-def _wall_clock_after(last: DaemonStatus | None) -> WallClock:
-    """Return the clock as the last daemon's report leaves it."""
-    if last is None:
-        return WallClock(None)
-    return WallClock(last.beat_at if last.believed_at is None else last.believed_at, last.doubted_s)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from styled import figures
+from styled.store.status import DaemonStatus
 
 _BELIEVABLE_S = 86_400.0
 """That the clock may go ahead at once without doubt: longer than any zone's mistake, shorter than what removes jobs."""
@@ -49,6 +50,13 @@ class WallClock:
         self._believed = last_seen - monotonic() if ahead and last_seen is not None else self._offset
         """The clock minus the monotonic one, as far as it is believed."""
         self._doubted_since: float | None = monotonic() - doubted_s if ahead else None
+
+    @classmethod
+    def after(cls, last: DaemonStatus | None) -> Self:
+        """Return the clock as the last daemon's report leaves it; None if none ever reported."""
+        if last is None:
+            return cls(None)
+        return cls(last.beat_at if last.believed_at is None else last.believed_at, last.doubted_s)
 
     def steady(self) -> float:
         """Return Unix seconds that start with the clock's and go on evenly, whatever the clock is set to meanwhile."""

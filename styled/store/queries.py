@@ -189,6 +189,23 @@ class Queries(ABC):
             )
             return [to_event(row) for row in rows]
 
+    def noted_at(self, job_id: str) -> float:
+        """Return when the newest event of a job was noted, by the clock of that time; 0 if there is none."""
+        with self._reading() as db:
+            return float(db.execute("SELECT coalesce(max(at), 0) FROM events WHERE id = ?", (job_id,)).fetchone()[0])
+
+    def first_seen(self, digest: str) -> tuple[int, str] | None:
+        """Return number and id of the job that first had this digest; None if that job was removed.
+
+        What became of a job that was removed cannot be looked at or retried, nor is it known after a rebuild.
+        """
+        row: tuple[int, str] | None
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT number, id FROM seen WHERE digest = ? AND number IN (SELECT number FROM jobs)", (digest,)
+            ).fetchone()
+        return None if row is None else (row[0], readable(row[1]))
+
     def taken(self) -> dict[str, str]:
         """Return path in the inbox → text of :class:`styled.inbox.claiming.taken.Taken`, of files that could not be moved."""
         with self._reading() as db:

@@ -22,6 +22,7 @@ from styled.root import Root
 from styled.store import records
 from styled.store.adoption import adopt_folders
 from styled.store.numbers import Numbers
+from styled.store.older_copy import take_ended
 from styled.store.opening import Opened, inode_of, open_database, put_back, write_again
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
@@ -58,6 +59,8 @@ class Store(Queries):
         self._clock = clock
         self._depth = 0
         self._published: DaemonStatus | None = None
+        self.last_beat: float | None = None
+        """When the last daemon reported last, Unix seconds; None if it is not known."""
         self.is_damaged = False
         """SQLite found damage since it was opened; :meth:`restore` mends it."""
         self._is_unfilled = False
@@ -84,6 +87,8 @@ class Store(Queries):
                 store._fill(opened)
             else:
                 store.mend()
+                store.last_beat = last.beat_at if (last := store.status()) else None
+                store.notes += take_ended(store, root.evolution)
         except BaseException:
             store.close()
             raise
@@ -251,6 +256,11 @@ class Store(Queries):
             self._record("moved", moved, job.state, to, moved.reason)
         return moved
 
+    def replace(self, job: Job, state: JobState, **changes: Any) -> None:
+        """Have a job as its folder has it, whatever moves there are: this database is older."""
+        with self._transaction():
+            self._record("moved", self._update(job, changes, state=state), job.state, state, "taken from its folder")
+
     def claim_next(self, now: float | None = None, *, but: Collection[str] = ()) -> Job | None:
         """Move the next waiting job, but some, to ``running``, count and name the attempt, and return it; None if none is due."""
         now = self._clock() if now is None else now
@@ -389,18 +399,6 @@ class Store(Queries):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     # -- duplicates, and what could not be moved -----------------------------------------------------------
-
-    def first_seen(self, digest: str) -> tuple[int, str] | None:
-        """Return number and id of the job that first had this digest; None if that job was removed.
-
-        What became of a job that was removed cannot be looked at or retried, nor is it known after a rebuild.
-        """
-        row: tuple[int, str] | None
-        with self._reading() as db:
-            row = db.execute(
-                "SELECT number, id FROM seen WHERE digest = ? AND number IN (SELECT number FROM jobs)", (digest,)
-            ).fetchone()
-        return None if row is None else (row[0], records.readable(row[1]))
 
     def mark_seen(self, digest: str, job: Job) -> None:
         """Remember a job's digest, unless an earlier job that was not removed had the same."""

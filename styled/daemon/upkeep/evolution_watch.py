@@ -18,6 +18,7 @@ import structlog
 from styled.job import ENDED, JobState
 from styled.lasting_thread import LastingThread
 from styled.root import Root
+from styled.store.older_copy import take_ended
 from styled.store.store import Store
 
 _ON_ROOT = "evolution_on_root_device"
@@ -109,6 +110,8 @@ class EvolutionWatch:
             self._log.error("evolution/ is not there; all waits for it", reason=self.trouble)
         elif before and not self.trouble:
             self._log.info("evolution/ is back; all goes on")
+            for note in take_ended(self._store, self._root.evolution):  # opening the queue could not look at it
+                self._log.warning("the queue's database", note=note)
         return bool(before) and not self.trouble
 
     def _question(self, *, with_all: bool) -> Callable[[], _Found | None]:

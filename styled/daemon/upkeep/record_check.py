@@ -22,6 +22,7 @@ from styled.job import Job, JobState
 from styled.lasting_thread import LastingThread
 from styled.root import Root
 from styled.store.adoption import state_of
+from styled.store.older_copy import take_ended
 from styled.store.store import Store
 
 AFTER_S = 10.0
@@ -50,7 +51,8 @@ class RecordCheck:
     """Compares ``job.json`` with the store: of all jobs at the start, then of those that have moved. A context manager.
 
     A rebuild of the queue goes by ``job.json`` alone: a job that is done in the store and running in its folder
-    would be painted again after the database was lost, and one that was cancelled would be painted after all.
+    would be painted again after the database was lost, and one that was cancelled would be painted after all. Where the
+    database is the older one, restored from a backup, the job is taken from its folder instead.
     A checkpoint, hundreds of megabytes at times, is of no use once both say that the job is done, and not before:
     until then a rebuild has the job painted again, from there.
 
@@ -181,11 +183,17 @@ class RecordCheck:
         for _ in range(min(_PER_TURN, len(self._behind))):
             try:
                 job = self._store.get(self._behind[0])
-                is_written = record(self._root, job)
-                if is_written and job.state is JobState.DONE:
-                    self._left.append(job.id)
             except NoSuchJob:
-                is_written = True  # removed since
+                self._behind.popleft()  # removed since
+                continue
+            if notes := take_ended(self._store, self._root.evolution, [job]):
+                self._behind.popleft()
+                for note in notes:
+                    self._log.warning("the queue's database", note=note)
+                continue
+            is_written = record(self._root, job)
+            if is_written and job.state is JobState.DONE:
+                self._left.append(job.id)
             if not is_written:  # the disk is full, say: what comes after it would fail too
                 self._due_at = self._clock() + self._pause_s
                 self._pause_s = min(MOST_S, 2.0 * self._pause_s)

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import structlog
 
 from styled.daemon.upkeep import evolution_watch
 from styled.daemon.upkeep.evolution_watch import EvolutionWatch
+from styled.evolution import JobFolder, read_job_file, write_job_file
 from styled.inbox.intake import Inbox
 from styled.job import Job, JobState
 from styled.root import Root
@@ -159,3 +162,21 @@ def test_a_folder_that_does_not_answer_keeps_nobody_and_is_said(
     wait_until(watch.turn)
     assert watch.trouble == ""
     watch.close()
+
+
+def test_a_job_that_ended_in_a_folder_that_comes_back_is_not_painted_again(
+    root: Root, store: Store, watch: EvolutionWatch
+) -> None:
+    """The queue is restored from a backup, and the disk of evolution/, which is newer, is mounted after the start."""
+    job = add_job(root, store, "a")
+    folder = JobFolder(root.evolution / job.id)
+    done = msgspec.structs.replace(read_job_file(folder), state=JobState.DONE, finished_at=job.created_at + 100.0)
+    write_job_file(folder, done)
+    store.last_beat = job.created_at + 1.0
+    away = root.evolution.rename(root.path / "away")
+    assert not watch.look()
+    away.rename(root.evolution)
+    with structlog.testing.capture_logs() as logged:
+        assert watch.look()
+    assert store.get(job.id).state is JobState.DONE
+    assert any("older copy" in line.get("note", "") for line in logged)

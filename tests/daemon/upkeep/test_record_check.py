@@ -187,3 +187,20 @@ def test_a_folder_that_is_gone_damaged_or_of_a_newer_styled_is_left(desk: Desk) 
     assert logged == []
     assert not folders[0].path.exists()
     assert [folder.job_json.read_bytes() for folder in folders[1:]] == before
+
+
+def test_a_job_that_ended_otherwise_after_the_database_was_written_is_taken_from_its_folder(desk: Desk) -> None:
+    """The database is restored from a backup of before the user's retry: the job failed there, and is done since."""
+    job = desk.add(JobState.RUNNING, JobState.FAILED)
+    folder = JobFolder(desk.root.evolution / job.id)
+    assert job.finished_at is not None
+    done = msgspec.structs.replace(
+        read_job_file(folder), state=JobState.DONE, started_at=job.started_at, finished_at=job.finished_at + 100.0
+    )
+    write_job_file(folder, done)
+    desk.store.last_beat = job.finished_at + 1.0
+    with structlog.testing.capture_logs() as logged:
+        desk.look()
+    assert read_job_file(folder) == done
+    assert (desk.store.get(job.id).state, desk.store.get(job.id).finished_at) == (JobState.DONE, done.finished_at)
+    assert ["older copy" in line["event"] or "older copy" in line.get("note", "") for line in logged] == [True]
