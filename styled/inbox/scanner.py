@@ -92,13 +92,14 @@ class InboxScanner:
         self._watching: Future[None] | None = None
         self._log = structlog.get_logger("inbox")
         self._watcher = Watcher(root.inbox, config.watch, wake=wake, clock=clock)
-        settle_s = max(config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else config.settle_s
-        self.tracker = Tracker(settle_s=settle_s, clock=clock)
+        self.tracker = Tracker(settle_s=self._settle_s(), clock=clock)
         self._due_at = self._earliest = clock()
         self._hinted = self._again = False
         self._look_was_hinted = True
         self._failures = 0
         self._identity: tuple[int, int] | None = None
+        self._is_another = False
+        """It is another folder than the one that is watched."""
         self._result: _Result | None = None
         self._reported: frozenset[Ignored] = frozenset()
         """What is left alone and was reported; of the thread."""
@@ -156,7 +157,10 @@ class InboxScanner:
             watching, self._watching = self._watching, None
             watching.result()
         found = self._fetch()
-        if self._watcher.needs_a_start():
+        if self._watching is None and self._is_another:
+            self._is_another = False
+            self._in_thread(self._watch_another)
+        elif self._watcher.needs_a_start():
             self._in_thread(self._watcher.keep_alive)
         now = self._clock()
         if self._watcher.take_hint():
@@ -188,6 +192,14 @@ class InboxScanner:
         if self._watching is None:
             self._watching = self._thread.submit(watch)
             self._watching.add_done_callback(lambda _: self._wake())
+
+    def _watch_another(self) -> None:
+        """Watch the folder that is there now, in the thread: it may lie on another filesystem."""
+        self._watcher.restart(self._root.inbox)
+        self.tracker.settle_s = self._settle_s()
+
+    def _settle_s(self) -> float:
+        return max(self._config.settle_s, NETWORK_SETTLE_S) if self._watcher.on_network else self._config.settle_s
 
     def _make_look(
         self,
@@ -266,6 +278,7 @@ class InboxScanner:
         self._due_at = max(now + wait, self._earliest)
 
     def _note_success(self, look: Look) -> None:
+        is_late = self._identity is None and self._failure != ""
         if self._failure:
             self._log.info("the inbox can be read again")
             self._failure = ""
@@ -273,7 +286,9 @@ class InboxScanner:
         if self._identity not in (None, look.identity):
             # Deleted and made again, mounted or unmounted. What lay in the other one is not "removed": it is not here.
             self._log.warning("the inbox is another folder now; watching that")
-            self._in_thread(self._watcher.restart)
+            self._is_another = True
+        elif is_late:  # where it lies was asked when it was not there
+            self._is_another = True
         elif not (self._look_was_hinted or self._hinted) and self._result is not None and self._watcher.is_native():
             lost = len(look.kinds.keys() - self._result.look.kinds.keys())
             if lost:

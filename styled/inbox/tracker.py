@@ -37,7 +37,7 @@ class Tracker:
     """
 
     def __init__(self, *, settle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settle_s = settle_s
+        self.settle_s = settle_s
         self._clock = clock
         self._files: dict[str, _Seen] = {}
 
@@ -94,4 +94,4 @@ class Tracker:
         return None if seen is None else seen.signature
 
     def _due_at(self, seen: _Seen) -> float:
-        return max(seen.changed_at + self._settle_s, seen.not_before)
+        return max(seen.changed_at + self.settle_s, seen.not_before)

@@ -54,6 +54,7 @@ class Watcher(FileSystemEventHandler):
         # It logs an error whenever an observer is stopped, and real trouble is in `problem`.
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
         self._folder = folder
+        self._mode = mode
         self._wake = wake
         self._clock = clock
         self._hint = threading.Event()
@@ -61,9 +62,10 @@ class Watcher(FileSystemEventHandler):
         self._failures = 0
         self._retry_at = 0.0
         self._stopped = False
-        self.on_network = is_network(filesystem_type(folder, ask=False))
-        self.polls = mode == "poll" or (mode == "auto" and self.on_network)
+        self.on_network = False
+        self.polls = False
         """There are no events by choice."""
+        self._see_where_it_lies()
         self.problem = ""
         """Why there are no events though there should be; empty if there are."""
         self.restarts = 0
@@ -88,10 +90,18 @@ class Watcher(FileSystemEventHandler):
         if self._clock() >= self._retry_at:
             self._start()
 
-    def restart(self) -> None:
-        """Watch the folder again: it was replaced by another one of the same name."""
+    def restart(self, folder: Path | None = None) -> None:
+        """Watch the folder again: it was replaced by another one of the same name, on another filesystem maybe.
+
+        Args:
+            folder: where it is now, if it is reached by a link; by default where it was.
+        """
         self._observer_gone()
+        self._folder = folder or self._folder
         self._retry_at = 0.0
+        self._see_where_it_lies()
+        if self.polls:
+            self.problem = ""
         self.keep_alive()
 
     def stop(self) -> None:
@@ -115,6 +125,10 @@ class Watcher(FileSystemEventHandler):
         if not isinstance(event, FileOpenedEvent | FileClosedNoWriteEvent) and not self._hint.is_set():
             self._hint.set()
             self._wake()
+
+    def _see_where_it_lies(self) -> None:
+        self.on_network = is_network(filesystem_type(self._folder, ask=False))
+        self.polls = self._mode == "poll" or (self._mode == "auto" and self.on_network)
 
     def _start(self) -> None:
         from watchdog.observers import Observer

@@ -228,3 +228,61 @@ def test_a_file_server_that_does_not_answer_is_told_and_keeps_nobody(
     scanner.close(started + 0.2)
     assert time.monotonic() - started < patience(2)
     answer.set()
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+@pytest.mark.parametrize(("before", "after"), [("ext4", "cifs"), ("cifs", "ext4")])
+def test_an_inbox_that_is_mounted_meanwhile_has_the_quiet_time_of_its_filesystem(
+    inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, *, before: str, after: str, there_before: bool
+):
+    kind = before
+    monkeypatch.setattr("styled.inbox.watcher.filesystem_type", lambda *_, **__: kind)
+    inbox.rename(inbox.parent / "elsewhere")
+    if there_before:
+        inbox.mkdir()
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(settle_s=1.0), wake=lambda: None, clock=clock)
+    look(scanner)
+    if there_before:
+        inbox.rename(inbox.parent / "mount point")
+    inbox.mkdir()
+    kind = after
+    for name in ("a.content.png", "a.style.png"):
+        (inbox / name).write_bytes(b"x")
+    clock.pass_by(5.0)
+    look(scanner)
+    waited = 0.0
+    while not (scanner._result and scanner._result.found.ready):
+        assert waited < 15.0
+        clock.pass_by(0.1)
+        waited += 0.1
+        scanner.look_soon()
+        look(scanner)
+    least = 10.0 if after == "cifs" else 1.0
+    assert least - 0.05 <= waited <= least + 1.0
+    scanner.close(time.monotonic() + 5.0)
+
+
+def test_an_inbox_that_is_a_link_is_watched_where_it_leads_now(
+    inbox: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    def kind(folder: Path, **_: object) -> str:
+        return "nfs4" if folder.name == "share" else "ext4"
+
+    monkeypatch.setattr("styled.inbox.watcher.filesystem_type", kind)
+    for name in ("disk", "share"):
+        (inbox.parent / name).mkdir()
+    inbox.rmdir()
+    inbox.symlink_to(inbox.parent / "disk")
+    scanner = InboxScanner(Root(inbox.parent), InboxConfig(), wake=lambda: None, clock=clock)
+    look(scanner)
+    assert not scanner._watcher.on_network
+    inbox.unlink()
+    inbox.symlink_to(inbox.parent / "share")
+    scanner.look_soon()
+    clock.pass_by(5.0)
+    look(scanner)
+    clock.pass_by(5.0)
+    scanner.look_soon()
+    look(scanner)
+    assert scanner._watcher.on_network
+    scanner.close(time.monotonic() + 5.0)

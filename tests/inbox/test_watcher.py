@@ -182,3 +182,33 @@ def test_a_folder_in_which_something_is_mounted_is_polled(tmp_path: Path, monkey
     assert watcher.is_native()
     assert watcher.problem == ""
     watcher.stop()
+
+
+@pytest.mark.parametrize(("mode", "polls"), [("auto", True), ("poll", True), ("native", False)])
+def test_where_the_folder_lies_is_asked_again_when_it_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, polls: bool
+):
+    kind = "ext4"
+    monkeypatch.setattr(watching, "filesystem_type", lambda *_, **__: kind)
+    watcher = Watcher(tmp_path, mode, wake=lambda: None)  # type: ignore[arg-type]
+    watcher.keep_alive()
+    local = (watcher.on_network, watcher.polls, watcher.is_native())
+    kind = "nfs4"
+    watcher.restart()
+    assert (watcher.on_network, watcher.polls, watcher.is_native()) == (True, polls, not polls)
+    assert not watcher.needs_a_start()
+    kind = "ext4"
+    watcher.restart()
+    assert (watcher.on_network, watcher.polls, watcher.is_native()) == local
+    watcher.stop()
+
+
+def test_a_watcher_that_polls_from_now_on_tells_no_trouble_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watching, "mounts_in", lambda _: frozenset({"phone"}))
+    watcher = Watcher(tmp_path, "auto", wake=lambda: None)
+    watcher.keep_alive()
+    assert watcher.problem
+    monkeypatch.setattr(watching, "filesystem_type", lambda *_, **__: "nfs4")
+    watcher.restart()
+    assert watcher.problem == ""
+    watcher.stop()
