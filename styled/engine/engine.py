@@ -25,7 +25,7 @@ from styled.engine.objective.gradient import extractor_for, gradient_for
 from styled.engine.objective.grey import kept_grey
 from styled.engine.objective.objective import layer_terms
 from styled.engine.objective.regions import Region, at_size, read_regions, unpainted
-from styled.engine.objective.style_weights import style_weights
+from styled.engine.objective.style_weights import painted, style_weights
 from styled.engine.optimise.optimizers import optimizer_for
 from styled.engine.scale_run import ScaleRun
 from styled.engine.upscale_detail import with_detail
@@ -109,7 +109,8 @@ def paint(
     )
     left: dict[str, npt.NDArray[np.generic]] = {}
     if resume is None:
-        first, step, picture = 0, 0, initial_picture.picture(content, run.styles, settings, init)
+        first, step = 0, 0
+        picture = initial_picture.picture(content, run.styles, settings, init, is_blended=regions is None)
     else:
         left = dict(resume)
         first, step, picture = _resumed(left, scales)
@@ -189,8 +190,9 @@ class _Run:
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
         self.styles = prepared(styles, content, settings, is_blended=regions is None)
+        seen = painted(self.styles, settings, is_blended=regions is None)
         # Nothing else keeps it so: the network sees tints that no eye would, and asks for them.
-        self._is_grey = all(map(colour.is_grey, [content, *self.styles, *([] if init is None else [init])]))
+        self._is_grey = all(map(colour.is_grey, [content, *seen, *([] if init is None else [init])]))
         self._style_sizes = sizes.styles
         self._settings, self._scales = settings, scales
         self._layer_terms = layer_terms(settings)
@@ -244,9 +246,8 @@ class _Run:
 
     def _longest_px(self, index: int) -> float:
         """Return which waves may be moved at a scale, px; all, but where the painting has outgrown its styles."""
-        outgrown = all(
-            has_outgrown(*size, self._scales[index], self._settings.style_scale) for size in self._style_sizes
-        )
+        sizes = painted(self._style_sizes, self._settings, is_blended=self._regions is None)
+        outgrown = all(has_outgrown(*size, self._scales[index], self._settings.style_scale) for size in sizes)
         return LONGEST_PX if index > 0 and outgrown else math.inf
 
     def _with_photo(self, picture: Array, content: Array, rows: slice = slice(None)) -> Array:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from styled import images
 from styled.engine import colour
-from styled.engine.objective.style_weights import style_weights
+from styled.engine.objective.style_weights import painted, style_weights
 from styled.settings import Settings
 from styled.sizing.scales import plan_scales
 
@@ -20,20 +20,24 @@ _PALETTE_PX = 128
 """Side of the square that each style is shrunk to for its colours: enough for a mean and a covariance."""
 
 
-def picture(content: Array, styles: Sequence[Array], settings: Settings, init: Array | None = None) -> Array:
+def picture(
+    content: Array, styles: Sequence[Array], settings: Settings, init: Array | None = None, *, is_blended: bool = True
+) -> Array:
     """Return the picture to start from: as large as the first scale, but for an image taken as it is.
 
     Args:
         content: uint8 or float, shape (H, W, 3).
         styles: same form, of any size each.
-        settings: ``init``, ``seed`` and ``strength`` are used.
+        settings: ``init``, ``seed``, ``strength`` and ``style_weights`` are used.
         init: the picture that ``settings.init`` names, if it names one; taken as it is.
+        is_blended: all styles are painted everywhere, by their weights; else each in its region of a mask.
     """
     if init is not None:
         return init
     if settings.init == "style":
         # Cut, not squeezed: the style's strokes keep their shape.
-        return _cut_to_aspect(styles[0], content.shape[1] / content.shape[0])
+        first = painted(styles, settings, is_blended=is_blended)[0]
+        return _cut_to_aspect(first, content.shape[1] / content.shape[0])
     scale = plan_scales(content.shape[1], content.shape[0], settings)[0]
     if settings.init == "noise":
         # Around mid-grey with the spread of a photo; made at this size, so that resizing does not smooth it.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from styled.engine import colour
-from styled.engine.objective.style_weights import style_weights
+from styled.engine.objective.style_weights import painted, style_weights
 from styled.settings import Settings
 from styled.sizing.scales import style_pieces
 
@@ -41,7 +41,7 @@ def hard_pair_remarks(
     if is_refused or settings.style_weight == 0.0:
         return
     yield from _of_ground(content, settings)
-    if _is_grey(content, styles, settings, init):
+    if _is_grey(content, styles, settings, init, is_blended=is_blended):
         yield "content and style are black and white: so is the picture"
     if _is_evened(styles, settings, is_blended=is_blended):
         yield "the styles differ much in brightness: they are blended at the one between them"
@@ -68,7 +68,7 @@ def was_painted_otherwise(
         settings.strength < 0.5
         or settings.preserve_color == "histogram"
         or any(style_pieces(*style.shape[1::-1]) > 1 for style in styles)
-        or _is_grey(content, styles, settings, init)
+        or _is_grey(content, styles, settings, init, is_blended=is_blended)
         or _is_evened(styles, settings, is_blended=is_blended)
     )
 
@@ -84,6 +84,9 @@ def _is_evened(styles: Sequence[Pixels], settings: Settings, *, is_blended: bool
     )
 
 
-def _is_grey(content: Pixels, styles: Sequence[Pixels], settings: Settings, init: Pixels | None) -> bool:
+def _is_grey(
+    content: Pixels, styles: Sequence[Pixels], settings: Settings, init: Pixels | None, *, is_blended: bool
+) -> bool:
     given = [content] if init is None else [content, init]
-    return all(map(colour.is_grey, given)) and (_is_recoloured(settings) or all(map(colour.is_grey, styles)))
+    seen = painted(styles, settings, is_blended=is_blended)
+    return all(map(colour.is_grey, given)) and (_is_recoloured(settings) or all(map(colour.is_grey, seen)))

@@ -176,11 +176,14 @@ class TestIterates:
             assert iterate.picture().shape == (iterate.height, iterate.width, 3)
         assert left == [[], [False], [False, False]]
 
-    @pytest.mark.parametrize(("side", "longest"), [(90, [math.inf] * 3), (40, [math.inf, math.inf, 256.0])])
-    def test_a_scale_that_has_outgrown_its_style_leaves_long_waves_alone(
-        self, run: Run, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch, side: int, longest: list[float]
+    @pytest.mark.parametrize(
+        ("weight_of", "last"),
+        [({90: 1.0}, math.inf), ({40: 1.0}, 256.0), ({40: 1.0, 90: 0.0}, 256.0), ({40: 3.0, 90: 1.0}, math.inf)],
+    )
+    def test_a_scale_that_has_outgrown_its_styles_leaves_long_waves_alone(
+        self, run: Run, starry_night: np.ndarray, monkeypatch: pytest.MonkeyPatch, weight_of, last: float
     ) -> None:
-        """They are as the coarser scales painted them; the first scale paints all, however small its style."""
+        """As coarser scales painted them; the first paints all, however small its style. One of weight 0 is none."""
         asked = []
 
         def spy(*args, longest_px: float, **rest):
@@ -188,9 +191,9 @@ class TestIterates:
             return optimizer_for(*args, longest_px=longest_px, **rest)
 
         monkeypatch.setattr(engine, "optimizer_for", spy)
-        style = images.resize(starry_night, side, side)
-        run(styles=[style], size=64, scales=(16, 32), steps=3)
-        assert asked == longest
+        styles = [images.resize(starry_night, side, side) for side in weight_of]
+        run(styles=styles, size=64, scales=(16, 32), steps=3, style_weights=tuple(weight_of.values()))
+        assert asked == [math.inf, math.inf, last]
 
     def test_the_step_is_compiled_once_for_each_scale(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """And kept: the next picture's is compiled no more, whatever its optimiser."""

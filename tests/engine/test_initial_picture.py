@@ -33,6 +33,19 @@ def test_recolored_takes_each_style_by_its_weight() -> None:
         np.testing.assert_allclose(picture.mean(axis=(0, 1)), wanted, atol=6.0)
 
 
+@pytest.mark.parametrize(
+    ("weights", "has_mask", "first"), [((), False, 0), ((0.0, 1.0), False, 1), ((0.0, 1.0), True, 0)]
+)
+def test_the_style_that_is_started_from_is_the_first_that_is_painted(
+    weights: tuple[float, ...], has_mask: bool, first: int
+) -> None:
+    """What was: the first that was given, also with a weight of 0. In the regions of a mask all are painted."""
+    styles = [_noisy(2, (200, 40, 40)), _noisy(3, (40, 40, 200))]
+    settings = Settings(init="style", style_weights=weights)
+    picture = initial_picture.picture(_noisy(1, (9, 9, 9)), styles, settings, is_blended=not has_mask)
+    np.testing.assert_array_equal(picture, styles[first])
+
+
 def test_a_picture_that_was_given_is_taken_as_it_is() -> None:
     given = _noisy(4, (9, 9, 9))
     assert initial_picture.picture(given, [given], Settings(init="job:x"), given) is given

@@ -33,6 +33,13 @@ def test_a_hard_pair_is_told_what_it_is(content: np.ndarray, styles: list[np.nda
     assert word in remark
 
 
+def test_a_style_of_weight_0_does_not_make_a_grey_pair_one_in_colour() -> None:
+    """Of which nothing is painted; in a region of a mask it is."""
+    weights = {"style_weights": (1.0, 0.0)}
+    assert len(told(GREY, [GREY, NOISE], **weights)) == 1
+    assert told(GREY, [GREY, NOISE], is_blended=False, **weights) == told(GREY, [GREY, NOISE]) == []
+
+
 def test_an_ordinary_pair_or_one_that_is_set_otherwise_is_told_nothing() -> None:
     assert told(NOISE, [NOISE]) == told(NOISE, [NOISE, NOISE // 4 * 3]) == []
     assert told(WHITE, [NOISE], strength=0.3) == []
