@@ -175,3 +175,31 @@ def test_the_short_side_of_a_long_style_sets_the_size_of_its_strokes(turned: boo
     assert size(640, 400) == (265, 165), "the picture's pixels"
     assert [style_pieces(width, 400) for width in (640, 1200, 1201, 2400, 7680)] == [1, 1, 2, 2, 7]
     assert not has_outgrown(7680, 400, scale, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("style", "style_scale", "size"),
+    [
+        ((1200, 400), 0.05, (48, 16)),  # of 19x6 px only the height was raised
+        ((400, 1200), 0.05, (16, 48)),
+        ((1201, 400), 0.05, (48, 16)),
+        ((12, 8), 1.0, (24, 16)),  # it has no more itself
+        ((1200, 400), 1.0, (362, 121)),
+        ((20, 16), 1.0, (20, 16)),
+    ],
+)
+def test_a_style_keeps_its_shape_where_it_is_raised_to_a_cell(
+    style: tuple[int, int], style_scale: float, size: tuple[int, int]
+) -> None:
+    assert style_size(*style, Scale(256, 171, 1), style_scale) == size
+
+
+@given(st.integers(16, 5000), st.integers(16, 5000), st.integers(28, 3000), st.integers(28, 3000))
+def test_no_style_of_a_cell_and_more_is_raised_at_the_default_style_scale(
+    width: int, height: int, columns: int, rows: int
+) -> None:
+    """From 768 px of a picture on: its pictures are as they were before styles kept their shape."""
+    scale = Scale(columns, rows, 1)
+    pixels = min(width * height, 3 * min(width, height) ** 2)
+    factor = min(1.0, (scale.pixels / pixels) ** 0.5)
+    assert style_size(width, height, scale, 1.0) == (round(width * factor), round(height * factor))
