@@ -29,7 +29,7 @@ def picture(
         content: uint8 or float, shape (H, W, 3).
         styles: same form, of any size each.
         settings: ``init``, ``seed``, ``strength`` and ``style_weights`` are used.
-        init: the picture that ``settings.init`` names, if it names one; taken as it is.
+        init: the picture that ``settings.init`` names, if it names one; taken as it is, of the content's shape.
         is_blended: all styles are painted everywhere, by their weights; else each in its region of a mask.
     """
     if init is not None:
@@ -37,7 +37,7 @@ def picture(
     if settings.init == "style":
         # Cut, not squeezed: the style's strokes keep their shape.
         first = painted(styles, settings, is_blended=is_blended)[0]
-        return _cut_to_aspect(first, content.shape[1] / content.shape[0])
+        return cut_to_aspect(first, content.shape[1] / content.shape[0])
     scale = plan_scales(content.shape[1], content.shape[0], settings)[0]
     if settings.init == "noise":
         # Around mid-grey with the spread of a photo; made at this size, so that resizing does not smooth it.
@@ -72,7 +72,7 @@ def palette(styles: Sequence[Array], settings: Settings) -> Array:
     return np.concatenate(parts)
 
 
-def _cut_to_aspect(image: Array, aspect: float) -> Array:
+def cut_to_aspect(image: Array, aspect: float) -> Array:
     """Return the middle of ``image`` with ``aspect`` = width / height."""
     height, width = image.shape[:2]
     new_width, new_height = min(width, round(height * aspect)), min(height, round(width / aspect))

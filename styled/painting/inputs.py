@@ -6,6 +6,7 @@ which that is, so that a plan counts the same pixels without reading any.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from styled import gpus, images, vgg19
+from styled.engine.initial_picture import cut_to_aspect
 from styled.engine.objective.regions import Region, covers_of
 from styled.settings import Settings
 from styled.sizing import memory_use
@@ -113,17 +115,31 @@ def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "")
         ImageError: it cannot be used.
         SettingsError: the result would be too thin for the network; the advice says which size would do.
     """
-    loaded = load_picture(source, settings, name=name)
+    loaded = _load_picture(source, settings, name)
     plan_scales(*loaded.size, settings)
     return loaded
 
 
-def load_picture(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
-    """Read an image of any shape, no larger than the result: one to start from.
+def load_start(source: Path | BinaryIO, content: images.Loaded, settings: Settings, *, name: str = "") -> images.Loaded:
+    """Read an image to start from, no larger than the result, and of the content's shape: its middle, if it has another.
+
+    What is in it keeps its shape so. As of a mask, up to 3 % of its length are not cut off.
 
     Raises:
         ImageError: it cannot be used.
     """
+    loaded = _load_picture(source, settings, name)
+    rows, columns = content.pixels.shape[:2]
+    middle = cut_to_aspect(loaded.pixels, columns / rows)
+    if all(have - cut <= max(1.0, 0.03 * have) for have, cut in zip(loaded.pixels.shape, middle.shape, strict=True)):
+        return loaded
+    width, height = loaded.size
+    remark = f"it has {width}x{height} px, another shape than the content's: only its middle is started from"
+    middle = np.ascontiguousarray(middle)  # else all of it would be held
+    return dataclasses.replace(loaded, pixels=middle, alpha=None, remarks=(*loaded.remarks, remark))
+
+
+def _load_picture(source: Path | BinaryIO, settings: Settings, name: str) -> images.Loaded:
     return images.load(source, name=name, size=_content_size(settings), max_pixels=settings.max_pixels)
 
 

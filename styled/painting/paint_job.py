@@ -28,7 +28,7 @@ from styled.messages import Noted, Progress, Result, Started, Stopped, WorkerMes
 from styled.painting.checkpoints import Checkpoints
 from styled.painting.frames import Frames
 from styled.painting.hard_pairs import ALGORITHM, was_painted_otherwise
-from styled.painting.inputs import Files, Mask, check_memory, load_content, load_mask, load_picture, load_styles
+from styled.painting.inputs import Files, Mask, check_memory, load_content, load_mask, load_start, load_styles
 from styled.painting.remarks import MEMORY_RAN_OUT, remarks_on, remarks_on_device
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing.scales import plan_scales
@@ -68,10 +68,15 @@ class Inputs:
 
     content: images.Loaded
     styles: tuple[images.Loaded, ...]
-    init: npt.NDArray[Any] | None
+    init: images.Loaded | None
     """Picture to start from, when ``settings.init`` names one."""
     mask: Mask | None = None
     """Which style goes where."""
+
+    @property
+    def start(self) -> npt.NDArray[np.uint8] | None:
+        """The pixels of ``init``."""
+        return None if self.init is None else self.init.pixels
 
 
 def load_inputs(folder: JobFolder, job: JobFile) -> Inputs:
@@ -119,7 +124,7 @@ def _load_pixels(files: Files, job: JobFile) -> Inputs:
             mask = load_mask(files.mask[0], len(styles), content, settings, name=files.mask[1])
     if files.init is not None:
         with _reading(job, settings.init):
-            init = load_picture(files.init[0], settings, name=files.init[1]).pixels
+            init = load_start(files.init[0], content, settings, name=files.init[1])
     return Inputs(content, styles, init, mask)
 
 
@@ -253,7 +258,7 @@ class _Run:
             self._settings,
             is_blended=self._inputs.mask is None,
             algorithm=algorithm,
-            init=self._inputs.init,
+            init=self._inputs.start,
         )
         return "begun by an earlier version, which painted such a pair otherwise: it goes on by this one" * otherwise
 
@@ -285,7 +290,7 @@ class _Run:
             self._settings,
             weights=self._weights,
             style_sizes=[style.size for style in self._inputs.styles],
-            init=self._inputs.init,
+            init=self._inputs.start,
             mask=self._inputs.mask and self._inputs.mask.regions,
             resume=self.start.arrays,
             step_down=self._job.step_down,

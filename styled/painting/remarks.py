@@ -9,7 +9,7 @@ import msgspec
 from styled import gpus, vgg19
 from styled.images import Loaded
 from styled.job import input_titles
-from styled.painting.hard_pairs import Pixels, hard_pair_remarks
+from styled.painting.hard_pairs import hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing import memory_use
@@ -25,7 +25,7 @@ def remarks_on(
     styles: Sequence[Loaded],
     settings: Settings,
     of_mask: Sequence[str] | None = None,
-    init: Pixels | None = None,
+    init: Loaded | None = None,
 ) -> tuple[str, ...]:
     """Return the remarks on decoded inputs and the settings they are painted with; each one printable line.
 
@@ -34,16 +34,21 @@ def remarks_on(
         styles: in order.
         settings: all of them.
         of_mask: what its reading remarked; None without one.
-        init: the picture that is started from, uint8, shape (H, W, 3); None where ``settings.init`` is a word.
+        init: the picture that is started from, as it is; None where ``settings.init`` is a word.
     """
     images = _of_images(content, styles)
     return (
         *images,
         *(of_mask or ()),
+        *_of_init(init, content, settings),
         *_of_size(content, settings),
         *shape_remarks([style.size for style in styles]),
         *hard_pair_remarks(
-            content.pixels, [style.pixels for style in styles], settings, is_blended=of_mask is None, init=init
+            content.pixels,
+            [style.pixels for style in styles],
+            settings,
+            is_blended=of_mask is None,
+            init=None if init is None else init.pixels,
         ),
         *_without_effect(settings, len(styles), has_mask=of_mask is not None),
         *_of_style_scale(content, styles, settings),
@@ -74,6 +79,20 @@ def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
         if min(loaded.size) < CELL_PX:
             width, height = loaded.size
             yield f"{name}: it has only {width}x{height} px; below {CELL_PX} px there is no texture to see, and it is enlarged"
+
+
+def _of_init(init: Loaded | None, content: Loaded, settings: Settings) -> Iterator[str]:
+    if init is None:
+        return
+    for remark in init.remarks:
+        yield f"init: {remark}"
+    height, width = content.pixels.shape[:2]
+    first, *others = plan_scales(width, height, settings)
+    side = max(first.width, first.height)
+    if others and max(init.pixels.shape[:2]) > side:
+        yield (
+            f"init: it is started from at {side} px, the first of {len(others) + 1} scales: scales = [] keeps its detail"
+        )
 
 
 def _of_size(content: Loaded, settings: Settings) -> Iterator[str]:

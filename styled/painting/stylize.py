@@ -19,7 +19,7 @@ from styled.engine import iterate as engine_iterate
 from styled.errors import Diverged, RemarkWarning
 from styled.images import ImageLike
 from styled.job import joined_remarks
-from styled.painting.inputs import Mask, load_content, load_mask, load_picture, load_styles
+from styled.painting.inputs import Mask, load_content, load_mask, load_start, load_styles
 from styled.painting.remarks import remarks_on
 from styled.settings import INIT_WORDS, Settings, settings_from
 
@@ -79,7 +79,7 @@ def paint(
     Args:
         content: the photo, see :data:`styled.images.in_memory.ImageLike`.
         styles: one painting, or several.
-        init: ``recolored``, ``content``, ``noise``, ``style``, or an image to start from.
+        init: ``recolored``, ``content``, ``noise``, ``style``, or an image to start from, which is cut to the content's shape.
         mask: an image with a colour for each style, dark to bright: where each is painted; one more, the darkest,
             stays the photo.
         **settings: any setting of the README's table, for example ``size=512, steps=200``.
@@ -162,7 +162,7 @@ def _paint(
 class _Inputs(NamedTuple):
     content: images.Loaded
     styles: tuple[images.Loaded, ...]
-    init: npt.NDArray[np.uint8] | None
+    init: images.Loaded | None
     mask: Mask | None
 
 
@@ -178,7 +178,7 @@ def _iterates(inputs: _Inputs, settings: Settings, remarks: tuple[str, ...], pic
             [style.pixels for style in inputs.styles],
             settings,
             style_sizes=[style.size for style in inputs.styles],
-            init=inputs.init,
+            init=None if inputs.init is None else inputs.init.pixels,
             mask=inputs.mask and inputs.mask.regions,
             picture_every=picture_every,
         ):
@@ -207,7 +207,7 @@ def _read(
     return _Inputs(
         photo,
         load_styles([each for each, _ in paintings], photo, settings, names=[name for _, name in paintings]),
-        None if start is None else load_picture(start, settings, name=start_name).pixels,
+        None if start is None else load_start(start, photo, settings, name=start_name),
         None if mask is None else _mask(mask, len(paintings), photo, settings),
     )
 

@@ -18,7 +18,7 @@ from styled import images
 from styled.engine.objective.regions import at_size
 from styled.errors import DoesNotFit, InputOutOfReach, OutOfResources, SettingsError, StyledError, UnreadableImage
 from styled.evolution import JobFile, JobFolder, digest
-from styled.painting.inputs import Files, check_memory, load_content, load_mask, load_style, load_styles
+from styled.painting.inputs import Files, check_memory, load_content, load_mask, load_start, load_style, load_styles
 from styled.painting.paint_job import load_inputs
 from styled.settings import Settings
 from styled.sizing.memory_limit import BEFORE_TENSORFLOW_BYTES
@@ -129,6 +129,33 @@ def test_a_style_is_resampled_once_to_the_pixels_that_the_finest_scale_needs(
         once = original.reduce(factor).resize((width, height), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(style.pixels, np.asarray(once))
     assert not has_outgrown(*style.size, finest, style_scale)
+
+
+@pytest.mark.parametrize(
+    ("size", "taken", "is_told"),
+    [
+        ((40, 40), (40, 27), True),
+        ((80, 27), (40, 27), True),
+        ((150, 100), (96, 64), False),
+        ((98, 64), (96, 63), False),  # 2 % longer: resized as it is, as a mask is
+        ((40, 26), (40, 26), False),
+        ((1, 90), (1, 1), True),
+    ],
+)
+def test_a_picture_to_start_from_is_cut_to_the_contents_shape(
+    files: tuple[Path, Path], tmp_path: Path, size: tuple[int, int], taken: tuple[int, int], is_told: bool
+) -> None:
+    """What was: squeezed to it, without a word."""
+    settings = Settings(size=96, init="start.png")
+    pixels = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "start.png")
+    start = load_start(tmp_path / "start.png", load_content(files[0], settings), settings)
+    assert start.pixels.shape[1::-1] == taken
+    said = f"it has {size[0]}x{size[1]} px, another shape than the content's: only its middle is started from"
+    assert (said in start.remarks) == is_told
+    if is_told:
+        left, top = (size[0] - taken[0]) // 2, (size[1] - taken[1]) // 2
+        np.testing.assert_array_equal(start.pixels, pixels[top : top + taken[1], left : left + taken[0]])
 
 
 def test_a_style_smaller_than_it_is_needed_keeps_its_pixels(files: tuple[Path, Path]) -> None:

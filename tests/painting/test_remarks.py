@@ -129,6 +129,22 @@ def test_the_remarks_on_images_and_mask_come_first_under_their_names() -> None:
     assert [each.partition(" ")[0] for each in found] == ["content:", "style", "mask:", "the"]
 
 
+@pytest.mark.parametrize(
+    ("scales", "width", "said"),
+    [
+        ("auto", 1200, "init: it is started from at 256 px, the first of 3 scales: scales = [] keeps its detail"),
+        ([300], 1200, "init: it is started from at 300 px, the first of 2 scales: scales = [] keeps its detail"),
+        ("auto", 256, ""),
+        ([], 1200, ""),
+    ],
+)
+def test_what_becomes_of_a_picture_to_start_from_is_told(scales: Any, width: int, said: str) -> None:
+    """Its file's remarks, and that a coarse first scale leaves nothing of its detail."""
+    settings = settings_from({"init": "start.png", "scales": scales})
+    found = remarks_on(photo(), [photo()], settings, init=photo(width, width * 2 // 3, "a guess"))
+    assert found == ("init: a guess", *([said] if said else []))
+
+
 @pytest.mark.parametrize(("size", "is_told"), [((1, 400), True), ((3, 3), True), ((16, 16), False), ((400, 15), True)])
 def test_a_style_of_a_few_pixels_is_told(size: tuple[int, int], is_told: bool) -> None:
     found = remarks_on(photo(), [photo(), photo(*size)], settings_from({}))
