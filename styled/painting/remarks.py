@@ -36,9 +36,9 @@ def remarks_on(
         of_mask: what its reading remarked; None without one.
         init: the picture that is started from, as it is; None where ``settings.init`` is a word.
     """
-    images = _of_images(content, styles)
     return (
-        *images,
+        *_of_images(content, styles),
+        *_of_transparency(content, settings),
         *(of_mask or ()),
         *_of_init(init, content, settings),
         *_of_size(content, settings),
@@ -79,6 +79,11 @@ def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
         if min(loaded.size) < CELL_PX:
             width, height = loaded.size
             yield f"{name}: it has only {width}x{height} px; below {CELL_PX} px there is no texture to see, and it is enlarged"
+
+
+def _of_transparency(content: Loaded, settings: Settings) -> Iterator[str]:
+    if content.alpha is not None and settings.format == "jpeg":
+        yield "content: with format = 'jpeg' its transparency is lost: the picture is laid on white"
 
 
 def _of_init(init: Loaded | None, content: Loaded, settings: Settings) -> Iterator[str]:

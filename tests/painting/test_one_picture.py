@@ -93,10 +93,11 @@ def test_a_run_that_goes_on_to_another_output_has_its_format(
     first = OneShot(job, tmp_path / "first", overwrite=False)
     _write_job(first, tmp_path / "content.png", [tmp_path / "style.png"], None, settings)
     of_format = f"quality has no effect with format = {settings.format!r}: it is a JPEG's"
-    record_remarks(first, ["content: a guess", of_format])
+    on_white = f"content: with format = {settings.format!r} its transparency is lost: the picture is laid on white"
+    record_remarks(first, ["content: a guess", of_format, on_white])
     run = reopen(job.path, output=tmp_path / output)
     is_same = resumed == settings.format
-    assert read_job_file(job).remarks == ("content: a guess", *([of_format] if is_same else []))
+    assert read_job_file(job).remarks == ("content: a guess", *([of_format, on_white] if is_same else []))
     assert settings_of(run) == msgspec.structs.replace(settings, format=resumed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import Any
 
@@ -143,6 +144,23 @@ def test_what_becomes_of_a_picture_to_start_from_is_told(scales: Any, width: int
     settings = settings_from({"init": "start.png", "scales": scales})
     found = remarks_on(photo(), [photo()], settings, init=photo(width, width * 2 // 3, "a guess"))
     assert found == ("init: a guess", *([said] if said else []))
+
+
+def cut_out(share: float, *, alpha: int = 0) -> Loaded:
+    """A photo of which a share, from its top, is transparent."""
+    whole = photo(800, 600)
+    cover = np.full((600, 800), 255, np.uint8)
+    cover[: round(600 * share)] = alpha
+    return dataclasses.replace(whole, alpha=cover)
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [("jpeg", True), ("png", False), ("tiff", False)])
+def test_a_jpeg_of_a_transparent_content_is_told(kind: str, is_told: bool) -> None:
+    """What was: its transparency was lost without a word."""
+    said = "content: with format = 'jpeg' its transparency is lost: the picture is laid on white"
+    settings = settings_from({"format": kind})
+    assert (said in remarks_on(cut_out(0.1), [photo()], settings)) == is_told
+    assert said not in remarks_on(photo(), [cut_out(0.1)], settings)
 
 
 @pytest.mark.parametrize(("size", "is_told"), [((1, 400), True), ((3, 3), True), ((16, 16), False), ((400, 15), True)])
