@@ -136,7 +136,8 @@ def load_start(source: Path | BinaryIO, content: images.Loaded, settings: Settin
     width, height = loaded.size
     remark = f"it has {width}x{height} px, another shape than the content's: only its middle is started from"
     middle = np.ascontiguousarray(middle)  # else all of it would be held
-    return dataclasses.replace(loaded, pixels=middle, alpha=None, remarks=(*loaded.remarks, remark))
+    alpha = None if loaded.alpha is None else np.ascontiguousarray(cut_to_aspect(loaded.alpha, columns / rows))
+    return dataclasses.replace(loaded, pixels=middle, alpha=alpha, remarks=(*loaded.remarks, remark))
 
 
 def _load_picture(source: Path | BinaryIO, settings: Settings, name: str) -> images.Loaded:

@@ -163,6 +163,35 @@ def test_a_jpeg_of_a_transparent_content_is_told(kind: str, is_told: bool) -> No
     assert said not in remarks_on(photo(), [cut_out(0.1)], settings)
 
 
+@pytest.mark.parametrize(
+    ("share", "alpha", "of_style", "of_content"),
+    [
+        (0.7, 0, "70 %", "70 %"),
+        (0.05, 0, "5 %", ""),
+        (0.04, 0, "", ""),
+        (0.999, 0, "over 99 %", "over 99 %"),
+        (0.5, 0, "50 %", "50 %"),
+        (0.49, 0, "49 %", ""),
+        (0.7, 1, "", ""),  # seen through, with colours of their own
+    ],
+)
+def test_what_is_transparent_is_told_where_it_counts_as_a_colour(
+    share: float, alpha: int, of_style: str, of_content: str
+) -> None:
+    """A painting cut out gave a pale flat picture, and a photo cut out a start with too much contrast, without a word."""
+    image = cut_out(share, alpha=alpha)
+    said = "of it is transparent and counts as its mean colour: crop it to what is"
+    settings = settings_from({})
+    found = [each for each in remarks_on(photo(), [photo(), image], settings) if "transparent" in each]
+    assert found == ([f"style 2: {of_style} {said} painted"] if of_style else [])
+    found = [each for each in remarks_on(image, [photo()], settings) if "transparent" in each]
+    assert found == ([f"content: {of_content} {said} seen"] if of_content else [])
+    found = [each for each in remarks_on(photo(), [photo()], settings, init=image) if "transparent" in each]
+    assert found == ([f"init: {of_style} {said} seen"] if of_style else [])
+    cut = remarks_on(image, [photo()], settings, init=image)
+    assert not any(each.startswith("init: ") for each in cut if "transparent" in each), "nobody sees it"
+
+
 @pytest.mark.parametrize(("size", "is_told"), [((1, 400), True), ((3, 3), True), ((16, 16), False), ((400, 15), True)])
 def test_a_style_of_a_few_pixels_is_told(size: tuple[int, int], is_told: bool) -> None:
     found = remarks_on(photo(), [photo(), photo(*size)], settings_from({}))
