@@ -29,6 +29,7 @@ from styled.files.printable import escaped
 from styled.images.opening import open_file
 from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
+from styled.painting.remarks import file_kind, is_of_file_kind
 from styled.root import Root
 from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, Settings, plain, settings_from
 from styled.sizing.scales import plan_scales
@@ -84,7 +85,7 @@ def prepare(
         DiskFull: no space.
     """
     output = output.absolute()
-    settings = settings_from({**values, **_format_of(output)})
+    settings = settings_from({**values, "format": _worker_format(output)})
     with images.Checker(max_pixels=settings.max_pixels) as checker:
         infos = [_checked(image, checker) for image in (content, *styles, *([mask] if mask else []))]
     plan_scales(infos[0].width, infos[0].height, settings)
@@ -145,14 +146,16 @@ def reopen(folder: Path, *, output: Path | None = None, overwrite: bool = False)
 def _write_format_for(folder: JobFolder, output: Path) -> None:
     """Have the worker itself write the format that ``output`` needs: made of a result in another one, it loses by that."""
     job = evolution.read_job_file(folder)
-    before = job.settings.format
-    wanted = _format_of(output).get("format", "png")
-    if wanted == before or (wanted == "jpeg" and job.settings.bits == 16):  # a JPEG has 8: it is made of what has 16
+    before = wanted = job.settings
+    if not (
+        output.suffix.lower() in {".jpg", ".jpeg"} and before.bits == 16
+    ):  # a JPEG has 8: it is made of what has 16
+        wanted = settings_from({**plain(before), "format": _worker_format(output)})
+    if wanted == before and file_kind(before, job.output) == file_kind(wanted, str(output)):
         return
-    settings = settings_from({**plain(job.settings), "format": wanted})
     # The worker remarks anew on what the format leaves without effect.
-    remarks = tuple(remark for remark in job.remarks if f"with format = {before!r}" not in remark)
-    evolution.write_job_file(folder, msgspec.structs.replace(job, settings=settings, remarks=remarks))
+    remarks = tuple(remark for remark in job.remarks if not is_of_file_kind(remark))
+    evolution.write_job_file(folder, msgspec.structs.replace(job, settings=wanted, remarks=remarks))
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:
@@ -248,6 +251,11 @@ def _recorded(output: Path) -> str:
 def _from_record(recorded: str) -> Path:
     path = recorded.removeprefix("file://")
     return Path(recorded if path == recorded else os.fsdecode(unquote_to_bytes(path)))
+
+
+def _worker_format(output: Path) -> str:
+    """Return the setting ``format`` for what the worker writes: a WebP is made of what loses nothing."""
+    return _format_of(output).get("format", "png")
 
 
 def _format_of(output: Path) -> dict[str, str]:

@@ -233,7 +233,14 @@ class _Run:
         mask = inputs.mask
         self._remarks = joined_remarks(
             job.remarks,
-            remarks_on(inputs.content, inputs.styles, job.settings, mask.remarks if mask else None, inputs.init),
+            remarks_on(
+                inputs.content,
+                inputs.styles,
+                job.settings,
+                mask.remarks if mask else None,
+                inputs.init,
+                output=job.output,
+            ),
             filter(None, [self.start.note, MEMORY_RAN_OUT if job.step_down else ""]),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 import msgspec
 import numpy as np
@@ -26,12 +27,20 @@ _FLAT_CONTENT = 0.5
 """Of a content: with half of it transparent its start has 1.4 times the style's contrast, with 90 % three times."""
 
 
+_LOSSY = {"jpeg": "JPEG", "webp": "WebP"}
+"""Kinds of files that are encoded with ``quality``, in 8 bits; by their names."""
+
+_KINDS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+
+
 def remarks_on(
     content: Loaded,
     styles: Sequence[Loaded],
     settings: Settings,
     of_mask: Sequence[str] | None = None,
     init: Loaded | None = None,
+    *,
+    output: str = "",
 ) -> tuple[str, ...]:
     """Return the remarks on decoded inputs and the settings they are painted with; each one printable line.
 
@@ -41,10 +50,12 @@ def remarks_on(
         settings: all of them.
         of_mask: what its reading remarked; None without one.
         init: the picture that is started from, as it is; None where ``settings.init`` is a word.
+        output: where a copy of the result goes; its suffix decides what kind of file that is. Empty: nowhere.
     """
+    kind = file_kind(settings, output)
     return (
         *_of_images(content, styles),
-        *_of_transparency(content, styles, init, settings),
+        *_of_transparency(content, styles, init, kind),
         *(of_mask or ()),
         *_of_init(init, content, settings),
         *_of_size(content, settings),
@@ -57,10 +68,20 @@ def remarks_on(
             init=None if init is None else init.pixels,
         ),
         *(() if of_mask is None else _of_kept_colours(settings)),
-        *_without_effect(settings, len(styles), has_mask=of_mask is not None),
+        *_without_effect(settings, len(styles), kind, has_mask=of_mask is not None),
         *_of_style_scale(content, styles, settings),
         *_of_tiling(settings),
     )
+
+
+def file_kind(settings: Settings, output: str) -> str:
+    """Return what the result is written as: ``webp``, or as ``settings.format`` names it; arguments as above."""
+    return _KINDS.get(PurePath(output).suffix.lower(), settings.format)
+
+
+def is_of_file_kind(remark: str) -> bool:
+    """Return whether a remark may not hold for a result that is written as something else."""
+    return "with format = " in remark or "bits per channel" in remark
 
 
 def remarks_on_device(name: str) -> tuple[str, ...]:
@@ -88,10 +109,8 @@ def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
             yield f"{name}: it has only {width}x{height} px; below {CELL_PX} px there is no texture to see, and it is enlarged"
 
 
-def _of_transparency(
-    content: Loaded, styles: Sequence[Loaded], init: Loaded | None, settings: Settings
-) -> Iterator[str]:
-    if content.alpha is not None and settings.format == "jpeg":
+def _of_transparency(content: Loaded, styles: Sequence[Loaded], init: Loaded | None, kind: str) -> Iterator[str]:
+    if content.alpha is not None and kind == "jpeg":
         yield "content: with format = 'jpeg' its transparency is lost: the picture is laid on white"
     for name, loaded in zip(input_titles(len(styles)), (content, *styles), strict=True):
         # In a content nobody sees it, but it counts in the colours of the start, which has too much contrast by it.
@@ -145,10 +164,10 @@ def _of_size(content: Loaded, settings: Settings) -> Iterator[str]:
             yield f"scales has no effect for {', '.join(left_out)}: beyond the picture, too thin, or more than there are steps"
 
 
-def _without_effect(settings: Settings, styles: int, *, has_mask: bool) -> Iterator[str]:
+def _without_effect(settings: Settings, styles: int, kind: str, *, has_mask: bool) -> Iterator[str]:
     """Yield the settings that somebody has given and that change nothing, with why."""
     given = _given(settings)
-    for name, (is_idle, why) in _idle_settings(settings, styles, has_mask=has_mask).items():
+    for name, (is_idle, why) in _idle_settings(settings, styles, kind, has_mask=has_mask).items():
         if is_idle and name in given:
             yield f"{name} has no effect {why}"
     named = _preset_of(settings).settings
@@ -191,7 +210,7 @@ def _preset_of(settings: Settings) -> Preset:
     return next(preset for preset in presets() if preset.name == settings.preset)
 
 
-def _idle_settings(settings: Settings, styles: int, *, has_mask: bool) -> dict[str, tuple[bool, str]]:
+def _idle_settings(settings: Settings, styles: int, kind: str, *, has_mask: bool) -> dict[str, tuple[bool, str]]:
     """Return each setting that others, or a mask, can leave without effect: whether they do, and which those are."""
     is_adam, no_style = settings.optimizer == "adam", settings.style_weight == 0.0
     without_style = (no_style, "with style_weight = 0")
@@ -210,6 +229,7 @@ def _idle_settings(settings: Settings, styles: int, *, has_mask: bool) -> dict[s
         "statistic": without_style,
         "style_weights": of_weights,
         "frame_size": (settings.frame_every == 0, "with frame_every = 0: no frames are kept"),
-        "quality": (settings.format != "jpeg", f"with format = {settings.format!r}: it is a JPEG's"),
+        "quality": (kind not in _LOSSY, f"with format = {settings.format!r}: it is a JPEG's"),
+        "bits": (kind in _LOSSY, f"in a {_LOSSY.get(kind)}: it has 8 bits per channel"),
         "compression": (settings.format != "tiff", f"with format = {settings.format!r}: it is a TIFF's"),
     }

@@ -13,6 +13,7 @@ from PIL import Image
 from styled import images
 from styled.errors import ImageTooLarge, UnreadableImage
 from styled.evolution import JobFolder, read_job_file
+from styled.job import JobState
 from styled.painting.one_picture import (
     OneShot,
     _checked,
@@ -20,7 +21,9 @@ from styled.painting.one_picture import (
     _recorded,
     _with_paths,
     _write_job,
+    prepare,
     record_remarks,
+    record_state,
     reopen,
     settings_of,
 )
@@ -96,7 +99,7 @@ def test_a_run_that_goes_on_to_another_output_has_its_format(
     on_white = f"content: with format = {settings.format!r} its transparency is lost: the picture is laid on white"
     record_remarks(first, ["content: a guess", of_format, on_white])
     run = reopen(job.path, output=tmp_path / output)
-    is_same = resumed == settings.format
+    is_same = (settings.format, output) == ("png", "a.png")
     assert read_job_file(job).remarks == ("content: a guess", *([of_format, on_white] if is_same else []))
     assert settings_of(run) == msgspec.structs.replace(settings, format=resumed)
 
@@ -111,3 +114,31 @@ def test_a_run_that_goes_on_to_where_it_was_to_go_keeps_its_record(tmp_path: Pat
     before = job.job_json.read_bytes()
     assert reopen(job.path).output == tmp_path / "a.tif"
     assert job.job_json.read_bytes() == before
+
+
+@pytest.mark.processes
+def test_a_webp_is_made_of_a_png_whatever_format_the_settings_name(tmp_path: Path) -> None:
+    """What was: of a JPEG, decoded again."""
+    for name in ("content.png", "style.png"):
+        Image.linear_gradient("L").resize((60, 40)).save(tmp_path / name)
+    content, style = tmp_path / "content.png", tmp_path / "style.png"
+    for number, given in enumerate([{"format": "jpeg"}, {"format": "tiff", "bits": 16}, {}]):
+        run = prepare(content, [style], {**given, "size": 60}, output=tmp_path / f"{number}.webp")
+        assert settings_of(run) == settings_from({**given, "size": 60, "format": "png"})
+
+
+def test_what_was_remarked_of_one_output_does_not_stay_with_another(tmp_path: Path, job: JobFolder) -> None:
+    """Both are made of a PNG: a WebP has a quality, and 8 bits."""
+    for name in ("content.png", "style.png"):
+        Image.new("RGB", (20, 10)).save(tmp_path / name)
+    first = OneShot(job, tmp_path / "a.png", overwrite=False)
+    _write_job(first, tmp_path / "content.png", [tmp_path / "style.png"], None, settings_from({"bits": 16}))
+    record_remarks(first, ["content: a guess", "quality has no effect with format = 'png': it is a JPEG's"])
+    second = reopen(job.path, output=tmp_path / "a.webp")
+    assert read_job_file(job).remarks == ("content: a guess",)
+    record_state(second, JobState.RUNNING)
+    record_remarks(second, ["bits has no effect in a WebP: it has 8 bits per channel"])
+    reopen(job.path, output=tmp_path / "b.webp")
+    assert len(read_job_file(job).remarks) == 2
+    reopen(job.path, output=tmp_path / "a.png")
+    assert read_job_file(job).remarks == ("content: a guess",)

@@ -94,6 +94,30 @@ def test_the_weights_of_the_styles_of_a_mask_have_none(
 
 
 @pytest.mark.parametrize(
+    ("values", "output", "said"),
+    [
+        ({"quality": 80}, "/a/b.webp", []),
+        ({"quality": 80}, "file:///a/b%20.WEBP", []),
+        ({"quality": 80}, "/a/b.png", ["quality has no effect with format = 'png': it is a JPEG's"]),
+        ({"bits": 16}, "/a/b.webp", ["bits has no effect in a WebP: it has 8 bits per channel"]),
+        ({"bits": 16, "format": "tiff"}, "b.jpeg", ["bits has no effect in a JPEG: it has 8 bits per channel"]),
+        ({"bits": 16}, "", []),
+        ({"bits": 16, "format": "tiff"}, "b.tif", []),
+    ],
+)
+def test_a_setting_of_another_file_than_the_output_is_told(
+    values: dict[str, Any], output: str, said: list[str]
+) -> None:
+    """A WebP is made of a run's PNG, with ``quality`` and with 8 bits: the one was denied, the other not said."""
+    assert list(remarks_on(photo(), [photo()], settings_from(values), output=output)) == said
+
+
+def test_that_a_jpeg_is_made_of_a_tiff_loses_transparency_too() -> None:
+    found = remarks_on(cut_out(0.1), [photo()], settings_from({"format": "tiff", "bits": 16}), output="a.jpg")
+    assert "content: with format = 'jpeg' its transparency is lost: the picture is laid on white" in found
+
+
+@pytest.mark.parametrize(
     ("values", "has_mask", "is_told"),
     [
         ({"preserve_color": "linear"}, True, True),
