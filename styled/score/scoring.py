@@ -71,7 +71,7 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
     scale = Scale(width, height, 1)
     paintings = [_at_scale(load_style(style, scale, settings), scale, settings) for style in styles]
     found = score_pixels(picture, images.resize(photo, width, height), paintings, settings)
-    return msgspec.structs.replace(found, remarks=_remarks(max(width, height), settings.size))
+    return msgspec.structs.replace(found, remarks=(*_of_size(max(width, height), settings.size), *_of_mask(result)))
 
 
 def score_pixels(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], settings: Settings) -> Score:
@@ -111,13 +111,21 @@ def _check(picture: Pixels, photo: Pixels) -> None:
         )
 
 
-def _remarks(long_side: int, size: int) -> tuple[str, ...]:
+def _of_size(long_side: int, size: int) -> tuple[str, ...]:
     if long_side >= size:
         return ()
     return (
         f"the result is smaller than --size {size}, and figures depend on the size: "
         f"to compare it with larger ones, score those with --size {long_side}",
     )
+
+
+def _of_mask(result: Path) -> tuple[str, ...]:
+    inputs = (images.read_metadata(result) or {}).get("inputs")
+    # Anybody may have written into the file.
+    if not isinstance(inputs, dict) or not any(name.partition(".")[0] == "input/mask" for name in inputs):
+        return ()
+    return ("the result was painted with a mask: losses, and distances to the style, are measured as if without one",)
 
 
 def _at_scale(painting: images.Loaded, scale: Scale, settings: Settings) -> Pixels:

@@ -14,12 +14,13 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from styled import vgg19
+from styled import images, vgg19
 from styled.cli.main import styled
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective import held_out, losses
 from styled.engine.objective.objective import Objective
 from styled.errors import ImageTooLarge, SettingsError
+from styled.score import scoring
 from styled.score.scoring import Score, score, score_pixels
 from styled.settings import Settings
 from styled.vgg19.weights import Weights, load_weights
@@ -133,3 +134,24 @@ def test_that_a_result_is_smaller_than_the_size_to_score_at_is_said(files: list[
         "to compare it with larger ones, score those with --size 48"
     ]
     assert table[-1] == found["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "is_said"),
+    [
+        ({"input/content.png": "1", "input/mask.png": "2"}, True),
+        ({"input/content.png": "1", "input/style.png": "2"}, False),
+        ("of another version", False),
+        (None, False),
+    ],
+)
+def test_that_a_result_was_painted_with_a_mask_is_said(
+    tmp_path: Path, painted: Score, monkeypatch: pytest.MonkeyPatch, inputs: object, is_said: bool
+) -> None:
+    """Its objective was another one, region by region: its figures were compared with others without a word."""
+    monkeypatch.setattr(scoring, "score_pixels", lambda *_: painted)
+    pixels = np.random.default_rng(0).integers(0, 256, (43, 64, 3)).astype(np.uint8)
+    images.save(pixels, tmp_path / "result.png", metadata=None if inputs is None else {"inputs": inputs})
+    found = score(tmp_path / "result.png", tmp_path / "result.png", [tmp_path / "result.png"], SETTINGS)
+    said = "the result was painted with a mask: losses, and distances to the style, are measured as if without one"
+    assert found.remarks == ((said,) if is_said else ())
