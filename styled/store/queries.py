@@ -189,10 +189,16 @@ class Queries(ABC):
             )
             return [to_event(row) for row in rows]
 
-    def noted_at(self, job_id: str) -> float:
-        """Return when the newest event of a job was noted, by the clock of that time; 0 if there is none."""
+    def noted_at(self, job_id: str, until: int | None = None) -> float:
+        """Return when the newest event of a job was noted, by the clock of that time; 0 if there is none.
+
+        Args:
+            job_id: whole.
+            until: the number of the last event that counts; all by default.
+        """
+        newest = "SELECT coalesce(max(at), 0) FROM events WHERE id = ? AND (? IS NULL OR seq <= ?)"
         with self._reading() as db:
-            return float(db.execute("SELECT coalesce(max(at), 0) FROM events WHERE id = ?", (job_id,)).fetchone()[0])
+            return float(db.execute(newest, (job_id, until, until)).fetchone()[0])
 
     def first_seen(self, digest: str) -> tuple[int, str] | None:
         """Return number and id of the job that first had this digest; None if that job was removed.

@@ -22,7 +22,7 @@ from styled.root import Root
 from styled.store import records
 from styled.store.adoption import adopt_folders
 from styled.store.numbers import Numbers
-from styled.store.older_copy import take_ended
+from styled.store.older_copy import Age, age_of, take_ended
 from styled.store.opening import Opened, inode_of, open_database, put_back, write_again
 from styled.store.queries import Queries
 from styled.store.records import JOB_COLUMNS
@@ -59,7 +59,7 @@ class Store(Queries):
         self._clock = clock
         self._depth = 0
         self._published: DaemonStatus | None = None
-        self.last_beat: float | None = None
+        self.age: Age | None = None
         """When the last daemon reported last, Unix seconds; None if it is not known."""
         self.is_damaged = False
         """SQLite found damage since it was opened; :meth:`restore` mends it."""
@@ -87,8 +87,8 @@ class Store(Queries):
                 store._fill(opened)
             else:
                 store.mend()
-                store.last_beat = last.beat_at if (last := store.status()) else None
-                store.notes += take_ended(store, root.evolution)
+                store.age = age_of(store)
+                store.notes += take_ended(store, root.evolution, is_first=True)
         except BaseException:
             store.close()
             raise

@@ -18,7 +18,7 @@ import structlog
 from styled.job import ENDED, JobState
 from styled.lasting_thread import LastingThread
 from styled.root import Root
-from styled.store.older_copy import take_ended
+from styled.store.older_copy import note_checked, take_ended
 from styled.store.store import Store
 
 _ON_ROOT = "evolution_on_root_device"
@@ -64,6 +64,8 @@ class EvolutionWatch:
         self._running: Future[_Found | None] | None = None
         self._due_at = 0.0
         self._with_all = False
+        self._is_checked = False
+        """The folder was there since the store was opened, and compared with it."""
         self.trouble = ""
         """Why all waits, one line; empty if the folder is the right one."""
         self._log = structlog.get_logger("queue")
@@ -103,16 +105,24 @@ class EvolutionWatch:
         self._thread.close(time.monotonic() + 0.2)
 
     def _note(self, found: _Found) -> bool:
-        before, self.trouble = self.trouble, found.trouble
-        if found.on_root is not None and not self.trouble and found.on_root != self._store.meta(_ON_ROOT):
+        before = self.trouble
+        if found.on_root is not None and not found.trouble and found.on_root != self._store.meta(_ON_ROOT):
             self._store.set_meta(_ON_ROOT, found.on_root)
-        if self.trouble and self.trouble != before:
-            self._log.error("evolution/ is not there; all waits for it", reason=self.trouble)
-        elif before and not self.trouble:
+        if found.trouble:
+            self.trouble = found.trouble
+            if found.trouble != before:
+                self._log.error("evolution/ is not there; all waits for it", reason=found.trouble)
+            return False
+        if before:
+            notes = take_ended(self._store, self._root.evolution, is_first=not self._is_checked)
             self._log.info("evolution/ is back; all goes on")
-            for note in take_ended(self._store, self._root.evolution):  # opening the queue could not look at it
+            for note in notes:  # opening the queue could not look at it
                 self._log.warning("the queue's database", note=note)
-        return bool(before) and not self.trouble
+        if not self._is_checked:
+            note_checked(self._store)
+            self._is_checked = True
+        self.trouble = ""  # last: what the store refuses is done again by the next look, and all waits until then
+        return bool(before)
 
     def _question(self, *, with_all: bool) -> Callable[[], _Found | None]:
         """Return what is to be found out, with what the store knows: some jobs that have not ended, or all jobs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ import structlog
 
 from styled.daemon.upkeep import evolution_watch
 from styled.daemon.upkeep.evolution_watch import EvolutionWatch
+from styled.errors import DiskFull
 from styled.evolution import JobFolder, read_job_file, write_job_file
 from styled.inbox.intake import Inbox
 from styled.job import Job, JobState
 from styled.root import Root
+from styled.store.status import DaemonStatus
 from styled.store.store import Store
 from tests.daemon.workshop import Workshop, add_job
 from tests.deadlines import patience, wait_until
@@ -50,6 +53,11 @@ def on_another_disk(root: Root, monkeypatch: pytest.MonkeyPatch) -> Callable[[bo
 
     monkeypatch.setattr(Path, "stat", stat)
     return lambda own: state.update(own=own)
+
+
+def beat(store: Store, at: float) -> None:
+    """Report as the daemon does."""
+    store.publish(DaemonStatus(pid=1, version="1", started_at=0.0, beat_at=at, state="running"))
 
 
 def ended(root: Root, store: Store, name: str) -> Job:
@@ -164,19 +172,53 @@ def test_a_folder_that_does_not_answer_keeps_nobody_and_is_said(
     watch.close()
 
 
-def test_a_job_that_ended_in_a_folder_that_comes_back_is_not_painted_again(
-    root: Root, store: Store, watch: EvolutionWatch
-) -> None:
+@pytest.mark.parametrize("meanwhile", ["nothing", "what was running is queued", "another daemon"])
+def test_a_job_that_ended_in_a_folder_that_comes_back_is_not_painted_again(root: Root, meanwhile: str) -> None:
     """The queue is restored from a backup, and the disk of evolution/, which is newer, is mounted after the start."""
-    job = add_job(root, store, "a")
+    with Store.open(root) as store:
+        job = add_job(root, store, "a")
+        store.move(job.id, JobState.RUNNING)
+        beat(store, time.time() - 200.0)
+    now = time.time()
     folder = JobFolder(root.evolution / job.id)
-    done = msgspec.structs.replace(read_job_file(folder), state=JobState.DONE, finished_at=job.created_at + 100.0)
+    done = msgspec.structs.replace(read_job_file(folder), state=JobState.DONE, finished_at=now + 10.0)
     write_job_file(folder, done)
-    store.last_beat = job.created_at + 1.0
+    away = root.evolution.rename(root.path / "away")
+    clock = lambda: now + 100.0  # noqa: E731
+    if meanwhile == "another daemon":
+        with Store.open(root, clock=clock) as store:
+            assert not EvolutionWatch(root, store).look()
+            store.requeue_running("the daemon has ended")
+            beat(store, clock())
+    with Store.open(root, clock=clock) as store:
+        watch = EvolutionWatch(root, store)
+        assert not watch.look()
+        beat(store, clock())
+        if meanwhile == "what was running is queued":
+            store.requeue_running("the daemon has ended")
+        away.rename(root.evolution)
+        with structlog.testing.capture_logs() as logged:
+            assert watch.look()
+        assert store.get(job.id).state is JobState.DONE
+        assert any("older copy" in line.get("note", "") for line in logged)
+        watch.close()
+
+
+def test_what_the_store_refuses_when_the_folder_comes_back_is_done_again(
+    root: Root, store: Store, watch: EvolutionWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_job(root, store, "a")
     away = root.evolution.rename(root.path / "away")
     assert not watch.look()
     away.rename(root.evolution)
-    with structlog.testing.capture_logs() as logged:
-        assert watch.look()
-    assert store.get(job.id).state is JobState.DONE
-    assert any("older copy" in line.get("note", "") for line in logged)
+
+    def refuse(*_: object, **__: object) -> list[str]:
+        raise DiskFull("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evolution_watch, "take_ended", refuse)
+        with pytest.raises(DiskFull):
+            watch.look()
+    assert watch.trouble
+    assert watch.look()
+    assert watch.trouble == ""

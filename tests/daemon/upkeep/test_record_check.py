@@ -19,6 +19,7 @@ from styled.evolution import JobFolder, read_job_file, write_job_file
 from styled.job import Job, JobState
 from styled.root import Root
 from styled.store.adoption import save_state
+from styled.store.older_copy import Age
 from styled.store.store import Store
 from tests.daemon.workshop import add_job
 from tests.deadlines import wait_until
@@ -198,7 +199,7 @@ def test_a_job_that_ended_otherwise_after_the_database_was_written_is_taken_from
         read_job_file(folder), state=JobState.DONE, started_at=job.started_at, finished_at=job.finished_at + 100.0
     )
     write_job_file(folder, done)
-    desk.store.last_beat = job.finished_at + 1.0
+    desk.store.age = Age(job.finished_at + 1.0, desk.store.last_event())
     with structlog.testing.capture_logs() as logged:
         desk.look()
     assert read_job_file(folder) == done
