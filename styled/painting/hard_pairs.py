@@ -64,12 +64,17 @@ def was_painted_otherwise(
     init: Pixels | None = None,
 ) -> bool:
     """Return whether an ``algorithm`` of before would paint a pair to another end; arguments as above."""
-    return algorithm < ALGORITHM and (
-        settings.strength < 0.5
-        or settings.preserve_color == "histogram"
-        or any(style_pieces(*style.shape[1::-1]) > 1 for style in styles)
-        or _is_grey(content, styles, settings, init, is_blended=is_blended)
-        or _is_evened(styles, settings, is_blended=is_blended)
+    return (
+        algorithm < ALGORITHM
+        and (
+            settings.strength < 0.5
+            or settings.preserve_color == "histogram"
+            or settings.style_scale < 1.0  # long styles were squeezed
+            or (is_blended and 0.0 in settings.style_weights)  # what is not painted counted
+            or any(style_pieces(*style.shape[1::-1]) > 1 for style in styles)
+            or _is_grey(content, styles, settings, init, is_blended=is_blended)
+            or _is_evened(styles, settings, is_blended=is_blended)
+        )
     )
 
 

@@ -102,10 +102,12 @@ def style_size(width: int, height: int, scale: Scale, style_scale: float) -> tup
     One beyond :data:`LONGEST_STYLE` is as wide as one of that shape: its short side sets the size of its strokes.
     Never larger than the painting itself unless ``style_scale`` asks for it: an enlarged painting has no
     brush strokes to learn from, only blur. But no side is below :data:`CELL_PX`: both are raised, for its strokes keep
-    their shape.
+    their shape; of a strip that is thinner itself the short one alone, for its length would cost more than it shows.
     """
     factor = min(_style_factor(width, height, scale, style_scale), max(1.0, style_scale))
-    factor = max(factor, CELL_PX / min(width, height))
+    raised = CELL_PX / min(width, height)
+    if raised * max(width, height) <= max(width, height, LONGEST_STYLE * CELL_PX):
+        factor = max(factor, raised)
     return max(CELL_PX, round(width * factor)), max(CELL_PX, round(height * factor))
 
 

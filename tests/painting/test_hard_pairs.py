@@ -79,6 +79,8 @@ def test_a_start_in_colour_makes_the_picture_one() -> None:
         (NOISE, [NOISE[:8]], {}, True),
         (GREY, [GREY], {}, True),
         (NOISE, [NOISE, NOISE // 12 + 230], {}, True),
+        (NOISE, [NOISE, NOISE], {"style_weights": (1.0, 0.0)}, True),
+        (NOISE, [NOISE], {"style_scale": 0.3}, True),
     ],
 )
 def test_a_checkpoint_of_before_is_told_where_it_was_painted_otherwise(

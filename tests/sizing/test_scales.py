@@ -184,6 +184,7 @@ def test_the_short_side_of_a_long_style_sets_the_size_of_its_strokes(turned: boo
         ((400, 1200), 0.05, (16, 48)),
         ((1201, 400), 0.05, (48, 16)),
         ((12, 8), 1.0, (24, 16)),  # it has no more itself
+        ((3000, 2), 1.0, (3000, 16)),  # nor this, and 24,000 px in its length show nothing
         ((1200, 400), 1.0, (362, 121)),
         ((20, 16), 1.0, (20, 16)),
     ],
