@@ -10,6 +10,7 @@ import numpy.typing as npt
 from styled.engine import colour
 from styled.engine.objective.style_weights import painted, style_weights
 from styled.settings import Settings
+from styled.sizing.input_sizes import is_recoloured
 from styled.sizing.scales import style_pieces
 
 Pixels = npt.NDArray[Any]
@@ -78,15 +79,8 @@ def was_painted_otherwise(
     )
 
 
-def _is_recoloured(settings: Settings) -> bool:
-    """Return whether the styles get the content's colours before they are looked at: its tints, and its brightness."""
-    return settings.preserve_color in {"linear", "histogram"}
-
-
 def _is_evened(styles: Sequence[Pixels], settings: Settings, *, is_blended: bool) -> bool:
-    return (
-        is_blended and not _is_recoloured(settings) and colour.are_apart(styles, style_weights(settings, len(styles)))
-    )
+    return is_blended and not is_recoloured(settings) and colour.are_apart(styles, style_weights(settings, len(styles)))
 
 
 def _is_grey(
@@ -94,4 +88,4 @@ def _is_grey(
 ) -> bool:
     given = [content] if init is None else [content, init]
     seen = painted(styles, settings, is_blended=is_blended)
-    return all(map(colour.is_grey, given)) and (_is_recoloured(settings) or all(map(colour.is_grey, seen)))
+    return all(map(colour.is_grey, given)) and (is_recoloured(settings) or all(map(colour.is_grey, seen)))

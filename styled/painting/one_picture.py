@@ -29,7 +29,7 @@ from styled.files.printable import escaped
 from styled.images.opening import open_file
 from styled.job import JobState, joined_remarks, style_stem
 from styled.painting.paint_job import save_result
-from styled.painting.remarks import file_kind, is_of_file_kind
+from styled.painting.remarks import file_kind, is_of_file_kind, kind_of
 from styled.root import Root
 from styled.settings import INIT_WORDS, JOB_PREFIX, WEIGHTS_WORDS, Settings, plain, settings_from
 from styled.sizing.scales import plan_scales
@@ -147,10 +147,9 @@ def _write_format_for(folder: JobFolder, output: Path) -> None:
     """Have the worker itself write the format that ``output`` needs: made of a result in another one, it loses by that."""
     job = evolution.read_job_file(folder)
     before = wanted = job.settings
-    if not (
-        output.suffix.lower() in {".jpg", ".jpeg"} and before.bits == 16
-    ):  # a JPEG has 8: it is made of what has 16
-        wanted = settings_from({**plain(before), "format": _worker_format(output)})
+    worker_format = _worker_format(output)
+    if before.bits == 8 or worker_format != "jpeg":  # a JPEG has 8: where there are 16 it is made of what has them
+        wanted = settings_from({**plain(before), "format": worker_format})
     if wanted == before and file_kind(before, job.output) == file_kind(wanted, str(output)):
         return
     # The worker remarks anew on what the format leaves without effect.
@@ -190,7 +189,7 @@ def deliver(run: OneShot) -> None:
             f"{run.output} has appeared meanwhile; the result is {run.folder.result}", "Move it by hand."
         )
     settings = evolution.read_job_file(run.folder).settings
-    if _format_of(run.output) == _format_of(run.folder.result):
+    if kind_of(str(run.output)) == kind_of(str(run.folder.result)):
         with durable.replacing(run.output) as target, run.folder.result.open("rb") as source:
             shutil.copyfileobj(source, target)
     else:
@@ -255,14 +254,8 @@ def _from_record(recorded: str) -> Path:
 
 def _worker_format(output: Path) -> str:
     """Return the setting ``format`` for what the worker writes: a WebP is made of what loses nothing."""
-    return _format_of(output).get("format", "png")
-
-
-def _format_of(output: Path) -> dict[str, str]:
-    """Return the setting ``format`` for a file of that name; nothing for WebP, which is made of the job's result."""
-    words = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpeg", ".jpeg": "jpeg"}
-    word = words.get(output.suffix.lower())
-    return {} if word is None else {"format": word}
+    kind = kind_of(str(output))
+    return "png" if kind in ("", "webp") else kind
 
 
 def _folder_beside(output: Path) -> Path:

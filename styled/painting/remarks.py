@@ -15,6 +15,7 @@ from styled.painting.hard_pairs import hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing import memory_use
+from styled.sizing.input_sizes import is_recoloured
 from styled.sizing.scales import CELL_PX, plan_scales, style_size
 from styled.sizing.style_shape import shape_remarks
 
@@ -76,7 +77,12 @@ def remarks_on(
 
 def file_kind(settings: Settings, output: str) -> str:
     """Return what the result is written as: ``webp``, or as ``settings.format`` names it; arguments as above."""
-    return _KINDS.get(PurePath(output).suffix.lower(), settings.format)
+    return kind_of(output) or settings.format
+
+
+def kind_of(path: str) -> str:
+    """Return what a file of that name is written as: ``webp`` or a value of ``format``; empty where its suffix names none."""
+    return _KINDS.get(PurePath(path).suffix.lower(), "")
 
 
 def is_of_file_kind(remark: str) -> bool:
@@ -177,7 +183,7 @@ def _without_effect(settings: Settings, styles: int, kind: str, *, has_mask: boo
 
 def _of_kept_colours(settings: Settings) -> Iterator[str]:
     """Yield where the regions of a mask have colours that are not those of the photo beneath."""
-    if settings.preserve_color in {"linear", "histogram"} and settings.style_weight > 0.0:
+    if is_recoloured(settings) and settings.style_weight > 0.0:
         yield (
             f"with a mask, preserve_color = {settings.preserve_color!r} gives each region the colours of the whole photo: "
             "'luminance' keeps them pixel by pixel"

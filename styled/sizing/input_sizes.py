@@ -53,7 +53,7 @@ class InputSizes(NamedTuple):
             settings: ``style_scale`` and ``preserve_color`` are used.
         """
         # A recoloured style is one of float32, beside the one that was decoded.
-        of_style = PIXEL_BYTES + (FLOAT_BYTES if _is_recoloured(settings) else 0.0)
+        of_style = PIXEL_BYTES + (FLOAT_BYTES if is_recoloured(settings) else 0.0)
         styles = sum(_pixels(_decoded(size, finest, settings)) for size in self.styles)
         pictures = [size for size in (self.content, self.init) if size is not None]
         mask = 0.0 if self.mask is None else _pixels(self.mask) * (PIXEL_BYTES + 4.0 * self.regions)
@@ -83,7 +83,7 @@ class InputSizes(NamedTuple):
         resized = sum(_pixels(new) for new, old in zip(wanted, decoded, strict=True) if new != old)
         # The first scale begins with no enlarged picture, whose detail would be missing.
         of_detail = 0.0 if scale == scales[0] else DETAIL_BYTES * max(map(_pixels, wanted))
-        return (FLOAT_BYTES if _is_recoloured(settings) else RESIZED_BYTES) * resized + max(of_piece, of_detail)
+        return (FLOAT_BYTES if is_recoloured(settings) else RESIZED_BYTES) * resized + max(of_piece, of_detail)
 
     def largest_style(self, scale: Scale, settings: Settings) -> int:
         """Return the pixels of the largest piece of a style at a scale; 0 without styles."""
@@ -91,7 +91,8 @@ class InputSizes(NamedTuple):
         return max((_of_piece(*size) for size in sizes), default=0)
 
 
-def _is_recoloured(settings: Settings) -> bool:
+def is_recoloured(settings: Settings) -> bool:
+    """Return whether the styles get the content's colours before they are looked at: its tints, and its brightness."""
     return settings.preserve_color in {"linear", "histogram"}
 
 

@@ -68,9 +68,8 @@ class InkImage(Jpeg2KImageFile):
     def load(self) -> Any:
         """Decode, and take the four channels for inks."""
         if self.tile:
-            self._mode = (
-                "RGBA"  # OpenJPEG names no colours where there is a profile, and Pillow then knows of RGBA only
-            )
+            # OpenJPEG names no colours where there is a profile, and Pillow then knows of RGBA only.
+            self._mode = "RGBA"
             super().load()
             self.im = Image.merge("CMYK", self.split()).im
             self._mode = "CMYK"
