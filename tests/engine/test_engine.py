@@ -426,7 +426,8 @@ class TestDiverged:
     def test_with_weights_that_are_no_numbers_it_ends_at_once_with_the_start(
         self, run: Run, vgg: Weights, rocket: np.ndarray, optimizer: str
     ) -> None:
-        biases = vgg.biases | {"block2_conv1": np.full(128, np.nan, np.float32)}
+        # Infinite, not NaN: a ReLU that oneDNN fuses with its convolution makes 0 of NaN, on some processors.
+        biases = vgg.biases | {"block2_conv1": np.full(128, np.inf, np.float32)}
         weights = dataclasses.replace(vgg, biases=biases, digest="no numbers")
         content = images.resize(rocket, 64, 43)
         (only,) = run(content=content, size=64, steps=9, init="content", optimizer=optimizer, weights=weights)

@@ -351,7 +351,7 @@ def test_a_seek_to_nowhere_is_the_images_fault(tmp_path: Path, photo: Image.Imag
 @pytest.mark.processes
 def test_a_huge_picture_is_in_memory_twice_and_not_more(tmp_path: Path) -> None:
     """4 bytes a pixel for the decoder, 3 for the result: a third copy would be 3 or 4 more."""
-    side = 6000
+    side = 4000
     Image.new("RGB", (side, side), (1, 2, 3)).save(tmp_path / "a.png", compress_level=1)
     script = (
         "import sys; from pathlib import Path; from styled import images, memory; images.load; images.save\n"
@@ -367,12 +367,12 @@ def test_a_huge_picture_is_in_memory_twice_and_not_more(tmp_path: Path) -> None:
 
 @pytest.mark.processes
 def test_a_huge_jpeg_is_never_whole_in_memory_when_shrunk(tmp_path: Path) -> None:
-    Image.new("RGB", (6000, 6000), (1, 2, 3)).save(tmp_path / "a.jpg")
+    Image.new("RGB", (4000, 4000), (1, 2, 3)).save(tmp_path / "a.jpg")
     script = (
         "import sys; from pathlib import Path; from styled import images, memory; images.load\n"
         "before = memory.process_peak_bytes()\n"
         "images.load(Path(sys.argv[1]), long_side=500)\n"
-        "print((memory.process_peak_bytes() - before) / 36_000_000)"
+        "print((memory.process_peak_bytes() - before) / 16_000_000)"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "a.jpg")], capture_output=True, text=True, check=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,11 +36,7 @@ def prefers_winograd(dtype: Any) -> bool:
 
 def is_emulated(dtype: Any) -> bool:
     """Return whether convolutions in ``dtype`` are made of float32's on this machine: bfloat16 on most CPUs."""
-    return (
-        bool(dtype == tf.bfloat16)
-        and not tf.config.list_physical_devices("GPU")
-        and not bool(_FAST_BFLOAT16 & cpu_flags())
-    )
+    return bool(dtype == tf.bfloat16) and not tf.config.list_physical_devices("GPU") and not _multiplies_bfloat16()
 
 
 def _has_fast_bfloat16() -> bool:
@@ -47,7 +44,14 @@ def _has_fast_bfloat16() -> bool:
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return bool(capability >= (8, 0))  # Ampere and later
-    return bool(_FAST_BFLOAT16 & cpu_flags())
+    return _multiplies_bfloat16()
+
+
+def _multiplies_bfloat16() -> bool:
+    """Return whether this machine's CPU multiplies bfloat16 directly, and TensorFlow has it do so: by oneDNN only."""
+    # Read as TensorFlow's ReadBoolFromEnvVar does.
+    has_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() not in {"0", "false"}
+    return has_onednn and bool(_FAST_BFLOAT16 & cpu_flags())
 
 
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:

@@ -31,6 +31,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def become(cpuinfo: str = "", gpus: tuple[tuple[int, int] | None, ...] = ()) -> None:
         (tmp_path / "cpuinfo").write_text(cpuinfo)
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
         read = precision.cpu_flags
         monkeypatch.setattr(precision, "cpu_flags", lambda: read(tmp_path / "cpuinfo"))
         details = [{} if each is None else {"compute_capability": each} for each in gpus]
@@ -49,6 +50,14 @@ class TestAuto:
     def test_an_arm_cpu_that_multiplies_bfloat16_uses_it(self, machine) -> None:
         machine(ARM.format(flags="bf16"))
         assert precision.dtype_for("auto") == tf.bfloat16
+
+    @pytest.mark.parametrize("value", ["0", "False"])
+    def test_without_onednn_none_does(self, machine, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        """TensorFlow's own kernels emulate it, in more time than float32 takes and less exactly."""
+        machine(INTEL.format(flags="avx512_bf16"))
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
+        assert precision.dtype_for("auto") == tf.float32
+        assert precision.is_emulated(tf.bfloat16)
 
     @pytest.mark.parametrize("cpuinfo", [INTEL.format(flags="avx512f avx512_vnni"), ARM.format(flags="asimdhp"), ""])
     def test_other_cpus_do_not(self, machine, cpuinfo: str) -> None:
