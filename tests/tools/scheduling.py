@@ -1,9 +1,8 @@
-"""Which test process runs which file: a file's tests stay together, and TensorFlow is loaded in two processes only.
+"""Which test process runs which file: a file's tests stay together, and TensorFlow is loaded in one process only.
 
 pytest-xdist deals out single tests by default: each process builds the fixtures of a module again, and each loads
 TensorFlow and keeps what it compiled, gigabytes together. Here a file goes to one process whole. Files that load
-TensorFlow are collected and run by the first two processes, those of the engine by the first alone; those whose child
-processes load it run one after another.
+TensorFlow are collected and run by the first process alone; those whose child processes load it run one after another.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ TESTS = Path(__file__).parents[1]
 CLUSTER = TESTS / "cluster"
 """Each of its tests goes by itself: what they share is one cluster for each process, and they wait for most of their time."""
 
-ENGINE = "tensorflow in the engine"
-ELSEWHERE = "tensorflow elsewhere"
+TENSORFLOW = "tensorflow"
 PAINTING = "painting"
 
-TOGETHER = (ENGINE, ELSEWHERE, PAINTING)
+TOGETHER = (TENSORFLOW, PAINTING)
 """Units of many files. They take longest, so they begin first, in this order."""
 
 
@@ -69,13 +67,12 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
 
 def is_for_another(file: Path, config: pytest.Config) -> bool:
     """Return whether this process leaves a file to another, or ``-m fast`` leaves it out: it would load TensorFlow."""
-    unit = unit_of(file)
-    if unit not in (ENGINE, ELSEWHERE):
+    if unit_of(file) != TENSORFLOW:
         return False
     worker = getattr(config, "workerinput", None)
     number = int(worker["workerid"].removeprefix("gw")) if worker else 0
     is_spare = worker is not None and number >= worker["workercount"]  # it stands in for one that crashed
-    return config.option.markexpr == "fast" or (number > (0 if unit == ENGINE else 1) and not is_spare)
+    return config.option.markexpr == "fast" or (number > 0 and not is_spare)
 
 
 def sort(items: list[pytest.Item]) -> None:
@@ -98,5 +95,5 @@ def unit_of(file: Path) -> str | None:
     """Return to which of :data:`TOGETHER` a file of tests belongs by its marks, before it is collected."""
     text = file.read_text() if file.name.startswith("test_") else ""
     if "pytest.mark.tensorflow" in text:
-        return ENGINE if TESTS / "engine" in file.parents else ELSEWHERE
+        return TENSORFLOW
     return PAINTING if "pytest.mark.painting" in text else None
