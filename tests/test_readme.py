@@ -99,7 +99,7 @@ def test_the_check_script_finds_the_test_command() -> None:
     found = subprocess.run(
         ["bash", "-c", f'{extraction}\nprintf "%s" "$tests"'], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert found.stdout == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest -n 4"
+    assert found.stdout == "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest -n 5"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ from tests.deadlines import patience
 from tests.gallery.chromium import PROGRAM, Browser, browser
 from tests.gallery.conftest import HOSTILE, write_job
 
-pytestmark = [pytest.mark.processes, pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")]
+pytestmark = [
+    pytest.mark.chromium,
+    pytest.mark.processes,
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine"),
+]
 
 OPEN = "document.querySelector('dialog').open"
 TITLE = "document.querySelector('dialog h2')?.textContent"

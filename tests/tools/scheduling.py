@@ -2,7 +2,8 @@
 
 pytest-xdist deals out single tests by default: each process builds the fixtures of a module again, and each loads
 TensorFlow and keeps what it compiled, gigabytes together. Here a file goes to one process whole. Files that load
-TensorFlow are collected and run by the first process alone; those whose child processes load it run one after another.
+TensorFlow are collected and run by the first process alone; those whose child processes load it run one after
+another, and so do those that start Chromium.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ CLUSTER = TESTS / "cluster"
 """Each of its tests goes by itself: what they share is one cluster for each process, and they wait for most of their time."""
 
 TENSORFLOW = "tensorflow"
+CHROMIUM = "chromium"
 PAINTING = "painting"
 
-TOGETHER = (TENSORFLOW, PAINTING)
-"""Units of many files. They take longest, so they begin first, in this order."""
+TOGETHER = (TENSORFLOW, CHROMIUM, PAINTING)
+"""Units of many files, which begin first, in this order: they take longest, or much memory while TensorFlow has little."""
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class is untyped here
@@ -76,16 +78,12 @@ def is_for_another(file: Path, config: pytest.Config) -> bool:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put the longest units first, in place: what is together, then files that start processes or draw, then the rest.
-
-    In each, what has the mark ``memory`` comes first.
-    """
+    """Put the longest units first, in place: what is together, then files that start processes or draw, then the rest."""
     slow = {item.path for item in items if any(map(item.get_closest_marker, ("processes", "screens")))}
 
-    def rank(item: pytest.Item) -> tuple[int, bool]:
+    def rank(item: pytest.Item) -> int:
         unit = unit_of(item.path)
-        place = TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in slow)
-        return place, item.get_closest_marker("memory") is None
+        return TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in slow)
 
     items.sort(key=rank)
 
@@ -96,4 +94,6 @@ def unit_of(file: Path) -> str | None:
     text = file.read_text() if file.name.startswith("test_") else ""
     if "pytest.mark.tensorflow" in text:
         return TENSORFLOW
+    if "pytest.mark.chromium" in text:
+        return CHROMIUM
     return PAINTING if "pytest.mark.painting" in text else None
