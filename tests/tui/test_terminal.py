@@ -186,27 +186,23 @@ def show_beat(desk: Desk) -> None:
     desk.store.publish(DaemonStatus(pid=os.getpid(), version="0.1.0", started_at=now - 9, beat_at=now, state="running"))
 
 
-def test_q_says_that_the_daemon_runs_on(desk: Desk, root: Root, terminals: list[Terminal]) -> None:
-    show(desk)
-    terminal = Terminal("tui", "--readonly", "--root", str(root.path))
-    terminals.append(terminal)
-    terminal.read(30.0, b"portrait")
-    terminal.type(b"q")
-    terminal.read(patience(10.0))
-    assert terminal.process.wait(patience(5)) == 0
-    assert b"Stop it with: styled stop" in terminal.output
-
-
-def test_styled_alone_opens_it_and_a_polite_signal_ends_it(root: Root, terminals: list[Terminal]) -> None:
-    """Without a command; SIGTERM leaves as q does. A daemon is started, and runs on."""
+@pytest.mark.parametrize("leave", ["q", "SIGTERM"])
+def test_styled_alone_opens_it_and_q_and_a_polite_signal_end_it(
+    root: Root, terminals: list[Terminal], leave: str
+) -> None:
+    """Without a command. A daemon is started, and runs on, as is said; a real one, whose answers the screen waits for."""
     terminal = Terminal(STYLED_ROOT=str(root.path))
     terminals.append(terminal)
     try:
         terminal.read(60.0, b"daemon up")
-        terminal.process.terminate()
+        if leave == "q":
+            terminal.type(b"q")
+        else:
+            terminal.process.terminate()
         terminal.read(patience(10.0))
         assert terminal.process.wait(patience(5)) == 0
         assert b"styled runs on" in terminal.output
+        assert b"Stop it with: styled stop" in terminal.output
         assert Client(root).request("ping")["root"] == str(root.path)
     finally:
         Client(root).request("stop")
