@@ -20,15 +20,16 @@ pytestmark = pytest.mark.processes
 
 
 def test_a_worker_that_is_killed_is_tried_again(daemon: ClusterDaemon) -> None:
-    daemon.drop("slow", settings={"steps": 60})
+    daemon.drop("slow", settings={"steps": 400})
     [worker] = workers_of(daemon.until_step("slow", 10))
     worker.send_signal(signal.SIGSEGV)
-    daemon.check_whole(daemon.until("slow", JobState.DONE), 60)
+    daemon.hurry()
+    daemon.check_whole(daemon.until("slow", JobState.DONE), 400)
     assert moves_back(daemon) == ["the worker was killed by SIGSEGV"]
 
 
 def test_a_node_that_dies_costs_no_attempt(daemon: ClusterDaemon) -> None:
-    daemon.drop("slow", settings={"steps": 200})
+    daemon.drop("slow", settings={"steps": 400})
     job = daemon.until_step("slow", 30)
     daemon.cluster.kill(job.node)
     daemon.hurry()
@@ -37,7 +38,7 @@ def test_a_node_that_dies_costs_no_attempt(daemon: ClusterDaemon) -> None:
     finally:
         daemon.cluster.start(job.node)
     assert done.attempts == 0
-    daemon.check_whole(done, 200)
+    daemon.check_whole(done, 400)
     assert moves_back(daemon) == [f"{job.node} was lost; it goes on from its checkpoint"]
     daemon.cluster.until_ready()
     daemon.end()

@@ -15,11 +15,12 @@ pytestmark = pytest.mark.processes
 
 
 async def test_each_node_is_a_row_with_the_job_that_it_paints(daemon: ClusterDaemon) -> None:
-    for name in ("first", "second"):
+    for name in ("slow-first", "slow-second"):
         daemon.drop(name, settings={"steps": 4000})
-    nodes = {daemon.until_step(name, 5).node for name in ("first", "second")}
+    nodes = {daemon.until_step(name, 5).node for name in ("slow-first", "slow-second")}
     app = StyledApp(daemon.root, Options(refresh_s=0.25), start_daemon=False, clock=time.time, measure=lambda: HOST)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.snapshot is not None and len(app.snapshot.nodes) == 2)
         await pilot.press("6")
 
         def rows() -> dict[str, list[str]]:

@@ -34,8 +34,8 @@ def test_a_killed_daemon_leaves_no_child_whatever_that_does(root: Root) -> None:
     with DaemonProcess(root) as daemon:
         daemon.drop("first")
         daemon.until("first", JobState.DONE)
-        daemon.drop("second", levels=(1, 2), settings={"steps": 5000})
-        daemon.until_step("second", 2)
+        daemon.drop("slow", levels=(1, 2), settings={"steps": 5000})
+        daemon.until_step("slow", 2)
 
         def children() -> list[psutil.Process]:
             return psutil.Process(daemon.process.pid).children(recursive=True)
