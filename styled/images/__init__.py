@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from styled.images.checking import Checker as Checker
     from styled.images.checking import check as check
+    from styled.images.cut_out import opaque as opaque
+    from styled.images.cut_out import with_more_of_it as with_more_of_it
     from styled.images.decoding import Loaded as Loaded
     from styled.images.decoding import decoding_need as decoding_need
     from styled.images.decoding import load as load
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "Checker": "checking",
     "check": "checking",
+    "opaque": "cut_out",
+    "with_more_of_it": "cut_out",
     "Loaded": "decoding",
     "decoding_need": "decoding",
     "load": "decoding",

@@ -63,6 +63,8 @@ class Loaded:
     """What describes the photo (camera, time, place, author), to be given to ``save``; empty when there is none."""
     remarks: tuple[str, ...] = ()
     """For the user: what was guessed, or done to the picture, that one may not expect; each one line, without the file's name."""
+    is_cut_out: bool = False
+    """A part of some size was transparent, and was filled, see :mod:`styled.images.cut_out`."""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -63,12 +63,19 @@ def was_painted_otherwise(
     is_blended: bool,
     algorithm: int,
     init: Pixels | None = None,
+    is_cut_out: bool = False,
 ) -> bool:
-    """Return whether an ``algorithm`` of before would paint a pair to another end; arguments as above."""
+    """Return whether an ``algorithm`` of before would paint a pair to another end.
+
+    Args: as above, and
+        algorithm: of the checkpoint.
+        is_cut_out: a style was filled where it is transparent, which was one flat colour.
+    """
     return (
         algorithm < ALGORITHM
         and (
-            settings.strength < 0.5
+            is_cut_out
+            or settings.strength < 0.5
             or settings.preserve_color == "histogram"
             or settings.style_scale < 1.0  # long styles were squeezed
             or (is_blended and 0.0 in settings.style_weights)  # what is not painted counted

@@ -117,18 +117,18 @@ def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "")
     """
     loaded = _load_picture(source, settings, name)
     plan_scales(*loaded.size, settings)
-    return loaded
+    return images.with_more_of_it(loaded)
 
 
 def load_start(source: Path | BinaryIO, content: images.Loaded, settings: Settings, *, name: str = "") -> images.Loaded:
-    """Read an image to start from, no larger than the result, and of the content's shape: its middle, if it has another.
+    """Read an image to start from, opaque, no larger than the result, and of the content's shape: its middle, if it has another.
 
     What is in it keeps its shape so. As of a mask, up to 3 % of its length are not cut off.
 
     Raises:
         ImageError: it cannot be used.
     """
-    loaded = _load_picture(source, settings, name)
+    loaded = images.opaque(_load_picture(source, settings, name))
     rows, columns = content.pixels.shape[:2]
     middle = cut_to_aspect(loaded.pixels, columns / rows)
     if all(have - cut <= max(1.0, 0.03 * have) for have, cut in zip(loaded.pixels.shape, middle.shape, strict=True)):
@@ -136,8 +136,7 @@ def load_start(source: Path | BinaryIO, content: images.Loaded, settings: Settin
     width, height = loaded.size
     remark = f"it has {width}x{height} px, another shape than the content's: only its middle is started from"
     middle = np.ascontiguousarray(middle)  # else all of it would be held
-    alpha = None if loaded.alpha is None else np.ascontiguousarray(cut_to_aspect(loaded.alpha, columns / rows))
-    return dataclasses.replace(loaded, pixels=middle, alpha=alpha, remarks=(*loaded.remarks, remark))
+    return dataclasses.replace(loaded, pixels=middle, remarks=(*loaded.remarks, remark))
 
 
 def _load_picture(source: Path | BinaryIO, settings: Settings, name: str) -> images.Loaded:
@@ -210,8 +209,9 @@ def load_mask(
 
 
 def load_style(source: Path | BinaryIO, scale: Scale, settings: Settings, *, name: str = "") -> images.Loaded:
-    """Read a style image, no larger than a scale needs it; arguments and errors as :func:`load_styles`."""
-    return images.load(source, name=name, size=_style_size(scale, settings), max_pixels=settings.max_pixels)
+    """Read a style image, no larger than a scale needs it, and opaque; arguments and errors as :func:`load_styles`."""
+    size = _style_size(scale, settings)
+    return images.opaque(images.load(source, name=name, size=size, max_pixels=settings.max_pixels))
 
 
 def _content_size(settings: Settings) -> Callable[[int, int], tuple[int, int]]:

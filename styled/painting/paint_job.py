@@ -266,6 +266,7 @@ class _Run:
             is_blended=self._inputs.mask is None,
             algorithm=algorithm,
             init=self._inputs.start,
+            is_cut_out=any(style.is_cut_out for style in self._inputs.styles),
         )
         return "begun by an earlier version, which painted such a pair otherwise: it goes on by this one" * otherwise
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 import msgspec
-import numpy as np
 
 from styled import gpus, vgg19
 from styled.images import Loaded
@@ -21,12 +20,6 @@ from styled.sizing.style_shape import shape_remarks
 
 MEMORY_RAN_OUT = "memory ran out, it is painted with less"
 """How often is in the daemon's log."""
-
-_FLAT = 0.05
-"""Of a style: a flat patch of that share is seen in the painting."""
-_FLAT_CONTENT = 0.5
-"""Of a content: with half of it transparent its start has 1.4 times the style's contrast, with 90 % three times."""
-
 
 _LOSSY = {"jpeg": "JPEG", "webp": "WebP"}
 """Kinds of files that are encoded with ``quality``, in 8 bits; by their names."""
@@ -56,7 +49,7 @@ def remarks_on(
     kind = file_kind(settings, output)
     return (
         *_of_images(content, styles),
-        *_of_transparency(content, styles, init, kind),
+        *_of_kind(content, kind),
         *(of_mask or ()),
         *_of_init(init, content, settings),
         *_of_size(content, settings),
@@ -115,27 +108,9 @@ def _of_images(content: Loaded, styles: Sequence[Loaded]) -> Iterator[str]:
             yield f"{name}: it has only {width}x{height} px; below {CELL_PX} px there is no texture to see, and it is enlarged"
 
 
-def _of_transparency(content: Loaded, styles: Sequence[Loaded], init: Loaded | None, kind: str) -> Iterator[str]:
+def _of_kind(content: Loaded, kind: str) -> Iterator[str]:
     if content.alpha is not None and kind == "jpeg":
         yield "content: with format = 'jpeg' its transparency is lost: the picture is laid on white"
-    for name, loaded in zip(input_titles(len(styles)), (content, *styles), strict=True):
-        # In a content nobody sees it, but it counts in the colours of the start, which has too much contrast by it.
-        if share := _flat_share(loaded, _FLAT_CONTENT if loaded is content else _FLAT):
-            yield _of_flat(name, share, "seen" if loaded is content else "painted")
-    if init is not None and content.alpha is None and (share := _flat_share(init, _FLAT)):
-        yield _of_flat("init", share, "seen")
-
-
-def _flat_share(image: Loaded, least: float) -> str:
-    """Return, in words, how much of an image is fully transparent; nothing below ``least``, a share."""
-    share = 0.0 if image.alpha is None else 1.0 - np.count_nonzero(image.alpha) / image.alpha.size
-    if share < least:
-        return ""
-    return "over 99 %" if share > 0.99 else f"{100.0 * share:.0f} %"
-
-
-def _of_flat(name: str, share: str, what: str) -> str:
-    return f"{name}: {share} of it is transparent and counts as its mean colour: crop it to what is {what}"
 
 
 def _of_init(init: Loaded | None, content: Loaded, settings: Settings) -> Iterator[str]:

@@ -64,7 +64,10 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
         SettingsError: the result is too small, or its shape is not the photo's.
         WeightsError: VGG19's weights cannot be had.
     """
-    picture = images.load(result, long_side=settings.size, max_pixels=settings.max_pixels).pixels
+    # As the photo is: of both the same place stands in what is transparent.
+    picture = images.with_more_of_it(
+        images.load(result, long_side=settings.size, max_pixels=settings.max_pixels)
+    ).pixels
     photo = load_content(content, settings).pixels
     height, width = picture.shape[:2]
     _check(picture, photo)

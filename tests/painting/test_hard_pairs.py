@@ -91,3 +91,11 @@ def test_a_checkpoint_of_before_is_told_where_it_was_painted_otherwise(
         for algorithm in (1, ALGORITHM)
     ]
     assert was == [expected, False]
+
+
+def test_a_checkpoint_of_before_is_told_where_a_style_is_a_cut_out() -> None:
+    was = [
+        was_painted_otherwise(NOISE, [NOISE], Settings(), is_blended=True, algorithm=algorithm, is_cut_out=True)
+        for algorithm in (1, ALGORITHM)
+    ]
+    assert was == [True, False]

@@ -158,6 +158,30 @@ def test_a_picture_to_start_from_is_cut_to_the_contents_shape(
         np.testing.assert_array_equal(start.pixels, pixels[top : top + taken[1], left : left + taken[0]])
 
 
+def test_no_image_has_a_hole_when_it_is_painted(files: tuple[Path, Path], tmp_path: Path) -> None:
+    """Style and start are opaque; a photo keeps its alpha, but no flat part."""
+    settings = Settings(size=96, init="start.png")
+    for name, source in zip(("photo", "painting"), files, strict=True):
+        with Image.open(source) as image:
+            alpha = Image.new("L", image.size, 255)
+            alpha.paste(0, (0, 0, image.width, image.height // 3))
+            image.putalpha(alpha)
+            image.save(tmp_path / f"{name}.png")
+    content = load_content(tmp_path / "photo.png", settings)
+    (style,) = load_styles([tmp_path / "painting.png"], content, settings)
+    start = load_start(tmp_path / "photo.png", content, settings)
+    assert content.alpha is not None
+    assert (style.alpha, start.alpha) == (None, None)
+    for image in (content, style, start):
+        assert image.pixels[:10].std(axis=(0, 1)).min() > 5.0
+    said = "of it is transparent: that is filled with more of what is painted, mirrored"
+    assert [[remark.split(" % ")[1] for remark in each.remarks] for each in (content, style, start)] == [
+        [],
+        [said],
+        [said],
+    ]
+
+
 def test_a_style_smaller_than_it_is_needed_keeps_its_pixels(files: tuple[Path, Path]) -> None:
     settings = Settings(size=4000, upscale=True)
     content = load_content(files[0], settings)

@@ -155,3 +155,20 @@ def test_that_a_result_was_painted_with_a_mask_is_said(
     found = score(tmp_path / "result.png", tmp_path / "result.png", [tmp_path / "result.png"], SETTINGS)
     said = "the result was painted with a mask: losses, and distances to the style, are measured as if without one"
     assert found.remarks == ((said,) if is_said else ())
+
+
+def test_what_is_transparent_counts_as_more_of_what_is_seen(files: list[Path], tmp_path: Path) -> None:
+    """Half of both in its mean colour was half of the picture without a texture, and wholly like the photo."""
+    for path in files[:2]:
+        with Image.open(path) as image:
+            alpha = Image.new("L", image.size, 255)
+            alpha.paste(0, (0, 0, image.width, image.height // 2))
+            image.putalpha(alpha)
+            image.save(tmp_path / path.name)
+            image.convert("RGB").crop((0, image.height // 2, *image.size)).save(tmp_path / f"seen-{path.name}")
+    half, seen = (
+        score(tmp_path / f"{which}result.png", tmp_path / f"{which}photo.png", files[2:], Settings(size=128))
+        for which in ("", "seen-")
+    )
+    assert half.texture < 2.0 * seen.texture, "it was five times that"
+    assert half.luminance_ssim == pytest.approx(seen.luminance_ssim, abs=0.05)
