@@ -24,7 +24,7 @@ from styled.engine.network.stepping import State
 from styled.engine.objective.gradient import extractor_for, gradient_for
 from styled.engine.objective.grey import kept_grey
 from styled.engine.objective.objective import layer_terms
-from styled.engine.objective.regions import Region, at_size, read_regions, unpainted
+from styled.engine.objective.regions import Region, at_size, beneath, read_regions, unpainted
 from styled.engine.objective.style_weights import painted, style_weights
 from styled.engine.optimise.optimizers import optimizer_for
 from styled.engine.scale_run import ScaleRun
@@ -32,7 +32,7 @@ from styled.engine.upscale_detail import with_detail
 from styled.errors import CheckpointMismatch, SettingsError
 from styled.settings import INIT_WORDS, Settings
 from styled.sizing import memory_use
-from styled.sizing.input_sizes import InputSizes
+from styled.sizing.input_sizes import InputSizes, is_recoloured
 from styled.sizing.memory_limit import budget, has_own_limit
 from styled.sizing.scales import Scale, has_outgrown, plan_scales, style_size
 from styled.vgg19.weights import Weights
@@ -189,7 +189,7 @@ class _Run:
         self._regions = regions
         self._unpainted: Array | None = None
         self._extractor, self._content = extractor, content
-        self.styles = prepared(styles, content, settings, is_blended=regions is None)
+        self.styles = prepared(styles, content, settings, regions)
         seen = painted(self.styles, settings, is_blended=regions is None)
         # Nothing else keeps it so: the network sees tints that no eye would, and asks for them.
         self._is_grey = all(map(colour.is_grey, [content, *seen, *([] if init is None else [init])]))
@@ -368,10 +368,14 @@ def _resumed(snapshot: dict[str, npt.NDArray[np.generic]], scales: tuple[Scale, 
     return index, step, snapshot.pop("picture")
 
 
-def prepared(styles: Sequence[Array], content: Array, settings: Settings, *, is_blended: bool) -> list[Array]:
+def prepared(
+    styles: Sequence[Array], content: Array, settings: Settings, regions: Sequence[Region] | None = None
+) -> list[Array]:
     """Return the styles as they are compared with: recoloured, and evened where all blend everywhere; shapes stay."""
+    if regions is not None and is_recoloured(settings):
+        return [recoloured(style, beneath(content, regions, index), settings) for index, style in enumerate(styles)]
     found = [recoloured(style, content, settings) for style in styles]
-    return colour.evened(found, style_weights(settings, len(found))) if is_blended and len(found) > 1 else found
+    return colour.evened(found, style_weights(settings, len(found))) if regions is None and len(found) > 1 else found
 
 
 def recoloured(style: Array, content: Array, settings: Settings) -> Array:

@@ -77,6 +77,7 @@ def was_painted_otherwise(
             is_cut_out
             or settings.strength < 0.5
             or settings.preserve_color == "histogram"
+            or (is_recoloured(settings) and not is_blended)  # each region had the colours of the whole photo
             or settings.style_scale < 1.0  # long styles were squeezed
             or (is_blended and 0.0 in settings.style_weights)  # what is not painted counted
             or any(style_pieces(*style.shape[1::-1]) > 1 for style in styles)

@@ -14,7 +14,6 @@ from styled.painting.hard_pairs import hard_pair_remarks
 from styled.presets import DEFAULT, Preset, presets
 from styled.settings import Settings
 from styled.sizing import memory_use
-from styled.sizing.input_sizes import is_recoloured
 from styled.sizing.scales import CELL_PX, plan_scales, style_size
 from styled.sizing.style_shape import shape_remarks
 
@@ -61,7 +60,6 @@ def remarks_on(
             is_blended=of_mask is None,
             init=None if init is None else init.pixels,
         ),
-        *(() if of_mask is None else _of_kept_colours(settings)),
         *_without_effect(settings, len(styles), kind, has_mask=of_mask is not None),
         *_of_style_scale(content, styles, settings),
         *_of_tiling(settings),
@@ -154,15 +152,6 @@ def _without_effect(settings: Settings, styles: int, kind: str, *, has_mask: boo
     named = _preset_of(settings).settings
     if settings.preset != DEFAULT and all(getattr(settings, name) != named[name] for name in named):
         yield f"preset = {settings.preset!r} has no effect: all that it stands for is given otherwise"
-
-
-def _of_kept_colours(settings: Settings) -> Iterator[str]:
-    """Yield where the regions of a mask have colours that are not those of the photo beneath."""
-    if is_recoloured(settings) and settings.style_weight > 0.0:
-        yield (
-            f"with a mask, preserve_color = {settings.preserve_color!r} gives each region the colours of the whole photo: "
-            "'luminance' keeps them pixel by pixel"
-        )
 
 
 def _of_style_scale(content: Loaded, styles: Sequence[Loaded], settings: Settings) -> Iterator[str]:

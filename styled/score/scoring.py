@@ -86,7 +86,7 @@ def score_pixels(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], se
 
     weights = held_out.scoring_weights(settings)
     shares = style_weights(settings, len(paintings))
-    asked_for = prepared(paintings, photo, settings, is_blended=True)
+    asked_for = prepared(paintings, photo, settings)
     damage = artefacts(picture, photo, paintings)
     return Score(
         width=picture.shape[1],

@@ -99,3 +99,15 @@ def test_a_checkpoint_of_before_is_told_where_a_style_is_a_cut_out() -> None:
         for algorithm in (1, ALGORITHM)
     ]
     assert was == [True, False]
+
+
+@pytest.mark.parametrize(("preserve_color", "expected"), [("linear", True), ("luminance", False), ("no", False)])
+def test_a_checkpoint_of_before_is_told_where_regions_had_the_colours_of_the_whole_photo(
+    preserve_color: Any, expected: bool
+) -> None:
+    settings = Settings(preserve_color=preserve_color)
+    was = [
+        was_painted_otherwise(NOISE, [NOISE] * 2, settings, is_blended=False, algorithm=algorithm)
+        for algorithm in (1, ALGORITHM)
+    ]
+    assert was == [expected, False]

@@ -123,28 +123,6 @@ def test_that_a_jpeg_is_made_of_a_tiff_loses_transparency_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "has_mask", "is_told"),
-    [
-        ({"preserve_color": "linear"}, True, True),
-        ({"preserve_color": "histogram"}, True, True),
-        ({"preserve_color": "luminance"}, True, False),
-        ({}, True, False),
-        ({"preserve_color": "linear"}, False, False),
-        ({"preserve_color": "linear", "style_weight": 0.0}, True, False),
-    ],
-)
-def test_colours_kept_in_the_regions_of_a_mask_are_told_to_be_the_whole_photos(
-    values: dict[str, Any], has_mask: bool, is_told: bool
-) -> None:
-    found = remarks_on(photo(), [photo()] * 2, settings_from(values), [] if has_mask else None)
-    said = (
-        f"with a mask, preserve_color = {values.get('preserve_color')!r} gives each region the colours of the whole photo: "
-        "'luminance' keeps them pixel by pixel"
-    )
-    assert [each for each in found if "preserve_color" in each] == ([said] if is_told else [])
-
-
-@pytest.mark.parametrize(
     ("style_scale", "scales", "style_px", "is_told"),
     [
         (0.5, [], 300, True),  # half of 1024 px is more than it has

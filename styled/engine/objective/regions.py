@@ -86,6 +86,16 @@ def unpainted(regions: Sequence[Region]) -> Floats | None:
     return np.sum(covers, axis=0, dtype=np.float32) if covers else None
 
 
+def beneath(content: Array, regions: Sequence[Region], style: int) -> Array:
+    """Return the pixels of a content (H, W, 3) over which a style is painted, shape (N, 1, 3); all, if that is none wholly."""
+    covers = [region.cover for region in regions if region.style == style]
+    if not covers:
+        return content
+    cover = images.resize(np.sum(covers, axis=0, dtype=np.float32), content.shape[1], content.shape[0])
+    seen = content[cover > 0.5]
+    return seen[:, None] if len(seen) else content
+
+
 def _resized(cover: Floats, width: int, height: int) -> Floats:
     three = np.repeat((cover * 255.0)[..., None], 3, axis=2)
     resized: Floats = np.clip(images.resize(three, width, height)[..., 0] / 255.0, 0.0, 1.0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from styled import images
-from styled.engine.engine import paint
+from styled.engine.engine import paint, prepared
 from styled.engine.network.features import FeatureExtractor
 from styled.engine.objective import regions
 from styled.engine.objective.objective import Objective
@@ -99,6 +101,31 @@ def test_what_the_mask_leaves_out_stays_the_photo(rocket: np.ndarray, starry_nig
     picture = list(paint(photo, [starry_night], settings, weights=vgg, mask=mask))[-1].picture()
     np.testing.assert_allclose(picture[:, :20], photo[:, :20], atol=0.51)
     assert np.abs(picture[:, 28:] - photo[:, 28:]).mean() > 10
+
+
+@pytest.mark.parametrize("preserve_color", ["linear", "histogram"])
+def test_each_style_gets_the_colours_of_the_photo_beneath_it(preserve_color: Any, starry_night: np.ndarray) -> None:
+    """Before: those of the whole photo, so that green of a meadow came into the sky."""
+    dice = np.random.default_rng(3)
+    photo = np.empty((64, 96, 3), np.uint8)
+    photo[:, :48] = dice.integers(0, 60, (64, 48, 3)) + np.array([150, 30, 20])
+    photo[:, 48:] = dice.integers(0, 60, (64, 48, 3)) + np.array([20, 40, 170])
+    # The mask is smaller than the photo, and has a corner that stays the photo.
+    mask = halves(32, 48, (100, 100, 100), (255, 255, 255))
+    mask[:8, :8] = 0
+    found = regions.read_regions(mask, 2)
+    settings = Settings(preserve_color=preserve_color)
+    for style, part in zip(
+        prepared([starry_night] * 2, photo, settings, found), (photo[:, :48], photo[:, 48:]), strict=True
+    ):
+        np.testing.assert_allclose(style.mean(axis=(0, 1)), part.mean(axis=(0, 1)), atol=3)
+        np.testing.assert_allclose(style.std(axis=(0, 1)), part.std(axis=(0, 1)), atol=3)
+
+
+def test_a_style_that_is_painted_nowhere_wholly_gets_the_whole_photos_colours() -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (16, 16, 3), np.uint8)
+    assert regions.beneath(photo, [Region(0, np.full((16, 16), 0.4, np.float32))], 0) is photo
+    assert regions.beneath(photo, [Region(None, np.ones((16, 16), np.float32))], 0) is photo
 
 
 def test_a_region_too_small_for_a_deep_layer_has_no_style_there() -> None:
