@@ -193,6 +193,8 @@ def _into(colours: Doubles, target: Doubles) -> Doubles:
 
 def _sample(image: Array) -> Doubles:
     """Return pixels on an even grid, shape (N, 3): enough for a distribution."""
+    if image.shape[1] == 1:
+        return _pixels(image[:: max(1, round(len(image) / _SAMPLES))])
     step = max(1, round((image.shape[0] * image.shape[1] / _SAMPLES) ** 0.5))
     return _pixels(image[::step, ::step])
 

@@ -12,6 +12,7 @@ from styled import images
 from styled.engine import colour
 from styled.engine.objective.style_weights import painted, style_weights
 from styled.settings import Settings
+from styled.sizing.input_sizes import is_recoloured
 from styled.sizing.scales import plan_scales
 
 Array = npt.NDArray[Any]
@@ -43,8 +44,10 @@ def picture(
         # Around mid-grey with the spread of a photo; made at this size, so that resizing does not smooth it.
         noise = np.random.default_rng(settings.seed).normal(128.0, 50.0, (scale.height, scale.width, 3))
         return np.clip(noise, 0.0, 255.0).astype(np.float32)
+    # The regions of a mask have styles in the colours of the photo beneath: it has them already, each in its place.
+    has_colours = is_recoloured(settings) and not is_blended
     content = _resized(content, scale.width, scale.height)  # before any arithmetic: a poster is a gigabyte in float32
-    if settings.init == "recolored":
+    if settings.init == "recolored" and not has_colours:
         # The style's mean and covariance of colours, before any step: after the same number of steps the loss is
         # about a fifth lower than from the photo's own colours, and a dark photo no longer makes a dark painting.
         matched = np.clip(colour.match_palette(content, palette(styles, settings)), 0.0, 255.0)

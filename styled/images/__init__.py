@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from styled.images.checking import Checker as Checker
     from styled.images.checking import check as check
+    from styled.images.cut_out import on_level as on_level
     from styled.images.cut_out import opaque as opaque
     from styled.images.cut_out import with_more_of_it as with_more_of_it
     from styled.images.decoding import Loaded as Loaded
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Checker": "checking",
     "check": "checking",
+    "on_level": "cut_out",
     "opaque": "cut_out",
     "with_more_of_it": "cut_out",
     "Loaded": "decoding",

@@ -5,13 +5,13 @@ covers half of its canvas, half of the style would be one flat colour. Left out 
 layers, which see 100 px and more, would still look into it from each side. In a photo that part is not seen, but the
 colours that painting starts with have their mean and contrast from all of it, and a part of the style would go there.
 
-So there is no such part: the largest rectangle that is opaque is repeated over it, mirrored at each of its borders, so that
-no seam comes up.
+So the largest rectangle that is opaque is repeated over it, mirrored at each of its borders, so that no seam comes up.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,15 @@ _TOLD = 0.05
 _TOLD_OF_PHOTO = 0.5
 """With half of a photo in its mean colour its start has 1.4 times the style's contrast, with 90 % three times."""
 
+_ON_PAPER = 0.5
+"""Of a picture, transparent, from which it is something drawn on nothing; below it, a painting with holes."""
+
 _LEAST_PX = 32
-"""A rectangle of a shorter side has no texture to repeat."""
+_LEAST_PART = 1 / 16
+"""A rectangle whose shorter side has fewer pixels, or is a smaller part of the picture's, has no texture to repeat ..."""
+
+_LEAST_SPREAD = 4.0
+"""... nor has one of less: the standard deviation of a channel, levels. A thick line, or a patch of one colour."""
 
 _GRID = 256
 """Cells along the long side in which a rectangle is looked for."""
@@ -41,7 +48,8 @@ _LIGHT = 160.0
 def opaque(image: Loaded) -> Loaded:
     """Return a picture without transparency; one that has none is returned as it is.
 
-    Where no rectangle of it is opaque, as of lines, it is laid on white, or on black if it is light: as one would look at it.
+    Where no rectangle of it has a texture to repeat, as of lines, and most of it is transparent, it is laid on white, or on
+    black if it is light: as one would look at it. A painting with small holes all over keeps its mean colour in them.
 
     Args:
         image: a style, or a picture to start from, as it was decoded.
@@ -51,16 +59,20 @@ def opaque(image: Loaded) -> Loaded:
     """
     if image.alpha is None:
         return image
-    pixels, more = image.pixels.copy(), _more_of(image.pixels, image.alpha)
-    if more is None:
-        ground, how = (0, "laid on black") if _is_light(pixels, image.alpha) else (255, "laid on white")
+    share, more = 1.0 - float(image.alpha.mean()) / 255.0, _more_of(image.pixels, image.alpha)
+    pixels = image.pixels
+    if more is not None:
+        how = "that is filled with more of what is painted, mirrored"
+        pixels = _laid(pixels, image.alpha, more.row)
+    elif share >= _ON_PAPER:
+        level, colour = (0, "black") if _is_light(pixels, image.alpha) else (255, "white")
+        how = f"it is laid on {colour}"
+        pixels = on_level(pixels, image.alpha, level)
     else:
-        ground, how = None, "filled with more of what is painted, mirrored"
-    for index, (row, alpha) in enumerate(zip(pixels, image.alpha, strict=True)):
-        _lay(row, alpha, np.full_like(row, ground) if more is None else more.row(index))
-    if (share := _share(image.alpha)) < _TOLD:
+        how = "that counts as its mean colour: crop it to what is painted"
+    if share < _TOLD:
         return dataclasses.replace(image, pixels=pixels, alpha=None)
-    told = f"{_in_words(share)} of it is transparent: that is {how}"
+    told = f"{_in_words(share)} of it is transparent: {how}"
     return dataclasses.replace(image, pixels=pixels, alpha=None, remarks=(*image.remarks, told), is_cut_out=True)
 
 
@@ -68,17 +80,21 @@ def with_more_of_it(photo: Loaded) -> Loaded:
     """Return a photo with what is fully transparent filled, if there is a rectangle to fill it with; its alpha stays."""
     if photo.alpha is None or photo.alpha.all():
         return photo
-    more = _more_of(photo.pixels, photo.alpha)
+    share, more = 1.0 - np.count_nonzero(photo.alpha) / photo.alpha.size, _more_of(photo.pixels, photo.alpha)
     if more is None:
-        if (share := _share(photo.alpha)) < _TOLD_OF_PHOTO:
+        if share < _TOLD_OF_PHOTO:
             return photo
         told = f"{_in_words(share)} of it is transparent and counts as its mean colour: crop it to what is seen"
         return dataclasses.replace(photo, remarks=(*photo.remarks, told))
-    pixels = photo.pixels.copy()
-    for index, (row, alpha) in enumerate(zip(pixels, photo.alpha, strict=True)):
-        hidden = alpha == 0  # what shows through has a colour of its own
-        row[hidden] = more.row(index)[hidden]
-    return dataclasses.replace(photo, pixels=pixels)
+    # What shows through has a colour of its own.
+    pixels = _laid(photo.pixels, np.where(photo.alpha > 0, np.uint8(255), np.uint8(0)), more.row)
+    return dataclasses.replace(photo, pixels=pixels, is_cut_out=bool(share >= _TOLD))
+
+
+def on_level(pixels: Pixels, alpha: Pixels, level: int) -> Pixels:
+    """Return a picture (H, W, 3) laid on a grey ``level`` by its alpha (H, W)."""
+    ground = np.full_like(pixels[0], level)
+    return _laid(pixels, alpha, lambda _row: ground)
 
 
 class _More:
@@ -95,33 +111,40 @@ class _More:
 
 
 def _more_of(pixels: Pixels, alpha: Pixels) -> _More | None:
-    """Return what to fill a picture's transparent part with; None: no rectangle of it is opaque and of some size."""
+    """Return what to fill a picture's transparent part with; None: no opaque rectangle of it has a texture to repeat."""
     rows, columns = _largest_rectangle(alpha)
-    if min(rows.stop - rows.start, columns.stop - columns.start) < _LEAST_PX:
+    short = min(rows.stop - rows.start, columns.stop - columns.start)
+    if short < max(_LEAST_PX, _LEAST_PART * min(alpha.shape)):
+        return None
+    if pixels[rows, columns][:: _thin(rows), :: _thin(columns)].std(axis=(0, 1)).max() < _LEAST_SPREAD:
         return None
     return _More(pixels, rows, columns)
 
 
+def _thin(span: slice) -> int:
+    """Return every how many pixels of a side are enough for a spread."""
+    return max(1, len(range(span.start, span.stop)) // _GRID)
+
+
 def _is_light(pixels: Pixels, alpha: Pixels) -> bool:
     """Return whether what stands out of a picture is light."""
-    return bool(pixels[2 * alpha.astype(np.int32) >= alpha.max()].mean() >= _LIGHT)
-
-
-def _share(alpha: Pixels) -> float:
-    """Return how much of a picture is fully transparent, 0..1."""
-    return 1.0 - np.count_nonzero(alpha) / alpha.size
+    stands_out = alpha >= (int(alpha.max()) + 1) // 2
+    return bool(np.mean(pixels, where=stands_out[..., None], dtype=np.float64) >= _LIGHT)
 
 
 def _in_words(share: float) -> str:
     return "over 99 %" if share > 0.99 else f"{100.0 * share:.0f} %"
 
 
-def _lay(row: Pixels, alpha: Pixels, ground: Pixels) -> None:
-    """Lay a row of pixels (W, 3) on another, by its alpha (W,)."""
-    part = np.flatnonzero(alpha < 255)
-    cover = alpha[part, None].astype(np.int32)
-    over, under = row[part].astype(np.int32), ground[part].astype(np.int32)
-    row[part] = (over * cover + under * (255 - cover) + 127) // 255
+def _laid(pixels: Pixels, alpha: Pixels, ground_of: Callable[[int], Pixels]) -> Pixels:
+    """Return a picture (H, W, 3) laid on rows (W, 3) of a ground, by its alpha (H, W): row by row, it may be large."""
+    laid = pixels.copy()
+    for index, (row, opacity) in enumerate(zip(laid, alpha, strict=True)):
+        part = np.flatnonzero(opacity < 255)
+        cover = opacity[part, None].astype(np.int32)
+        over, under = row[part].astype(np.int32), ground_of(index)[part].astype(np.int32)
+        row[part] = (over * cover + under * (255 - cover) + 127) // 255
+    return laid
 
 
 def _mirrored(length: int, span: slice) -> npt.NDArray[np.intp]:

@@ -54,7 +54,8 @@ class Loaded:
     """A decoded image."""
 
     pixels: Pixels
-    """uint8, shape (H, W, 3), sRGB, upright. Where alpha is 0 the file's colour means nothing: the mean colour stands there."""
+    """uint8, shape (H, W, 3), sRGB, upright. Where alpha is 0 the file's colour means nothing: the mean colour stands there,
+    or what :mod:`styled.images.cut_out` has filled it with."""
     alpha: Pixels | None
     """uint8, shape (H, W); None when the picture is opaque."""
     info: ImageInfo

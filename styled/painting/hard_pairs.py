@@ -69,7 +69,7 @@ def was_painted_otherwise(
 
     Args: as above, and
         algorithm: of the checkpoint.
-        is_cut_out: a style was filled where it is transparent, which was one flat colour.
+        is_cut_out: one of the images was filled where it is transparent, which was one flat colour.
     """
     return (
         algorithm < ALGORITHM
@@ -96,4 +96,6 @@ def _is_grey(
 ) -> bool:
     given = [content] if init is None else [content, init]
     seen = painted(styles, settings, is_blended=is_blended)
-    return all(map(colour.is_grey, given)) and (is_recoloured(settings) or all(map(colour.is_grey, seen)))
+    # Of a mask's regions one may lie on the few pixels that have a colour.
+    has_contents_colours = is_recoloured(settings) and is_blended
+    return all(map(colour.is_grey, given)) and (has_contents_colours or all(map(colour.is_grey, seen)))

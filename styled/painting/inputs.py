@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from styled import gpus, images, vgg19
+from styled.engine import colour
 from styled.engine.initial_picture import cut_to_aspect
-from styled.engine.objective.regions import Region, covers_of
+from styled.engine.objective.regions import Region, beneath, covers_of
+from styled.job import input_titles
 from styled.settings import Settings
 from styled.sizing import memory_use
-from styled.sizing.input_sizes import PIXEL_BYTES, InputSizes
+from styled.sizing.input_sizes import PIXEL_BYTES, InputSizes, is_recoloured
 from styled.sizing.memory_limit import BEFORE_TENSORFLOW_BYTES, budget
 from styled.sizing.scales import Scale, content_size, plan_scales, style_size
+
+_FLAT = 6.0
+"""Standard deviation of a part's luminances, levels: what has its colours has no strokes that anybody sees."""
 
 
 class Files(NamedTuple):
@@ -96,7 +101,10 @@ class _Decoding:
         need = images.decoding_need(file, name, max_pixels=self._max_pixels, size=size)
         self.size_of_file = need.header.width, need.header.height
         self.needs.append((self._held + need.bytes, name))
-        self._held += PIXEL_BYTES * need.size[0] * need.size[1]
+        pixels = need.size[0] * need.size[1]
+        if need.header.has_alpha:  # what is transparent is filled in a copy
+            self.needs.append((self._held + (2 * PIXEL_BYTES + 1) * pixels, name))
+        self._held += PIXEL_BYTES * pixels
         return need.size
 
     def add_mask(self, file: BinaryIO, name: str) -> None:
@@ -109,7 +117,7 @@ class _Decoding:
 
 
 def load_content(source: Path | BinaryIO, settings: Settings, *, name: str = "") -> images.Loaded:
-    """Read a content image, no larger than the result.
+    """Read a content image, no larger than the result; what is transparent is filled, see :mod:`styled.images.cut_out`.
 
     Raises:
         ImageError: it cannot be used.
@@ -128,7 +136,10 @@ def load_start(source: Path | BinaryIO, content: images.Loaded, settings: Settin
     Raises:
         ImageError: it cannot be used.
     """
-    loaded = images.opaque(_load_picture(source, settings, name))
+    found = _load_picture(source, settings, name)
+    loaded = images.opaque(found)
+    if content.alpha is not None:  # nobody sees what is there
+        loaded = dataclasses.replace(loaded, remarks=found.remarks)
     rows, columns = content.pixels.shape[:2]
     middle = cut_to_aspect(loaded.pixels, columns / rows)
     if all(have - cut <= max(1.0, 0.03 * have) for have, cut in zip(loaded.pixels.shape, middle.shape, strict=True)):
@@ -204,8 +215,26 @@ def load_mask(
     picture = found.picture()
     rows, columns = picture.shape[:2]
     step = max(1, rows // height, columns // width)
-    remarks = (*(f"mask: {remark}" for remark in loaded.remarks), *found.remarks)
-    return Mask(tuple(covers_of(found, width, height)), remarks, np.ascontiguousarray(picture[::step, ::step]))
+    regions = covers_of(found, width, height)
+    remarks = (
+        *(f"mask: {remark}" for remark in loaded.remarks),
+        *found.remarks,
+        *_of_colours(regions, content, settings),
+    )
+    return Mask(tuple(regions), remarks, np.ascontiguousarray(picture[::step, ::step]))
+
+
+def _of_colours(regions: Sequence[Region], content: images.Loaded, settings: Settings) -> Iterator[str]:
+    """Yield where a style gets the colours of a part of the photo that hardly has several."""
+    if not is_recoloured(settings) or settings.style_weight == 0.0:
+        return
+    painted = sorted(region.style for region in regions if region.style is not None)
+    for index, title in zip(painted, input_titles(len(painted))[1:], strict=True):
+        if colour.luminances(beneath(content.pixels, regions, index)).std() < _FLAT:
+            yield (
+                f"the photo beneath {title} is nearly one colour, and so is what is painted there: "
+                "preserve_color = 'luminance' keeps its strokes"
+            )
 
 
 def load_style(source: Path | BinaryIO, scale: Scale, settings: Settings, *, name: str = "") -> images.Loaded:

@@ -266,7 +266,7 @@ class _Run:
             is_blended=self._inputs.mask is None,
             algorithm=algorithm,
             init=self._inputs.start,
-            is_cut_out=any(style.is_cut_out for style in self._inputs.styles),
+            is_cut_out=any(each.is_cut_out for each in (self._inputs.content, *self._inputs.styles)),
         )
         return "begun by an earlier version, which painted such a pair otherwise: it goes on by this one" * otherwise
 
@@ -311,7 +311,9 @@ class _Run:
             FrameWriter(self._folder, self._settings.frame_size) as frame_writer,
         ):
             checkpoints = Checkpoints(checkpoint_writer, self._settings, is_lean=is_lean, clock=self._clock)
-            frames = Frames(frame_writer, self._folder, self._settings, is_lean=is_lean)
+            frames = Frames(
+                frame_writer, self._folder, self._settings, alpha=self._inputs.content.alpha, is_lean=is_lean
+            )
             try:
                 yield from self._drive(iterates, checkpoints, frames, log, should_stop)
             except Exception:

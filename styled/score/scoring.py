@@ -64,13 +64,15 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
         SettingsError: the result is too small, or its shape is not the photo's.
         WeightsError: VGG19's weights cannot be had.
     """
-    # As the photo is: of both the same place stands in what is transparent.
-    picture = images.with_more_of_it(
-        images.load(result, long_side=settings.size, max_pixels=settings.max_pixels)
-    ).pixels
-    photo = load_content(content, settings).pixels
-    height, width = picture.shape[:2]
-    _check(picture, photo)
+    loaded = images.load(result, long_side=settings.size, max_pixels=settings.max_pixels)
+    height, width = loaded.pixels.shape[:2]
+    _check_size(width, height)
+    # At one size, so that of both the same place stands in what is transparent.
+    content_image = load_content(content, msgspec.structs.replace(settings, size=max(width, height)))
+    _check_shape(loaded.pixels, content_image.pixels)
+    picture, photo = images.with_more_of_it(loaded).pixels, content_image.pixels
+    if content_image.alpha is not None and loaded.alpha is None:  # as a JPEG is
+        photo = images.on_level(photo, content_image.alpha, 255)
     scale = Scale(width, height, 1)
     paintings = [_at_scale(load_style(style, scale, settings), scale, settings) for style in styles]
     found = score_pixels(picture, images.resize(photo, width, height), paintings, settings)
@@ -102,10 +104,13 @@ def score_pixels(picture: Pixels, photo: Pixels, paintings: Sequence[Pixels], se
     )
 
 
-def _check(picture: Pixels, photo: Pixels) -> None:
-    height, width = picture.shape[:2]
+def _check_size(width: int, height: int) -> None:
     if min(height, width) < LEAST_PX:
         raise SettingsError(f"the result has {width}x{height} px", f"Give one of at least {LEAST_PX} px a side.")
+
+
+def _check_shape(picture: Pixels, photo: Pixels) -> None:
+    height, width = picture.shape[:2]
     stretch = width / height * photo.shape[0] / photo.shape[1]
     if not 0.9 < stretch < 1.1:
         raise SettingsError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,15 @@ def test_the_style_that_is_started_from_is_the_first_that_is_painted(
     settings = Settings(init="style", style_weights=weights)
     picture = initial_picture.picture(_noisy(1, (9, 9, 9)), styles, settings, is_blended=not has_mask)
     np.testing.assert_array_equal(picture, styles[first])
+
+
+@pytest.mark.parametrize("preserve_color", ["linear", "histogram"])
+def test_where_each_region_keeps_its_colours_it_starts_with_the_content(preserve_color: Any) -> None:
+    """The palette of all regions would make a bright sky on a tenth of the picture half of all colours."""
+    content = np.concatenate([_noisy(1, (220, 220, 230))[:4], _noisy(1, (60, 60, 50))[4:]])
+    styles = [_noisy(2, (220, 220, 230)), _noisy(3, (60, 60, 50))]
+    picture = initial_picture.picture(content, styles, Settings(preserve_color=preserve_color), is_blended=False)
+    np.testing.assert_array_equal(picture, content)
 
 
 def test_a_picture_that_was_given_is_taken_as_it_is() -> None:

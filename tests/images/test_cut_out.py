@@ -20,9 +20,9 @@ GROUND = (90, 140, 60)
 """What is hidden: no colour of the texture."""
 
 
-def texture() -> Pixels:
+def texture(side: int = SIDE) -> Pixels:
     """Return stripes of 12 px in two colours, diagonal."""
-    rows, columns = np.indices((SIDE, SIDE))
+    rows, columns = np.indices((side, side))
     is_dark = ((rows + columns) // 12 % 2)[..., None]
     return np.where(is_dark, (200, 40, 40), (30, 30, 160)).astype(np.uint8)
 
@@ -95,14 +95,41 @@ def test_lines_on_nothing_lie_on_paper(level: int, ground: int) -> None:
     assert (whole.pixels[~is_there] == ground).all()
 
 
+@pytest.mark.parametrize("side", [300, 900, 1800])
+def test_strokes_lie_on_paper_however_large_they_are(side: int) -> None:
+    """A stroke of one colour, and one that is thin beside the picture, are no texture to repeat."""
+    for pixels, width in ((np.full((side, side, 3), 20, np.uint8), side // 12), (texture(side), side // 40)):
+        alpha = Image.new("L", (side, side))
+        for at in range(0, side, side // 5):
+            ImageDraw.Draw(alpha).line((0, at, side, at), fill=255, width=width)
+        whole = images.opaque(read(pixels, alpha))
+        assert (whole.pixels[np.asarray(alpha) == 0] == 255).all()
+        assert [remark for remark in whole.remarks if "it is laid on white" in remark]
+
+
+@pytest.mark.parametrize(("every", "told"), [(7, ""), (3, "11 % of it is transparent: that counts as its mean colour")])
+def test_a_painting_with_small_holes_all_over_has_its_mean_colour_in_them(every: int, told: str) -> None:
+    """Specks of white would be seen everywhere."""
+    alpha = np.full((SIDE, SIDE), 255, np.uint8)
+    alpha[::every, ::every] = 0
+    loaded = read(texture(), Image.fromarray(alpha))
+    whole = images.opaque(loaded)
+    assert np.array_equal(whole.pixels, loaded.pixels)
+    assert whole.remarks == ((f"{told}: crop it to what is painted",) if told else ())
+
+
 def test_a_soft_edge_is_laid_on_what_is_behind_it() -> None:
     alpha = np.full((SIDE, SIDE), 255, np.uint8)
     alpha[:, 200:] = 51
-    whole = images.opaque(read(np.full((SIDE, SIDE, 3), 100, np.uint8), Image.fromarray(alpha)))
-    assert (whole.pixels == 100).all()
-    assert whole.remarks == ("all of it that is not transparent is one colour",)
+    pixels = texture()
+    whole = images.opaque(read(pixels, Image.fromarray(alpha)))
+    # The stripes on the mirrored ones: a fifth of the former.
+    behind = pixels[:, 199:99:-1].astype(float)
+    np.testing.assert_allclose(whole.pixels[:, 200:], 0.2 * pixels[:, 200:] + 0.8 * behind, atol=1.0)
+    assert whole.remarks == ("27 % of it is transparent: that is filled with more of what is painted, mirrored",)
     faint = images.opaque(read(np.full((SIDE, SIDE, 3), 100, np.uint8), Image.new("L", (SIDE, SIDE), 51)))
     assert (faint.pixels == 224).all(), "a fifth of 100 on white"
+    assert faint.remarks[-1] == "80 % of it is transparent: it is laid on white"
 
 
 @pytest.mark.parametrize(
@@ -113,17 +140,19 @@ def test_a_soft_edge_is_laid_on_what_is_behind_it() -> None:
         (0.04, 0, "", ""),
         (0.95, 0, "95 %", "95 %"),
         (0.997, 0, "over 99 %", "over 99 %"),
-        (0.7, 1, "", ""),  # seen through, with colours of its own
+        (0.7, 1, "70 %", ""),  # of a photo what shows through has a colour of its own
     ],
 )
 def test_what_is_filled_is_told(share: float, alpha: int, of_style: str, of_photo: str) -> None:
     cover = np.full((SIDE, SIDE), 255, np.uint8)
     cover[: round(SIDE * share)] = alpha
     loaded = read(texture(), Image.fromarray(cover))
-    how = "laid on white" if of_photo else "filled with more of what is painted, mirrored"
-    assert images.opaque(loaded).remarks == ((f"{of_style} of it is transparent: that is {how}",) if of_style else ())
+    style, photo = images.opaque(loaded), images.with_more_of_it(loaded)
+    how = "it is laid on white" if of_photo else "that is filled with more of what is painted, mirrored"
+    assert style.remarks == ((f"{of_style} of it is transparent: {how}",) if of_style else ())
     said = "of it is transparent and counts as its mean colour: crop it to what is seen"
-    assert images.with_more_of_it(loaded).remarks == ((f"{of_photo} {said}",) if of_photo else ())
+    assert photo.remarks == ((f"{of_photo} {said}",) if of_photo else ())
+    assert (style.is_cut_out, photo.is_cut_out) == (bool(of_style), alpha == 0 and 0.05 <= share < 0.9)
 
 
 def test_a_photo_cut_out_keeps_its_contrast_and_its_transparency() -> None:

@@ -7,6 +7,7 @@ import hashlib
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import msgspec
@@ -175,11 +176,9 @@ def test_no_image_has_a_hole_when_it_is_painted(files: tuple[Path, Path], tmp_pa
     for image in (content, style, start):
         assert image.pixels[:10].std(axis=(0, 1)).min() > 5.0
     said = "of it is transparent: that is filled with more of what is painted, mirrored"
-    assert [[remark.split(" % ")[1] for remark in each.remarks] for each in (content, style, start)] == [
-        [],
-        [said],
-        [said],
-    ]
+    seen = load_start(tmp_path / "photo.png", load_content(files[0], settings), settings)
+    told = [[remark.split(" % ")[1] for remark in each.remarks] for each in (content, style, start, seen)]
+    assert told == [[], [said], [], [said]], "of the start nobody sees what is outside the photo"
 
 
 def test_a_style_smaller_than_it_is_needed_keeps_its_pixels(files: tuple[Path, Path]) -> None:
@@ -317,3 +316,30 @@ def test_a_mask_of_neither_shape_is_refused(tmp_path: Path) -> None:
     content = load_content(tmp_path / "fax.tif", Settings(size=104))
     with pytest.raises(SettingsError, match="the mask has 100x200 px, the content 200x208"):
         load_mask(tmp_path / "mask.png", 1, content, Settings(size=104))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        ({"preserve_color": "linear"}, True),
+        ({"preserve_color": "histogram"}, True),
+        ({"preserve_color": "luminance"}, False),
+        ({"preserve_color": "linear", "style_weight": 0.0}, False),
+        ({}, False),
+    ],
+)
+def test_a_region_over_a_part_of_one_colour_is_told_where_it_gets_that(
+    tmp_path: Path, values: dict[str, Any], is_told: bool
+) -> None:
+    """Its strokes would be of that colour, too: nothing is seen of the style."""
+    Image.effect_noise((96, 64), 60).save(tmp_path / "photo.png")
+    mask = Image.new("L", (96, 64))
+    mask.paste(255, (0, 0, 96, 20))
+    mask.save(tmp_path / "mask.png")
+    with Image.open(tmp_path / "photo.png") as photo:
+        photo.paste(230, (0, 0, 96, 20))
+        photo.save(tmp_path / "photo.png")
+    settings = Settings(size=96, **values)
+    found = load_mask(tmp_path / "mask.png", 2, load_content(tmp_path / "photo.png", settings), settings)
+    said = "the photo beneath style 2 is nearly one colour, and so is what is painted there: "
+    assert found.remarks == ((f"{said}preserve_color = 'luminance' keeps its strokes",) if is_told else ())

@@ -172,3 +172,15 @@ def test_what_is_transparent_counts_as_more_of_what_is_seen(files: list[Path], t
     )
     assert half.texture < 2.0 * seen.texture, "it was five times that"
     assert half.luminance_ssim == pytest.approx(seen.luminance_ssim, abs=0.05)
+
+
+def test_a_result_that_lost_its_transparency_is_compared_with_the_photo_on_white(
+    files: list[Path], tmp_path: Path
+) -> None:
+    with Image.open(files[1]) as image:
+        alpha = Image.linear_gradient("L").resize(image.size)
+        image.putalpha(alpha)
+        image.save(tmp_path / "photo.png")
+        Image.composite(image.convert("RGB"), Image.new("RGB", image.size, "white"), alpha).save(tmp_path / "laid.png")
+    found = score(tmp_path / "laid.png", tmp_path / "photo.png", files[2:], Settings(size=64))
+    assert found.luminance_ssim > 0.98

@@ -20,6 +20,10 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 
+_FEW = 100
+"""Pixels: of fewer there are no colours to speak of."""
+
+
 class Region(NamedTuple):
     """A part of the picture with its style."""
 
@@ -87,13 +91,13 @@ def unpainted(regions: Sequence[Region]) -> Floats | None:
 
 
 def beneath(content: Array, regions: Sequence[Region], style: int) -> Array:
-    """Return the pixels of a content (H, W, 3) over which a style is painted, shape (N, 1, 3); all, if that is none wholly."""
+    """Return the pixels of a content (H, W, 3) over which a style is painted, shape (N, 1, 3); all, if those are too few."""
     covers = [region.cover for region in regions if region.style == style]
     if not covers:
         return content
     cover = images.resize(np.sum(covers, axis=0, dtype=np.float32), content.shape[1], content.shape[0])
     seen = content[cover > 0.5]
-    return seen[:, None] if len(seen) else content
+    return seen[:, None] if len(seen) >= _FEW else content
 
 
 def _resized(cover: Floats, width: int, height: int) -> Floats:
