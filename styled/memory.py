@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from styled.control_groups.groups import CGROUPS, PROC, groups_above
 from styled.gpus import Gpu
 from styled.gpus import sample as sample_gpus
 
@@ -30,7 +31,7 @@ class MemorySample(msgspec.Struct, frozen=True, kw_only=True):
     """Empty without an NVIDIA driver."""
 
 
-def sample(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> MemorySample:
+def sample(*, proc: Path = PROC, cgroups: Path = CGROUPS) -> MemorySample:
     """Measure now. Never raises; takes about a millisecond after the first call.
 
     Args:
@@ -103,36 +104,12 @@ def _own_peak() -> int | None:
 
 def _groups(proc: Path, cgroups: Path) -> Iterator[tuple[int, int]]:
     """Yield (limit, used) in bytes of each control group above this process that has a limit."""
-    try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers == "":
-            root, limit, usage = cgroups, "memory.max", "memory.current"
-        elif "memory" in controllers.split(","):
-            root, limit, usage = cgroups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
-        else:
-            continue
-        yield from _limits(root, path, limit, usage)
-
-
-def _limits(root: Path, path: str, limit_name: str, usage_name: str) -> Iterator[tuple[int, int]]:
-    """Walk from the group up to the root: every group above limits too.
-
-    Inside a container the path may be the host's and not exist here; the walk then ends at the container's own root.
-    """
-    group = root / path.lstrip("/")
-    for place in (group, *group.parents):
-        limit = _number(place / limit_name)
-        usage = _number(place / usage_name)
+    for group in groups_above("memory", proc=proc, cgroups=cgroups):
+        names = ("max", "current") if group.version == 2 else ("limit_in_bytes", "usage_in_bytes")
+        limit, usage = (_number(group.path / f"memory.{name}") for name in names)
         if limit is not None and usage is not None and limit < _NO_LIMIT:
             # File pages not used lately are the first the kernel takes back: they are not in the way.
-            yield limit, max(0, usage - _inactive_file(place / "memory.stat"))
-        if place == root:
-            return
+            yield limit, max(0, usage - _inactive_file(group.path / "memory.stat"))
 
 
 def _number(path: Path) -> int | None:

@@ -21,7 +21,7 @@ class Root:
     @classmethod
     def at(cls, path: str | os.PathLike[str] | None = None) -> Root:
         """Return the root at ``path``, else at ``$STYLED_ROOT``, else at the current folder."""
-        return cls(Path(path or os.environ.get("STYLED_ROOT") or os.curdir).absolute())
+        return cls(_current_folder() / (path or os.environ.get("STYLED_ROOT") or ""))
 
     @property
     def is_made(self) -> bool:
@@ -148,3 +148,11 @@ def _led_to(path: Path) -> Path:
             break
         path = path.parent / path.readlink()
     return Path(os.path.realpath(path.parent)) / path.name
+
+
+def _current_folder() -> Path:
+    """Return the current folder; one that has been removed as the shell still calls it: no root is there."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(os.environ.get("PWD") or os.sep)

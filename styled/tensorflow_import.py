@@ -59,7 +59,10 @@ def load_tensorflow(*, owns_process: bool = False) -> None:
         if "tensorflow" in sys.modules:
             return
         for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+            if name == "KERAS_BACKEND" and "keras" not in sys.modules:
+                os.environ[name] = value  # another one in the user's profile is for other programs
+            else:
+                os.environ.setdefault(name, value)
         if os.environ["TF_CPP_MIN_LOG_LEVEL"] in {"0", "1"}:
             _load(owns_process=owns_process)
             return

@@ -53,3 +53,19 @@ def test_what_is_mounted_in_a_folder_s_place_is_not_asked(tmp_path: Path, monkey
     assert root.inbox == tmp_path / "inbox"
     assert root.link_to_nothing("inbox") == ""
     assert not root.strangers_link("inbox")
+
+
+def test_a_current_folder_that_was_removed_is_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command ended in a traceback."""
+    monkeypatch.delenv("STYLED_ROOT", raising=False)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PWD", str(folder))
+    assert Root.at().path == folder
+    assert Root.at("below").path == folder / "below"
+    folder.rmdir()
+    assert Root.at().path == folder
+    assert not Root.at().is_made
+    assert Root.at("/srv/root").path == Path("/srv/root")
+    monkeypatch.chdir(tmp_path)

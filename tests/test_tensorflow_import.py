@@ -116,3 +116,12 @@ second.join()
 print(os.path.samestat(before, os.fstat(2)))
 """
     assert run_with(WAITS_FOR_THE_OTHER_CALL, script, tmp_path) == ("True\n", "")
+
+
+@pytest.mark.parametrize(("backend", "loaded"), [("theano", False), ("jax", False), ("jax", True)])
+def test_a_backend_in_the_users_profile_is_for_other_programs(tmp_path: Path, backend: str, loaded: bool) -> None:
+    """With one that Keras does not know each job failed. A Keras that the caller has loaded stays as it is."""
+    stand_in = "import os; print(os.environ['KERAS_BACKEND'])"
+    before = "import types; sys.modules['keras'] = types.ModuleType('keras'); " if loaded else ""
+    script = f"import os; os.environ['KERAS_BACKEND'] = {backend!r}; {before}import styled.tensorflow_import as t; t.load_tensorflow()"
+    assert run_with(stand_in, script, tmp_path)[0] == (f"{backend}\n" if loaded else "tensorflow\n")

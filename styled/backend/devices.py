@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 
 from styled import gpus
+from styled.control_groups.cores import allowed, cores
 from styled.gpus import Device
 
 _LOOK_AGAIN_S = 10.0
@@ -84,9 +85,9 @@ class Devices:
                 # The driver's own place is in the home folder, which a service may not see: every worker would compile.
                 added |= {"CUDA_CACHE_PATH": str(self._compiled.absolute()), "CUDA_CACHE_MAXSIZE": _COMPILED_BYTES}
             return added
-        if parallel == 1:
+        if parallel == 1 and cores() == allowed():  # as many as TensorFlow starts
             return {}
-        threads = str(max(1, len(os.sched_getaffinity(0)) // parallel))
+        threads = str(max(1, cores() // parallel))
         return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
 
     def _found(self, *, at_once: bool = False) -> Sequence[Device]:

@@ -25,6 +25,7 @@ from styled.daemon.process.service import start_detached
 from styled.daemon.supervisor import Part
 from styled.errors import DaemonNotRunning, StyledError
 from styled.evolution import JobFolder, all_losses, read_losses
+from styled.files.printable import escaped
 from styled.inbox.add import add_pair
 from styled.job import ENDED, Job, JobState
 from styled.presets import layered
@@ -181,5 +182,5 @@ def _show(folder: JobFolder) -> None:
     first, last = losses[0], losses[-1]
     click.echo(thumbnail(folder.result, sys.stdout))
     click.echo(f"loss      {first.loss:.4g} -> {last.loss:.4g} in {last.step} steps and {last.seconds:.0f} s")
-    click.echo(f"result    {folder.result}")
-    click.echo(f"timelapse {folder.timelapse}")
+    click.echo(f"result    {escaped(str(folder.result))}")
+    click.echo(f"timelapse {escaped(str(folder.timelapse))}")

@@ -148,6 +148,10 @@ def _have_streams() -> None:
 def main() -> None:
     """Run the command line; errors of the tree become one line on stderr and their exit code."""
     _have_streams()
+    if (
+        signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    ):  # the caller's: every exit code of a child would be read as 0
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     use_utf8()
     if os.environ.get("_STYLED_COMPLETE"):
         from styled.cli.machine.completing import use_own_shells

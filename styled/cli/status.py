@@ -74,7 +74,7 @@ def look(root: Root, *, limit: int | None = 20) -> dict[str, Any]:
     seen, report = see_daemon(root, report)
     return {
         "version": VERSION,
-        "root": str(root.path),
+        "root": escaped(str(root.path)),
         "daemon": msgspec.to_builtins(seen),
         "counts": counts,
         "jobs": [msgspec.to_builtins(job) for job in jobs],

@@ -15,6 +15,7 @@ from styled import images
 from styled.errors import ImageError, StyledError
 from styled.evolution.frames import frames
 from styled.files import durable
+from styled.files.printable import one_line
 from styled.images.resizing import Pixels
 from styled.job_folder import JobFolder
 
@@ -53,7 +54,11 @@ def write_video(folder: JobFolder) -> Path | None:
     # ffmpeg moves back in what it has written when it ends: a temporary file, then the one step that counts.
     with tempfile.TemporaryDirectory(prefix="styled-") as scratch:
         film = Path(scratch) / target.name
-        _encode(imageio_ffmpeg.get_ffmpeg_exe(), _shown(pictures, size), size, film)
+        try:
+            ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+        except RuntimeError as error:
+            raise _no_ffmpeg(str(error)) from error
+        _encode(ffmpeg, _shown(pictures, size), size, film)
         with durable.replacing(target) as file, film.open("rb") as source:
             shutil.copyfileobj(source, file)
     return target
@@ -67,7 +72,11 @@ def _encode(ffmpeg: str, pictures: Iterator[Pixels], size: tuple[int, int], film
         "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart", str(film),
     ]  # fmt: skip
     with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, bufsize=0) as process:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, bufsize=0)
+        except OSError as error:
+            raise _no_ffmpeg(f"{ffmpeg}: {error.strerror or error}") from error
+        with process:
             assert process.stdin is not None  # noqa: S101  # a pipe was asked for
             try:
                 for picture in pictures:
@@ -79,6 +88,10 @@ def _encode(ffmpeg: str, pictures: Iterator[Pixels], size: tuple[int, int], film
             words = said.read().decode(errors="replace").strip().splitlines()
             reason = words[-1] if words else f"exit code {process.returncode}"
             raise StyledError(f"ffmpeg failed: {reason}", "Try --format webp.")
+
+
+def _no_ffmpeg(why: str) -> StyledError:
+    return StyledError(f"ffmpeg cannot be run: {one_line(why, 200)}", "Install ffmpeg, or try --format webp.")
 
 
 def _shown(paths: list[Path], size: tuple[int, int]) -> Iterator[Pixels]:

@@ -9,8 +9,9 @@ import struct
 from pathlib import Path
 
 _NETWORK = frozenset({
-    "9p", "afs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
-    "lustre", "ncpfs", "nfs", "nfs4", "smb2", "smb3", "smbfs",
+    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fhgfs", "fuse.ceph-fuse", "fuse.davfs2", "fuse.glusterfs",
+    "fuse.juicefs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "orangefs", "panfs",
+    "pvfs2", "smb2", "smb3", "smbfs", "wekafs",
 })  # fmt: skip
 
 

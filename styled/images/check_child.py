@@ -83,7 +83,10 @@ def _limit(memory_bytes: int) -> None:
 def _decode(request: Request, descriptor: int) -> Reply:
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_limit = int(used.ru_utime + used.ru_stime + request.seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit, resource.RLIM_INFINITY))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)  # a user's own limit, which only root may raise
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (cpu_limit if hard == resource.RLIM_INFINITY else min(cpu_limit, hard), hard)
+    )
     try:
         with (
             os.fdopen(descriptor, "rb") as file,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import platformdirs
 
 from styled import memory
+from styled.control_groups.cores import cores
 from styled.errors import DataDamaged, DiskFull
 from styled.files import durable
 from styled.files.decoding import read_json
@@ -83,7 +83,7 @@ def machine() -> str:
         version = metadata.version("tensorflow")
     except metadata.PackageNotFoundError:
         version = "?"
-    return "; ".join([f"{_processor()}, {_cores()} cores", *gpus, f"TensorFlow {version}"])
+    return "; ".join([f"{_processor()}, {cores()} cores", *gpus, f"TensorFlow {version}"])
 
 
 _MOST_BYTES = 2**20
@@ -156,10 +156,3 @@ def _processor() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
     return next(named, "unknown processor")
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1  # not Linux

@@ -164,7 +164,7 @@ def _path_of(spec: str) -> Path:
 
 def keras_cache() -> Path:
     """Return the folder in which Keras keeps weights: ``$KERAS_HOME/models``, else ``~/.keras/models``."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+    return _path_of(os.environ.get("KERAS_HOME") or "~/.keras") / "models"
 
 
 def read_builtin(layers: Sequence[str], *, path: Path = BUILTIN_PATH, sha256: str = BUILTIN_SHA256) -> Weights:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -72,7 +71,15 @@ def test_the_environment_names_the_gpu_and_a_place_for_what_is_compiled(
     assert "CUDA_CACHE_PATH" not in devices.variables("large", 1)
 
 
-def test_without_a_gpu_the_processors_are_shared() -> None:
-    assert Devices().variables("", 1) == {}
-    cores = len(os.sched_getaffinity(0))
-    assert Devices().variables("", 2)["TF_NUM_INTRAOP_THREADS"] == str(max(1, cores // 2))
+@pytest.mark.parametrize(
+    ("allowed", "cores", "parallel", "threads"),
+    [(8, 8, 1, None), (8, 8, 2, "4"), (2, 2, 4, "1"), (64, 2, 1, "2"), (64, 3, 2, "1")],
+)
+def test_without_a_gpu_the_processors_are_shared(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, cores: int, parallel: int, threads: str | None
+) -> None:
+    """TensorFlow starts a thread on each core that it may run on, whatever time a control group gives it."""
+    monkeypatch.setattr("styled.backend.devices.allowed", lambda: allowed)
+    monkeypatch.setattr("styled.backend.devices.cores", lambda: cores)
+    found = Devices().variables("", parallel)
+    assert (found.get("OMP_NUM_THREADS"), found.get("TF_NUM_INTRAOP_THREADS")) == (threads, threads)

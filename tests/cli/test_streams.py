@@ -94,3 +94,14 @@ def test_a_path_that_no_disk_takes_is_named_in_one_line(
     told = capsys.readouterr().err
     assert "File name too long" in told
     assert (told.count("\n"), len(told) < 250) == (1, True)
+
+
+def test_exit_codes_of_children_are_seen_whatever_the_caller_does_with_sigchld() -> None:
+    """``trap '' CHLD``: a worker killed for memory had ended well, and a film that was cut off replaced the good one."""
+    script = (
+        "import signal, subprocess, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.argv = ['styled', '--version']\n"
+        "from styled.cli import main\n"
+        "try:\n    main.main()\nexcept SystemExit:\n    print(subprocess.run(['sh', '-c', 'exit 7']).returncode)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "7"

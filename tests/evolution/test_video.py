@@ -73,3 +73,18 @@ def test_when_ffmpeg_fails_the_old_film_stays(job: JobFolder, monkeypatch: pytes
     with pytest.raises(StyledError, match="ffmpeg failed"):
         write_video(job)
     assert (job.path / "evolution.mp4").read_bytes() == before
+
+
+def test_an_ffmpeg_that_cannot_be_run_is_told(job: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was: a traceback."""
+    write_frame(job, 10, np.full((20, 32, 3), 40, np.float32), 1024)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "nowhere"))
+    with pytest.raises(StyledError, match=r"ffmpeg cannot be run: .*nowhere: No such file"):
+        write_video(job)
+
+    def none_found() -> str:
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", none_found)
+    with pytest.raises(StyledError, match="ffmpeg cannot be run: No ffmpeg exe"):
+        write_video(job)

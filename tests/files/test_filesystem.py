@@ -36,7 +36,9 @@ def test_this_very_machine_has_an_answer(tmp_path: Path):
     assert not is_network(filesystem_type(tmp_path))
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"])
+@pytest.mark.parametrize(
+    "kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "beegfs", "gpfs", "fuse.ceph-fuse", "lustre"]
+)
 def test_network_filesystems_are_known(kind: str):
     assert is_network(kind)
 

@@ -234,3 +234,16 @@ def test_it_works_below_a_hard_limit_on_memory(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("8\n", "")
+
+
+def test_it_works_below_a_hard_limit_on_processor_time(tmp_path: Path) -> None:
+    """``ulimit -t``, which only root may raise: each image was called damaged, and each pair rejected."""
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(path)
+    code = (
+        "import ctypes, resource, sys; from pathlib import Path; resource.setrlimit(resource.RLIMIT_CPU, (3600, 3600));"
+        "ctypes.CDLL(None).prctl(24, 24, 0, 0, 0);"  # PR_CAPBSET_DROP, CAP_SYS_RESOURCE: as a user who is not root
+        "from styled.images import Checker; print(Checker().check(Path(sys.argv[1])).width)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("8\n", "")

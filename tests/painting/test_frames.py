@@ -6,14 +6,19 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
+from PIL import Image
 
 from styled import evolution, images
 from styled.evolution import JobFolder
 from styled.painting import frames
+from styled.painting.paint_job import paint_job
 from tests.deadlines import patience
 from tests.evolution.gate import Gate, threads_left
 from tests.painting.test_checkpoints import Studio
+from tests.painting.test_paint_job import SAMPLES, make_job, never
 
 pytestmark = pytest.mark.tensorflow
 
@@ -113,3 +118,26 @@ def test_what_fails_in_painting_is_raised_after_it_is_told(job: JobFolder, gate:
         studio.work()
     assert studio.story == ["painted 1", "painted 2", "painted 3", "frame 2"]
     assert (steps(job), threads_left()) == ([2], [])
+
+
+def test_transparency_is_kept(job: JobFolder) -> None:
+    """The content's alpha, resized, is the result's; a frame has none, and is laid on white."""
+    make_job(job, steps=1, frame_every=1)
+    photo = Image.open(SAMPLES / "rocket.jpg").convert("RGBA")
+    photo.putalpha(Image.linear_gradient("L").resize(photo.size))
+    (job.input / "content.jpg").unlink()
+    photo.save(job.input / "content.png")
+    file = evolution.read_job_file(job)
+    evolution.write_job_file(job, msgspec.structs.replace(file, content="input/content.png"))
+    list(paint_job(job, never))
+    result = images.load(job.result)
+    alpha = result.alpha
+    assert alpha is not None
+    [(_, frame)] = evolution.frames(job)
+    shown, wanted = (
+        each.astype(float) for each in (images.load(frame).pixels, images.on_level(result.pixels, alpha, 255))
+    )
+    assert np.abs(shown - wanted).mean() < 4.0, "it is a JPEG"
+    assert alpha.shape == (43, 64)
+    assert alpha[0].mean() < 20
+    assert alpha[-1].mean() > 235

@@ -404,27 +404,6 @@ class TestInit:
             list(paint_job(make_job(job, init=init), never))
 
 
-def test_transparency_is_kept(job: JobFolder) -> None:
-    """The content's alpha, resized, is the result's; a frame has none, and is laid on white."""
-    make_job(job, steps=1, frame_every=1)
-    photo = Image.open(SAMPLES / "rocket.jpg").convert("RGBA")
-    photo.putalpha(Image.linear_gradient("L").resize(photo.size))
-    (job.input / "content.jpg").unlink()
-    photo.save(job.input / "content.png")
-    file = evolution.read_job_file(job)
-    evolution.write_job_file(job, msgspec.structs.replace(file, content="input/content.png"))
-    list(paint_job(job, never))
-    result = images.load(job.result)
-    alpha = result.alpha
-    assert alpha is not None
-    [(_, frame)] = evolution.frames(job)
-    shown = images.load(frame).pixels
-    np.testing.assert_allclose(shown, images.on_level(result.pixels, alpha, 255), atol=12)
-    assert alpha.shape == (43, 64)
-    assert alpha[0].mean() < 20
-    assert alpha[-1].mean() > 235
-
-
 def test_a_mask_in_the_jobs_folder_is_used(job: JobFolder) -> None:
     """Where it is dark nothing is painted."""
     make_job(job)

@@ -28,6 +28,10 @@ TOGETHER = (TENSORFLOW, CHROMIUM, PAINTING)
 """Units of many files, which begin first, in this order: they take longest, or much memory while TensorFlow has little."""
 
 
+HUNGRY = (TESTS / "vgg19", TESTS / "score")
+"""Of TensorFlow's: these hold most at once, and begin, before the others have left there what they compiled."""
+
+
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class is untyped here
     """Deals out files in the order of :func:`sort`, each to a process that has collected it."""
 
@@ -81,9 +85,11 @@ def sort(items: list[pytest.Item]) -> None:
     """Put the longest units first, in place: what is together, then files that start processes or draw, then the rest."""
     slow = {item.path for item in items if any(map(item.get_closest_marker, ("processes", "screens")))}
 
-    def rank(item: pytest.Item) -> int:
+    def rank(item: pytest.Item) -> tuple[int, bool]:
         unit = unit_of(item.path)
-        return TOGETHER.index(unit) if unit else len(TOGETHER) + (item.path not in slow)
+        if unit:
+            return TOGETHER.index(unit), item.path.parent not in HUNGRY
+        return len(TOGETHER), item.path not in slow
 
     items.sort(key=rank)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import click
@@ -23,13 +24,15 @@ def doctor(root_path: str | None, as_json: bool) -> None:
     from styled.daemon.checkup import examine
 
     findings = []
-    for finding in examine(Root.at(root_path)):
+    for found in examine(Root.at(root_path)):
+        # They name files, whose names need not be UTF-8.
+        finding = dataclasses.replace(found, text=escaped(found.text), advice=escaped(found.advice))
         findings.append(finding)
         if not as_json:
             mark = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}[finding.level]
-            click.echo(f"{mark}  {finding.name}: {escaped(finding.text)}")
+            click.echo(f"{mark}  {finding.name}: {finding.text}")
             if finding.advice:
-                click.echo(f"         {escaped(finding.advice)}")
+                click.echo(f"         {finding.advice}")
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(findings), indent=2))
     sys.exit(1 if any(finding.level == "problem" for finding in findings) else 0)

@@ -11,6 +11,7 @@ from styled.cli.init import require_root
 from styled.cli.machine import completing
 from styled.cli.options import root_option
 from styled.errors import StyledError
+from styled.files.printable import escaped
 from styled.root import Root
 
 
@@ -23,6 +24,11 @@ def _unit(root: Root, *, system: bool, user: str | None) -> str:
     from styled.config import load_config
     from styled.daemon.process.unit import unit_text
 
+    if escaped(str(root.path)) != str(root.path):
+        raise StyledError(
+            f"{escaped(str(root.path))} has characters that a unit cannot name",
+            "Give the root a name that systemd takes.",
+        )
     return unit_text(root, load_config(root.config), system=system, user=user or getpass.getuser())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import click
@@ -11,6 +12,7 @@ from styled.cli.machine import completing
 from styled.cli.options import root_option
 from styled.config import load_config
 from styled.errors import WeightsError
+from styled.files.printable import escaped
 from styled.root import Root
 
 
@@ -27,7 +29,15 @@ def weights(setting: str | None, root_path: str | None, as_json: bool) -> None:
     from styled.vgg19.weights import BUILTIN, describe
 
     spec = setting or load_config(Root.at(root_path).config).job.get("weights", BUILTIN)
-    info = describe(spec)
+    found = describe(spec)
+    # Of files, whose names need not be UTF-8.
+    info = dataclasses.replace(
+        found,
+        setting=escaped(found.setting),
+        path=escaped(found.path),
+        cache=escaped(found.cache),
+        problem=escaped(found.problem),
+    )
     if as_json:
         click.echo(msgspec.json.encode(info))
     else:

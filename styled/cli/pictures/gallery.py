@@ -34,4 +34,4 @@ def gallery(root_path: str | None) -> None:
     written = write_gallery(root.evolution, on_job=show_progress)
     for note in written.notes:
         click.echo(escaped(note), err=True)
-    click.echo(f"{written.path}: {written.shown} result{'' if written.shown == 1 else 's'}")
+    click.echo(f"{escaped(str(written.path))}: {written.shown} result{'' if written.shown == 1 else 's'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -41,4 +42,4 @@ def sheet(root_path: str | None, output: Path | None, overwrite: bool, jobs: tup
     import numpy as np
 
     images.save(np.asarray(draw_sheet(entries)), target)
-    click.echo(target)
+    click.echo(os.fsencode(target))  # a name is bytes, whatever the character set

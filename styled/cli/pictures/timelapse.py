@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from styled.cli.folder_of import folder_of
@@ -31,4 +33,4 @@ def timelapse(root_path: str | None, form: str, job: str) -> None:
         raise StyledError(
             f"{folder.id} has no frames", "They are kept with frame_every above 0; retention may have removed them."
         )
-    click.echo(written)
+    click.echo(os.fsencode(written))  # a name is bytes, whatever the character set

@@ -16,6 +16,7 @@ from styled.daemon.control.protocol import Request
 from styled.daemon.inbox_commands import InboxCommands
 from styled.daemon.job_commands import JobCommands
 from styled.errors import ControlError, StyledError
+from styled.files.printable import escaped
 from styled.job import Job
 from styled.settings import nearest
 from styled.store.status import DaemonStatus
@@ -159,7 +160,7 @@ class Requests:
 
     def _ping(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002  # all operations look alike
         _args(request, _Nothing)
-        return {"pid": os.getpid(), "version": __version__, "root": self._root}
+        return {"pid": os.getpid(), "version": __version__, "root": escaped(self._root)}
 
     def _status(self, request: Request, by: str) -> Mapping[str, Any]:  # noqa: ARG002
         _args(request, _Nothing)

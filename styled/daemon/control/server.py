@@ -367,14 +367,14 @@ class ControlServer:
                 result: Mapping[str, Any] = {"since": connection.cursor}
             else:
                 result = self._handler(request, connection.peer)
-            reply = Reply(v=VERSION, id=request.id, ok=True, result=dict(result))
+            line = encode(Reply(v=VERSION, id=request.id, ok=True, result=dict(result)))
         except StyledError as error:
-            reply = Reply(v=VERSION, id=request.id, ok=False, error=error_reply(error))
+            line = encode(Reply(v=VERSION, id=request.id, ok=False, error=error_reply(error)))
         except Exception as error:  # noqa: BLE001  # logged with its traceback; one client must not end the daemon
             self._log.exception("a request failed in a way nobody foresaw", op=request.op, pid=connection.peer.pid)
             self._refuse(connection, ControlError(f"the daemon could not do that: {error!r}", "Its log says more."))
             return
-        self._queue(connection, encode(reply))
+        self._queue(connection, line)
 
     def _refuse(self, connection: _Connection, error: ControlError) -> None:
         """Say why, then hang up: after a line that made no sense nothing can be trusted to start a new one."""

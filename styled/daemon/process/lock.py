@@ -256,7 +256,13 @@ def _checked(noted: Holder | None, pids: list[int]) -> Holder | None:
 
     A daemon that starts on a disk that takes nothing cannot note itself: the file names the last one, or nobody.
     """
-    if noted is not None and (noted.host not in ("", socket.gethostname()) or noted.pid in pids):
+    if noted is not None and noted.pid in pids:
+        # The kernel knows it: since it was noted the clock may have been set, or the machine renamed.
+        with contextlib.suppress(psutil.Error):
+            return msgspec.structs.replace(
+                noted, started_at=psutil.Process(noted.pid).create_time(), host=socket.gethostname()
+            )
+    if noted is not None and noted.host not in ("", socket.gethostname()):
         return noted
     for pid in pids:
         with contextlib.suppress(psutil.Error):

@@ -116,6 +116,15 @@ def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
+def _is_journal() -> bool:
+    """Return whether standard error goes to journald: all that a service starts inherits the variable (``sd_journal``)."""
+    stream = os.environ.get("JOURNAL_STREAM")
+    if not stream:
+        return False
+    found = os.fstat(2)
+    return stream == f"{found.st_dev}:{found.st_ino}"
+
+
 def _text(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """Render one line: time, level, what happened, and its facts."""
     event = dict(event)
@@ -125,7 +134,6 @@ def _text(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     message = event.pop("event", "")
     exception = event.pop("exception", "")
     facts = "  ".join(f"{key}={value}" for key, value in event.items() if not key.startswith("_"))
-    # journald stamps lines itself.
-    stamp = "" if "JOURNAL_STREAM" in os.environ else f"{time}Z "
+    stamp = "" if _is_journal() else f"{time}Z "  # journald stamps lines itself
     line = f"{stamp}{level} {source}: {message}" + (f"  {facts}" if facts else "")
     return f"{line}\n{exception}" if exception else line

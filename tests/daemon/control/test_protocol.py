@@ -57,6 +57,8 @@ class Served:
         self.done.append(request.op)
         if request.op == "missing":
             raise NoSuchJob("there is no job 7")
+        if request.op == "unsayable":
+            return {"root": "b\udcfcro"}
         if request.op == "big":
             return {"text": "x" * 300_000}
         return {"op": request.op, **request.args}
@@ -141,6 +143,17 @@ def test_an_unknown_group_is_a_configuration_error(root: Root) -> None:
         server.ControlServer(
             root.socket, ControlConfig(group="no-such-group"), lambda r, p: {}, lambda s, n: [], selector
         ).open()
+
+
+def test_an_answer_that_cannot_be_encoded_is_refused_in_words(root: Root) -> None:
+    """A name that is not UTF-8: the client was hung up on, and took the daemon for hung."""
+    served = Served(root)
+    try:
+        with pytest.raises(ControlError, match="the daemon could not do that: UnicodeEncodeError"):
+            Client(root).request("unsayable")
+        assert Client(root).request("ping") == {"op": "ping"}
+    finally:
+        served.close()
 
 
 def test_a_deep_root_fits_in_a_socket_address(tmp_path: Path) -> None:

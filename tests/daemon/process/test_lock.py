@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -95,6 +96,15 @@ def test_a_holder_that_could_not_note_itself_is_known_all_the_same(
     assert psutil.Process(holder.pid).create_time() == holder.started_at
     with pytest.raises(DaemonAlreadyRunning, match=f"process {other.pid} "):
         RootLock(root).acquire()
+
+
+def test_a_holder_is_known_after_the_clock_was_set_and_the_machine_renamed(
+    root: Root, other: subprocess.Popen[bytes]
+) -> None:
+    """By the kernel: a daemon that hung could not be replaced then."""
+    root.lock.write_text(f'{{"pid": {other.pid}, "started_at": 5.0, "host": "elsewhere", "waits": "for a disk"}}')
+    started_at = psutil.Process(other.pid).create_time()
+    assert holder_of(root) == Holder(other.pid, started_at, socket.gethostname(), "for a disk")
 
 
 def test_what_a_daemon_on_another_machine_noted_is_believed(root: Root, other: subprocess.Popen[bytes]) -> None:

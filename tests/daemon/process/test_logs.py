@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +103,16 @@ def test_lines_that_are_lost_are_a_state_in_words_until_the_next_that_is_not(tmp
     structlog.get_logger("queue").info("kept")
     assert file.trouble == ""
     assert json.loads((folder / "daemon.log").read_text())["event"] == "kept"
+
+
+@pytest.mark.parametrize(("is_its", "stamped"), [(True, False), (False, True)])
+def test_journald_stamps_lines_itself_and_nobody_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_its: bool, stamped: bool
+) -> None:
+    """All that a service starts inherits the variable: a log in a file had no times."""
+    found = os.fstat(2)
+    stream = f"{found.st_dev}:{found.st_ino}"
+    monkeypatch.setenv("JOURNAL_STREAM", stream if is_its else f"9{stream}")
+    start_logging(tmp_path / "daemon.log", LogConfig(), terminal=True)
+    structlog.get_logger("queue").info("started")
+    assert bool(re.match(r"\d{4}-\d\d-\d\d ", capsys.readouterr().err)) == stamped
