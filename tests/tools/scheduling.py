@@ -2,8 +2,9 @@
 
 pytest-xdist deals out single tests by default: each process builds the fixtures of a module again, and each loads
 TensorFlow and keeps what it compiled, gigabytes together. Here a file goes to one process whole. Files that load
-TensorFlow are collected and run by the first process alone; those whose child processes load it run one after
-another, and so do those that start Chromium.
+TensorFlow are collected and run by the first process alone, which does nothing else where there are some, and ends
+with them: what it has compiled is a gigabyte. Those whose child processes load it run one after another, and so do
+those that start Chromium.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ TOGETHER = (TENSORFLOW, CHROMIUM, PAINTING)
 """Units of many files, which begin first, in this order: they take longest, or much memory while TensorFlow has little."""
 
 
+SEVERAL = 4
+"""Processes of which one has TensorFlow's tests only."""
+
 HUNGRY = (TESTS / "vgg19", TESTS / "score")
 """Of TensorFlow's: these hold most at once, and begin, before the others have left there what they compiled."""
 
@@ -40,29 +44,42 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
         config.option.loadscopereorder = False  # by number of tests, which says little of their seconds
 
     def schedule(self) -> None:
-        """Begin with the fullest collection: pytest-xdist takes the first, and all must be the same to it."""
-        if self.collection is None:
-            fullest_first = sorted(self.registered_collections.items(), key=lambda item: -len(item[1]))
-            self.registered_collections = dict(fullest_first)
-            session = self.config.pluginmanager.getplugin("dsession")._session
-            session.testscollected = len(fullest_first[0][1])  # for the percentages that are printed
+        """Begin with what all have collected: pytest-xdist takes the first collection for that."""
+        if self.collection is not None:
+            super().schedule()
+            return
+        own = self.registered_collections
+        every = list(dict.fromkeys(test for tests in own.values() for test in tests))
+        session = self.config.pluginmanager.getplugin("dsession")._session
+        session.testscollected = len(every)  # for the percentages that are printed
+        self.registered_collections = {None: every, **own}
         super().schedule()
+        self.registered_collections = own
 
     def add_node_collection(self, node: Any, collection: Any) -> None:
         """Take the collection of a process that stands in for one that crashed as it is: it collects everything."""
         self.registered_collections[node] = list(collection)
 
     def _check_nodes_have_same_collection(self) -> bool:
-        fullest, *others = (set(collection) for collection in self.registered_collections.values())
-        return all(other <= fullest for other in others)
+        return True  # it is not meant to be the same
+
+    def _reschedule(self, node: Any) -> None:
+        """End a process for which nothing is left."""
+        if self._unit_for(node) is None and not node.shutting_down:
+            node.shutdown()
+        else:
+            super()._reschedule(node)
 
     def _assign_work_unit(self, node: Any) -> None:
         """Assign the first unit that the process has collected."""
-        collected = set(self.registered_collections[node])
-        unit = next((scope for scope, tests in self.workqueue.items() if collected.issuperset(tests)), None)
+        unit = self._unit_for(node)
         if unit is not None:
             self.workqueue.move_to_end(unit, last=False)
             super()._assign_work_unit(node)
+
+    def _unit_for(self, node: Any) -> str | None:
+        collected = set(self.registered_collections[node])
+        return next((scope for scope, tests in self.workqueue.items() if collected.issuperset(tests)), None)
 
     def _split_scope(self, nodeid: str) -> str:
         file = self.config.rootpath / nodeid.partition("::")[0]
@@ -73,12 +90,16 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
 
 def is_for_another(file: Path, config: pytest.Config) -> bool:
     """Return whether this process leaves a file to another, or ``-m fast`` leaves it out: it would load TensorFlow."""
-    if unit_of(file) != TENSORFLOW:
-        return False
+    is_tensorflows = unit_of(file) == TENSORFLOW
+    if config.option.markexpr == "fast":
+        return is_tensorflows
     worker = getattr(config, "workerinput", None)
-    number = int(worker["workerid"].removeprefix("gw")) if worker else 0
-    is_spare = worker is not None and number >= worker["workercount"]  # it stands in for one that crashed
-    return config.option.markexpr == "fast" or (number > 0 and not is_spare)
+    number, workers = (int(worker["workerid"].removeprefix("gw")), worker["workercount"]) if worker else (0, 1)
+    if number >= workers:  # it stands in for one that crashed
+        return False
+    if number > 0:
+        return is_tensorflows
+    return workers >= SEVERAL and file.name.startswith("test_") and not is_tensorflows
 
 
 def sort(items: list[pytest.Item]) -> None:
