@@ -32,7 +32,11 @@ TOGETHER = (TENSORFLOW, CHROMIUM, PAINTING)
 SEVERAL = 4
 """Processes of which one has TensorFlow's tests only."""
 
-HUNGRY = (TESTS / "vgg19", TESTS / "score")
+HUNGRY = (
+    TESTS / "vgg19",
+    TESTS / "score",
+    *(TESTS / f"{name}.py" for name in ("painting/test_paint_job", "test_paper", "test_upgrade")),
+)
 """Of TensorFlow's: these hold most at once, and begin, before the others have left there what they compiled."""
 
 
@@ -109,7 +113,7 @@ def sort(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> tuple[int, bool]:
         unit = unit_of(item.path)
         if unit:
-            return TOGETHER.index(unit), item.path.parent not in HUNGRY
+            return TOGETHER.index(unit), not {item.path, item.path.parent} & {*HUNGRY}
         return len(TOGETHER), item.path not in slow
 
     items.sort(key=rank)
