@@ -85,7 +85,8 @@ class Devices:
                 # The driver's own place is in the home folder, which a service may not see: every worker would compile.
                 added |= {"CUDA_CACHE_PATH": str(self._compiled.absolute()), "CUDA_CACHE_MAXSIZE": _COMPILED_BYTES}
             return added
-        if parallel == 1 and cores() == allowed():  # as many as TensorFlow starts
+        # TensorFlow starts as many as it may run on, unless the user says how many.
+        if parallel == 1 and (cores() == allowed() or "TF_NUM_INTRAOP_THREADS" in os.environ):
             return {}
         threads = str(max(1, cores() // parallel))
         return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}

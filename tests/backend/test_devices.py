@@ -81,5 +81,8 @@ def test_without_a_gpu_the_processors_are_shared(
     """TensorFlow starts a thread on each core that it may run on, whatever time a control group gives it."""
     monkeypatch.setattr("styled.backend.devices.allowed", lambda: allowed)
     monkeypatch.setattr("styled.backend.devices.cores", lambda: cores)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     found = Devices().variables("", parallel)
     assert (found.get("OMP_NUM_THREADS"), found.get("TF_NUM_INTRAOP_THREADS")) == (threads, threads)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    assert Devices().variables("", parallel) == ({} if parallel == 1 else found), "the user's own counts"
