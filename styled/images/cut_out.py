@@ -73,7 +73,8 @@ def opaque(image: Loaded) -> Loaded:
     if share < _TOLD:
         return dataclasses.replace(image, pixels=pixels, alpha=None)
     told = f"{_in_words(share)} of it is transparent: {how}"
-    return dataclasses.replace(image, pixels=pixels, alpha=None, remarks=(*image.remarks, told), is_cut_out=True)
+    is_cut_out = pixels is not image.pixels
+    return dataclasses.replace(image, pixels=pixels, alpha=None, remarks=(*image.remarks, told), is_cut_out=is_cut_out)
 
 
 def with_more_of_it(photo: Loaded) -> Loaded:
@@ -123,7 +124,7 @@ def _more_of(pixels: Pixels, alpha: Pixels) -> _More | None:
 
 def _thin(span: slice) -> int:
     """Return every how many pixels of a side are enough for a spread."""
-    return max(1, len(range(span.start, span.stop)) // _GRID)
+    return max(1, int(span.stop - span.start) // _GRID)
 
 
 def _is_light(pixels: Pixels, alpha: Pixels) -> bool:

@@ -115,6 +115,7 @@ def test_a_painting_with_small_holes_all_over_has_its_mean_colour_in_them(every:
     loaded = read(texture(), Image.fromarray(alpha))
     whole = images.opaque(loaded)
     assert np.array_equal(whole.pixels, loaded.pixels)
+    assert not whole.is_cut_out
     assert whole.remarks == ((f"{told}: crop it to what is painted",) if told else ())
 
 
