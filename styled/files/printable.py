@@ -38,8 +38,12 @@ def decoded(text: str) -> str:
 
 def escaped(name: str) -> str:
     r"""Return a name that is safe to print anywhere: what is not plain text becomes ``\xNN`` or ``\uNNNN``."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(_visible(character) if is_hostile(character) else character for character in text)
+    return "".join(_visible(character) if is_hostile(character) else character for character in as_unicode(name))
+
+
+def as_unicode(text: str) -> str:
+    r"""Return a text in which what is no UTF-8 of a file's name is ``\xNN``: JSON cannot hold it otherwise."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _visible(character: str) -> str:

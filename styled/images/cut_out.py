@@ -69,6 +69,7 @@ def opaque(image: Loaded) -> Loaded:
         how = f"it is laid on {colour}"
         pixels = on_level(pixels, image.alpha, level)
     else:
+        share = 1.0 - np.count_nonzero(image.alpha) / image.alpha.size  # the rest has colours of its own
         how = "that counts as its mean colour: crop it to what is painted"
     if share < _TOLD:
         return dataclasses.replace(image, pixels=pixels, alpha=None)

@@ -67,12 +67,15 @@ def score(result: Path, content: Path, styles: Sequence[Path], settings: Setting
     loaded = images.load(result, long_side=settings.size, max_pixels=settings.max_pixels)
     height, width = loaded.pixels.shape[:2]
     _check_size(width, height)
+    _check_shape(width, height, images.probe(content, max_pixels=settings.max_pixels))
     # At one size, so that of both the same place stands in what is transparent.
-    content_image = load_content(content, msgspec.structs.replace(settings, size=max(width, height)))
-    _check_shape(loaded.pixels, content_image.pixels)
-    picture, photo = images.with_more_of_it(loaded).pixels, content_image.pixels
-    if content_image.alpha is not None and loaded.alpha is None:  # as a JPEG is
-        photo = images.on_level(photo, content_image.alpha, 255)
+    of_photo = load_content(content, msgspec.structs.replace(settings, size=max(width, height)))
+    filled = images.with_more_of_it(loaded)
+    picture, photo = filled.pixels, of_photo.pixels
+    if of_photo.alpha is not None and (loaded.alpha is None or filled.is_cut_out != of_photo.is_cut_out):
+        # A JPEG is laid on white; and where only one of the two has a texture to be filled with, both are.
+        photo = images.on_level(photo, of_photo.alpha, 255)
+        picture = picture if loaded.alpha is None else images.on_level(picture, loaded.alpha, 255)
     scale = Scale(width, height, 1)
     paintings = [_at_scale(load_style(style, scale, settings), scale, settings) for style in styles]
     found = score_pixels(picture, images.resize(photo, width, height), paintings, settings)
@@ -109,12 +112,10 @@ def _check_size(width: int, height: int) -> None:
         raise SettingsError(f"the result has {width}x{height} px", f"Give one of at least {LEAST_PX} px a side.")
 
 
-def _check_shape(picture: Pixels, photo: Pixels) -> None:
-    height, width = picture.shape[:2]
-    stretch = width / height * photo.shape[0] / photo.shape[1]
-    if not 0.9 < stretch < 1.1:
+def _check_shape(width: int, height: int, photo: images.ImageInfo) -> None:
+    if not 0.9 < width / height * photo.height / photo.width < 1.1:
         raise SettingsError(
-            f"the result has {width}x{height} px, the content {photo.shape[1]}x{photo.shape[0]}: another shape",
+            f"the result has {width}x{height} px, the content {photo.width}x{photo.height}: another shape",
             "Give the content that it was painted from, after the result.",
         )
 

@@ -128,6 +128,10 @@ def test_a_soft_edge_is_laid_on_what_is_behind_it() -> None:
     behind = pixels[:, 199:99:-1].astype(float)
     np.testing.assert_allclose(whole.pixels[:, 200:], 0.2 * pixels[:, 200:] + 0.8 * behind, atol=1.0)
     assert whole.remarks == ("27 % of it is transparent: that is filled with more of what is painted, mirrored",)
+    worn = read(pixels, Image.fromarray(np.where(np.indices(alpha.shape).sum(axis=0) % 9, 150, 0).astype(np.uint8)))
+    assert images.opaque(worn).remarks == (
+        "11 % of it is transparent: that counts as its mean colour: crop it to what is painted",
+    )
     faint = images.opaque(read(np.full((SIDE, SIDE, 3), 100, np.uint8), Image.new("L", (SIDE, SIDE), 51)))
     assert (faint.pixels == 224).all(), "a fifth of 100 on white"
     assert faint.remarks[-1] == "80 % of it is transparent: it is laid on white"

@@ -174,6 +174,26 @@ def test_what_is_transparent_counts_as_more_of_what_is_seen(files: list[Path], t
     assert half.luminance_ssim == pytest.approx(seen.luminance_ssim, abs=0.05)
 
 
+def test_where_the_photo_alone_has_no_texture_to_be_filled_with_both_are_laid_on_white(
+    files: list[Path], tmp_path: Path
+) -> None:
+    """The photo's hole would be its mean colour, and the result's more of its strokes."""
+    with Image.open(files[1]) as image:
+        alpha = Image.new("L", image.size, 255)
+        alpha.paste(0, (0, 0, image.width, image.height // 2))
+        flat = Image.new("RGB", image.size, (90, 120, 150))
+        for name, picture in (("photo", flat), ("result", image.convert("RGB"))):
+            laid = Image.composite(picture, Image.new("RGB", image.size, "white"), alpha)
+            laid.save(tmp_path / f"laid-{name}.png")
+            picture.putalpha(alpha)
+            picture.save(tmp_path / f"{name}.png")
+    odd, laid_both = (
+        score(tmp_path / f"{which}result.png", tmp_path / f"{which}photo.png", files[2:], Settings(size=128))
+        for which in ("", "laid-")
+    )
+    assert odd.luminance_ssim == pytest.approx(laid_both.luminance_ssim, abs=0.02)
+
+
 def test_a_result_that_lost_its_transparency_is_compared_with_the_photo_on_white(
     files: list[Path], tmp_path: Path
 ) -> None:

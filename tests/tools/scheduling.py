@@ -48,24 +48,24 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
         config.option.loadscopereorder = False  # by number of tests, which says little of their seconds
 
     def schedule(self) -> None:
-        """Begin with what all have collected: pytest-xdist takes the first collection for that."""
+        """Deal out what all have collected together; pytest-xdist takes the first collection, and ends processes by number."""
         if self.collection is not None:
             super().schedule()
             return
-        own = self.registered_collections
-        every = list(dict.fromkeys(test for tests in own.values() for test in tests))
+        fullest_first = sorted(self.registered_collections.values(), key=len, reverse=True)
+        self.collection = list(dict.fromkeys(test for tests in fullest_first for test in tests))
         session = self.config.pluginmanager.getplugin("dsession")._session
-        session.testscollected = len(every)  # for the percentages that are printed
-        self.registered_collections = {None: every, **own}
-        super().schedule()
-        self.registered_collections = own
+        session.testscollected = len(self.collection)  # for the percentages that are printed
+        for test in self.collection:
+            self.workqueue.setdefault(self._split_scope(test), {})[test] = False
+        for node in self.nodes:
+            self._assign_work_unit(node)
+        for node in self.nodes:
+            self._reschedule(node)
 
     def add_node_collection(self, node: Any, collection: Any) -> None:
         """Take the collection of a process that stands in for one that crashed as it is: it collects everything."""
         self.registered_collections[node] = list(collection)
-
-    def _check_nodes_have_same_collection(self) -> bool:
-        return True  # it is not meant to be the same
 
     def _reschedule(self, node: Any) -> None:
         """End a process for which nothing is left."""

@@ -20,6 +20,7 @@ import msgspec
 
 from styled.errors import ControlError, DaemonNotRunning, DataDamaged, StyledError, class_of
 from styled.files.decoding import from_json
+from styled.files.printable import as_unicode
 from styled.root import Root
 from styled.store.status import DaemonStatus
 
@@ -86,7 +87,7 @@ def decode_request(line: bytes) -> Request:
 
 def error_reply(error: StyledError) -> ErrorReply:
     """Turn an error into what goes over the socket."""
-    return ErrorReply(kind=error.kind, message=error.message, advice=error.advice)
+    return ErrorReply(kind=error.kind, message=as_unicode(error.message), advice=as_unicode(error.advice))
 
 
 def error_from(reply: ErrorReply) -> StyledError:

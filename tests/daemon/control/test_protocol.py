@@ -57,6 +57,8 @@ class Served:
         self.done.append(request.op)
         if request.op == "missing":
             raise NoSuchJob("there is no job 7")
+        if request.op == "refused":
+            raise NoSuchJob("there is no b\udcfcro")
         if request.op == "unsayable":
             return {"root": "b\udcfcro"}
         if request.op == "big":
@@ -151,6 +153,8 @@ def test_an_answer_that_cannot_be_encoded_is_refused_in_words(root: Root) -> Non
     try:
         with pytest.raises(ControlError, match="the daemon could not do that: UnicodeEncodeError"):
             Client(root).request("unsayable")
+        with pytest.raises(NoSuchJob, match=r"there is no b\\xfcro"):
+            Client(root).request("refused")
         assert Client(root).request("ping") == {"op": "ping"}
     finally:
         served.close()
