@@ -30,7 +30,7 @@ ENVIRONMENT = {
     # 7 % of the memory at 512x384.
     "TF_NUM_INTEROP_THREADS": "1",
 }
-"""Set where it is not set, before TensorFlow is imported."""
+"""Set where it is not set, before TensorFlow is imported; the backend of Keras in any case."""
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 """There where the kernel has NVIDIA's driver: then a failed ``cuInit`` is an error."""
@@ -58,11 +58,10 @@ def load_tensorflow(*, owns_process: bool = False) -> None:
     with _one_at_a_time:
         if "tensorflow" in sys.modules:
             return
+        if "keras" not in sys.modules:  # another one in the user's profile is for other programs
+            os.environ["KERAS_BACKEND"] = ENVIRONMENT["KERAS_BACKEND"]
         for name, value in ENVIRONMENT.items():
-            if name == "KERAS_BACKEND" and "keras" not in sys.modules:
-                os.environ[name] = value  # another one in the user's profile is for other programs
-            else:
-                os.environ.setdefault(name, value)
+            os.environ.setdefault(name, value)
         if os.environ["TF_CPP_MIN_LOG_LEVEL"] in {"0", "1"}:
             _load(owns_process=owns_process)
             return

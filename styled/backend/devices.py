@@ -86,9 +86,10 @@ class Devices:
                 added |= {"CUDA_CACHE_PATH": str(self._compiled.absolute()), "CUDA_CACHE_MAXSIZE": _COMPILED_BYTES}
             return added
         # TensorFlow starts as many as it may run on, unless the user says how many.
-        if parallel == 1 and (cores() == allowed() or "TF_NUM_INTRAOP_THREADS" in os.environ):
+        usable = cores()
+        if parallel == 1 and (usable == allowed() or "TF_NUM_INTRAOP_THREADS" in os.environ):
             return {}
-        threads = str(max(1, cores() // parallel))
+        threads = str(max(1, usable // parallel))
         return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
 
     def _found(self, *, at_once: bool = False) -> Sequence[Device]:

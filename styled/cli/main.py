@@ -148,9 +148,8 @@ def _have_streams() -> None:
 def main() -> None:
     """Run the command line; errors of the tree become one line on stderr and their exit code."""
     _have_streams()
-    if (
-        signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
-    ):  # the caller's: every exit code of a child would be read as 0
+    # The caller may ignore it, as ``trap '' CHLD`` does: every exit code of a child would be read as 0.
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     use_utf8()
     if os.environ.get("_STYLED_COMPLETE"):

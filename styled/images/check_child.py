@@ -73,20 +73,22 @@ def main() -> None:
 def _limit(memory_bytes: int) -> None:
     with open("/proc/self/statm") as file:  # noqa: PTH123  # nothing else here needs pathlib
         now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = now + memory_bytes if hard == resource.RLIM_INFINITY else min(now + memory_bytes, hard)
+    most, _ = _allowed(resource.RLIMIT_AS, now + memory_bytes)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write
 
 
+def _allowed(limit: int, wanted: int) -> tuple[int, int]:
+    """Return what a limit may be set to, and the user's own hard limit, which only root may raise."""
+    _, hard = resource.getrlimit(limit)
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard
+
+
 def _decode(request: Request, descriptor: int) -> Reply:
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_limit = int(used.ru_utime + used.ru_stime + request.seconds) + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)  # a user's own limit, which only root may raise
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (cpu_limit if hard == resource.RLIM_INFINITY else min(cpu_limit, hard), hard)
-    )
+    resource.setrlimit(resource.RLIMIT_CPU, _allowed(resource.RLIMIT_CPU, cpu_limit))
     try:
         with (
             os.fdopen(descriptor, "rb") as file,

@@ -69,7 +69,7 @@ def opaque(image: Loaded) -> Loaded:
         how = f"it is laid on {colour}"
         pixels = on_level(pixels, image.alpha, level)
     else:
-        share = 1.0 - np.count_nonzero(image.alpha) / image.alpha.size  # the rest has colours of its own
+        share = _hidden(image.alpha)  # the rest has colours of its own
         how = "that counts as its mean colour: crop it to what is painted"
     if share < _TOLD:
         return dataclasses.replace(image, pixels=pixels, alpha=None)
@@ -82,7 +82,7 @@ def with_more_of_it(photo: Loaded) -> Loaded:
     """Return a photo with what is fully transparent filled, if there is a rectangle to fill it with; its alpha stays."""
     if photo.alpha is None or photo.alpha.all():
         return photo
-    share, more = 1.0 - np.count_nonzero(photo.alpha) / photo.alpha.size, _more_of(photo.pixels, photo.alpha)
+    share, more = _hidden(photo.alpha), _more_of(photo.pixels, photo.alpha)
     if more is None:
         if share < _TOLD_OF_PHOTO:
             return photo
@@ -90,7 +90,7 @@ def with_more_of_it(photo: Loaded) -> Loaded:
         return dataclasses.replace(photo, remarks=(*photo.remarks, told))
     # What shows through has a colour of its own.
     pixels = _laid(photo.pixels, np.where(photo.alpha > 0, np.uint8(255), np.uint8(0)), more.row)
-    return dataclasses.replace(photo, pixels=pixels, is_cut_out=bool(share >= _TOLD))
+    return dataclasses.replace(photo, pixels=pixels, is_cut_out=share >= _TOLD)
 
 
 def on_level(pixels: Pixels, alpha: Pixels, level: int) -> Pixels:
@@ -132,6 +132,11 @@ def _is_light(pixels: Pixels, alpha: Pixels) -> bool:
     """Return whether what stands out of a picture is light."""
     stands_out = alpha >= (int(alpha.max()) + 1) // 2
     return bool(np.mean(pixels, where=stands_out[..., None], dtype=np.float64) >= _LIGHT)
+
+
+def _hidden(alpha: Pixels) -> float:
+    """Return how much of a picture is fully transparent, 0..1."""
+    return 1.0 - int(np.count_nonzero(alpha)) / alpha.size
 
 
 def _in_words(share: float) -> str:

@@ -46,6 +46,8 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
         config.option.loadscopereorder = False  # by number of tests, which says little of their seconds
+        self._collected: dict[Any, set[str]] = {}
+        """What each process has collected, looked up after each test."""
 
     def schedule(self) -> None:
         """Deal out what all have collected together; pytest-xdist takes the first collection, and ends processes by number."""
@@ -66,10 +68,11 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
     def add_node_collection(self, node: Any, collection: Any) -> None:
         """Take the collection of a process that stands in for one that crashed as it is: it collects everything."""
         self.registered_collections[node] = list(collection)
+        self._collected[node] = set(collection)
 
     def _reschedule(self, node: Any) -> None:
         """End a process for which nothing is left."""
-        if self._unit_for(node) is None and not node.shutting_down:
+        if not node.shutting_down and self._unit_for(node) is None:
             node.shutdown()
         else:
             super()._reschedule(node)
@@ -82,7 +85,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist's class
             super()._assign_work_unit(node)
 
     def _unit_for(self, node: Any) -> str | None:
-        collected = set(self.registered_collections[node])
+        collected = self._collected[node]
         return next((scope for scope, tests in self.workqueue.items() if collected.issuperset(tests)), None)
 
     def _split_scope(self, nodeid: str) -> str:
